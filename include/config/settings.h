@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The settings of one run: a plain value, filled from the key table (config/keys.h) by
+ * config_load, owned by whoever loaded it, read-only for everybody else.
+ *
+ * The short form (`database`, `listener`, `webhook`) and the long form (`sources`, `webhooks`,
+ * `pipelines`) both end here; the short form is one source, one webhook and one pipeline, all named
+ * "default".
+ */
+#ifndef CONFIG_SETTINGS_H
+#define CONFIG_SETTINGS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/log.h"
+#include "base/op.h"
+
+#define SETTINGS_SOURCES_MAX 16
+#define SETTINGS_WEBHOOKS_MAX 64
+#define SETTINGS_PIPELINES_MAX 64
+
+/* A list of strings; NULL-terminated behind count. */
+struct string_list {
+	char **items;
+	size_t count;
+};
+
+/* A secret: prints as *** everywhere, wiped when freed. NULL: not given. */
+struct secret {
+	char *value;
+};
+
+/* Which events wait for each other. */
+enum ordering { ORDERING_KEY, ORDERING_TABLE, ORDERING_PIPELINE, ORDERING_NONE };
+
+enum source_type { SOURCE_POSTGRES, SOURCE_MYSQL, SOURCE_SQLITE, SOURCE_FAKE };
+enum source_wakeup { SOURCE_WAKEUP_AUTO, SOURCE_WAKEUP_NOTIFY, SOURCE_WAKEUP_POLL };
+
+struct source_settings {
+	char *name;
+	enum source_type type;
+	char *host;   /* name, address, or a directory with a Unix socket */
+	int64_t port; /* 0: the type's default */
+	char *user;
+	struct secret password;
+	char *database;
+	char *sslmode;     /* libpq's words: disable allow prefer require verify-ca verify-full */
+	char *sslrootcert; /* NULL: libpq's default */
+	char *sslcert;
+	char *sslkey;
+	char *target_session_attrs; /* libpq: "read-write" by default */
+	char *path;                 /* SQLite */
+	int64_t connect_timeout_us;
+	int64_t statement_timeout_us;
+	int64_t reconnect_max_delay_us;
+	enum source_wakeup wakeup;
+	int64_t poll_interval_us; /* the longest wait between polls when nothing wakes the reader */
+	int64_t batch_size;       /* most rows per read and per acknowledgement */
+	int64_t ack_delay_us;     /* an acknowledgement waits at most this long for company */
+	int64_t max_event_bytes;  /* cap in the trigger: larger rows become key-only events */
+};
+
+struct webhook_header {
+	char *name;
+	struct secret value;
+};
+
+struct webhook_settings {
+	char *name;
+	struct secret url; /* may hold a token: printed without userinfo and query */
+	int64_t timeout_us;
+	int64_t connect_timeout_us;
+	int64_t retry_count;        /* further attempts after the first */
+	int64_t retry_delay_us;     /* base of the exponential backoff */
+	int64_t retry_max_delay_us; /* cap of backoff and of Retry-After */
+	int64_t max_in_flight;
+	int64_t breaker_failures;     /* consecutive failures that open the breaker */
+	int64_t breaker_max_delay_us; /* longest wait between probes */
+	int64_t max_response_bytes;
+	struct webhook_header *headers;
+	size_t header_count;
+	char *ca_file; /* NULL: the system's */
+	bool tls_verify;
+	char *proxy; /* NULL or "": none, whatever the environment says */
+};
+
+/* One entry of a pipeline's tables. */
+struct table_settings {
+	char *schema; /* NULL: not given, the database's default ("public", the SQLite file) */
+	char *table;  /* "*": every table of the schema */
+	struct string_list columns; /* count 0: all */
+	struct string_list exclude;
+	struct string_list key; /* count 0: the primary key */
+	char *where[OP_COUNT];  /* SQL on OLD and NEW per operation; NULL: every row */
+	int line;               /* of the configuration file, for messages */
+};
+
+struct pipeline_settings {
+	char *name;     /* [a-z0-9_]{1,40}: it becomes part of SQL names */
+	size_t source;  /* index in settings.sources */
+	size_t webhook; /* index in settings.webhooks */
+	struct table_settings *tables;
+	size_t table_count;
+	bool operations[OP_COUNT];
+	enum ordering ordering;
+	int64_t capacity;  /* events; 0: an equal share of queue.capacity */
+	int64_t max_bytes; /* 0: an equal share of queue.max_bytes */
+	bool always;       /* triggers ENABLE ALWAYS: also under session_replication_role=replica */
+};
+
+struct settings {
+	char *file; /* where it came from */
+
+	struct source_settings *sources;
+	size_t source_count;
+	struct webhook_settings *webhooks;
+	size_t webhook_count;
+	struct pipeline_settings *pipelines;
+	size_t pipeline_count;
+
+	struct {
+		int64_t pool_size;
+	} worker;
+	struct {
+		int64_t capacity; /* events in all rings */
+		int64_t max_bytes;
+	} queue;
+	struct {
+		char *file;
+		enum log_level level;
+		enum log_format format;
+		int64_t rotate_bytes;
+		int64_t rotate_keep;
+		int64_t queue_lines;
+	} logging;
+	struct {
+		char *listen; /* "127.0.0.1:8080", "[::1]:8080", "off" */
+		struct secret token;
+	} admin;
+	struct {
+		int64_t shutdown_timeout_us; /* in-flight requests get this long after SIGTERM */
+	} daemon;
+};
+
+/* Free everything inside s and wipe its secrets; s itself is the caller's. */
+void settings_done(struct settings *s);
+
+#endif

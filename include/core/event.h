@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * One captured row change on its way from the outbox to a webhook.
+ *
+ *                                 ring_retry
+ *                              ┌──────────────┐
+ *                              ▼              │
+ *     NEW ──ring_push──► QUEUED ──ring_take──► INFLIGHT ──ring_settle──► DELIVERED | DEAD
+ *                              ▲              │
+ *                              └─ring_release─┘        WAITING = QUEUED with a time not yet come
+ *
+ * All text is inside the event's own allocation. An event has one owner at a time: the reader until
+ * ring_push, the ring while QUEUED or WAITING, the worker while INFLIGHT, whoever got it from
+ * ring_settle after that.
+ */
+#ifndef CORE_EVENT_H
+#define CORE_EVENT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "base/op.h"
+#include "base/text.h"
+
+enum event_state {
+	EVENT_NEW,       /* read, not yet in a ring */
+	EVENT_QUEUED,    /* in the ring, may go as soon as its lanes allow */
+	EVENT_WAITING,   /* in the ring, not before due_us: a retry */
+	EVENT_INFLIGHT,  /* with a worker */
+	EVENT_DELIVERED, /* 2xx */
+	EVENT_DEAD       /* refused, or attempts used up: to the dead letters */
+};
+
+/* Two lanes at most: an UPDATE that changes the key holds the old and the new one. */
+#define EVENT_LANES_MAX 2
+
+/* What a source knows of an event; every text is a loan for event_new. */
+struct event_fields {
+	int64_t id; /* outbox id: positive, unique and rising per key within a pipeline */
+	enum op op;
+	bool truncated;          /* over the size cap: data and old_data hold the key only */
+	struct text schema;      /* TEXT_NONE where the database has none (SQLite) */
+	struct text table;       /* logical: the root of a partitioned table */
+	struct text key;         /* JSON object of the primary key, TEXT_NONE without one */
+	struct text old_key;     /* only when an UPDATE changed the key */
+	struct text changed_at;  /* RFC 3339 */
+	int64_t changed_wall_us; /* the same as a number; 0: unknown */
+	struct text data;        /* JSON object, TEXT_NONE on delete and truncate */
+	struct text old_data;    /* JSON object, TEXT_NONE on insert and truncate */
+};
+
+struct event {
+	struct event_fields f; /* texts point into this allocation */
+	size_t bytes;          /* of this allocation: what the budget is charged */
+	enum event_state state;
+	int attempts;          /* counted attempts so far */
+	int64_t read_us;       /* when the source read it */
+	int64_t due_us;        /* WAITING: not before this time */
+	int64_t first_fail_us; /* first failed attempt; 0: none yet */
+	int last_status;       /* HTTP status of the last attempt, 0: no answer */
+	enum err_code last_error;
+	char last_reason[160]; /* of the last failed attempt, for the dead letter */
+
+	/* the ring's own */
+	uint64_t lane_key[EVENT_LANES_MAX];
+	int lane_count; /* 0: unordered */
+	struct event *lane_next[EVENT_LANES_MAX];
+	struct event *next;
+	struct event *prev;
+	uint32_t heap_at;
+};
+
+/* A copy of f as one allocation in *ret_ev, state NEW. Free with event_free. Errors: ERR_NOMEM. */
+enum err_code event_new(const struct event_fields *f, struct event **ret_ev,
+			struct err *e) ATTR_MUST_CHECK;
+
+/* Free ev; NULL is fine. It must not be in a ring. */
+void event_free(struct event *ev);
+
+/* Bytes that event_new would allocate for f: for asking the ring's room before building. */
+size_t event_size(const struct event_fields *f);
+
+/* "new", "queued", ... Never NULL. */
+const char *event_state_name(enum event_state state);
+
+#endif

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The bounded ring of one pipeline: what was read from the outbox and is not yet settled.
+ *
+ *      push (source thread)                                      take (worker threads)
+ *          │                                                        ▲
+ *          ▼            lanes, by hash of table + key               │
+ *     ┌─────────┐   ┌──► [7] ─► [9] ─► [12]      head may go ──► ready queue ──► INFLIGHT
+ *     │ bounds: │   ├──► [8]                                        ▲               │
+ *     │ events, │───┤                                         due time came      retry / settle
+ *     │ bytes   │   └──► [10] ─► [11]                        WAITING (heap) ◄───────┘
+ *     └─────────┘
+ *
+ * Rules, which hold at every moment:
+ *  - never more than `capacity` events and `max_bytes` bytes inside (QUEUED + WAITING + INFLIGHT),
+ *    except that an empty ring takes one event of any size, so that nothing is stuck for ever;
+ *  - it never drops: ring_push answers ERR_FULL and the source stops reading;
+ *  - per lane, events become INFLIGHT in push order, one at a time; an event with two lanes must be
+ *    the head of both;
+ *  - a TRUNCATE is a barrier for its table: it goes when every earlier event of the table is
+ *    settled, and later ones wait for it;
+ *  - a retry keeps its place at the head of its lane, and holds no worker.
+ *
+ * Every function may be called from any thread. Time is given by the caller.
+ */
+#ifndef CORE_RING_H
+#define CORE_RING_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "config/settings.h"
+#include "core/event.h"
+
+struct ring;
+
+/* Called outside the ring's lock when events became ready to take (count) or when room came back
+ * after a push was refused. Must not block and must not call into the ring. */
+typedef void (*ring_notify_fn)(void *ctx);
+
+struct ring_options {
+	size_t capacity;         /* events, >= 1 */
+	size_t max_bytes;        /* sum of event.bytes, >= 1 */
+	enum ordering order;     /* what shares a lane; events without a key share their table's */
+	ring_notify_fn on_ready; /* may be NULL */
+	void *on_ready_ctx;
+	ring_notify_fn on_room; /* may be NULL */
+	void *on_room_ctx;
+};
+
+enum err_code ring_new(const struct ring_options *o, struct ring **ret_ring,
+		       struct err *e) ATTR_MUST_CHECK;
+
+/* Free the ring and what is QUEUED or WAITING in it. Nothing may be INFLIGHT. NULL is fine. */
+void ring_free(struct ring *r);
+
+/* Take *ev (NEW → QUEUED, *ev becomes NULL), or answer ERR_FULL and leave it with the caller;
+ * on_room is then called once there is room again. Errors: ERR_FULL, ERR_NOMEM (lanes). */
+enum err_code ring_push(struct ring *r, struct event **ev) ATTR_MUST_CHECK;
+
+struct ring_room {
+	size_t events;
+	size_t bytes;
+};
+
+/* How much could be pushed now. */
+struct ring_room ring_room(struct ring *r);
+
+/* Up to max ready events into out, oldest first, each QUEUED or due WAITING → INFLIGHT. Returns how
+ * many. The caller owns them until retry, release or settle. */
+size_t ring_take(struct ring *r, int64_t now_us, struct event **out, size_t max);
+
+/* INFLIGHT → WAITING until due_us; ev is the ring's again. */
+void ring_retry(struct ring *r, struct event *ev, int64_t due_us);
+
+/* INFLIGHT → QUEUED, ready at once and in front of the others: it was taken but not sent (breaker
+ * opened, shutdown). ev is the ring's again. */
+void ring_release(struct ring *r, struct event *ev);
+
+/* INFLIGHT → state (DELIVERED or DEAD): its lanes go on, its room is free. ev is the caller's, to
+ * acknowledge and free. */
+void ring_settle(struct ring *r, struct event *ev, enum event_state state);
+
+/* Drop everything QUEUED or WAITING (the rows are still in the outbox and will be read again), and
+ * return how many. INFLIGHT events stay and keep their lanes. */
+size_t ring_clear(struct ring *r);
+
+/* The ids now INFLIGHT, into out (room for max); returns how many there are. */
+size_t ring_inflight_ids(struct ring *r, int64_t *out, size_t max);
+
+/* The earliest due_us of a WAITING event, INT64_MAX when there is none. */
+int64_t ring_next_due_us(struct ring *r);
+
+struct ring_stats {
+	size_t capacity;
+	size_t max_bytes;
+	size_t events; /* QUEUED + WAITING + INFLIGHT */
+	size_t bytes;
+	size_t ready;   /* could be taken now */
+	size_t blocked; /* behind another event of a lane, or a barrier */
+	size_t waiting; /* retries whose time has not come */
+	size_t inflight;
+	size_t lanes;   /* distinct keys inside */
+	int64_t pushed; /* totals since ring_new */
+	int64_t settled;
+	int64_t retried;
+	int64_t full_count;     /* pushes refused */
+	int64_t oldest_read_us; /* read_us of the oldest event inside; INT64_MAX: empty */
+	int64_t oldest_wall_us; /* changed_wall_us of the same event; 0: unknown or empty */
+};
+
+struct ring_stats ring_stats(struct ring *r);
+
+#endif

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The circuit breaker of one webhook: tells an outage of the receiver from a bad event.
+ *
+ *           failures in a row reach the limit, or an event used
+ *           up its attempts and nothing else got through
+ *     CLOSED ───────────────────────────────────────────────► OPEN ◄──┐
+ *        ▲                                          delay passed │    │ probe failed: delay
+ *        │                                                       ▼    │ doubles up to the maximum
+ *        └──────────────── probe answered ────────────────── HALF_OPEN┘
+ *
+ *     any ──410──► DISABLED ──breaker_enable──► CLOSED
+ *
+ * While it is not CLOSED nothing is sent but one probe at a time, events stay queued, and no
+ * failure counts as an attempt of an event. Thread-safe.
+ */
+#ifndef SINK_BREAKER_H
+#define SINK_BREAKER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "sink/answer.h"
+
+enum breaker_state { BREAKER_CLOSED, BREAKER_OPEN, BREAKER_HALF_OPEN, BREAKER_DISABLED };
+
+const char *breaker_state_name(enum breaker_state state); /* "closed", "open", ... */
+
+struct breaker;
+
+struct breaker_options {
+	int failures;         /* in a row, that open it; >= 1 */
+	int64_t min_delay_us; /* before the first probe */
+	int64_t max_delay_us;
+};
+
+enum err_code breaker_new(const struct breaker_options *o, struct breaker **ret_b,
+			  struct err *e) ATTR_MUST_CHECK;
+void breaker_free(struct breaker *b);
+
+/* How many of want requests may start now: want when CLOSED, one when a probe is due (it is then
+ * HALF_OPEN and the caller must report that request's result or breaker_cancel), else 0. */
+size_t breaker_admit(struct breaker *b, int64_t now_us, size_t want);
+
+/* A started request never got sent. */
+void breaker_cancel(struct breaker *b, int64_t now_us);
+
+/* What one result means for the event. */
+enum breaker_ruling {
+	BREAKER_COUNT, /* a failure of this event: it counts as an attempt */
+	BREAKER_HOLD   /* the receiver's outage: the event waits, nothing is counted */
+};
+
+/* Report a finished request. first_fail_us: when this event first failed (0: never before);
+ * last_attempt: the event would be dead if this failure counted. Any definite answer (2xx or a
+ * refusal) is a sign of life and closes the breaker. */
+enum breaker_ruling breaker_report(struct breaker *b, const struct answer *a, int64_t now_us,
+				   int64_t first_fail_us, bool last_attempt);
+
+/* Forget an outage or a 410: the operator says that the receiver is back. */
+void breaker_enable(struct breaker *b);
+
+/* When a probe may go: INT64_MAX unless OPEN. */
+int64_t breaker_next_probe_us(struct breaker *b);
+
+struct breaker_stats {
+	enum breaker_state state;
+	int64_t since_us; /* of the present state */
+	int64_t opened_total;
+	int64_t failures_in_row;
+	int64_t last_success_us; /* 0: never */
+};
+
+struct breaker_stats breaker_stats(struct breaker *b);
+
+#endif

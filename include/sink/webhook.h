@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * One receiver: its policy, its breaker, how many requests are in flight to it, what came of them.
+ * Shared by all workers; thread-safe.
+ */
+#ifndef SINK_WEBHOOK_H
+#define SINK_WEBHOOK_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "config/settings.h"
+#include "sink/breaker.h"
+
+struct webhook;
+
+/* s is a loan for the webhook's life. */
+enum err_code webhook_new(const struct webhook_settings *s, struct webhook **ret_w,
+			  struct err *e) ATTR_MUST_CHECK;
+void webhook_free(struct webhook *w);
+
+const struct webhook_settings *webhook_settings(const struct webhook *w);
+struct breaker *webhook_breaker(struct webhook *w);
+
+/* Reserve up to want of max_in_flight (at most share of them by one worker); returns how many. */
+size_t webhook_admit(struct webhook *w, size_t want);
+/* Give n reservations back. */
+void webhook_leave(struct webhook *w, size_t n);
+
+/* Upper bounds of the latency histogram's buckets in microseconds; the last is INT64_MAX. */
+#define WEBHOOK_LATENCY_BUCKETS 20
+extern const int64_t webhook_latency_bound_us[WEBHOOK_LATENCY_BUCKETS];
+
+struct webhook_stats {
+	size_t in_flight;
+	size_t max_in_flight;
+	int64_t attempts;
+	int64_t delivered;
+	int64_t retried;     /* attempts that will be repeated and counted */
+	int64_t held;        /* attempts that failed in an outage: not counted */
+	int64_t refused;     /* dead by the receiver's answer */
+	int64_t exhausted;   /* dead because attempts were used up */
+	int64_t by_class[6]; /* answers 1xx..5xx at 1..5; 0: no answer */
+	int64_t failures_by_phase[ANSWER_PHASE_COUNT];
+	int64_t bytes_sent;                             /* bodies */
+	int64_t latency_count[WEBHOOK_LATENCY_BUCKETS]; /* request to answer */
+	int64_t latency_sum_us;
+	struct breaker_stats breaker;
+	char last_error[200]; /* of the last failed attempt; "" after a success */
+};
+
+struct webhook_stats webhook_stats(struct webhook *w);
+
+/* The q quantile (0..1) of a histogram by linear interpolation inside its bucket, in microseconds;
+ * 0 when it is empty. */
+int64_t webhook_latency_quantile_us(const int64_t count[static WEBHOOK_LATENCY_BUCKETS], double q);
+
+/* The URL fit for logs: without userinfo, query and fragment. out is terminated. */
+void webhook_url_redact(const char *url, char *out, size_t size);
+
+#endif

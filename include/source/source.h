@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The contract between the runner and a kind of source (PostgreSQL, MySQL/MariaDB, SQLite, fake).
+ *
+ * A source reads committed changes from the outbox of one database and takes acknowledgements
+ * back. It owns one connection. All calls come from the runner's thread, except that
+ * source_ops.interrupt may come from any thread. Nothing here logs: errors are returned with the
+ * source's name left to the runner.
+ *
+ *     open ─► (standby: ERR_BUSY, call open again later)
+ *       │
+ *       ▼
+ *     read ... acknowledge ... wait ...     until any of them fails with ERR_UNAVAILABLE
+ *       │
+ *       ▼
+ *     close ─► open again, with backoff
+ *
+ * Order: within one pipeline, read hands out a row only after every row of the same key with a
+ * lower id that was visible. Late commits are the source's matter (core/position.h).
+ */
+#ifndef SOURCE_SOURCE_H
+#define SOURCE_SOURCE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/clock.h"
+#include "base/err.h"
+#include "config/settings.h"
+#include "core/acks.h"
+#include "core/event.h"
+
+/* One pipeline as its source sees it. */
+struct source_pipeline {
+	const struct pipeline_settings *settings;
+	uint32_t index;      /* position in the array given to source_ops.new; acks carry it */
+	char install_id[40]; /* uuid, filled by open: the first part of event ids */
+};
+
+struct source_env {
+	const struct source_settings *settings;
+	struct source_pipeline *pipelines; /* a loan for the source's life */
+	size_t pipeline_count;
+	const struct clock *clock;
+};
+
+/* Private to each kind: begins with this. */
+struct source {
+	const struct source_ops *ops;
+};
+
+/* How much one read may return. */
+struct source_limit {
+	size_t events; /* >= 1 */
+	size_t bytes;  /* sum of event_size, >= 1; one larger row is returned alone */
+};
+
+enum source_woken {
+	SOURCE_WOKEN_CHANGE = 1, /* the database said that there are new rows */
+	SOURCE_WOKEN_CALLER = 2, /* wake_fd was woken */
+};
+
+struct source_status {
+	bool notify;            /* woken by the database, not by polling alone */
+	bool pooled;            /* the connection runs through a pooler */
+	int64_t connections;    /* open connections to the database: 0 or 1 */
+	int64_t outbox_rows;    /* estimate of rows in the outbox, all pipelines; -1 unknown */
+	int64_t dead_rows;      /* dead tuples of the outbox (PostgreSQL); -1 unknown */
+	int64_t oldest_wall_us; /* changed_at of the oldest row; 0: none or unknown */
+	int64_t dead_letters;   /* rows in dead_letter; -1 unknown */
+	int64_t gaps;           /* ids below the cursors not seen */
+	int64_t late;           /* total of rows that committed late */
+	char server[64];        /* "PostgreSQL 15.18" */
+	char warning[256];      /* "" or the standing alarm: drift, CACHE, ... one line */
+};
+
+struct source_ops {
+	const char *type; /* "postgres" */
+
+	/* Make a source, not connected. Errors: ERR_NOMEM, ERR_CONFIG. */
+	enum err_code (*new)(const struct source_env *env, struct source **ret_s, struct err *e);
+	/* Free; closes first. NULL is not allowed. */
+	void (*free)(struct source *s);
+
+	/* Connect, check the installation, become the one active reader. Blocks up to
+	 * connect_timeout. ERR_OK also starts from the beginning of the outbox: the rows of `held`
+	 * (still with workers) are known and not returned again.
+	 * Errors: ERR_UNAVAILABLE, ERR_DENIED, ERR_BUSY (another daemon is active: a standby calls
+	 * again), ERR_NOT_FOUND (nothing installed: the message says to run install), ERR_DB. */
+	enum err_code (*open)(struct source *s, struct err *e);
+	/* Close the connection, forget the cursor. Does nothing when closed. */
+	void (*close)(struct source *s);
+
+	/* After open: these ids of pipeline p are still with workers or wait to be acknowledged. */
+	enum err_code (*hold)(struct source *s, uint32_t p, const int64_t *ids, size_t n,
+			      struct err *e);
+
+	/* New rows of pipeline p, at most limit, rising within a key, as events the caller owns,
+	 * into out (room for limit.events). *ret_more tells that another read would find rows at
+	 * once. Blocks up to statement_timeout. Errors: ERR_UNAVAILABLE (connection lost), ERR_DB,
+	 * ERR_NOMEM; nothing is returned then. */
+	enum err_code (*read)(struct source *s, uint32_t p, struct source_limit limit,
+			      struct event **out, size_t *ret_count, bool *ret_more, struct err *e);
+
+	/* Make acks durable, in order, all or none: delivered rows leave the outbox, dead ones move
+	 * to the dead letters in the same transaction. Blocks up to statement_timeout.
+	 * Errors: as read; the caller gives the same acks again after the next open. */
+	enum err_code (*acknowledge)(struct source *s, const struct ack *acks, size_t n,
+				     struct err *e);
+
+	/* Wait until the database has something new, wake_fd (an eventfd) is readable, or
+	 * deadline_us. Only called when the last read of every pipeline returned nothing, or when
+	 * no ring has room (idle false): then only wake_fd and the deadline count.
+	 * Returns a mask of enum source_woken in *ret_woken, 0 on the deadline.
+	 * Errors: ERR_UNAVAILABLE (connection lost). */
+	enum err_code (*wait)(struct source *s, bool idle, int wake_fd, int64_t deadline_us,
+			      int *ret_woken, struct err *e);
+
+	/* Once a minute and after open: look for drift (tables, triggers, sequence) and fill
+	 * ret_status. Errors: ERR_UNAVAILABLE, ERR_DB. */
+	enum err_code (*inspect)(struct source *s, struct source_status *ret_status, struct err *e);
+
+	/* Make a call that blocks in another thread return soon: shutdown. */
+	void (*interrupt)(struct source *s);
+};
+
+extern const struct source_ops source_postgres;
+extern const struct source_ops source_fake;
+
+/* The ops of a type; NULL when this build has none. */
+const struct source_ops *source_find(enum source_type type);
+
+#endif
