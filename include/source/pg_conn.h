@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * One connection to PostgreSQL: connecting, running statements with a deadline, turning SQLSTATEs
+ * into error codes. Shared by the reader and by the operator's commands. One thread at a time,
+ * except pg_conn_interrupt.
+ *
+ * Every statement waits at most statement_timeout (also enforced by the server), and returns early
+ * with ERR_UNAVAILABLE when interrupted: a server that stopped answering holds nobody up.
+ */
+#ifndef SOURCE_PG_CONN_H
+#define SOURCE_PG_CONN_H
+
+#include <libpq-fe.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/text.h"
+#include "config/settings.h"
+
+/* The names everything in the database goes by. */
+#define PG_SCHEMA "app_db_listener"
+#define PG_CHANNEL "app_db_listener"
+/* Advisory locks, two-key form: pg_try_advisory_lock(PG_LOCK_CLASS, ...). "adbl" in ASCII. */
+#define PG_LOCK_CLASS 1633968748
+#define PG_LOCK_WAKE 1    /* exclusive while the reader sleeps, shared by every writer */
+#define PG_LOCK_LEADER 2  /* exclusive by the one active reader */
+#define PG_LOCK_INSTALL 3 /* exclusive by a running install or uninstall */
+
+struct pg_conn;
+
+struct pg_conn_options {
+	const struct source_settings *settings;
+	const char *user;     /* NULL: as in the settings */
+	const char *password; /* NULL: as in the settings */
+	const struct clock *clock;
+};
+
+/* Connect, within connect_timeout (name lookup excepted). Session settings: UTF8, UTC, ISO dates,
+ * statement_timeout, no idle timeouts, keepalives on both ends, search_path = pg_catalog,
+ * synchronous_commit = off, application_name app-db-listener.
+ * Errors: ERR_UNAVAILABLE, ERR_DENIED (credentials, pg_hba), ERR_NOT_FOUND (no such database),
+ * ERR_TIMEOUT, ERR_CONFIG (an option libpq does not take), ERR_NOMEM. */
+enum err_code pg_conn_open(const struct pg_conn_options *o, struct pg_conn **ret_c,
+			   struct err *e) ATTR_MUST_CHECK;
+
+/* Close; NULL is fine. */
+void pg_conn_close(struct pg_conn *c);
+
+/* For PQsocket, PQnotifies, PQbackendPID and the like; a loan. */
+PGconn *pg_conn_raw(struct pg_conn *c);
+
+/* Make a statement that waits in another thread return ERR_UNAVAILABLE; stays in force. */
+void pg_conn_interrupt(struct pg_conn *c);
+
+/* Run sql (one or several statements, no parameters) and throw its rows away. Errors: below. */
+enum err_code pg_conn_exec(struct pg_conn *c, const char *sql, struct err *e) ATTR_MUST_CHECK;
+
+/* Run one statement with n text parameters (NULL: SQL NULL). *ret_res is the caller's, PQclear it.
+ * binary: results in binary format.
+ * Errors: ERR_UNAVAILABLE (connection lost, server shutting down, interrupted), ERR_TIMEOUT
+ * (statement_timeout, lock_timeout), ERR_DENIED (42501), ERR_NOT_FOUND (undefined table, schema,
+ * function, column: class 42), ERR_BUSY (deadlock, serialization), ERR_DB (the rest), ERR_NOMEM.
+ * e.msg holds the server's primary message, SQLSTATE, detail and hint. */
+enum err_code pg_conn_query(struct pg_conn *c, const char *sql, int n, const char *const *values,
+			    bool binary, PGresult **ret_res, struct err *e) ATTR_MUST_CHECK;
+
+/* Prepare once, then run by name; same errors. values as PQexecPrepared takes them: lengths and
+ * formats may be NULL for all-text parameters. */
+enum err_code pg_conn_prepare(struct pg_conn *c, const char *name, const char *sql,
+			      struct err *e) ATTR_MUST_CHECK;
+enum err_code pg_conn_execute(struct pg_conn *c, const char *name, int n, const char *const *values,
+			      const int *lengths, const int *formats, bool binary,
+			      PGresult **ret_res, struct err *e) ATTR_MUST_CHECK;
+
+/* Let libpq read what the socket has (for notifications). Errors: ERR_UNAVAILABLE. */
+enum err_code pg_conn_consume(struct pg_conn *c, struct err *e) ATTR_MUST_CHECK;
+
+/* Does another process answer than the one we started with? True behind a pooler in transaction
+ * mode. PostgreSQL manual, pg_backend_pid() and PQbackendPID. Errors: as pg_conn_query. */
+enum err_code pg_conn_is_pooled(struct pg_conn *c, bool *ret_pooled, struct err *e) ATTR_MUST_CHECK;
+
+/* Append name as a quoted identifier, value as a quoted literal (E'' form when needed). */
+void pg_quote_ident(struct buf *out, const char *name);
+void pg_quote_literal(struct buf *out, struct text value);
+
+#endif
