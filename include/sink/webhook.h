@@ -27,6 +27,28 @@ struct breaker *webhook_breaker(struct webhook *w);
 size_t webhook_admit(struct webhook *w, size_t want);
 /* Give n reservations back. */
 void webhook_leave(struct webhook *w, size_t n);
+/* How many could be reserved at this moment: a hint for whom to wake. */
+size_t webhook_room(const struct webhook *w);
+
+/* What became of one attempt, for the counters. */
+enum webhook_outcome {
+	WEBHOOK_DELIVERED,
+	WEBHOOK_RETRIED,
+	WEBHOOK_HELD,
+	WEBHOOK_REFUSED,
+	WEBHOOK_EXHAUSTED
+};
+
+struct webhook_attempt {
+	enum webhook_outcome outcome;
+	int status; /* 0: no answer */
+	enum answer_phase phase;
+	int64_t elapsed_us;
+	size_t bytes;       /* of the body */
+	const char *reason; /* of a failure; a loan */
+};
+
+void webhook_record(struct webhook *w, const struct webhook_attempt *a);
 
 /* Upper bounds of the latency histogram's buckets in microseconds; the last is INT64_MAX. */
 #define WEBHOOK_LATENCY_BUCKETS 20
