@@ -17,6 +17,8 @@ struct webhook {
 	const struct webhook_settings *settings;
 	struct breaker *breaker;
 	_Atomic size_t in_flight; /* every worker asks on every round: no lock */
+	_Atomic bool refused_some;
+	_Atomic int told_state; /* what webhook_breaker_moved last said */
 	struct mutex lock;
 	struct webhook_stats counts; /* in_flight, max_in_flight and breaker are not kept here */
 };
@@ -81,7 +83,7 @@ size_t webhook_room(const struct webhook *w)
 	return now < max ? max - now : 0;
 }
 
-size_t webhook_admit(struct webhook *w, size_t want)
+static size_t admit_once(struct webhook *w, size_t want)
 {
 	size_t max = (size_t)w->settings->max_in_flight;
 	size_t now = atomic_load(&w->in_flight);
@@ -95,12 +97,24 @@ size_t webhook_admit(struct webhook *w, size_t want)
 	return n;
 }
 
-void webhook_leave(struct webhook *w, size_t n)
+size_t webhook_admit(struct webhook *w, size_t want)
+{
+	size_t n = admit_once(w, want);
+
+	if (n == want)
+		return n;
+	/* once more after the flag is up: room given back in between has not seen it */
+	atomic_store(&w->refused_some, true);
+	return n + admit_once(w, want - n);
+}
+
+bool webhook_leave(struct webhook *w, size_t n)
 {
 	size_t before = atomic_fetch_sub(&w->in_flight, n);
 
 	assert(before >= n);
 	(void)before;
+	return atomic_load(&w->refused_some) && atomic_exchange(&w->refused_some, false);
 }
 
 static size_t latency_bucket(int64_t us)
@@ -157,6 +171,18 @@ void webhook_record(struct webhook *w, const struct webhook_attempt *a)
 	else
 		(void)snprintf(c->last_error, sizeof(c->last_error), "%s", a->reason);
 	mutex_unlock(&w->lock);
+}
+
+bool webhook_breaker_moved(struct webhook *w, enum breaker_state *ret_state)
+{
+	enum breaker_state state = breaker_stats(w->breaker).state;
+
+	if (state == BREAKER_HALF_OPEN)
+		state = BREAKER_OPEN;
+	if (atomic_exchange(&w->told_state, (int)state) == (int)state)
+		return false;
+	*ret_state = state;
+	return true;
 }
 
 struct webhook_stats webhook_stats(struct webhook *w)
