@@ -2,7 +2,7 @@
 /*
  * Two questions, answered by progress and not by "the process runs":
  *
- *   alive   every thread still goes round its loop. When not, only a restart helps: /healthz says
+ *   alive   the threads still go round their loops. When not, only a restart helps: /healthz says
  *           503 and the watchdog is no longer fed.
  *   ready   changes reach their webhooks. When not, /readyz says 503.
  *
@@ -15,7 +15,7 @@
  *   receiver outage: breaker open, half open                  yes     yes     warning
  *   webhook disabled by a 410                                 yes     yes     warning
  *   a standing alarm of a source (drift, ...)                 yes     yes     warning
- *   a thread's loop stands still                              no      no      reason
+ *   a source's loop, or all workers' with work, stand still   no      no      reason
  *
  * A receiver's outage leaves the daemon ready: it works as designed, holds the events, and
  * neither a restart nor another instance would help. It shows as a warning, in lag_seconds and in
@@ -35,7 +35,7 @@
 #include "control/metrics.h"
 
 struct health_limits {
-	int64_t worker_stall_us; /* a worker's loop, while there is something to send */
+	int64_t worker_stall_us; /* the workers' loops, while there is something to send */
 	int64_t source_stall_us; /* a source's loop, which may block in a database call */
 	int64_t no_progress_us;  /* work is pending and nothing moves */
 };

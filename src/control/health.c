@@ -8,7 +8,9 @@
  * Progress of a source is its count of rows read and acknowledged. Its picture of the outbox is up
  * to a minute old, so rows count as stuck only when two looks at the outbox have passed.
  *
- * The workers' loops are judged only while there is something to send: idle ones may sleep.
+ * The workers' loops are judged only while there is something to send and nothing leaves any of
+ * them, for an idle worker may sleep as long as it likes, and a busy one as long as a request
+ * takes.
  */
 #include "control/health.h"
 
@@ -38,7 +40,7 @@ struct health {
 	struct health_limits limits;
 	struct progress pipelines[SETTINGS_PIPELINES_MAX];
 	struct progress sources[SETTINGS_SOURCES_MAX];
-	int64_t work_since_us; /* since when the workers have had something to do; 0: nothing */
+	struct progress workers;
 };
 
 /* One judgement under way. */
@@ -53,6 +55,9 @@ struct health_limits health_limits_of(const struct settings *s)
 	struct health_limits l = {WORKER_STALL_US, SOURCE_MARGIN_US, NO_PROGRESS_US};
 	size_t i;
 
+	for (i = 0; i < s->webhook_count; i++)
+		if (WORKER_STALL_US + 2 * s->webhooks[i].timeout_us > l.worker_stall_us)
+			l.worker_stall_us = WORKER_STALL_US + 2 * s->webhooks[i].timeout_us;
 	for (i = 0; i < s->source_count; i++) {
 		const struct source_settings *src = &s->sources[i];
 		/* a loop may connect, run some statements, and wait */
@@ -150,9 +155,11 @@ static int64_t progress_stuck_us(struct progress *p, const char *name, int64_t n
 
 static void judge_workers(struct judging *j)
 {
-	const struct pool_stats *pool = &j->s->pool;
-	bool work = pool->in_flight > 0;
-	int64_t from_us;
+	bool work = j->s->pool.in_flight > 0;
+	int64_t limit_us = j->h->limits.worker_stall_us;
+	int64_t loop_us = j->s->now_us - j->s->pool.progress_us;
+	int64_t moved = 0;
+	int64_t stuck_us;
 	size_t i;
 
 	for (i = 0; i < j->s->pipeline_count; i++) {
@@ -160,17 +167,12 @@ static void judge_workers(struct judging *j)
 		enum breaker_state state = j->s->webhooks[p->webhook].stats.breaker.state;
 
 		work = work || (p->ring.ready > 0 && state == BREAKER_CLOSED);
+		moved += p->ring.settled + p->ring.retried;
 	}
-	if (!work) {
-		j->h->work_since_us = 0;
-		return;
-	}
-	if (!j->h->work_since_us)
-		j->h->work_since_us = j->s->now_us;
-	from_us = pool->progress_us > j->h->work_since_us ? pool->progress_us : j->h->work_since_us;
-	if (j->s->now_us - from_us > j->h->limits.worker_stall_us)
-		not_alive(j->v, "a worker has stood still for %lld s",
-			  (long long)((j->s->now_us - from_us) / CLOCK_US_PER_S));
+	stuck_us = progress_stuck_us(&j->h->workers, "workers", j->s->now_us, moved, work);
+	if (stuck_us > limit_us && loop_us > limit_us)
+		not_alive(j->v, "the workers have stood still for %lld s",
+			  (long long)(stuck_us / CLOCK_US_PER_S));
 }
 
 static void judge_pipeline(struct judging *j, size_t i)
