@@ -5,6 +5,7 @@
 #include <netdb.h>
 #include <netinet/in.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -13,6 +14,7 @@
 #define BACKLOG 32
 #define HOST_BYTES 256
 #define PORT_BYTES 6
+#define PORT_MAX 65535
 
 struct parts {
 	char host[HOST_BYTES];
@@ -33,7 +35,7 @@ static enum err_code address_split(const char *address, struct parts *ret_p, str
 		host_len = 0; /* an IPv6 address needs its brackets */
 	}
 	if (host_len == 0 || host_len >= HOST_BYTES || port_len == 0 || port_len >= PORT_BYTES ||
-	    strspn(colon + 1, "0123456789") != port_len)
+	    strspn(colon + 1, "0123456789") != port_len || strtol(colon + 1, NULL, 10) > PORT_MAX)
 		return err_set(e, ERR_CONFIG,
 			       "cannot listen on '%s': expected HOST:PORT, as in 127.0.0.1:8080 or "
 			       "[::1]:8080",
