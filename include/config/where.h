@@ -22,8 +22,9 @@ enum where_form {
 };
 
 /* Append to out the condition sql as it holds for op (not OP_TRUNCATE, which has no rows).
- * Comments become a space. Errors: ERR_DATA (empty, open quote, comment or parenthesis, a
- * semicolon, a row that op does not have: the message says so), ERR_NOMEM, ERR_FULL (out). */
+ * Blanks and comments become one space. Errors: ERR_DATA (empty, open quote, comment or
+ * parenthesis, a semicolon, a row that op does not have: the message says so), ERR_NOMEM, ERR_FULL
+ * (out). */
 enum err_code where_write(struct text sql, enum where_form form, enum op op, struct buf *out,
 			  struct err *e) ATTR_MUST_CHECK;
 

@@ -73,7 +73,9 @@ static enum err_code parser_error(const yaml_parser_t *p, struct text source, st
 {
 	yaml_mark_t at = p->problem_mark;
 
-	if (p->error == YAML_MEMORY_ERROR)
+	/* libyaml 0.2.5 forgets to set the error where some of its allocations fail; whatever else
+	 * goes wrong comes with a problem text */
+	if (p->error == YAML_MEMORY_ERROR || !p->problem)
 		return out_of_memory(e);
 	if (p->error == YAML_READER_ERROR)
 		at = mark_of(source, p->problem_offset);
@@ -81,8 +83,7 @@ static enum err_code parser_error(const yaml_parser_t *p, struct text source, st
 		note(m, at, "a tab where only spaces may stand: indent with spaces");
 	else
 		mistakes_add(m, (int)at.line + 1, (int)at.column + 1, "", "not valid YAML: %s%s%s",
-			     p->problem ? p->problem : "unknown problem", p->context ? " " : "",
-			     p->context ? p->context : "");
+			     p->problem, p->context ? " " : "", p->context ? p->context : "");
 	return err_set(e, ERR_CONFIG, "not valid YAML");
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A loop over tokens, each of which is copied as it is, except OLD, NEW and comments. A name
+ * A loop over tokens, each of which is copied as it is, except OLD, NEW, and
+ * blanks and comments, which become one space. A name
  * behind a point is a column, also when it is called old.
  */
 #include "config/where.h"
@@ -183,6 +184,7 @@ struct where_state {
 	int depth;         /* open parentheses */
 	bool behind_point; /* the last token was a point */
 	bool any;          /* something that is no space or comment was seen */
+	bool space;        /* blanks or comments since the last token: written before the next */
 };
 
 static enum err_code check_char(struct where_state *s, char c, struct err *e)
@@ -205,9 +207,12 @@ static enum err_code write_token(struct where_state *s, enum where_token kind, s
 	bool is_old = is_word_of(token, "OLD"), is_new = is_word_of(token, "NEW");
 
 	if (kind == WHERE_SPACE || kind == WHERE_COMMENT) {
-		buf_add_char(out, ' ');
+		s->space = true;
 		return ERR_OK;
 	}
+	if (s->space && s->any)
+		buf_add_char(out, ' ');
+	s->space = false;
 	if (kind == WHERE_OTHER)
 		code = check_char(s, token.s[0], e);
 	if (kind == WHERE_WORD && !s->behind_point && (is_old || is_new))
@@ -222,7 +227,7 @@ static enum err_code write_token(struct where_state *s, enum where_token kind, s
 enum err_code where_write(struct text sql, enum where_form form, enum op op, struct buf *out,
 			  struct err *e)
 {
-	struct where_state s = {0, false, false};
+	struct where_state s = {.depth = 0};
 	struct text rest = value_trim(sql);
 	enum where_token kind;
 	enum err_code code = ERR_OK;
