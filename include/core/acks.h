@@ -35,16 +35,21 @@ enum err_code acks_new(int wake_fd, size_t batch, struct acks **ret_acks,
 void acks_free(struct acks *a);
 
 /* Add *ack; ownership of reason moves. Never loses one: memory for it is reserved by
- * acks_reserve before the event is sent. Any thread. */
+ * acks_reserve before the event is sent; each push uses up one reservation. Any thread. */
 void acks_push(struct acks *a, const struct ack *ack);
 
-/* Make sure that n more pushes find memory. Called by the source before it pushes n events into a
- * ring. Errors: ERR_NOMEM. */
+/* Make sure that n more pushes, on top of those reserved before, find memory. Called by the source
+ * before it pushes n events into a ring. Any thread. Errors: ERR_NOMEM (nothing reserved). */
 enum err_code acks_reserve(struct acks *a, size_t n, struct err *e) ATTR_MUST_CHECK;
+
+/* Give n reservations back: events that will not be settled, because a ring refused them or
+ * ring_clear dropped them. Any thread. */
+void acks_unreserve(struct acks *a, size_t n);
 
 /* Up to max acks, oldest first, into out; returns how many. Source thread. */
 size_t acks_take(struct acks *a, struct ack *out, size_t max);
 
+/* How many wait to be taken. Any thread. */
 size_t acks_count(struct acks *a);
 
 #endif

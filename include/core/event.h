@@ -63,12 +63,18 @@ struct event {
 	char last_reason[160]; /* of the last failed attempt, for the dead letter */
 
 	/* the ring's own */
-	uint64_t lane_key[EVENT_LANES_MAX];
+	int64_t seq;    /* in push order, from 1 */
+	int64_t rank;   /* in a heap: due_us, or what orders ready events */
+	int waits;      /* lanes it does not head, plus 1 behind a barrier; 0: may go */
 	int lane_count; /* 0: unordered */
+	uint64_t lane_key[EVENT_LANES_MAX];
 	struct event *lane_next[EVENT_LANES_MAX];
-	struct event *next;
+	uint64_t gate_key; /* of its table's barrier; 0: none */
+	struct event *gate_next;
+	struct event *queue_next; /* in the ready queue, or sibling in a heap */
+	struct event *heap_child;
+	struct event *next; /* everything inside, in push order */
 	struct event *prev;
-	uint32_t heap_at;
 };
 
 /* A copy of f as one allocation in *ret_ev, state NEW. Free with event_free. Errors: ERR_NOMEM. */

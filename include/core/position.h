@@ -42,8 +42,9 @@ void position_free(struct position *p);
 /* Back to cursor 0, no gaps, nothing outstanding. */
 void position_reset(struct position *p);
 
-/* A row with this id (> 0) was read. Returns true when it is new: it is now outstanding and the
- * cursor or a gap has moved; false when it is outstanding already and is to be skipped. Errors:
+/* A row with this id (> 0) was read; the cursor or a gap moves. *ret_new is true when it is new: it
+ * is now outstanding; false when it is outstanding already and is to be skipped. An id below the
+ * cursor that is neither in a gap nor outstanding is new too: rather twice than never. Errors:
  * ERR_NOMEM (nothing changed). */
 enum err_code position_see(struct position *p, int64_t id, bool *ret_new,
 			   struct err *e) ATTR_MUST_CHECK;

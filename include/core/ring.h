@@ -18,7 +18,7 @@
  *  - per lane, events become INFLIGHT in push order, one at a time; an event with two lanes must be
  *    the head of both;
  *  - a TRUNCATE is a barrier for its table: it goes when every earlier event of the table is
- *    settled, and later ones wait for it;
+ *    settled, and later ones wait for it (unless order is ORDERING_NONE: an event like any other);
  *  - a retry keeps its place at the head of its lane, and holds no worker.
  *
  * Every function may be called from any thread. Time is given by the caller.
@@ -36,8 +36,13 @@
 
 struct ring;
 
-/* Called outside the ring's lock when events became ready to take (count) or when room came back
- * after a push was refused. Must not block and must not call into the ring. */
+/* Called outside the ring's lock, by the thread whose call caused it:
+ *  - on_ready at each call that made events ready and left them so;
+ *  - on_room once, after ring_push answered ERR_FULL or ring_room told of less than a sensible
+ * room, when there is a sensible room again: for the refused event, and an eighth of the bytes and
+ * of the capacity that waiting retries leave; or any room, when nothing is ready or in flight; or
+ *    the ring is empty.
+ * Must not block and must not call into the ring. */
 typedef void (*ring_notify_fn)(void *ctx);
 
 struct ring_options {
@@ -57,7 +62,8 @@ enum err_code ring_new(const struct ring_options *o, struct ring **ret_ring,
 void ring_free(struct ring *r);
 
 /* Take *ev (NEW → QUEUED, *ev becomes NULL), or answer ERR_FULL and leave it with the caller;
- * on_room is then called once there is room again. Errors: ERR_FULL, ERR_NOMEM (lanes). */
+ * on_room is then called once there is room again. Errors: ERR_FULL, ERR_NOMEM (lanes; *ev stays
+ * with the caller too, but no call of on_room follows). */
 enum err_code ring_push(struct ring *r, struct event **ev) ATTR_MUST_CHECK;
 
 struct ring_room {
@@ -65,11 +71,13 @@ struct ring_room {
 	size_t bytes;
 };
 
-/* How much could be pushed now. */
+/* How much could be pushed now. When that is little, on_room follows as after a refused push. An
+ * empty ring tells its max_bytes, and takes one larger event nevertheless. */
 struct ring_room ring_room(struct ring *r);
 
-/* Up to max ready events into out, oldest first, each QUEUED or due WAITING → INFLIGHT. Returns how
- * many. The caller owns them until retry, release or settle. */
+/* Up to max ready events into out, each QUEUED or due WAITING → INFLIGHT: first those released,
+ * then the others, oldest (pushed first) first. Returns how many. The caller owns them until retry,
+ * release or settle. */
 size_t ring_take(struct ring *r, int64_t now_us, struct event **out, size_t max);
 
 /* INFLIGHT → WAITING until due_us; ev is the ring's again. */
@@ -100,9 +108,9 @@ struct ring_stats {
 	size_t bytes;
 	size_t ready;   /* could be taken now */
 	size_t blocked; /* behind another event of a lane, or a barrier */
-	size_t waiting; /* retries whose time has not come */
+	size_t waiting; /* retries whose time had not come at the last ring_take */
 	size_t inflight;
-	size_t lanes;   /* distinct keys inside */
+	size_t lanes;   /* distinct keys inside (tables, pipelines: what order says) */
 	int64_t pushed; /* totals since ring_new */
 	int64_t settled;
 	int64_t retried;
