@@ -10,6 +10,10 @@
  *     json:    {"time":"...","level":"info","source":"shop","msg":"connected","host":"db1",...}
  *     journal: <6>source=shop msg="connected" host=db1 port=5432       (sd-daemon(3) prefixes)
  *
+ * A value is cut at 1024 bytes and a line at 2048; a line that lost something ends in cut=true.
+ * When the file cannot be written (disk full, ...) the log keeps its queue, tries again every
+ * second, and says so on stderr when that begins and when it is over.
+ *
  * Before log_start and after log_stop lines go to stderr at once. Any thread.
  */
 #ifndef BASE_LOG_H
@@ -27,14 +31,15 @@ enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARN, LOG_LEVEL_INFO, LOG_LEVEL_DEBU
 enum log_format { LOG_FORMAT_TEXT, LOG_FORMAT_JSON };
 
 struct log_options {
-	const char *file; /* path; NULL, "" or "stderr": standard error */
+	const char *file; /* path; NULL, "", "stderr" or "/dev/stderr": standard error */
 	enum log_level level;
 	enum log_format format;
-	bool journal_prefix;  /* "<6>" in front, no time: when stderr is the journal */
+	bool journal_prefix;  /* "<6>" in front, no time, on stderr: when that is the journal */
 	int64_t rotate_bytes; /* a file that would grow past this is rotated; 0: never */
 	int rotate_keep;      /* rotated files kept: FILE.1 is the newest */
-	size_t queue_lines;   /* bound of the queue, >= 1 */
-	const struct clock *clock;
+	size_t queue_lines;   /* bound of the queue, >= 1; its bytes: 256 a line, 64 KiB to 8 MiB */
+	const struct clock *clock; /* of the lines and the hour; NULL: the system's; a loan until
+				    * log_stop */
 };
 
 struct log_field {
@@ -52,7 +57,8 @@ struct log_field {
 /* An error: its message under "error". */
 #define LOG_E(e) LOG_S("error", (e)->msg)
 
-/* Open the file and start the writer thread. The strings of o are copied.
+/* Open the file (created with mode 0640; not through a symbolic link) and start the writer thread.
+ * The strings of o are copied. Not while it is started already.
  * Errors: ERR_DENIED, ERR_NOT_FOUND, ERR_IO (the file cannot be opened), ERR_NOMEM. */
 enum err_code log_start(const struct log_options *o, struct err *e) ATTR_MUST_CHECK;
 
@@ -87,6 +93,7 @@ void log_write(enum log_level level, const char *msg, const struct log_field *fi
 #define log_info(msg, ...) LOG_AT(LOG_LEVEL_INFO, msg, ##__VA_ARGS__)
 #define log_debug(msg, ...) LOG_AT(LOG_LEVEL_DEBUG, msg, ##__VA_ARGS__)
 
+/* Counts since log_start. */
 struct log_stats {
 	int64_t lines_written;
 	int64_t lines_dropped; /* the queue was full, or the file could not be written */

@@ -49,11 +49,15 @@ enum err_code buf_reserve(struct buf *b, size_t len)
 	if (len > b->max_bytes - b->len)
 		return b->error = ERR_FULL;
 	want = b->len + len + 1;
+	if (!want)
+		return b->error = ERR_NOMEM;
 	if (want <= b->cap)
 		return ERR_OK;
 	cap = b->cap ? b->cap : BUF_FIRST_BYTES;
 	while (cap < want)
 		cap = cap > SIZE_MAX / 2 ? want : cap * 2;
+	if (cap - 1 > b->max_bytes) /* the bound is one of memory too */
+		cap = b->max_bytes + 1;
 	data = mem_realloc(b->data, cap);
 	if (!data)
 		return b->error = ERR_NOMEM;

@@ -76,12 +76,13 @@ void clock_format_wall(int64_t wall_us, char out[static CLOCK_TEXT_BYTES])
 
 int clock_poll_ms(int64_t now_us, int64_t deadline_us)
 {
-	int64_t ms;
+	int64_t left_us, ms;
 
 	if (deadline_us == INT64_MAX)
 		return -1;
 	if (deadline_us <= now_us)
 		return 0;
-	ms = (deadline_us - now_us + CLOCK_US_PER_MS - 1) / CLOCK_US_PER_MS;
+	left_us = deadline_us - now_us;
+	ms = left_us / CLOCK_US_PER_MS + (left_us % CLOCK_US_PER_MS != 0);
 	return ms > INT_MAX ? INT_MAX : (int)ms;
 }

@@ -92,12 +92,15 @@ enum err_code fd_read_file(const char *path, struct buf *out, struct err *e)
 		}
 		buf_add(out, chunk, (size_t)n);
 		if (buf_error(out) != ERR_OK) {
-			code = err_set(e, buf_error(out), "%s is larger than %zu bytes", path,
-				       out->max_bytes);
+			code = buf_error(out);
 			break;
 		}
 	}
 	fd_close(&fd);
+	if (code == ERR_FULL)
+		return err_set(e, code, "%s is larger than %zu bytes", path, out->max_bytes);
+	if (code == ERR_NOMEM)
+		return err_set(e, code, "no memory to read %s", path);
 	return code;
 }
 

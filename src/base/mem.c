@@ -16,7 +16,12 @@ void *mem_alloc(size_t size)
 
 void *mem_calloc(size_t count, size_t size)
 {
-	return calloc(count ? count : 1, size ? size : 1);
+	size_t product;
+
+	/* calloc checks too, but the sanitizers take its refusal for an error */
+	if (__builtin_mul_overflow(count, size, &product))
+		return NULL;
+	return calloc(product ? count : 1, product ? size : 1);
 }
 
 void *mem_realloc(void *p, size_t size)
