@@ -36,13 +36,16 @@ struct pg_conn_options {
 	const char *user;     /* NULL: as in the settings */
 	const char *password; /* NULL: as in the settings */
 	const struct clock *clock;
+	const int *interrupt_fd; /* NULL: none. Readable: as after pg_conn_interrupt, also while
+				    connecting; must stay open as long as the connection */
 };
 
 /* Connect, within connect_timeout (name lookup excepted). Session settings: UTF8, UTC, ISO dates,
  * statement_timeout, no idle timeouts, keepalives on both ends, search_path = pg_catalog,
- * synchronous_commit = off, application_name app-db-listener.
- * Errors: ERR_UNAVAILABLE, ERR_DENIED (credentials, pg_hba), ERR_NOT_FOUND (no such database),
- * ERR_TIMEOUT, ERR_CONFIG (an option libpq does not take), ERR_NOMEM. */
+ * synchronous_commit = off, application_name app-db-listener. Through a pooler none of that is
+ * set: the next user of the server connection would inherit it.
+ * Errors: ERR_UNAVAILABLE (also when interrupted), ERR_DENIED (credentials, pg_hba), ERR_NOT_FOUND
+ * (no such database), ERR_TIMEOUT, ERR_CONFIG (an option libpq does not take), ERR_NOMEM. */
 enum err_code pg_conn_open(const struct pg_conn_options *o, struct pg_conn **ret_c,
 			   struct err *e) ATTR_MUST_CHECK;
 
@@ -75,11 +78,34 @@ enum err_code pg_conn_execute(struct pg_conn *c, const char *name, int n, const 
 			      const int *lengths, const int *formats, bool binary,
 			      PGresult **ret_res, struct err *e) ATTR_MUST_CHECK;
 
+/* One statement of a pipeline. */
+struct pg_call {
+	const char *name; /* prepared; NULL: sql counts */
+	const char *sql;
+	int n;
+	const char *const *values;
+	const int *lengths;
+	const int *formats;
+	bool binary; /* results */
+};
+
+/* Run n statements as one transaction in one round trip, all or none. results: NULL, or room for n,
+ * each to be PQclear()ed by the caller (NULL where a statement returns no rows). Errors: as
+ * pg_conn_query; no results then. */
+enum err_code pg_conn_pipeline(struct pg_conn *c, const struct pg_call *calls, size_t n,
+			       PGresult **results, struct err *e) ATTR_MUST_CHECK;
+
+/* Between statements: wait until the server sent something (then pg_conn_consume), wake_fd (-1:
+ * none) is readable, or deadline_us. A mask of FD_READY and FD_WOKEN in *ret_got, 0 on the deadline
+ * or a signal. Errors: ERR_UNAVAILABLE (interrupted). */
+enum err_code pg_conn_wait(struct pg_conn *c, int wake_fd, int64_t deadline_us, int *ret_got,
+			   struct err *e) ATTR_MUST_CHECK;
+
 /* Let libpq read what the socket has (for notifications). Errors: ERR_UNAVAILABLE. */
 enum err_code pg_conn_consume(struct pg_conn *c, struct err *e) ATTR_MUST_CHECK;
 
-/* Does another process answer than the one we started with? True behind a pooler in transaction
- * mode. PostgreSQL manual, pg_backend_pid() and PQbackendPID. Errors: as pg_conn_query. */
+/* Did another process answer than the one we started with? True behind a pooler. Found out once,
+ * while connecting. PostgreSQL manual, pg_backend_pid() and PQbackendPID. Errors: none. */
 enum err_code pg_conn_is_pooled(struct pg_conn *c, bool *ret_pooled, struct err *e) ATTR_MUST_CHECK;
 
 /* Append name as a quoted identifier, value as a quoted literal (E'' form when needed). */

@@ -57,7 +57,7 @@ struct source_limit {
 };
 
 enum source_woken {
-	SOURCE_WOKEN_CHANGE = 1, /* the database said that there are new rows */
+	SOURCE_WOKEN_CHANGE = 1, /* it is time to read: the database said so, or a poll is due */
 	SOURCE_WOKEN_CALLER = 2, /* wake_fd was woken */
 };
 
@@ -92,6 +92,11 @@ struct source_ops {
 	/* Close the connection, forget the cursor. Does nothing when closed. */
 	void (*close)(struct source *s);
 
+	/* After open: which server and which history of it the ids belong to. When it differs from
+	 * the last open's, an id may mean another row: events of before must not be held, and their
+	 * acks must not be given. "" when unknown. A loan until close. */
+	const char *(*identity)(struct source *s);
+
 	/* After open: these ids of pipeline p are still with workers or wait to be acknowledged. */
 	enum err_code (*hold)(struct source *s, uint32_t p, const int64_t *ids, size_t n,
 			      struct err *e);
@@ -99,7 +104,8 @@ struct source_ops {
 	/* New rows of pipeline p, at most limit, rising within a key, as events the caller owns,
 	 * into out (room for limit.events). *ret_more tells that another read would find rows at
 	 * once. Blocks up to statement_timeout. Errors: ERR_UNAVAILABLE (connection lost), ERR_DB,
-	 * ERR_NOMEM; nothing is returned then. */
+	 * ERR_NOMEM; nothing is returned then. No rows with *ret_more is possible: all that were
+	 * looked at are held. */
 	enum err_code (*read)(struct source *s, uint32_t p, struct source_limit limit,
 			      struct event **out, size_t *ret_count, bool *ret_more, struct err *e);
 
@@ -110,8 +116,8 @@ struct source_ops {
 				     struct err *e);
 
 	/* Wait until the database has something new, wake_fd (an eventfd) is readable, or
-	 * deadline_us. Only called when the last read of every pipeline returned nothing, or when
-	 * no ring has room (idle false): then only wake_fd and the deadline count.
+	 * deadline_us. Only called when the last read of every pipeline told that there is no more,
+	 * or when no ring has room (idle false): then only wake_fd and the deadline count.
 	 * Returns a mask of enum source_woken in *ret_woken, 0 on the deadline.
 	 * Errors: ERR_UNAVAILABLE (connection lost). */
 	enum err_code (*wait)(struct source *s, bool idle, int wake_fd, int64_t deadline_us,

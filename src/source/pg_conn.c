@@ -12,6 +12,7 @@
 
 #include "base/fd.h"
 #include "base/mem.h"
+#include "source/pg_error.h"
 
 /* The server gives up first and says so; this is for a server that says nothing. */
 #define GRACE_US (5 * CLOCK_US_PER_S)
@@ -20,140 +21,98 @@ struct pg_conn {
 	PGconn *raw;
 	const struct clock *clock;
 	int64_t timeout_us;
-	int wake_fd;
+	int own_fd;  /* woken by pg_conn_interrupt */
+	int lent_fd; /* woken by the owner of the options; -1: none */
+	bool pooled;
+	char farewell[256]; /* the last FATAL notice: why the server hung up; "" none */
 };
 
 /* ---- errors ---- */
 
-static const struct {
-	const char *sqlstate; /* two characters: a class; five: one state */
-	enum err_code code;
-} sqlstate_table[] = {
-	/* PostgreSQL manual, appendix "PostgreSQL Error Codes"; the first match counts */
-	{"57014", ERR_TIMEOUT},     /* query_canceled: statement_timeout */
-	{"55P03", ERR_TIMEOUT},     /* lock_not_available: lock_timeout */
-	{"42501", ERR_DENIED},      /* insufficient_privilege */
-	{"28", ERR_DENIED},         /* invalid authorization */
-	{"3D000", ERR_NOT_FOUND},   /* invalid_catalog_name: no such database */
-	{"42P01", ERR_NOT_FOUND},   /* undefined_table */
-	{"42703", ERR_NOT_FOUND},   /* undefined_column */
-	{"42883", ERR_NOT_FOUND},   /* undefined_function */
-	{"3F000", ERR_NOT_FOUND},   /* invalid_schema_name */
-	{"40", ERR_BUSY},           /* deadlock, serialization */
-	{"55006", ERR_BUSY},        /* object_in_use */
-	{"08", ERR_UNAVAILABLE},    /* connection exceptions */
-	{"57P", ERR_UNAVAILABLE},   /* shutdown, crash, cannot connect now */
-	{"53", ERR_UNAVAILABLE},    /* out of disk, memory, connections */
-	{"25006", ERR_UNAVAILABLE}, /* read-only: a primary that became a standby */
-};
-
-static enum err_code code_of_sqlstate(const char *state)
-{
-	size_t i;
-
-	for (i = 0; state && i < ARRAY_LEN(sqlstate_table); i++)
-		if (strncmp(state, sqlstate_table[i].sqlstate,
-			    strlen(sqlstate_table[i].sqlstate)) == 0)
-			return sqlstate_table[i].code;
-	return ERR_DB;
-}
-
-/* libpq ends its messages with newlines and puts several lines in one. */
-static void one_line(char *s)
-{
-	size_t len = strlen(s);
-
-	while (len && (s[len - 1] == '\n' || s[len - 1] == ' '))
-		s[--len] = '\0';
-	for (; *s; s++)
-		if (*s == '\n' || *s == '\t')
-			*s = ' ';
-}
-
 static enum err_code connection_error(struct pg_conn *c, struct err *e)
 {
-	(void)err_set(e, ERR_UNAVAILABLE, "connection lost: %s", PQerrorMessage(c->raw));
+	const char *why = c->farewell[0] ? c->farewell : PQerrorMessage(c->raw);
+
+	(void)err_set(e, ERR_UNAVAILABLE, "connection lost: %s", why);
 	if (e)
-		one_line(e->msg);
+		pg_error_one_line(e->msg);
 	return ERR_UNAVAILABLE;
 }
 
 static enum err_code result_error(struct pg_conn *c, const PGresult *res, struct err *e)
 {
-	const char *state = PQresultErrorField(res, PG_DIAG_SQLSTATE);
-	const char *message = PQresultErrorField(res, PG_DIAG_MESSAGE_PRIMARY);
-	const char *detail = PQresultErrorField(res, PG_DIAG_MESSAGE_DETAIL);
-	const char *hint = PQresultErrorField(res, PG_DIAG_MESSAGE_HINT);
+	/* without a SQLSTATE libpq made it: out of memory, or the connection broke */
+	if (!PQresultErrorField(res, PG_DIAG_SQLSTATE))
+		return PQstatus(c->raw) == CONNECTION_OK
+			       ? err_set(e, ERR_NOMEM, "no memory for a result: %s",
+					 PQresultErrorMessage(res))
+			       : connection_error(c, e);
+	return pg_error_result(res, e);
+}
 
-	if (!state || PQstatus(c->raw) != CONNECTION_OK)
-		return connection_error(c, e);
-	(void)err_set(e, code_of_sqlstate(state), "%s (SQLSTATE %s)%s%s%s%s",
-		      message ? message : "error", state, detail ? "; " : "", detail ? detail : "",
-		      hint ? "; hint: " : "", hint ? hint : "");
-	if (e)
-		one_line(e->msg);
-	return code_of_sqlstate(state);
+/* A server that shuts down says so in a notice before it hangs up. */
+static void notice_keep(void *arg, const PGresult *res)
+{
+	struct pg_conn *c = arg;
+	const char *severity = PQresultErrorField(res, PG_DIAG_SEVERITY_NONLOCALIZED);
+	const char *message = PQresultErrorField(res, PG_DIAG_MESSAGE_PRIMARY);
+
+	if (severity && message && strcmp(severity, "FATAL") == 0)
+		(void)snprintf(c->farewell, sizeof(c->farewell), "%s", message);
+}
+
+/* ---- waiting ---- */
+
+static enum err_code interrupted(struct err *e)
+{
+	return err_set(e, ERR_UNAVAILABLE, "interrupted");
+}
+
+/* Wait for events (poll's) on the socket, wake_fd (-1: none) or deadline_us; a mask of FD_READY and
+ * FD_WOKEN in *ret_got. */
+static ATTR_MUST_CHECK enum err_code wait_for(struct pg_conn *c, short events, int wake_fd,
+					      int64_t deadline_us, int *ret_got, struct err *e)
+{
+	struct pollfd p[4] = {{.fd = PQsocket(c->raw), .events = events},
+			      {.fd = c->own_fd, .events = POLLIN},
+			      {.fd = c->lent_fd, .events = POLLIN},
+			      {.fd = wake_fd, .events = POLLIN}};
+
+	*ret_got = 0;
+	if (poll(p, ARRAY_LEN(p), clock_poll_ms(clock_now_us(c->clock), deadline_us)) <= 0)
+		return ERR_OK;
+	if (p[1].revents || p[2].revents)
+		return interrupted(e);
+	*ret_got = (p[0].revents ? FD_READY : 0) | (p[3].revents ? FD_WOKEN : 0);
+	return ERR_OK;
 }
 
 /* ---- connecting ---- */
 
-/* What went wrong before there is a session; libpq gives no SQLSTATE here. */
-static enum err_code open_error(struct pg_conn *c, struct err *e)
-{
-	static const struct {
-		const char *words;
-		enum err_code code;
-	} table[] = {
-		{"password authentication failed", ERR_DENIED},
-		{"no password supplied", ERR_DENIED},
-		{"no pg_hba.conf entry", ERR_DENIED},
-		{"pg_hba.conf rejects", ERR_DENIED},
-		{"authentication failed", ERR_DENIED},
-		{"permission denied for database", ERR_DENIED},
-		{"is not permitted to log in", ERR_DENIED},
-		{"role \"", ERR_DENIED},
-		{"database \"", ERR_NOT_FOUND},
-		{"invalid connection option", ERR_CONFIG},
-		{"invalid sslmode", ERR_CONFIG},
-	};
-	const char *message = PQerrorMessage(c->raw);
-	enum err_code code = ERR_UNAVAILABLE;
-	size_t i;
-
-	for (i = 0; i < ARRAY_LEN(table); i++) {
-		if (strstr(message, table[i].words)) {
-			code = table[i].code;
-			break;
-		}
-	}
-	(void)err_set(e, code, "cannot connect: %s", message);
-	if (e)
-		one_line(e->msg);
-	return code;
-}
-
-static enum err_code open_wait(struct pg_conn *c, int64_t deadline_us, struct err *e)
+static ATTR_MUST_CHECK enum err_code open_wait(struct pg_conn *c, int64_t deadline_us,
+					       struct err *e)
 {
 	PostgresPollingStatusType want = PGRES_POLLING_WRITING;
-	struct pollfd p;
-	int64_t now;
+	enum err_code code;
+	int got;
 
 	while (want != PGRES_POLLING_OK) {
 		if (want == PGRES_POLLING_FAILED)
-			return open_error(c, e);
-		now = clock_now_us(c->clock);
-		if (now >= deadline_us)
+			return pg_error_open(c->raw, e);
+		if (clock_now_us(c->clock) >= deadline_us)
 			return err_set(e, ERR_TIMEOUT, "cannot connect: no answer from %s in time",
 				       PQhost(c->raw) ? PQhost(c->raw) : "the server");
-		p = (struct pollfd){.fd = PQsocket(c->raw),
-				    .events = want == PGRES_POLLING_READING ? POLLIN : POLLOUT};
-		if (poll(&p, 1, clock_poll_ms(now, deadline_us)) > 0)
+		code = wait_for(c, want == PGRES_POLLING_READING ? POLLIN : POLLOUT, -1,
+				deadline_us, &got, e);
+		if (code != ERR_OK)
+			return code;
+		if (got & FD_READY)
 			want = PQconnectPoll(c->raw);
 	}
 	return ERR_OK;
 }
 
-#define PARAMS_MAX 32
+#define PARAMS_MAX 20 /* at least one more than params_fill adds: the list ends with NULL */
 
 struct params {
 	const char *key[PARAMS_MAX];
@@ -169,8 +128,7 @@ static void params_add(struct params *p, const char *key, const char *value)
 	p->value[p->n++] = value;
 }
 
-static void params_fill(struct params *p, const struct pg_conn_options *o, const char *port,
-			const char *options)
+static void params_fill(struct params *p, const struct pg_conn_options *o, const char *port)
 {
 	const struct source_settings *s = o->settings;
 
@@ -190,15 +148,17 @@ static void params_fill(struct params *p, const struct pg_conn_options *o, const
 	params_add(p, "keepalives_interval", "5");
 	params_add(p, "keepalives_count", "3");
 	params_add(p, "tcp_user_timeout", "30000");
-	params_add(p, "options", options);
 }
 
-/* Set by SET, not by start-up options, which poolers refuse. The last two make the server notice a
+/* Set by SET, not by start-up options, which poolers refuse; and not at all through a pooler, where
+ * the next user of the server connection would inherit it. The tcp_ ones make the server notice a
  * dead client, so that a half-open connection does not keep leadership or the wake lock. */
-static enum err_code session_setup(struct pg_conn *c, struct err *e)
+static ATTR_MUST_CHECK enum err_code session_setup(struct pg_conn *c, struct err *e)
 {
 	char sql[640];
 
+	if (c->pooled)
+		return ERR_OK;
 	(void)snprintf(sql, sizeof(sql),
 		       "SET search_path = pg_catalog; SET timezone = 'UTC'; SET datestyle = 'ISO'; "
 		       "SET extra_float_digits = 1; SET bytea_output = 'hex'; "
@@ -216,53 +176,70 @@ static enum err_code session_setup(struct pg_conn *c, struct err *e)
 	return ERR_OK;
 }
 
-static void notice_ignore(void *arg, const PGresult *res)
+static ATTR_MUST_CHECK enum err_code find_pooler(struct pg_conn *c, struct err *e)
 {
-	(void)arg;
-	(void)res;
+	char ours[16];
+	PGresult *res;
+	enum err_code code;
+
+	code = pg_conn_query(c, "SELECT pg_catalog.pg_backend_pid()", 0, NULL, false, &res, e);
+	if (code != ERR_OK)
+		return code;
+	(void)snprintf(ours, sizeof(ours), "%d", PQbackendPID(c->raw));
+	c->pooled = strcmp(ours, PQgetvalue(res, 0, 0)) != 0;
+	PQclear(res);
+	return ERR_OK;
+}
+
+static ATTR_MUST_CHECK enum err_code connect_now(struct pg_conn *c, const struct pg_conn_options *o,
+						 struct err *e)
+{
+	int64_t deadline_us = clock_now_us(c->clock) + o->settings->connect_timeout_us;
+	struct params p = {.n = 0};
+	char port[16] = "";
+	enum err_code code;
+
+	if (o->settings->port)
+		(void)snprintf(port, sizeof(port), "%lld", (long long)o->settings->port);
+	params_fill(&p, o, port);
+	c->raw = PQconnectStartParams(p.key, p.value, 0);
+	if (!c->raw)
+		return err_set(e, ERR_NOMEM, "no memory to connect");
+	if (PQstatus(c->raw) == CONNECTION_BAD)
+		return pg_error_open(c->raw, e);
+	(void)PQsetNoticeReceiver(c->raw, notice_keep, c);
+	(void)PQsetErrorVerbosity(c->raw, PQERRORS_VERBOSE); /* see pg_error.c */
+	code = open_wait(c, deadline_us, e);
+	if (code != ERR_OK)
+		return code;
+	(void)PQsetErrorVerbosity(c->raw, PQERRORS_DEFAULT);
+	/* or sending would wait without a deadline for a server that does not read */
+	if (PQsetnonblocking(c->raw, 1) != 0)
+		return connection_error(c, e);
+	code = find_pooler(c, e);
+	return code == ERR_OK ? session_setup(c, e) : code;
 }
 
 enum err_code pg_conn_open(const struct pg_conn_options *o, struct pg_conn **ret_c, struct err *e)
 {
-	struct params p = {.n = 0};
-	struct pg_conn *c;
-	char port[16] = "";
+	struct pg_conn *c = mem_calloc(1, sizeof(*c));
 	enum err_code code;
-	int64_t start_us = clock_now_us(o->clock);
 
-	c = mem_calloc(1, sizeof(*c));
 	if (!c)
 		return err_set(e, ERR_NOMEM, "no memory to connect");
 	c->clock = o->clock;
 	c->timeout_us = o->settings->statement_timeout_us;
-	c->wake_fd = -1;
-	if (o->settings->port)
-		(void)snprintf(port, sizeof(port), "%lld", (long long)o->settings->port);
-	params_fill(&p, o, port, NULL);
-	code = fd_wake_open(&c->wake_fd, e);
-	if (code != ERR_OK)
-		goto out_close;
-	c->raw = PQconnectStartParams(p.key, p.value, 0);
-	if (!c->raw) {
-		code = err_set(e, ERR_NOMEM, "no memory to connect");
-		goto out_close;
-	}
-	(void)PQsetNoticeReceiver(c->raw, notice_ignore, NULL);
-	if (PQstatus(c->raw) == CONNECTION_BAD) {
-		code = open_error(c, e);
-		goto out_close;
-	}
-	code = open_wait(c, start_us + o->settings->connect_timeout_us, e);
+	c->own_fd = -1;
+	c->lent_fd = o->interrupt_fd ? *o->interrupt_fd : -1;
+	code = fd_wake_open(&c->own_fd, e);
 	if (code == ERR_OK)
-		code = session_setup(c, e);
-	if (code != ERR_OK)
-		goto out_close;
+		code = connect_now(c, o, e);
+	if (code != ERR_OK) {
+		pg_conn_close(c);
+		return code;
+	}
 	*ret_c = c;
 	return ERR_OK;
-
-out_close:
-	pg_conn_close(c);
-	return code;
 }
 
 void pg_conn_close(struct pg_conn *c)
@@ -270,7 +247,7 @@ void pg_conn_close(struct pg_conn *c)
 	if (!c)
 		return;
 	PQfinish(c->raw);
-	fd_close(&c->wake_fd);
+	fd_close(&c->own_fd);
 	mem_free(c);
 }
 
@@ -281,17 +258,17 @@ PGconn *pg_conn_raw(struct pg_conn *c)
 
 void pg_conn_interrupt(struct pg_conn *c)
 {
-	fd_wake(c->wake_fd);
+	fd_wake(c->own_fd);
 }
 
 /* ---- statements ---- */
 
 /* Wait until the next result can be had without blocking. */
-static enum err_code await_result(struct pg_conn *c, int64_t deadline_us, struct err *e)
+static ATTR_MUST_CHECK enum err_code await_result(struct pg_conn *c, int64_t deadline_us,
+						  struct err *e)
 {
-	struct pollfd p[2] = {{.fd = PQsocket(c->raw)}, {.fd = c->wake_fd, .events = POLLIN}};
-	int flush;
-	int64_t now;
+	enum err_code code;
+	int flush, got;
 
 	for (;;) {
 		flush = PQflush(c->raw);
@@ -299,42 +276,58 @@ static enum err_code await_result(struct pg_conn *c, int64_t deadline_us, struct
 			return connection_error(c, e);
 		if (flush == 0 && !PQisBusy(c->raw))
 			return ERR_OK;
-		now = clock_now_us(c->clock);
-		if (now >= deadline_us)
+		if (clock_now_us(c->clock) >= deadline_us)
 			return err_set(e, ERR_UNAVAILABLE, "the server did not answer in time");
-		p[0].events = (short)(POLLIN | (flush ? POLLOUT : 0));
-		if (poll(p, 2, clock_poll_ms(now, deadline_us)) <= 0)
-			continue;
-		if (p[1].revents)
-			return err_set(e, ERR_UNAVAILABLE, "interrupted");
-		if (p[0].revents && !PQconsumeInput(c->raw))
+		code = wait_for(c, (short)(POLLIN | (flush ? POLLOUT : 0)), -1, deadline_us, &got,
+				e);
+		if (code != ERR_OK)
+			return code;
+		if ((got & FD_READY) && !PQconsumeInput(c->raw))
 			return connection_error(c, e);
 	}
 }
 
-/* All results of what was sent; the last one with rows or the first error is kept in *ret_res. */
-static enum err_code collect(struct pg_conn *c, PGresult **ret_res, struct err *e)
+static int64_t statement_deadline(const struct pg_conn *c)
 {
-	int64_t deadline_us = clock_now_us(c->clock) + c->timeout_us + GRACE_US;
+	return clock_now_us(c->clock) + c->timeout_us + GRACE_US;
+}
+
+static bool is_failure(const PGresult *res)
+{
+	switch (PQresultStatus(res)) {
+	case PGRES_COMMAND_OK:
+	case PGRES_TUPLES_OK:
+	case PGRES_EMPTY_QUERY:
+	case PGRES_PIPELINE_SYNC:
+		return false;
+	default:
+		return true;
+	}
+}
+
+/* All results of what was sent; the last one with rows or the first error is kept in *ret_res. */
+static ATTR_MUST_CHECK enum err_code collect(struct pg_conn *c, PGresult **ret_res, struct err *e)
+{
+	int64_t deadline_us = statement_deadline(c);
 	PGresult *kept = NULL, *res;
-	enum err_code code = ERR_OK;
-	ExecStatusType status;
+	enum err_code code = ERR_OK, waited;
 
 	for (;;) {
-		if (await_result(c, deadline_us, code == ERR_OK ? e : NULL) != ERR_OK) {
+		waited = await_result(c, deadline_us, code == ERR_OK ? e : NULL);
+		if (waited != ERR_OK) {
 			PQclear(kept);
-			return ERR_UNAVAILABLE;
+			return code == ERR_OK ? waited : code;
 		}
 		res = PQgetResult(c->raw);
 		if (!res)
 			break;
-		status = PQresultStatus(res);
-		if (code == ERR_OK && status != PGRES_COMMAND_OK && status != PGRES_TUPLES_OK &&
-		    status != PGRES_EMPTY_QUERY)
+		if (code == ERR_OK && is_failure(res))
 			code = result_error(c, res, e);
 		PQclear(kept);
 		kept = res;
 	}
+	if (code == ERR_OK && ret_res && !kept)
+		code = connection_error(c, e);
 	if (code != ERR_OK || !ret_res) {
 		PQclear(kept);
 		return code;
@@ -374,23 +367,101 @@ enum err_code pg_conn_execute(struct pg_conn *c, const char *name, int n, const 
 	return collect(c, ret_res, e);
 }
 
+/* ---- several statements, one transaction, one round trip: PostgreSQL manual, chapter "libpq",
+ * section "Pipeline Mode" ---- */
+
+static ATTR_MUST_CHECK enum err_code pipeline_send(struct pg_conn *c, const struct pg_call *calls,
+						   size_t n, struct err *e)
+{
+	size_t i;
+	int sent;
+
+	if (!PQenterPipelineMode(c->raw))
+		return connection_error(c, e);
+	for (i = 0; i < n; i++) {
+		const struct pg_call *k = &calls[i];
+
+		sent = k->name ? PQsendQueryPrepared(c->raw, k->name, k->n, k->values, k->lengths,
+						     k->formats, k->binary)
+			       : PQsendQueryParams(c->raw, k->sql, k->n, NULL, k->values,
+						   k->lengths, k->formats, k->binary);
+		if (!sent)
+			return connection_error(c, e);
+	}
+	return PQpipelineSync(c->raw) ? ERR_OK : connection_error(c, e);
+}
+
+/* Until the sync answers: each statement's results, then a NULL. */
+static ATTR_MUST_CHECK enum err_code pipeline_collect(struct pg_conn *c, PGresult **results,
+						      size_t n, struct err *e)
+{
+	int64_t deadline_us = statement_deadline(c);
+	enum err_code code = ERR_OK, waited;
+	ExecStatusType status;
+	PGresult *res;
+	size_t at = 0;
+
+	for (;;) {
+		waited = await_result(c, deadline_us, code == ERR_OK ? e : NULL);
+		if (waited != ERR_OK)
+			return code == ERR_OK ? waited : code;
+		res = PQgetResult(c->raw);
+		status = PQresultStatus(res); /* of NULL: PGRES_FATAL_ERROR */
+		if (!res && PQstatus(c->raw) != CONNECTION_OK)
+			return code == ERR_OK ? connection_error(c, e) : code;
+		if (!res) {
+			at++;
+			continue;
+		}
+		if (code == ERR_OK && is_failure(res))
+			code = result_error(c, res, e);
+		if (results && at < n && !results[at] && status == PGRES_TUPLES_OK)
+			results[at] = res;
+		else
+			PQclear(res);
+		if (status == PGRES_PIPELINE_SYNC)
+			return code;
+	}
+}
+
+enum err_code pg_conn_pipeline(struct pg_conn *c, const struct pg_call *calls, size_t n,
+			       PGresult **results, struct err *e)
+{
+	enum err_code code = pipeline_send(c, calls, n, e);
+	size_t i;
+
+	for (i = 0; results && i < n; i++)
+		results[i] = NULL;
+	if (code == ERR_OK)
+		code = pipeline_collect(c, results, n, e);
+	if (!PQexitPipelineMode(c->raw) && code == ERR_OK)
+		code = connection_error(c, e);
+	for (i = 0; code != ERR_OK && results && i < n; i++) {
+		PQclear(results[i]);
+		results[i] = NULL;
+	}
+	return code;
+}
+
+/* ---- idle ---- */
+
 enum err_code pg_conn_consume(struct pg_conn *c, struct err *e)
 {
-	return PQconsumeInput(c->raw) ? ERR_OK : connection_error(c, e);
+	if (!PQconsumeInput(c->raw) || PQstatus(c->raw) != CONNECTION_OK)
+		return connection_error(c, e);
+	return ERR_OK;
+}
+
+enum err_code pg_conn_wait(struct pg_conn *c, int wake_fd, int64_t deadline_us, int *ret_got,
+			   struct err *e)
+{
+	return wait_for(c, POLLIN, wake_fd, deadline_us, ret_got, e);
 }
 
 enum err_code pg_conn_is_pooled(struct pg_conn *c, bool *ret_pooled, struct err *e)
 {
-	char ours[16];
-	PGresult *res;
-	enum err_code code;
-
-	code = pg_conn_query(c, "SELECT pg_backend_pid()", 0, NULL, false, &res, e);
-	if (code != ERR_OK)
-		return code;
-	(void)snprintf(ours, sizeof(ours), "%d", PQbackendPID(c->raw));
-	*ret_pooled = strcmp(ours, PQgetvalue(res, 0, 0)) != 0;
-	PQclear(res);
+	(void)e;
+	*ret_pooled = c->pooled;
 	return ERR_OK;
 }
 

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Which open transactions may still own a missing outbox id, and so which gaps need reading and
+ * when they close. Pure bookkeeping: the caller looks into pg_locks.
+ *
+ * A transaction that took an id holds a RowExclusiveLock on the outbox until its end is visible to
+ * everybody. So when, at a time when all ids up to S were taken, the holders were H, a row in a gap
+ * below S can appear only when a member of H ends:
+ *
+ *     ids   1 ........ S1 ........... S2 ........ cursor
+ *           owners H1  │  owners H2   │  anybody            H1 = {a}   H2 = {a, b, c}
+ *
+ * While `a` stays open for an hour, the gaps below S1 are neither read nor closed; when it ends
+ * they are read once more, and closed. Their number and width cost nothing in between.
+ *
+ * Not thread-safe; owned by the source's thread.
+ */
+#ifndef SOURCE_PG_OWNERS_H
+#define SOURCE_PG_OWNERS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* A transaction: "backend/local" of pg_locks.virtualtransaction as backend << 32 | local. The
+ * backend of a prepared one is -1, which makes it negative. */
+typedef int64_t pg_owner;
+
+/* Parse pg_locks.virtualtransaction. Returns false when it is no open transaction: "5/0" is one
+ * whose end is visible already. */
+bool pg_owner_parse(const char *virtualtransaction, pg_owner *ret_owner);
+
+#define PG_OWNERS_MARKS 8
+
+struct pg_owners_mark {
+	int64_t upto; /* ids up to here are missing only if a holder owns them */
+	pg_owner *holders;
+	size_t count;
+};
+
+struct pg_owners {
+	struct pg_owners_mark marks[PG_OWNERS_MARKS]; /* rising */
+	size_t count;
+	/* the last look: a loan from pg_owners_look */
+	const pg_owner *now;
+	size_t now_count;
+};
+
+void pg_owners_init(struct pg_owners *o);
+void pg_owners_done(struct pg_owners *o);
+
+/* Forget everything: nothing is known about any gap. */
+void pg_owners_reset(struct pg_owners *o);
+
+/* The holders now, sorted by this call; a loan until pg_owners_settle or the next look. */
+void pg_owners_look(struct pg_owners *o, pg_owner *now, size_t n);
+
+/* After a look: can a row have appeared, since it was last read, in a gap that ends at hi? */
+bool pg_owners_may_fill(const struct pg_owners *o, int64_t hi);
+
+/* Every gap for which may_fill was true has been read, by a statement that began after the look;
+ * upto is the cursor from before the look. Returns the id up to which gaps may be closed; 0: none.
+ * Out of memory only makes gaps close later. */
+int64_t pg_owners_settle(struct pg_owners *o, int64_t upto);
+
+#endif

@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The PostgreSQL outbox reader, inside: what its files share.
+ *
+ *     postgres.c    open, close, the vtable
+ *     pg_read.c     reading: above the cursor, and the gaps below it
+ *     pg_events.c   result rows into events
+ *     pg_owners.c   when gaps may have been filled, when they close
+ *     pg_wake.c     waiting for changes
+ *     pg_ack.c      acknowledging
+ *     pg_inspect.c  drift, status, stray rows
+ */
+#ifndef SOURCE_PG_SOURCE_H
+#define SOURCE_PG_SOURCE_H
+
+#include "base/buf.h"
+#include "core/position.h"
+#include "source/pg_conn.h"
+#include "source/pg_owners.h"
+#include "source/source.h"
+
+#define PG_VERSION 1 /* of the schema, install.version */
+#define PG_STRAYS_MAX 1000
+
+enum pg_stmt {
+	PG_STMT_READ,
+	PG_STMT_READ_GAPS,
+	PG_STMT_OWNERS,
+	PG_STMT_DELETE,
+	PG_STMT_BURY,
+	PG_STMT_LOCK,
+	PG_STMT_UNLOCK,
+	PG_STMT_TABLES,
+	PG_STMT_OUTBOX,
+	PG_STMT_OLDEST,
+	PG_STMT_COUNT
+};
+
+/* One pipeline. */
+struct pg_pipe {
+	struct source_pipeline *pub;
+	struct position *position;
+	struct pg_owners owners;
+	pg_owner *holders; /* the last look, a loan to owners */
+	int64_t looked_us; /* when; 0: never */
+	int64_t cache;     /* of the sequence, as last seen */
+	bool by_time;      /* CACHE was not 1: ids are in no order, times nearly are */
+	bool is_empty;     /* the last read found nothing */
+	int64_t *strays;   /* ids below the cursor found by inspect, seen but not yet returned */
+	size_t stray_count;
+};
+
+struct pg_wake {
+	bool asleep;      /* we hold PG_LOCK_WAKE: writers notify */
+	bool release;     /* give it back before the next read */
+	int64_t delay_us; /* back-off between polls */
+	int64_t poll_us;  /* when the next one is due; 0: a read was just made */
+	int64_t rows_us;  /* when rows were found last */
+};
+
+struct pg_source {
+	struct source base;
+	struct source_env env;
+	int interrupt_fd;
+	struct pg_conn *conn; /* NULL: closed */
+	bool leader;          /* open has succeeded */
+	bool pooled;
+	bool notify;
+	struct pg_pipe *pipes;
+	struct pg_wake wake;
+	struct buf params[4]; /* binary array parameters, reused */
+	struct source_status status;
+	char identity[128];
+};
+
+static inline struct pg_source *pg_source_of(struct source *s)
+{
+	return (struct pg_source *)(void *)s;
+}
+
+static inline int64_t pg_source_now(const struct pg_source *s)
+{
+	return clock_now_us(s->env.clock);
+}
+
+/* One of the table's statements as a call; parameters are added by the caller. */
+struct pg_call pg_source_call(const struct pg_source *s, enum pg_stmt stmt);
+
+/* Run one call. *ret_res (may be NULL) is the caller's. Errors: as pg_conn_query. */
+enum err_code pg_source_run(struct pg_source *s, const struct pg_call *call, PGresult **ret_res,
+			    struct err *e) ATTR_MUST_CHECK;
+
+/* The unqualified name of the pipeline's sequence. */
+void pg_source_sequence(const struct pg_pipe *p, char *out, size_t size);
+
+/* ---- pg_read.c ---- */
+enum err_code pg_read(struct source *base, uint32_t p, struct source_limit limit,
+		      struct event **out, size_t *ret_count, bool *ret_more,
+		      struct err *e) ATTR_MUST_CHECK;
+
+/* ---- pg_events.c: a batch on its way out ---- */
+struct pg_batch {
+	struct pg_pipe *pipe;
+	struct source_limit limit;
+	struct event **out;
+	size_t count;
+	size_t bytes;
+	int64_t now_us;
+	bool is_full;    /* a row did not fit: there is more, and nothing behind it may be added */
+	bool are_strays; /* the rows were seen by position before */
+	int64_t last_id; /* of the last row looked at */
+};
+
+/* The bytes an event costs beyond what outbox.bytes counts, at most. */
+size_t pg_batch_overhead(void);
+
+/* Append the rows of res (columns of PG_STMT_READ) until one does not fit. Errors: ERR_NOMEM,
+ * ERR_DB (a row that makes no sense); what was appended until then stays. */
+enum err_code pg_batch_add(struct pg_batch *b, const PGresult *res, struct err *e) ATTR_MUST_CHECK;
+
+/* ---- pg_ack.c ---- */
+enum err_code pg_acknowledge(struct source *base, const struct ack *acks, size_t n,
+			     struct err *e) ATTR_MUST_CHECK;
+
+/* ---- pg_wake.c ---- */
+/* Listen, if the source is to be woken. */
+enum err_code pg_wake_open(struct pg_source *s, struct err *e) ATTR_MUST_CHECK;
+/* Before and after every read; any: rows were found. */
+enum err_code pg_wake_before_read(struct pg_source *s, struct err *e) ATTR_MUST_CHECK;
+void pg_wake_after_read(struct pg_source *s, bool any);
+enum err_code pg_wait(struct source *base, bool idle, int wake_fd, int64_t deadline_us,
+		      int *ret_woken, struct err *e) ATTR_MUST_CHECK;
+
+/* ---- pg_inspect.c ---- */
+enum err_code pg_inspect(struct source *base, struct source_status *ret_status,
+			 struct err *e) ATTR_MUST_CHECK;
+/* Note the sequence's CACHE as just seen; switches ordering by time on and off. */
+void pg_inspect_cache(struct pg_pipe *p, int64_t cache);
+
+#endif

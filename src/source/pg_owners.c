@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A mark (S, H) says: a missing id <= S belongs to a member of H, or to nobody. It is made from a
+ * look at the holders followed by a complete reading of the gaps, and only ever loses members.
+ *
+ * PREPARE TRANSACTION gives a transaction's locks to a holder with another name. So when a member
+ * vanishes, the prepared holders present at that moment are taken in, as each may be it. That ends,
+ * because ordinary members never come back.
+ *
+ * When all marks are used the newest is replaced: the older ones keep their short lists, so that
+ * each gap closes when the transactions that were open at its time are gone, however many others
+ * overlap.
+ */
+#include "source/pg_owners.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+
+bool pg_owner_parse(const char *virtualtransaction, pg_owner *ret_owner)
+{
+	char *end;
+	long backend = strtol(virtualtransaction, &end, 10);
+	unsigned long local;
+
+	if (*end != '/')
+		return false;
+	local = strtoul(end + 1, &end, 10);
+	if (*end || !local)
+		return false;
+	*ret_owner = (pg_owner)((uint64_t)backend << 32 | (local & UINT32_MAX));
+	return true;
+}
+
+void pg_owners_init(struct pg_owners *o)
+{
+	memset(o, 0, sizeof(*o));
+}
+
+void pg_owners_reset(struct pg_owners *o)
+{
+	size_t i;
+
+	for (i = 0; i < o->count; i++)
+		mem_free(o->marks[i].holders);
+	memset(o, 0, sizeof(*o));
+}
+
+void pg_owners_done(struct pg_owners *o)
+{
+	pg_owners_reset(o);
+}
+
+static int owner_cmp(const void *a, const void *b)
+{
+	pg_owner x = *(const pg_owner *)a, y = *(const pg_owner *)b;
+
+	return (x > y) - (x < y);
+}
+
+static bool has_owner(const pg_owner *set, size_t n, pg_owner owner)
+{
+	return n && bsearch(&owner, set, n, sizeof(owner), owner_cmp);
+}
+
+static bool has_shrunk(const struct pg_owners *o, const struct pg_owners_mark *m)
+{
+	size_t i;
+
+	for (i = 0; i < m->count; i++)
+		if (!has_owner(o->now, o->now_count, m->holders[i]))
+			return true;
+	return false;
+}
+
+void pg_owners_look(struct pg_owners *o, pg_owner *now, size_t n)
+{
+	if (n)
+		qsort(now, n, sizeof(*now), owner_cmp);
+	o->now = now;
+	o->now_count = n;
+}
+
+bool pg_owners_may_fill(const struct pg_owners *o, int64_t hi)
+{
+	size_t i;
+
+	for (i = 0; i < o->count; i++)
+		if (hi <= o->marks[i].upto)
+			return has_shrunk(o, &o->marks[i]);
+	return true;
+}
+
+/* The prepared transactions (negative, so at the front) of the look into m; false: no memory. */
+static bool take_in_prepared(const struct pg_owners *o, struct pg_owners_mark *m)
+{
+	pg_owner *grown;
+	size_t i, prepared = 0, before = m->count;
+
+	while (prepared < o->now_count && o->now[prepared] < 0)
+		prepared++;
+	if (!prepared)
+		return true;
+	grown = mem_realloc(m->holders, (before + prepared) * sizeof(*grown));
+	if (!grown)
+		return false;
+	m->holders = grown;
+	for (i = 0; i < prepared; i++)
+		if (!has_owner(grown, before, o->now[i]))
+			grown[m->count++] = o->now[i];
+	qsort(grown, m->count, sizeof(*grown), owner_cmp);
+	return true;
+}
+
+static bool lost_ordinary(const struct pg_owners *o, const struct pg_owners_mark *m)
+{
+	size_t i;
+
+	for (i = 0; i < m->count; i++)
+		if (m->holders[i] >= 0 && !has_owner(o->now, o->now_count, m->holders[i]))
+			return true;
+	return false;
+}
+
+static void shrink(const struct pg_owners *o, struct pg_owners_mark *m)
+{
+	size_t i, kept = 0;
+
+	if (lost_ordinary(o, m) && !take_in_prepared(o, m))
+		return;
+	for (i = 0; i < m->count; i++)
+		if (has_owner(o->now, o->now_count, m->holders[i]))
+			m->holders[kept++] = m->holders[i];
+	m->count = kept;
+}
+
+static void drop_marks(struct pg_owners *o, size_t n)
+{
+	size_t i;
+
+	for (i = 0; i < n; i++)
+		mem_free(o->marks[i].holders);
+	memmove(o->marks, o->marks + n, (o->count - n) * sizeof(o->marks[0]));
+	o->count -= n;
+}
+
+static void add_mark(struct pg_owners *o, int64_t upto)
+{
+	struct pg_owners_mark *last = o->count ? &o->marks[o->count - 1] : NULL;
+	size_t bytes = o->now_count * sizeof(pg_owner);
+	pg_owner *holders;
+
+	if (last && upto <= last->upto)
+		return;
+	if (last && last->count == o->now_count && memcmp(last->holders, o->now, bytes) == 0) {
+		last->upto = upto;
+		return;
+	}
+	holders = mem_alloc(bytes);
+	if (!holders)
+		return;
+	memcpy(holders, o->now, bytes);
+	if (o->count == PG_OWNERS_MARKS)
+		mem_free(last->holders);
+	else
+		last = &o->marks[o->count++];
+	*last = (struct pg_owners_mark){.upto = upto, .holders = holders, .count = o->now_count};
+}
+
+int64_t pg_owners_settle(struct pg_owners *o, int64_t upto)
+{
+	int64_t close = 0;
+	size_t i, done = 0;
+
+	for (i = 0; i < o->count; i++) {
+		shrink(o, &o->marks[i]);
+		if (o->marks[i].count == 0) {
+			close = o->marks[i].upto;
+			done = i + 1;
+		}
+	}
+	drop_marks(o, done);
+	if (o->now_count)
+		add_mark(o, upto);
+	else
+		close = upto;
+	o->now = NULL;
+	o->now_count = 0;
+	return close;
+}

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: MIT */
+#include "source/source.h"
+
+const struct source_ops *source_find(enum source_type type)
+{
+	switch (type) {
+	case SOURCE_POSTGRES:
+		return &source_postgres;
+	case SOURCE_FAKE:
+		return &source_fake;
+	case SOURCE_MYSQL:
+	case SOURCE_SQLITE:
+		break;
+	}
+	return NULL;
+}
