@@ -12,7 +12,6 @@
 #include "base/version.h"
 #include "config/load.h"
 
-#define MISTAKES_MAX_BYTES (256UL * 1024)
 #define ARGS_MAX 4
 
 static int command_version(const struct command_call *call);
@@ -145,7 +144,7 @@ int command_settings(const struct options *o, struct settings *ret)
 	enum err_code code;
 	int status = EX_OK;
 
-	buf_init(&mistakes, MISTAKES_MAX_BYTES);
+	buf_init(&mistakes, CONFIG_MISTAKES_BYTES);
 	code = config_load(o->config, config_env_system(), ret, &mistakes, &e);
 	if (code != ERR_OK) {
 		(void)fputs(buf_str(&mistakes), stderr);

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
 
 #include <curl/curl.h>
 #include <jansson.h>
 
+#include "base/buf.h"
 #include "base/clock.h"
-#include "base/json.h"
 #include "daemon/command.h"
 #include "source/admin.h"
 
@@ -17,8 +18,7 @@
 
 struct status {
 	const struct options *options;
-	struct buf out;
-	struct json json;
+	json_t *pipelines;
 	const char *source;
 };
 
@@ -77,83 +77,64 @@ static json_t *metrics_fetch(const struct settings *s)
 	return doc;
 }
 
-static void daemon_print_text(const struct settings *s, const json_t *doc)
+static void daemon_print(const struct settings *s, const json_t *doc)
 {
 	static const struct {
 		const char *key, *label;
-	} rows[] = {{"uptime_seconds", "up, seconds"},    {"queue_size", "queue"},
-		    {"queue_capacity", "queue capacity"}, {"workers", "workers"},
-		    {"in_flight", "in flight"},           {"delivered_total", "delivered"},
-		    {"retried_total", "retried"},         {"dead_total", "dead"},
-		    {"lag_seconds", "lag, seconds"}};
+	} rows[] = {
+		{"uptime_seconds", "up, seconds"}, {"queue_size", "queue"},
+		{"queue_capacity", "of at most"},  {"workers", "workers"},
+		{"in_flight", "in flight"},	   {"delivered_total", "delivered"},
+		{"retried_total", "retried"},	   {"dead_total", "dead"},
+		{"lag_seconds", "lag, seconds"},
+	};
+	const json_t *v;
 	size_t i;
 
 	if (!doc) {
 		(void)printf("daemon: no answer on %s\n", s->admin.listen);
 		return;
 	}
-	(void)printf("daemon: running, %s\n", s->admin.listen);
+	(void)printf("daemon: running, http://%s/metrics\n", s->admin.listen);
 	for (i = 0; i < ARRAY_LEN(rows); i++) {
-		const json_t *v = json_object_get(doc, rows[i].key);
-
+		v = json_object_get(doc, rows[i].key);
 		if (json_is_number(v))
-			(void)printf("  %-16s %.10g\n", rows[i].label, json_number_value(v));
+			(void)printf("  %-14s %.10g\n", rows[i].label, json_number_value(v));
 	}
-}
-
-static void daemon_print(struct status *st, const struct settings *s)
-{
-	json_t *doc = metrics_fetch(s);
-	char *dump;
-
-	if (!st->options->json) {
-		daemon_print_text(s, doc);
-	} else {
-		dump = doc ? json_dumps(doc, JSON_COMPACT) : NULL;
-		json_raw(&st->json, "daemon", text_of(dump));
-		free(dump);
-	}
-	json_decref(doc);
 }
 
 /* ---- the databases ---- */
 
-static void outbox_print_text(const struct status *st, const char *pipeline,
-			      const struct outbox_status *o)
-{
-	char when[CLOCK_TEXT_BYTES] = "-";
-
-	if (!o->installed) {
-		(void)printf("  %-16s not installed: run app-db-listener install\n", pipeline);
-		return;
-	}
-	if (o->oldest_wall_us)
-		clock_format_wall(o->oldest_wall_us, when);
-	(void)printf("  %-16s source %s, %s, undelivered %lld, oldest %s, dead letters %lld\n",
-		     pipeline, st->source, o->active ? "a daemon is active" : "no daemon active",
-		     (long long)o->rows, when, (long long)o->dead_letters);
-}
-
-static void outbox_print(void *ctx, const char *pipeline, const struct outbox_status *o)
+static void outbox_note(void *ctx, const char *pipeline, const struct outbox_status *o)
 {
 	struct status *st = ctx;
 	char when[CLOCK_TEXT_BYTES];
 
-	if (!st->options->json) {
-		outbox_print_text(st, pipeline, o);
+	clock_format_wall(o->oldest_wall_us, when);
+	(void)json_array_append_new(
+		st->pipelines,
+		json_pack("{s:s, s:s, s:s, s:b, s:b, s:I, s:s?, s:I}", "pipeline", pipeline,
+			  "source", st->source, "server", o->server, "installed", o->installed,
+			  "active", o->active, "undelivered", (json_int_t)o->rows, "oldest",
+			  o->oldest_wall_us ? when : NULL, "dead_letters",
+			  (json_int_t)o->dead_letters));
+}
+
+static void outbox_print(const json_t *p)
+{
+	const char *name = json_string_value(json_object_get(p, "pipeline"));
+	const char *oldest = json_string_value(json_object_get(p, "oldest"));
+
+	if (!json_is_true(json_object_get(p, "installed"))) {
+		(void)printf("  %-14s not installed: run app-db-listener install\n", name);
 		return;
 	}
-	clock_format_wall(o->oldest_wall_us, when);
-	json_object(&st->json, NULL);
-	json_str(&st->json, "pipeline", pipeline);
-	json_str(&st->json, "source", st->source);
-	json_str(&st->json, "server", o->server);
-	json_bool(&st->json, "installed", o->installed);
-	json_bool(&st->json, "active", o->active);
-	json_i64(&st->json, "undelivered", o->rows);
-	json_str(&st->json, "oldest", o->oldest_wall_us ? when : NULL);
-	json_i64(&st->json, "dead_letters", o->dead_letters);
-	json_end(&st->json);
+	(void)printf("  %-14s %s, undelivered %lld, oldest %s, dead letters %lld\n", name,
+		     json_is_true(json_object_get(p, "active")) ? "a daemon is active"
+								: "no daemon is active",
+		     (long long)json_integer_value(json_object_get(p, "undelivered")),
+		     oldest ? oldest : "-",
+		     (long long)json_integer_value(json_object_get(p, "dead_letters")));
 }
 
 static enum err_code status_source(const struct settings *s, size_t source, void *ctx,
@@ -165,30 +146,42 @@ static enum err_code status_source(const struct settings *s, size_t source, void
 	if (!ops)
 		return err_set(e, ERR_CONFIG, "this build cannot read its type");
 	st->source = s->sources[source].name;
-	return ops->status(s, source, outbox_print, st, e);
+	return ops->status(s, source, outbox_note, st, e);
+}
+
+static void status_print(const struct settings *s, const struct status *st, json_t *daemon)
+{
+	json_t *all;
+	size_t i;
+
+	if (st->options->json) {
+		all = json_pack("{s:O?, s:O}", "daemon", daemon, "pipelines", st->pipelines);
+		(void)json_dumpf(all, stdout, JSON_COMPACT);
+		(void)puts("");
+		json_decref(all);
+		return;
+	}
+	daemon_print(s, daemon);
+	(void)puts("pipelines:");
+	for (i = 0; i < json_array_size(st->pipelines); i++)
+		outbox_print(json_array_get(st->pipelines, i));
 }
 
 int command_status(const struct command_call *call)
 {
 	struct status st = {.options = call->options};
 	struct settings s;
+	json_t *daemon;
 	int status = command_settings(call->options, &s);
 
 	if (status != EX_OK)
 		return status;
-	buf_init(&st.out, STATUS_MAX_BYTES);
-	json_begin(&st.json, &st.out);
-	json_object(&st.json, NULL);
-	daemon_print(&st, &s);
-	json_array(&st.json, "pipelines");
-	if (!call->options->json)
-		(void)puts("pipelines:");
+	daemon = metrics_fetch(&s);
+	st.pipelines = json_array();
 	status = command_each_source(&s, call->options, status_source, &st);
-	json_end(&st.json);
-	json_end(&st.json);
-	if (call->options->json)
-		(void)puts(buf_str(&st.out));
-	buf_done(&st.out);
+	status_print(&s, &st, daemon);
+	json_decref(st.pipelines);
+	json_decref(daemon);
 	settings_done(&s);
 	return status;
 }

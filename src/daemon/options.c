@@ -105,7 +105,7 @@ static enum err_code value_store(const struct option_row *r, const char *value, 
 	case KIND_COUNT:
 		return count_parse(r, value, (int64_t *)(void *)at, e);
 	case KIND_DURATION:
-		if (value_duration(text_of(value), (int64_t *)(void *)at, &why) == ERR_OK)
+		if (value_duration_us(text_of(value), (int64_t *)(void *)at, &why) == ERR_OK)
 			return ERR_OK;
 		return err_set(e, ERR_USAGE, "--%s: '%s': %s", r->name, value, why.msg);
 	}

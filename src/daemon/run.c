@@ -22,7 +22,7 @@
 #include "sink/http.h"
 
 #define TICK_US CLOCK_US_PER_S
-#define MISTAKES_MAX_BYTES (256UL * 1024)
+#define DIFF_MAX_BYTES (64UL * 1024)
 
 struct run {
 	const struct options *options;
@@ -205,7 +205,7 @@ static enum err_code reload_load(struct run *r, struct err *e)
 	char *line, *rest;
 	enum err_code code;
 
-	buf_init(&mistakes, MISTAKES_MAX_BYTES);
+	buf_init(&mistakes, CONFIG_MISTAKES_BYTES);
 	code = config_load(r->options->config, config_env_system(), next, &mistakes, e);
 	if (code != ERR_OK && mistakes.len) {
 		rest = mistakes.data;
@@ -221,8 +221,8 @@ static void reload_say_changes(struct run *r)
 {
 	struct buf diff;
 
-	buf_init(&diff, MISTAKES_MAX_BYTES);
-	config_diff(run_settings(r), &r->settings[1 - r->at], &diff);
+	buf_init(&diff, DIFF_MAX_BYTES);
+	(void)config_diff(run_settings(r), &r->settings[1 - r->at], &diff);
 	log_info("configuration read", LOG_S("changes", diff.len ? buf_str(&diff) : "none"));
 	buf_done(&diff);
 }
