@@ -21,7 +21,7 @@ struct parsed {
 
 static enum err_code parse(unsigned taken, struct parsed *p, const char *const *words)
 {
-	char *argv[WORDS_MAX];
+	char *argv[WORDS_MAX] = {NULL};
 	int argc = 0;
 
 	for (; words[argc]; argc++)
