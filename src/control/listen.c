@@ -60,7 +60,7 @@ static ATTR_MUST_CHECK enum err_code listen_error(const char *address, int sys, 
 static ATTR_MUST_CHECK enum err_code
 bound_format(int fd, char ret_bound[static LISTEN_ADDRESS_BYTES], struct err *e)
 {
-	struct sockaddr_storage at;
+	struct sockaddr_storage at = {0};
 	socklen_t len = sizeof(at);
 	char host[LISTEN_ADDRESS_BYTES - PORT_BYTES - 3];
 	char port[PORT_BYTES];

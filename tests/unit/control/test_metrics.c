@@ -56,6 +56,7 @@ static void lag_is_the_age_of_the_oldest_undelivered_change(void **state)
 		f->s.pipelines[0].ring.oldest_read_us = cases[i].ring_read;
 		f->s.pipelines[0].ring.oldest_wall_us = cases[i].ring_wall;
 		metrics_derive(&f->s, &f->h);
+		assert_true(f->s.pipelines[0].lag_us >= 0);
 		if (f->s.total.lag_us != cases[i].lag_us ||
 		    f->s.sources[0].lag_us != cases[i].lag_us ||
 		    f->s.total.oldest_pending_us != cases[i].pending_us)
