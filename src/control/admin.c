@@ -343,7 +343,7 @@ static enum MHD_Result request_handle(void *cls, struct MHD_Connection *connecti
 	return request_answer(&r);
 }
 
-static enum err_code daemon_start(struct admin *a, int fd, struct err *e)
+static ATTR_MUST_CHECK enum err_code daemon_start(struct admin *a, int fd, struct err *e)
 {
 	sigset_t all, before;
 

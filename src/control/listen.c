@@ -21,7 +21,8 @@ struct parts {
 	char port[PORT_BYTES];
 };
 
-static enum err_code address_split(const char *address, struct parts *ret_p, struct err *e)
+static ATTR_MUST_CHECK enum err_code address_split(const char *address, struct parts *ret_p,
+						   struct err *e)
 {
 	const char *colon = strrchr(address, ':');
 	const char *host = address;
@@ -45,7 +46,7 @@ static enum err_code address_split(const char *address, struct parts *ret_p, str
 	return ERR_OK;
 }
 
-static enum err_code listen_error(const char *address, int sys, struct err *e)
+static ATTR_MUST_CHECK enum err_code listen_error(const char *address, int sys, struct err *e)
 {
 	enum err_code code = ERR_IO;
 
@@ -56,10 +57,10 @@ static enum err_code listen_error(const char *address, int sys, struct err *e)
 	return err_set_sys(e, code, sys, "cannot listen on %s", address);
 }
 
-static enum err_code bound_format(int fd, char ret_bound[static LISTEN_ADDRESS_BYTES],
-				  struct err *e)
+static ATTR_MUST_CHECK enum err_code
+bound_format(int fd, char ret_bound[static LISTEN_ADDRESS_BYTES], struct err *e)
 {
-	struct sockaddr_storage at;
+	struct sockaddr_storage at = {0};
 	socklen_t len = sizeof(at);
 	char host[LISTEN_ADDRESS_BYTES - PORT_BYTES - 3];
 	char port[PORT_BYTES];

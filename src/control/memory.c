@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "control/memory.h"
 
-#include <inttypes.h>
 #include <malloc.h>
-#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/buf.h"
@@ -20,13 +20,16 @@ void memory_setup(void)
 static int64_t rss_read(void)
 {
 	struct buf b;
-	int64_t size, resident;
 	int64_t bytes = -1;
+	const char *resident;
 
 	buf_init(&b, STATM_BYTES);
-	if (fd_read_file("/proc/self/statm", &b, NULL) == ERR_OK &&
-	    sscanf(buf_str(&b), "%" SCNd64 " %" SCNd64, &size, &resident) == 2)
-		bytes = resident * sysconf(_SC_PAGESIZE);
+	/* "size resident shared ...", in pages */
+	if (fd_read_file("/proc/self/statm", &b, NULL) == ERR_OK) {
+		resident = strchr(buf_str(&b), ' ');
+		if (resident)
+			bytes = strtoll(resident, NULL, 10) * sysconf(_SC_PAGESIZE);
+	}
 	buf_done(&b);
 	return bytes;
 }
