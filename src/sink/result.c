@@ -19,6 +19,14 @@ static curl_off_t info_off(CURL *easy, CURLINFO info)
 	return v;
 }
 
+/* curl's connect time includes the TLS handshake; the socket's own port is there before. */
+static bool has_local_port(CURL *easy)
+{
+	long port = 0;
+
+	return curl_easy_getinfo(easy, CURLINFO_LOCAL_PORT, &port) == CURLE_OK && port > 0;
+}
+
 static enum answer_phase phase_of_times(const struct transfer *t)
 {
 	CURL *easy = t->easy;
@@ -28,7 +36,7 @@ static enum answer_phase phase_of_times(const struct transfer *t)
 		return ANSWER_PHASE_BODY;
 	if (info_off(easy, CURLINFO_NAMELOOKUP_TIME_T) == 0)
 		return ANSWER_PHASE_LOOKUP;
-	if (info_off(easy, CURLINFO_CONNECT_TIME_T) == 0)
+	if (info_off(easy, CURLINFO_CONNECT_TIME_T) == 0 && !has_local_port(easy))
 		return ANSWER_PHASE_CONNECT;
 	if (tls && info_off(easy, CURLINFO_APPCONNECT_TIME_T) == 0)
 		return ANSWER_PHASE_TLS;
@@ -40,7 +48,6 @@ static enum answer_phase phase_of_times(const struct transfer *t)
 static enum answer_phase phase_of_code(const struct transfer *t, CURLcode code)
 {
 	switch (code) {
-	case CURLE_UNSUPPORTED_PROTOCOL:
 	case CURLE_URL_MALFORMAT:
 	case CURLE_COULDNT_RESOLVE_PROXY:
 	case CURLE_COULDNT_RESOLVE_HOST:
@@ -60,6 +67,16 @@ static enum answer_phase phase_of_code(const struct transfer *t, CURLcode code)
 	}
 }
 
+static const char *words(const struct transfer *t, CURLcode code)
+{
+	if (t->header_bytes > TRANSFER_HEADER_MAX_BYTES)
+		return "the header section has no end";
+	/* curl takes a connection that is closed there for the end of the answer */
+	if (code == CURLE_OK)
+		return "the header section was cut off";
+	return t->error[0] ? t->error : curl_easy_strerror(code);
+}
+
 static void fill_failure(const struct transfer *t, CURLcode code, struct http_result *out)
 {
 	const struct webhook_settings *to = t->to;
@@ -72,12 +89,7 @@ static void fill_failure(const struct transfer *t, CURLcode code, struct http_re
 		reason_of_timeout(out->phase, limit_us, out->reason, sizeof(out->reason));
 		return;
 	}
-	if (t->header_bytes > TRANSFER_HEADER_MAX_BYTES)
-		reason_of_failure(out->phase, "the header section has no end", out->reason,
-				  sizeof(out->reason));
-	else
-		reason_of_failure(out->phase, t->error[0] ? t->error : curl_easy_strerror(code),
-				  out->reason, sizeof(out->reason));
+	reason_of_failure(out->phase, words(t, code), out->reason, sizeof(out->reason));
 }
 
 void transfer_result(struct transfer *t, CURLcode code, struct http_result *out)
@@ -85,7 +97,7 @@ void transfer_result(struct transfer *t, CURLcode code, struct http_result *out)
 	long status = 0;
 
 	*out = (struct http_result){.request = t->request, .retry_after_s = -1};
-	if (code != CURLE_OK && !t->answered) {
+	if (!t->answered) {
 		fill_failure(t, code, out);
 		return;
 	}
