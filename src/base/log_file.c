@@ -96,21 +96,6 @@ void log_file_close(struct log_file *f)
 	f->fd = -1;
 }
 
-enum err_code log_file_reopen(struct log_file *f, struct err *e)
-{
-	enum err_code code;
-	int fd = -1;
-
-	if (!f->path)
-		return ERR_OK;
-	code = path_open(f->path, &fd, e);
-	if (code != ERR_OK)
-		return code;
-	fd_close(&f->fd);
-	file_use(f, fd);
-	return ERR_OK;
-}
-
 /* Does the path still name the open file? */
 static bool is_at_path(const struct log_file *f)
 {
@@ -118,6 +103,21 @@ static bool is_at_path(const struct log_file *f)
 
 	return fstat(f->fd, &here) == 0 && lstat(f->path, &there) == 0 &&
 	       here.st_dev == there.st_dev && here.st_ino == there.st_ino;
+}
+
+enum err_code log_file_reopen(struct log_file *f, struct err *e)
+{
+	enum err_code code;
+	int fd = -1;
+
+	if (!f->path || is_at_path(f))
+		return ERR_OK;
+	code = path_open(f->path, &fd, e);
+	if (code != ERR_OK)
+		return code;
+	fd_close(&f->fd);
+	file_use(f, fd);
+	return ERR_OK;
 }
 
 /* FILE.n, or FILE for n == 0. */
