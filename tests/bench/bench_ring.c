@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Events a second through one ring: push by one reader, take and settle by some workers, events
- * made before and freed after the clock runs. Prints wall time and CPU time per event.
+ * made before and freed after the clock runs. Prints wall time and CPU time per event: first one
+ * thread doing it all in turn, which is what the ring itself costs; then once with
+ * workers that do nothing else, which is the most contention there can be, and once with workers
+ * that spend WORK_US on each event, about as sending it does; that time is taken off.
  *
  *     bench_ring [events]
  */
 #include <assert.h>
 #include <inttypes.h>
-#include <poll.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,6 +24,7 @@
 #define CAPACITY 10000
 #define TAKE_MAX 32
 #define WORKERS_MAX 16
+#define WORK_US 10
 
 struct bench {
 	struct ring *r;
@@ -29,23 +32,28 @@ struct bench {
 	size_t count;
 	struct mutex lock;
 	struct cond ready;
-	int sleepers;
+	size_t workers;
+	bool busy; /* workers spend time on each event */
+	uint64_t work_rounds;
 	int room_fd;
 	atomic_size_t settled;
-	atomic_int awake_calls;
+	atomic_size_t sleepers;
 };
 
-/* As a pool would: a sleeping worker costs a lock and a signal, none costs a look. */
+static void signal_worker(struct bench *b)
+{
+	mutex_lock(&b->lock);
+	cond_signal(&b->ready);
+	mutex_unlock(&b->lock);
+}
+
+/* As a pool does: workers that are awake come back by themselves and wake the others. */
 static void wake_worker(void *ctx)
 {
 	struct bench *b = ctx;
 
-	if (atomic_load_explicit(&b->awake_calls, memory_order_relaxed) == 0)
-		return;
-	mutex_lock(&b->lock);
-	if (b->sleepers > 0)
-		cond_signal(&b->ready);
-	mutex_unlock(&b->lock);
+	if (atomic_load_explicit(&b->sleepers, memory_order_relaxed) == b->workers)
+		signal_worker(b);
 }
 
 static void wake_reader(void *ctx)
@@ -70,13 +78,19 @@ static void read_all(struct bench *b)
 static void sleep_until_ready(struct bench *b)
 {
 	mutex_lock(&b->lock);
-	b->sleepers++;
-	atomic_fetch_add(&b->awake_calls, 1);
+	atomic_fetch_add(&b->sleepers, 1);
 	if (ring_stats(b->r).ready == 0 && atomic_load(&b->settled) < b->count)
 		cond_wait_until(&b->ready, &b->lock, clock_now_us(clock_system()) + 10000);
-	b->sleepers--;
-	atomic_fetch_sub(&b->awake_calls, 1);
+	atomic_fetch_sub(&b->sleepers, 1);
 	mutex_unlock(&b->lock);
+}
+
+static void spend(uint64_t rounds)
+{
+	volatile uint64_t x = 0;
+
+	while (rounds-- > 0)
+		x = x * 3 + 1;
 }
 
 static void work(void *arg)
@@ -91,8 +105,13 @@ static void work(void *arg)
 			sleep_until_ready(b);
 			continue;
 		}
-		for (i = 0; i < n; i++)
+		if (n == TAKE_MAX && atomic_load(&b->sleepers) > 0)
+			signal_worker(b);
+		for (i = 0; i < n; i++) {
+			if (b->busy)
+				spend(b->work_rounds);
 			ring_settle(b->r, out[i], EVENT_DELIVERED);
+		}
 		atomic_fetch_add(&b->settled, n);
 	}
 }
@@ -126,6 +145,17 @@ static int64_t cpu_us(void)
 	return (int64_t)ts.tv_sec * CLOCK_US_PER_S + ts.tv_nsec / 1000;
 }
 
+/* How many rounds of spend() take WORK_US. */
+static void calibrate(struct bench *b)
+{
+	const uint64_t rounds = 20000000;
+	int64_t us = cpu_us();
+
+	spend(rounds);
+	us = cpu_us() - us;
+	b->work_rounds = rounds * WORK_US / (uint64_t)us;
+}
+
 static void run_threads(struct bench *b, size_t workers)
 {
 	struct thread threads[WORKERS_MAX];
@@ -142,6 +172,15 @@ static void run_threads(struct bench *b, size_t workers)
 		thread_join(&threads[i]);
 }
 
+static void print_run(const struct bench *b, bool hot, int64_t wall, int64_t cpu)
+{
+	double each = (double)cpu / (double)b->count - (b->busy ? WORK_US : 0);
+
+	printf("%-13s %2zu workers%s: %8.0f events/s, %6.3f us CPU per event, full %" PRId64 "\n",
+	       hot ? "one hot key" : "distinct keys", b->workers, b->busy ? " with work" : "",
+	       (double)b->count * 1e6 / (double)wall, each, ring_stats(b->r).full_count);
+}
+
 static void run(struct bench *b, size_t workers, bool hot)
 {
 	struct ring_options o = {.capacity = CAPACITY,
@@ -154,6 +193,7 @@ static void run(struct bench *b, size_t workers, bool hot)
 	enum err_code rc;
 	size_t i;
 
+	b->workers = workers;
 	make_events(b, hot);
 	atomic_store(&b->settled, 0);
 	rc = ring_new(&o, &b->r, NULL);
@@ -163,10 +203,39 @@ static void run(struct bench *b, size_t workers, bool hot)
 	run_threads(b, workers);
 	cpu = cpu_us() - cpu;
 	wall = clock_now_us(clock_system()) - wall;
-	printf("%-13s %2zu workers: %8.0f events/s, %.3f us CPU per event, full %" PRId64 "\n",
-	       hot ? "one hot key" : "distinct keys", workers,
-	       (double)b->count * 1e6 / (double)wall, (double)cpu / (double)b->count,
-	       ring_stats(b->r).full_count);
+	print_run(b, hot, wall, cpu);
+	ring_free(b->r);
+	for (i = 0; i < b->count; i++)
+		event_free(b->events[i]);
+	(void)rc;
+}
+
+/* No contention: TAKE_MAX pushed, taken and settled by this thread, and so on. */
+static void run_alone(struct bench *b)
+{
+	struct ring_options o = {.capacity = CAPACITY, .max_bytes = SIZE_MAX / 2};
+	struct event *out[TAKE_MAX];
+	enum err_code rc;
+	int64_t cpu;
+	size_t i, n;
+
+	make_events(b, false);
+	rc = ring_new(&o, &b->r, NULL);
+	assert(rc == ERR_OK);
+	cpu = cpu_us();
+	for (i = 0; i < b->count; i++) {
+		struct event *ev = b->events[i];
+
+		rc = ring_push(b->r, &ev);
+		assert(rc == ERR_OK);
+		if ((i + 1) % TAKE_MAX != 0 && i + 1 < b->count)
+			continue;
+		n = ring_take(b->r, 0, out, TAKE_MAX);
+		while (n > 0)
+			ring_settle(b->r, out[--n], EVENT_DELIVERED);
+	}
+	cpu = cpu_us() - cpu;
+	printf("one thread: %.3f us CPU per event\n", (double)cpu / (double)b->count);
 	ring_free(b->r);
 	for (i = 0; i < b->count; i++)
 		event_free(b->events[i]);
@@ -176,7 +245,7 @@ static void run(struct bench *b, size_t workers, bool hot)
 int main(int argc, char **argv)
 {
 	static const size_t workers[] = {1, 4, 10};
-	struct bench b = {.count = argc > 1 ? strtoul(argv[1], NULL, 10) : 500000};
+	struct bench b = {.count = argc > 1 ? strtoul(argv[1], NULL, 10) : 300000};
 	enum err_code rc;
 	size_t i;
 
@@ -187,9 +256,12 @@ int main(int argc, char **argv)
 	rc = fd_wake_open(&b.room_fd, NULL);
 	assert(rc == ERR_OK);
 	(void)rc;
-	for (i = 0; i < ARRAY_LEN(workers); i++) {
-		run(&b, workers[i], false);
-		run(&b, workers[i], true);
+	calibrate(&b);
+	run_alone(&b);
+	for (i = 0; i < ARRAY_LEN(workers) * 2; i++) {
+		b.busy = i >= ARRAY_LEN(workers);
+		run(&b, workers[i % ARRAY_LEN(workers)], false);
+		run(&b, workers[i % ARRAY_LEN(workers)], true);
 	}
 	fd_close(&b.room_fd);
 	cond_done(&b.ready);
