@@ -20,10 +20,11 @@ BUILD ?= build$(if $(filter-out release,$(VARIANT)),/$(VARIANT))
 PKGS := libpq libcurl yaml-0.1 libmicrohttpd jansson libsystemd
 WARN := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith \
 	-Wvla -Wformat=2 -Wundef -Wwrite-strings -Wcast-qual
+# Sanitizers blind gcc to the ranges that -Wformat-truncation needs; release has it.
 FLAGS_release := -O2 -g
 FLAGS_debug := -O0 -g
-FLAGS_asan := -O1 -g -fsanitize=address,undefined -fno-omit-frame-pointer
-FLAGS_tsan := -O1 -g -fsanitize=thread
+FLAGS_asan := -O1 -g -Wno-format-truncation -fsanitize=address,undefined -fno-omit-frame-pointer
+FLAGS_tsan := -O1 -g -Wno-format-truncation -fsanitize=thread
 FLAGS_coverage := -O0 -g --coverage -fprofile-update=atomic
 FLAGS_analyzer := -O1 -g -fanalyzer
 FLAGS_clang := -O1 -g -Wno-format-nonliteral -Wthread-safety -Wthread-safety-beta
@@ -87,18 +88,20 @@ all: $(DAEMON)
 deps deps-build deps-test deps-lint:
 	@tests/support/deps $(subst deps,,$(subst deps-,,$@))
 
+# V=1 shows the commands.
+Q = $(if $(V),,@echo "  $(1)  $@";)
 $(BUILD)/%.o: %.c Makefile | deps-build
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -c $< -o $@
+	$(call Q,CC)$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -c $< -o $@
 
 $(BUILD)/lib.a: $(LIB_OBJ)
 $(BUILD)/support.a: $(SUPPORT_OBJ)
 $(BUILD)/%.a:
 	@mkdir -p $(@D)
 	@rm -f $@
-	ar rcs $@ $^
+	$(call Q,AR)ar rcs $@ $^
 
-LINK = $(CC) $(ALL_LDFLAGS) $^ $(ALL_LIBS)
+LINK = $(call Q,LD)$(CC) $(ALL_LDFLAGS) $^ $(ALL_LIBS)
 $(DAEMON): $(BUILD)/src/daemon/main.o $(BUILD)/lib.a
 	$(LINK) -o $@
 $(RECEIVER) $(BENCH): $(BUILD)/tests/%: $(BUILD)/tests/%.o $(BUILD)/support.a $(BUILD)/lib.a
