@@ -304,7 +304,7 @@ static int64_t writer_due_locked(int64_t rest_us)
 	return lg.stopping && due_us > lg.stop_us ? lg.stop_us : due_us;
 }
 
-static void writer_wait_locked(int64_t rest_us)
+static void writer_wait_locked(int64_t rest_us) ATTR_REQUIRES(lg.mutex)
 {
 	int64_t due_us;
 
