@@ -1,59 +1,181 @@
-# app-db-listener
+# SPDX-License-Identifier: MIT
 #
-#   make            build/app-db-listener
-#   make check      every test        make demo     see it work        make help     the rest
-#
-# Variants: make VARIANT=debug|asan|tsan|coverage ...; each builds in build/VARIANT.
+## make              build/app-db-listener
+## make demo         see it work: database, daemon, receiver, faults; DB=postgres
+## make check        every test and lint; ends with "N passed, N failed"
+## make deps         install what is missing (apt); the three above call it when needed
+## make install      PREFIX=/usr/local, DESTDIR=, SYSCONFDIR=/etc;  make uninstall removes it
+## make unit contract torture corpus integration e2e lint      one kind of test
+## make analyzer     clang-tidy, cppcheck, gcc -fanalyzer, clang -Wthread-safety
+## make coverage     tests under gcov, report in build/coverage, gate in tests/coverage.gate
+## make fuzz         libFuzzer on every target, FUZZ_SECONDS=60 each
+## make soak bench   long runs, and the figures of docs/BENCHMARKS.md
+## make clean
+##
+## VARIANT=release|debug|asan|tsan|coverage|analyzer|clang|fuzz; each builds in build/VARIANT.
 
 VARIANT ?= release
 BUILD ?= build$(if $(filter-out release,$(VARIANT)),/$(VARIANT))
-CC ?= gcc
 
 PKGS := libpq libcurl yaml-0.1 libmicrohttpd jansson libsystemd
 WARN := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith \
 	-Wvla -Wformat=2 -Wundef -Wwrite-strings -Wcast-qual
+# Sanitizers blind gcc to the ranges that -Wformat-truncation needs; release has it.
 FLAGS_release := -O2 -g
 FLAGS_debug := -O0 -g
-FLAGS_asan := -O1 -g -fsanitize=address,undefined -fno-omit-frame-pointer
-FLAGS_tsan := -O1 -g -fsanitize=thread
+FLAGS_asan := -O1 -g -Wno-format-truncation -fsanitize=address,undefined -fno-omit-frame-pointer
+FLAGS_tsan := -O1 -g -Wno-format-truncation -fsanitize=thread
 FLAGS_coverage := -O0 -g --coverage -fprofile-update=atomic
+FLAGS_analyzer := -O1 -g -fanalyzer
+FLAGS_clang := -O1 -g -Wno-format-nonliteral -Wthread-safety -Wthread-safety-beta
+FLAGS_fuzz := -O1 -g -Wno-format-nonliteral -fsanitize=address,undefined,fuzzer-no-link -fno-omit-frame-pointer
+CC_clang := clang-14
+CC_fuzz := clang-14
+ifneq ($(filter default undefined,$(origin CC)),)
+CC := $(or $(CC_$(VARIANT)),gcc)
+endif
+ifndef FLAGS_$(VARIANT)
+$(error VARIANT=$(VARIANT) is none of release debug asan tsan coverage analyzer clang fuzz)
+endif
 
-CPPFLAGS += -D_GNU_SOURCE -Iinclude -Itests/support
-CFLAGS ?=
+# pkg-config is asked once, and not before a recipe needs it: make deps may have to come first.
+PKG_CFLAGS = $(eval PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS)))$(PKG_CFLAGS)
+PKG_LIBS = $(eval PKG_LIBS := $(shell pkg-config --libs $(PKGS)))$(PKG_LIBS)
+ALL_CPPFLAGS = -D_GNU_SOURCE -Iinclude -Itests/support $(CPPFLAGS)
 ALL_CFLAGS = -std=gnu11 -pthread -fvisibility=hidden -fstack-protector-strong $(WARN) \
-	$(FLAGS_$(VARIANT)) $(shell pkg-config --cflags $(PKGS)) $(CFLAGS)
-LDLIBS += $(shell pkg-config --libs $(PKGS)) -lm
+	$(FLAGS_$(VARIANT)) $(PKG_CFLAGS) $(CFLAGS)
 ALL_LDFLAGS = -pthread $(FLAGS_$(VARIANT)) -Wl,-z,relro,-z,now $(LDFLAGS)
+ALL_LIBS = $(PKG_LIBS) $(LDLIBS) -lm
 
-SRC := $(wildcard src/*/*.c)
-LIB_OBJ := $(patsubst %.c,$(BUILD)/%.o,$(filter-out src/daemon/main.c,$(SRC)))
-UNIT := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/*/test_*.c))
+PREFIX ?= /usr/local
+SYSCONFDIR ?= /etc
+BINDIR = $(DESTDIR)$(PREFIX)/bin
+MANDIR = $(DESTDIR)$(PREFIX)/share/man
+UNITDIR = $(DESTDIR)$(PREFIX)/lib/systemd/system
+CONFDIR = $(DESTDIR)$(SYSCONFDIR)/app-db-listener
+
+# What is tested and how it is found: see docs/testing.md.
+TEST_MAINS := tests/support/receiver.c tests/support/fuzz_main.c
+LIB_OBJ := $(patsubst %.c,$(BUILD)/%.o,$(filter-out src/daemon/main.c,$(wildcard src/*/*.c)))
+SUPPORT_OBJ := $(patsubst %.c,$(BUILD)/%.o,$(filter-out $(TEST_MAINS),$(wildcard tests/support/*.c)))
+tests-of = $(patsubst %.c,$(BUILD)/%,$(wildcard $(1)))
+UNIT := $(call tests-of,tests/unit/*/test_*.c)
+UNIT_TSAN := $(filter $(BUILD)/tests/unit/base/% $(BUILD)/tests/unit/core/% $(BUILD)/tests/unit/source/% \
+	$(BUILD)/tests/unit/sink/% $(BUILD)/tests/unit/control/%,$(UNIT))
+CONTRACT := $(call tests-of,tests/contract/test_*.c)
+TORTURE := $(call tests-of,tests/torture/test_*.c)
+INTEGRATION := $(call tests-of,tests/integration/test_*.c)
+FUZZ := $(call tests-of,tests/fuzz/fuzz_*.c)
+BENCH := $(call tests-of,tests/bench/*.c)
+RECEIVER := $(BUILD)/tests/support/receiver
+DAEMON := $(BUILD)/app-db-listener
+MAN := $(wildcard docs/man/*.[1-8])
+WRAP := -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=strdup
+
+# What test scripts see.
+export TEST_BUILD := $(BUILD)
+export ADBL := $(CURDIR)/$(DAEMON)
+export RECEIVER_BIN := $(CURDIR)/$(RECEIVER)
+RUN = tests/run --label
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all unit clean
+.PHONY: all lib deps deps-build deps-test deps-lint tools tests demo check lint analyzer unit unit-tsan \
+	contract torture corpus integration e2e fuzz soak coverage coverage-gate bench install uninstall clean help
 
-all: $(BUILD)/app-db-listener
+all: $(DAEMON)
 
-$(BUILD)/%.o: %.c
+deps deps-build deps-test deps-lint:
+	@tests/support/deps $(subst deps,,$(subst deps-,,$@))
+
+# V=1 shows the commands.
+Q = $(if $(V),,@echo "  $(1)  $@";)
+$(BUILD)/%.o: %.c Makefile | deps-build
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -c $< -o $@
+	$(call Q,CC)$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -c $< -o $@
 
 $(BUILD)/lib.a: $(LIB_OBJ)
-	@rm -f $@
-	ar rcs $@ $^
-
-$(BUILD)/app-db-listener: $(BUILD)/src/daemon/main.o $(BUILD)/lib.a
-	$(CC) $(ALL_LDFLAGS) $^ $(LDLIBS) -o $@
-
-$(BUILD)/tests/%: tests/%.c $(BUILD)/lib.a
+$(BUILD)/support.a: $(SUPPORT_OBJ)
+$(BUILD)/%.a:
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -MMD -MP $< $(BUILD)/lib.a $(ALL_LDFLAGS) $(LDLIBS) -lcmocka -o $@
+	@rm -f $@
+	$(call Q,AR)ar rcs $@ $^
+
+LINK = $(call Q,LD)$(CC) $(ALL_LDFLAGS) $^ $(ALL_LIBS)
+$(DAEMON): $(BUILD)/src/daemon/main.o $(BUILD)/lib.a
+	$(LINK) -o $@
+$(RECEIVER) $(BENCH): $(BUILD)/tests/%: $(BUILD)/tests/%.o $(BUILD)/support.a $(BUILD)/lib.a
+	$(LINK) -o $@
+$(BUILD)/tests/fuzz/%: $(BUILD)/tests/fuzz/%.o \
+		$(if $(filter fuzz,$(VARIANT)),,$(BUILD)/tests/support/fuzz_main.o) $(BUILD)/support.a $(BUILD)/lib.a
+	$(LINK) $(if $(filter fuzz,$(VARIANT)),-fsanitize=fuzzer) -o $@
+$(BUILD)/tests/torture/%: $(BUILD)/tests/torture/%.o $(BUILD)/support.a $(BUILD)/lib.a | deps-test
+	$(LINK) $(WRAP) -lcmocka -o $@
+$(BUILD)/tests/%: $(BUILD)/tests/%.o $(BUILD)/support.a $(BUILD)/lib.a | deps-test
+	$(LINK) -lcmocka -o $@
+# Tests include cmocka.h when they are compiled.
+$(patsubst $(BUILD)/%,$(BUILD)/%.o,$(UNIT) $(CONTRACT) $(TORTURE) $(INTEGRATION)): | deps-test
+
+# The allocator itself looks like a leak to the analyzer, which takes its attributes for the callers' duty.
+$(BUILD)/src/base/mem.o: FLAGS_analyzer := -O1 -g
+
+lib: $(LIB_OBJ)
+tools: $(RECEIVER) $(BENCH)
+tests: $(UNIT) $(CONTRACT) $(TORTURE) $(INTEGRATION) $(FUZZ)
+
+demo: deps-test all tools
+	@tests/demo/run $(DB)
+bench: deps-test all tools
+	@tests/bench/run
+check: deps
+	@tests/run --all
 
 unit: $(UNIT)
-	@set -e; for t in $(UNIT); do $$t; done
+	@$(RUN) unit/$(VARIANT) $^
+unit-tsan: $(UNIT_TSAN)
+	@$(RUN) unit/$(VARIANT) $^
+contract: $(CONTRACT)
+	@$(RUN) contract/$(VARIANT) $^
+torture: $(TORTURE)
+	@$(RUN) torture/$(VARIANT) $^
+corpus: $(FUZZ)
+	@$(RUN) corpus/$(VARIANT) --corpus $^
+integration: $(INTEGRATION) tools $(if $(wildcard src/daemon/main.c),all)
+	@$(RUN) integration/$(VARIANT) --under tests/support/with-postgres $(INTEGRATION) \
+		$(wildcard tests/integration/test_*.sh)
+e2e: all tools deps-test
+	@$(RUN) e2e/$(VARIANT) --timeout 600 $(wildcard tests/e2e/test_*.sh)
+lint: deps-lint lib
+	@$(RUN) lint $(filter-out %/analyze-%,$(shell find tests/lint -maxdepth 1 -type f -perm -u+x | sort))
+analyzer: deps-lint
+	@$(RUN) analyzer --jobs 1 --timeout 900 $(sort $(wildcard tests/lint/analyze-*))
+fuzz: deps-lint
+	@$(MAKE) --no-print-directory VARIANT=fuzz BUILD=build/fuzz $(FUZZ:$(BUILD)/%=build/fuzz/%)
+	@tests/fuzz/run $(FUZZ:$(BUILD)/%=build/fuzz/%)
+soak: deps-test all tools
+	@tests/e2e/soak
+coverage: deps
+	@tests/support/coverage all
+coverage-gate:
+	@tests/support/coverage gate
+
+install: all
+	install -D -m 755 $(DAEMON) $(BINDIR)/app-db-listener
+	install -D -m 755 scripts/monitor.sh $(BINDIR)/app-db-listener-monitor
+	install -d $(UNITDIR)
+	sed 's|/usr/local|$(PREFIX)|g' systemd/app-db-listener.service >$(UNITDIR)/app-db-listener.service
+	install -D -m 640 config.yaml.example $(CONFDIR)/config.yaml.example
+	$(foreach m,$(MAN),install -D -m 644 $(m) $(MANDIR)/man$(subst .,,$(suffix $(m)))/$(notdir $(m)) &&) :
+uninstall:
+	rm -f $(BINDIR)/app-db-listener $(BINDIR)/app-db-listener-monitor $(UNITDIR)/app-db-listener.service
+	rm -f $(CONFDIR)/config.yaml.example
+	rm -f $(foreach m,$(MAN),$(MANDIR)/man$(subst .,,$(suffix $(m)))/$(notdir $(m)))
+	rmdir $(CONFDIR) 2>/dev/null || :
 
 clean:
 	rm -rf build
 
--include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
+help:
+	@sed -n 's/^## //p' $(MAKEFILE_LIST)
+
+-include $(shell find $(BUILD)/src $(BUILD)/tests -name '*.d' 2>/dev/null)
