@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The runner, inside: what runner.c (the interface) and runner_loop.c (the thread) share.
+ */
+#ifndef SOURCE_RUNNER_LOOP_H
+#define SOURCE_RUNNER_LOOP_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+
+#include "base/random.h"
+#include "base/thread.h"
+#include "source/runner.h"
+#include "source/runner_batch.h"
+#include "source/runner_pipe.h"
+
+struct runner {
+	const struct source_settings *settings;
+	const struct source_ops *ops;
+	const struct clock *clock;
+	struct runner_pipe *pipes;
+	struct source_pipeline *shared; /* what the source sees of them */
+	size_t pipe_count;
+
+	struct source *source;
+	int wake_fd;
+	struct acks *acks;
+	struct thread thread;
+	atomic_bool stopping;
+	atomic_bool quiesced;
+	atomic_bool has_room; /* runner_wake was called */
+
+	/* the thread's own */
+	bool is_open;
+	struct random random;
+	int64_t backoff_us;
+	struct runner_batch batch;
+	int64_t inspect_us; /* when next */
+	char identity[128]; /* of the last open */
+	char logged[256];   /* the last failure that was logged, and when */
+	int64_t logged_us;
+
+	struct mutex lock; /* of what follows */
+	struct runner_stats stats;
+};
+
+/* The thread: arg is the runner. */
+void runner_loop(void *arg);
+
+#endif

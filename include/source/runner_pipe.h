@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The runner's side of one pipeline: from the source into its ring. Owned by the runner's thread.
+ */
+#ifndef SOURCE_RUNNER_PIPE_H
+#define SOURCE_RUNNER_PIPE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "core/acks.h"
+#include "core/event.h"
+#include "core/ring.h"
+#include "source/runner.h"
+#include "source/source.h"
+
+struct runner_pipe {
+	const struct pipeline_settings *settings;
+	uint32_t index;
+	struct ring *ring;
+	char install_id[40]; /* changes only while no events exist */
+
+	struct event **events; /* read, not yet in the ring: [at, count) */
+	size_t at;
+	size_t count;
+	size_t max;
+	size_t reserved; /* acks reserved for them */
+
+	size_t enough_events; /* room worth a read */
+	size_t enough_bytes;
+	bool more;        /* the source may have rows */
+	bool blocked;     /* the ring is (nearly) full: wait for its on_room, or */
+	int64_t retry_us; /* until then */
+
+	size_t last_count; /* what the last read returned */
+	size_t last_bytes;
+};
+
+enum err_code runner_pipe_init(struct runner_pipe *p, const struct runner_pipeline *o,
+			       uint32_t index, size_t batch, struct err *e) ATTR_MUST_CHECK;
+void runner_pipe_done(struct runner_pipe *p);
+
+void runner_pipe_bind(struct runner_pipe *p, struct ring *ring);
+
+/* Are there events read but not in the ring? */
+bool runner_pipe_has_events(const struct runner_pipe *p);
+
+/* Put what is left of the last read into the ring, then read once, if there is room; else p is
+ * blocked. *ret_read: the source was asked. Errors: of the source's read; ERR_NOMEM. */
+enum err_code runner_pipe_read(struct runner_pipe *p, struct source *s, struct acks *acks,
+			       int64_t now_us, bool *ret_read, struct err *e) ATTR_MUST_CHECK;
+
+/* Drop what is queued, here and in the ring: it is in the outbox. */
+void runner_pipe_drop(struct runner_pipe *p, struct acks *acks);
+
+/* Tell the source, just opened, what is in flight. Errors: ERR_NOMEM. */
+enum err_code runner_pipe_hold(struct runner_pipe *p, struct source *s,
+			       struct err *e) ATTR_MUST_CHECK;
+
+/* All n are to be read again. */
+void runner_pipes_want(struct runner_pipe *pipes, size_t n);
+
+#endif

@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: MIT */
+#include "source/runner.h"
+
+#include <assert.h>
+
+#include "base/fd.h"
+#include "base/mem.h"
+#include "source/runner_loop.h"
+
+#define STACK_BYTES (512UL * 1024) /* name lookup and TLS happen in the thread */
+
+const char *runner_state_name(enum runner_state state)
+{
+	static const char *const names[] = {
+		[RUNNER_STOPPED] = "stopped",
+		[RUNNER_CONNECTING] = "connecting",
+		[RUNNER_STANDBY] = "standby",
+		[RUNNER_ACTIVE] = "active",
+	};
+
+	return (size_t)state < ARRAY_LEN(names) ? names[state] : "unknown";
+}
+
+static ATTR_MUST_CHECK enum err_code make_pipes(struct runner *r, const struct runner_options *o,
+						struct err *e)
+{
+	enum err_code code = ERR_OK;
+	size_t i;
+
+	r->pipes = mem_calloc(o->pipeline_count, sizeof(*r->pipes));
+	r->shared = mem_calloc(o->pipeline_count, sizeof(*r->shared));
+	if (!r->pipes || !r->shared)
+		return err_set(e, ERR_NOMEM, "no memory for the reader of a source");
+	r->pipe_count = o->pipeline_count;
+	for (i = 0; code == ERR_OK && i < r->pipe_count; i++) {
+		r->shared[i].settings = o->pipelines[i].settings;
+		r->shared[i].index = (uint32_t)i;
+		code = runner_pipe_init(&r->pipes[i], &o->pipelines[i], (uint32_t)i,
+					(size_t)r->settings->batch_size, e);
+	}
+	return code;
+}
+
+static ATTR_MUST_CHECK enum err_code make_parts(struct runner *r, const struct runner_options *o,
+						struct err *e)
+{
+	struct source_env env = {.settings = o->settings, .clock = o->clock};
+	enum err_code code = make_pipes(r, o, e);
+
+	if (code == ERR_OK)
+		code = runner_batch_init(&r->batch, (size_t)o->settings->batch_size, e);
+	if (code == ERR_OK)
+		code = fd_wake_open(&r->wake_fd, e);
+	if (code == ERR_OK)
+		code = acks_new(r->wake_fd, (size_t)o->settings->batch_size, &r->acks, e);
+	r->batch.queue = r->acks;
+	env.pipelines = r->shared;
+	env.pipeline_count = r->pipe_count;
+	if (code == ERR_OK)
+		code = r->ops->new (&env, &r->source, e);
+	return code;
+}
+
+enum err_code runner_new(const struct runner_options *o, struct runner **ret_r, struct err *e)
+{
+	struct runner *r = mem_calloc(1, sizeof(*r));
+	enum err_code code;
+
+	assert(o->settings->batch_size >= 1);
+	if (!r)
+		return err_set(e, ERR_NOMEM, "no memory for the reader of a source");
+	r->settings = o->settings;
+	r->ops = o->ops;
+	r->clock = o->clock;
+	r->wake_fd = -1;
+	r->stats.source =
+		(struct source_status){.outbox_rows = -1, .dead_rows = -1, .dead_letters = -1};
+	random_init(&r->random);
+	mutex_init(&r->lock);
+	code = make_parts(r, o, e);
+	if (code != ERR_OK) {
+		runner_free(r);
+		return code;
+	}
+	*ret_r = r;
+	return ERR_OK;
+}
+
+void runner_free(struct runner *r)
+{
+	size_t i;
+
+	if (!r)
+		return;
+	assert(!r->thread.running);
+	runner_batch_done(&r->batch);
+	for (i = 0; i < r->pipe_count; i++)
+		runner_pipe_done(&r->pipes[i]);
+	if (r->source)
+		r->ops->free(r->source);
+	acks_free(r->acks);
+	fd_close(&r->wake_fd);
+	mutex_done(&r->lock);
+	mem_free(r->pipes);
+	mem_free(r->shared);
+	mem_free(r);
+}
+
+void runner_bind(struct runner *r, size_t p, struct ring *ring)
+{
+	assert(p < r->pipe_count && !r->thread.running);
+	runner_pipe_bind(&r->pipes[p], ring);
+}
+
+enum err_code runner_start(struct runner *r, struct err *e)
+{
+	size_t i;
+
+	for (i = 0; i < r->pipe_count; i++)
+		assert(r->pipes[i].ring);
+	return thread_start(&r->thread, "source", STACK_BYTES, runner_loop, r, e);
+}
+
+void runner_quiesce(struct runner *r)
+{
+	atomic_store(&r->quiesced, true);
+	fd_wake(r->wake_fd);
+}
+
+void runner_stop(struct runner *r)
+{
+	bool is_active;
+
+	mutex_lock(&r->lock);
+	is_active = r->stats.state == RUNNER_ACTIVE;
+	mutex_unlock(&r->lock);
+	atomic_store(&r->stopping, true);
+	fd_wake(r->wake_fd);
+	/* the last acknowledgements need the connection; connecting needs nothing */
+	if (!is_active)
+		r->ops->interrupt(r->source);
+	thread_join(&r->thread);
+}
+
+void runner_wake(struct runner *r)
+{
+	atomic_store(&r->has_room, true);
+	fd_wake(r->wake_fd);
+}
+
+struct acks *runner_acks(struct runner *r)
+{
+	return r->acks;
+}
+
+const char *runner_install_id(struct runner *r, size_t p)
+{
+	return r->pipes[p].install_id;
+}
+
+struct runner_stats runner_stats(struct runner *r)
+{
+	struct runner_stats st;
+
+	mutex_lock(&r->lock);
+	st = r->stats;
+	mutex_unlock(&r->lock);
+	st.acks_pending += (int64_t)acks_count(r->acks);
+	return st;
+}

@@ -1,0 +1,484 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The thread has no state machine of its own beside "open or not": it goes round and round
+ *
+ *     acknowledge what is due ─► read each pipeline once ─► inspect, if due ─► wait, if nothing is
+ *     left to read
+ *
+ * and every failure but a lack of memory ends in lose(): close, drop what is queued, try again
+ * later. What is in flight then, and acknowledgements not yet made, are taken up by resume().
+ */
+#include "source/runner_loop.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/fd.h"
+#include "base/log.h"
+#include "base/mem.h"
+
+#define STACK_BYTES (512UL * 1024) /* name lookup and TLS happen here */
+#define BACKOFF_MIN_US (100 * CLOCK_US_PER_MS)
+#define STANDBY_US CLOCK_US_PER_S
+#define PROGRESS_US CLOCK_US_PER_S
+#define LOG_AGAIN_US (60 * CLOCK_US_PER_S)
+#define INSPECT_MIN_US (10 * CLOCK_US_PER_S)
+#define INSPECT_COST 100 /* inspecting takes at most one part in so many of the time */
+#define NOMEM_US (200 * CLOCK_US_PER_MS)
+#define SETTLE_US (20 * CLOCK_US_PER_MS)
+
+static int64_t now_us(const struct runner *r)
+{
+	return clock_now_us(r->clock);
+}
+
+static bool is_stopping(struct runner *r)
+{
+	return atomic_load(&r->stopping);
+}
+
+/* ---- stats ---- */
+
+static void set_state(struct runner *r, enum runner_state state)
+{
+	mutex_lock(&r->lock);
+	if (r->stats.state != state) {
+		r->stats.state = state;
+		r->stats.state_since_us = now_us(r);
+	}
+	mutex_unlock(&r->lock);
+}
+
+static void note_progress(struct runner *r)
+{
+	mutex_lock(&r->lock);
+	r->stats.progress_us = now_us(r);
+	mutex_unlock(&r->lock);
+}
+
+static void note_failure(struct runner *r, const char *msg)
+{
+	mutex_lock(&r->lock);
+	r->stats.failures++;
+	(void)snprintf(r->stats.last_error, sizeof(r->stats.last_error), "%.255s", msg);
+	mutex_unlock(&r->lock);
+}
+
+static void note_all_well(struct runner *r)
+{
+	mutex_lock(&r->lock);
+	r->stats.last_error[0] = '\0';
+	mutex_unlock(&r->lock);
+}
+
+static void note_status(struct runner *r, const struct source_status *st)
+{
+	mutex_lock(&r->lock);
+	r->stats.source = *st;
+	mutex_unlock(&r->lock);
+}
+
+static void note_closed(struct runner *r)
+{
+	mutex_lock(&r->lock);
+	r->stats.source.connections = 0;
+	mutex_unlock(&r->lock);
+}
+
+/* ---- waiting without the source ---- */
+
+/* Until until_us or the end; other wake-ups stay pending for the loop. */
+static void pause_until(struct runner *r, int64_t until_us)
+{
+	int64_t now, next;
+
+	while (!is_stopping(r) && (now = now_us(r)) < until_us) {
+		note_progress(r);
+		next = until_us - now > PROGRESS_US ? now + PROGRESS_US : until_us;
+		if (fd_wait(-1, r->wake_fd, now, next) & FD_WOKEN)
+			(void)fd_wake_clear(r->wake_fd);
+	}
+}
+
+/* Half of it certain, half of it chance: daemons that lost the same server do not come back in
+ * step. */
+static int64_t next_backoff(struct runner *r)
+{
+	int64_t max_us = r->settings->reconnect_max_delay_us;
+	int64_t whole;
+
+	r->backoff_us = r->backoff_us ? r->backoff_us * 2 : BACKOFF_MIN_US;
+	if (r->backoff_us > max_us)
+		r->backoff_us = max_us;
+	whole = r->backoff_us;
+	return whole / 2 + (int64_t)random_below(&r->random, (uint64_t)(whole - whole / 2 + 1));
+}
+
+/* ---- acknowledging ---- */
+
+static ATTR_MUST_CHECK enum err_code acknowledge(struct runner *r, struct err *e)
+{
+	size_t count, dead;
+	enum err_code code = runner_batch_give(&r->batch, r->source, &count, &dead, e);
+
+	mutex_lock(&r->lock);
+	r->stats.acked_total += (int64_t)count;
+	r->stats.dead_total += (int64_t)dead;
+	r->stats.acks_pending = (int64_t)r->batch.count;
+	mutex_unlock(&r->lock);
+	return code == ERR_OK ? code : err_prefix(e, "cannot acknowledge");
+}
+
+static ATTR_MUST_CHECK enum err_code acknowledge_all(struct runner *r, struct err *e)
+{
+	enum err_code code = ERR_OK;
+
+	while (code == ERR_OK && runner_batch_left(&r->batch))
+		code = acknowledge(r, e);
+	return code;
+}
+
+static ATTR_MUST_CHECK enum err_code acknowledge_due(struct runner *r, struct err *e)
+{
+	if (!runner_batch_is_due(&r->batch, now_us(r), r->settings->ack_delay_us))
+		return ERR_OK;
+	return acknowledge(r, e);
+}
+
+/* ---- reading ---- */
+
+static void note_read(struct runner *r, struct runner_pipe *p)
+{
+	mutex_lock(&r->lock);
+	r->stats.reads++;
+	r->stats.empty_reads += p->last_count == 0;
+	r->stats.read_total += (int64_t)p->last_count;
+	r->stats.read_bytes += (int64_t)p->last_bytes;
+	mutex_unlock(&r->lock);
+}
+
+static ATTR_MUST_CHECK enum err_code read_pipes(struct runner *r, struct err *e)
+{
+	bool again = atomic_exchange(&r->has_room, false);
+	enum err_code code;
+	size_t i;
+
+	if (atomic_load(&r->quiesced))
+		return ERR_OK;
+	for (i = 0; i < r->pipe_count; i++) {
+		struct runner_pipe *p = &r->pipes[i];
+		bool did_read = false;
+
+		if (again || now_us(r) >= p->retry_us)
+			p->blocked = false;
+		if (p->blocked || (!p->more && !runner_pipe_has_events(p)))
+			continue;
+		code = runner_pipe_read(p, r->source, r->acks, now_us(r), &did_read, e);
+		if (did_read)
+			note_read(r, p);
+		if (code != ERR_OK)
+			return err_prefix(e, "cannot read pipeline %s", p->settings->name);
+	}
+	return ERR_OK;
+}
+
+/* ---- inspecting ---- */
+
+static void log_status(const struct source_status *before, const struct source_status *now)
+{
+	if (strcmp(before->warning, now->warning) == 0)
+		return;
+	if (now->warning[0])
+		log_warn("the source needs attention", LOG_S("warning", now->warning));
+	else
+		log_info("the source is in order again");
+}
+
+static ATTR_MUST_CHECK enum err_code inspect_due(struct runner *r, struct err *e)
+{
+	int64_t begin = now_us(r), cost;
+	struct source_status st, before;
+	enum err_code code;
+
+	if (begin < r->inspect_us)
+		return ERR_OK;
+	code = r->ops->inspect(r->source, &st, e);
+	cost = now_us(r) - begin;
+	r->inspect_us = begin + INSPECT_MIN_US;
+	if (cost * INSPECT_COST > INSPECT_MIN_US)
+		r->inspect_us = begin + cost * INSPECT_COST;
+	if (code != ERR_OK)
+		return err_prefix(e, "cannot inspect the source");
+	mutex_lock(&r->lock);
+	before = r->stats.source;
+	mutex_unlock(&r->lock);
+	note_status(r, &st);
+	log_status(&before, &st);
+	/* it may have found rows that were missed */
+	runner_pipes_want(r->pipes, r->pipe_count);
+	return ERR_OK;
+}
+
+/* ---- waiting ---- */
+
+static int64_t wait_deadline(const struct runner *r)
+{
+	int64_t deadline = runner_batch_due_us(&r->batch, r->settings->ack_delay_us);
+	size_t i;
+
+	if (r->inspect_us < deadline)
+		deadline = r->inspect_us;
+	for (i = 0; i < r->pipe_count; i++)
+		if (r->pipes[i].blocked && r->pipes[i].retry_us < deadline)
+			deadline = r->pipes[i].retry_us;
+	return deadline;
+}
+
+static ATTR_MUST_CHECK enum err_code wait_for_work(struct runner *r, struct err *e)
+{
+	bool idle = false, quiesced = atomic_load(&r->quiesced);
+	int woken = 0;
+	enum err_code code;
+	size_t i;
+
+	for (i = 0; i < r->pipe_count && !quiesced; i++) {
+		if (r->pipes[i].blocked)
+			continue;
+		if (r->pipes[i].more)
+			return ERR_OK;
+		idle = true;
+	}
+	if (is_stopping(r) || atomic_load(&r->has_room))
+		return ERR_OK;
+	code = r->ops->wait(r->source, idle, r->wake_fd, wait_deadline(r), &woken, e);
+	if (code != ERR_OK)
+		return code;
+	(void)fd_wake_clear(r->wake_fd);
+	if (!(woken & SOURCE_WOKEN_CHANGE))
+		return ERR_OK;
+	runner_pipes_want(r->pipes, r->pipe_count);
+	mutex_lock(&r->lock);
+	r->stats.wakeups++;
+	mutex_unlock(&r->lock);
+	return ERR_OK;
+}
+
+/* ---- losing and resuming ---- */
+
+static void drop_queued(struct runner *r)
+{
+	size_t i;
+
+	for (i = 0; i < r->pipe_count; i++)
+		runner_pipe_drop(&r->pipes[i], r->acks);
+}
+
+static void close_source(struct runner *r)
+{
+	r->ops->close(r->source);
+	r->is_open = false;
+	drop_queued(r);
+	note_closed(r);
+}
+
+/* Say it once; again when it is another failure, or still the same a minute later. */
+static void log_failure(struct runner *r, const char *what, const struct err *e, int64_t retry_us)
+{
+	int64_t now = now_us(r);
+
+	if (strncmp(r->logged, e->msg, sizeof(r->logged) - 1) == 0 &&
+	    now - r->logged_us < LOG_AGAIN_US)
+		return;
+	(void)snprintf(r->logged, sizeof(r->logged), "%.255s", e->msg);
+	r->logged_us = now;
+	log_error(what, LOG_E(e), LOG_S("kind", err_name(e->code)),
+		  LOG_F("retry_s", (double)retry_us / (double)CLOCK_US_PER_S));
+}
+
+static void lose(struct runner *r, const struct err *e)
+{
+	int64_t delay_us = next_backoff(r);
+
+	close_source(r);
+	set_state(r, RUNNER_CONNECTING);
+	note_failure(r, e->msg);
+	log_failure(r, "the source failed, connecting again", e, delay_us);
+	pause_until(r, now_us(r) + delay_us);
+}
+
+static bool is_same_history(struct runner *r)
+{
+	const char *identity = r->ops->identity(r->source);
+	bool same = !*identity || !r->identity[0] || strcmp(identity, r->identity) == 0;
+	size_t i;
+
+	for (i = 0; i < r->pipe_count; i++)
+		if (r->pipes[i].install_id[0] &&
+		    strcmp(r->pipes[i].install_id, r->shared[i].install_id) != 0)
+			same = false;
+	return same;
+}
+
+static void adopt_history(struct runner *r)
+{
+	const char *identity = r->ops->identity(r->source);
+	size_t i;
+
+	if (*identity)
+		(void)snprintf(r->identity, sizeof(r->identity), "%s", identity);
+	for (i = 0; i < r->pipe_count; i++)
+		/* workers read it while events exist: leave it alone when it is the same */
+		if (strcmp(r->pipes[i].install_id, r->shared[i].install_id) != 0)
+			(void)snprintf(r->pipes[i].install_id, sizeof(r->pipes[i].install_id), "%s",
+				       r->shared[i].install_id);
+}
+
+/* The ids of what is in flight mean other rows now: let it settle, and drop its acks. Their rows,
+ * if they are still there, are delivered again. Twice nothing, because a worker may be between
+ * settling and pushing the ack. */
+static void settle_old_history(struct runner *r)
+{
+	int quiet = 0;
+	size_t i, inflight;
+
+	log_warn("the database is another one, or went back in time: what was in flight is "
+		 "delivered again");
+	while (quiet < 2 && !is_stopping(r)) {
+		drop_queued(r);
+		for (i = 0, inflight = 0; i < r->pipe_count; i++)
+			inflight += ring_inflight_ids(r->pipes[i].ring, NULL, 0);
+		quiet = inflight || runner_batch_left(&r->batch) ? 0 : quiet + 1;
+		runner_batch_drop(&r->batch);
+		pause_until(r, now_us(r) + SETTLE_US);
+	}
+}
+
+/* After an open. What was retried or released since the rings were cleared is dropped first; a
+ * worker may do so again before its id is held, and then the row is delivered twice, in order. */
+static ATTR_MUST_CHECK enum err_code resume(struct runner *r, struct err *e)
+{
+	enum err_code code = ERR_OK;
+	size_t i;
+
+	drop_queued(r);
+	if (!is_same_history(r))
+		settle_old_history(r);
+	adopt_history(r);
+	for (i = 0; code == ERR_OK && i < r->pipe_count; i++)
+		code = runner_pipe_hold(&r->pipes[i], r->source, e);
+	if (code == ERR_OK)
+		code = acknowledge_all(r, e);
+	runner_pipes_want(r->pipes, r->pipe_count);
+	r->inspect_us = 0;
+	return code;
+}
+
+static void note_opened(struct runner *r)
+{
+	mutex_lock(&r->lock);
+	r->stats.connects++;
+	mutex_unlock(&r->lock);
+	set_state(r, RUNNER_ACTIVE);
+	log_info("reading the source", LOG_I("pipelines", r->pipe_count));
+}
+
+static void stand_by(struct runner *r)
+{
+	bool news;
+
+	mutex_lock(&r->lock);
+	news = r->stats.state != RUNNER_STANDBY;
+	r->stats.last_error[0] = '\0';
+	r->stats.source.connections = 1;
+	mutex_unlock(&r->lock);
+	set_state(r, RUNNER_STANDBY);
+	r->backoff_us = 0;
+	if (news)
+		log_info("another daemon is active, standing by");
+	pause_until(r, now_us(r) + STANDBY_US / 2 +
+			       (int64_t)random_below(&r->random, (uint64_t)STANDBY_US / 2));
+}
+
+static void connect_source(struct runner *r)
+{
+	struct err e = {.code = ERR_OK};
+	enum err_code code;
+
+	drop_queued(r); /* what workers gave back meanwhile */
+	code = r->ops->open(r->source, &e);
+	if (code == ERR_BUSY) {
+		stand_by(r);
+		return;
+	}
+	if (code == ERR_OK) {
+		r->is_open = true;
+		code = resume(r, &e);
+	}
+	if (is_stopping(r))
+		return;
+	if (code != ERR_OK)
+		lose(r, &e);
+	else
+		note_opened(r);
+}
+
+/* ---- the thread ---- */
+
+static ATTR_MUST_CHECK enum err_code go_round(struct runner *r, struct err *e)
+{
+	enum err_code code;
+
+	note_progress(r);
+	code = acknowledge_due(r, e);
+	if (code == ERR_OK)
+		code = read_pipes(r, e);
+	if (code == ERR_OK)
+		code = inspect_due(r, e);
+	if (code != ERR_OK)
+		return code;
+	if (r->backoff_us || r->logged[0]) {
+		note_all_well(r);
+		r->backoff_us = 0;
+		r->logged[0] = '\0';
+	}
+	return wait_for_work(r, e);
+}
+
+static void finish(struct runner *r)
+{
+	struct err e = {.code = ERR_OK};
+
+	if (r->is_open && acknowledge_all(r, &e) != ERR_OK)
+		log_warn("stopping without the last acknowledgements: those events will be "
+			 "delivered again",
+			 LOG_E(&e), LOG_I("events", runner_batch_left(&r->batch)));
+	close_source(r);
+	set_state(r, RUNNER_STOPPED);
+}
+
+void runner_loop(void *arg)
+{
+	struct runner *r = arg;
+	enum err_code code;
+	struct err e;
+
+	log_set_context("source", r->settings->name);
+	set_state(r, RUNNER_CONNECTING);
+	while (!is_stopping(r)) {
+		if (!r->is_open) {
+			connect_source(r);
+			continue;
+		}
+		e = (struct err){.code = ERR_OK};
+		code = go_round(r, &e);
+		if (code == ERR_NOMEM) {
+			note_failure(r, e.msg);
+			log_failure(r, "no memory, waiting for some", &e, NOMEM_US);
+			pause_until(r, now_us(r) + NOMEM_US);
+		} else if (code != ERR_OK && !is_stopping(r)) {
+			lose(r, &e);
+		}
+	}
+	finish(r);
+	log_set_context(NULL, NULL);
+}

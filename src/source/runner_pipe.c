@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: MIT */
+#include "source/runner_pipe.h"
+
+#include "base/mem.h"
+
+#define READ_BYTES_MAX                                                                             \
+	(4UL << 20) /* the result and its events are in memory twice for a moment                  \
+		     */
+#define ROOM_SHARE 8
+#define LITTLE_ROOM_US (20 * CLOCK_US_PER_MS)
+#define NO_ROOM_US CLOCK_US_PER_S
+#define IDS_SPARE 64
+
+static size_t min_size(size_t a, size_t b)
+{
+	return a < b ? a : b;
+}
+
+enum err_code runner_pipe_init(struct runner_pipe *p, const struct runner_pipeline *o,
+			       uint32_t index, size_t batch, struct err *e)
+{
+	p->settings = o->settings;
+	p->index = index;
+	p->max = batch;
+	p->more = true;
+	p->events = mem_calloc(batch, sizeof(struct event *));
+	if (!p->events)
+		return err_set(e, ERR_NOMEM, "no memory for a pipeline");
+	if (o->ring)
+		runner_pipe_bind(p, o->ring);
+	return ERR_OK;
+}
+
+static void drop_events(struct runner_pipe *p)
+{
+	for (; p->at < p->count; p->at++)
+		event_free(p->events[p->at]);
+	p->at = p->count = 0;
+}
+
+void runner_pipe_done(struct runner_pipe *p)
+{
+	drop_events(p);
+	mem_free(p->events);
+}
+
+void runner_pipe_bind(struct runner_pipe *p, struct ring *ring)
+{
+	struct ring_stats st = ring_stats(ring);
+
+	p->ring = ring;
+	p->enough_events = min_size(p->max, st.capacity / ROOM_SHARE + 1);
+	p->enough_bytes = min_size(READ_BYTES_MAX, st.max_bytes / ROOM_SHARE + 1);
+}
+
+bool runner_pipe_has_events(const struct runner_pipe *p)
+{
+	return p->at < p->count;
+}
+
+static void block(struct runner_pipe *p, int64_t until_us)
+{
+	p->blocked = true;
+	p->retry_us = until_us;
+}
+
+static ATTR_MUST_CHECK enum err_code push_events(struct runner_pipe *p, struct acks *acks,
+						 int64_t now_us, struct err *e)
+{
+	size_t left = p->count - p->at;
+	enum err_code code;
+
+	if (p->reserved < left) {
+		code = acks_reserve(acks, left - p->reserved, e);
+		if (code != ERR_OK)
+			return code;
+		p->reserved = left;
+	}
+	for (; p->at < p->count; p->at++, p->reserved--) {
+		code = ring_push(p->ring, &p->events[p->at]);
+		if (code == ERR_FULL) {
+			block(p, now_us + NO_ROOM_US);
+			return ERR_OK;
+		}
+		if (code != ERR_OK)
+			return err_set(e, code, "no memory in the ring");
+	}
+	p->at = p->count = 0;
+	return ERR_OK;
+}
+
+enum err_code runner_pipe_read(struct runner_pipe *p, struct source *s, struct acks *acks,
+			       int64_t now_us, bool *ret_read, struct err *e)
+{
+	struct ring_room room;
+	struct source_limit limit;
+	enum err_code code = push_events(p, acks, now_us, e);
+	size_t i;
+
+	*ret_read = false;
+	if (code != ERR_OK || p->blocked || !p->more)
+		return code;
+	room = ring_room(p->ring);
+	if (!room.events || !room.bytes) {
+		block(p, now_us + NO_ROOM_US);
+		return ERR_OK;
+	}
+	limit.events = min_size(p->max, room.events);
+	limit.bytes = min_size(READ_BYTES_MAX, room.bytes);
+	code = s->ops->read(s, p->index, limit, p->events, &p->count, &p->more, e);
+	if (code != ERR_OK) {
+		p->count = 0;
+		return code;
+	}
+	*ret_read = true;
+	p->last_count = p->count;
+	for (i = 0, p->last_bytes = 0; i < p->count; i++)
+		p->last_bytes += p->events[i]->bytes;
+	code = push_events(p, acks, now_us, e);
+	/* little room is left: reading row by row would cost more than waiting a moment */
+	if (code == ERR_OK && p->more && !p->blocked) {
+		room = ring_room(p->ring);
+		if (room.events < p->enough_events || room.bytes < p->enough_bytes)
+			block(p,
+			      now_us + (room.events && room.bytes ? LITTLE_ROOM_US : NO_ROOM_US));
+	}
+	return code;
+}
+
+void runner_pipe_drop(struct runner_pipe *p, struct acks *acks)
+{
+	drop_events(p);
+	acks_unreserve(acks, p->reserved + ring_clear(p->ring));
+	p->reserved = 0;
+	p->blocked = false;
+}
+
+enum err_code runner_pipe_hold(struct runner_pipe *p, struct source *s, struct err *e)
+{
+	size_t max = ring_inflight_ids(p->ring, NULL, 0), n;
+	enum err_code code;
+	int64_t *ids;
+
+	do {
+		max += IDS_SPARE;
+		ids = mem_calloc(max, sizeof(*ids));
+		if (!ids)
+			return err_set(e, ERR_NOMEM, "no memory for what is in flight");
+		n = ring_inflight_ids(p->ring, ids, max);
+		if (n <= max)
+			break;
+		mem_free(ids);
+		max = n;
+	} while (true);
+	code = s->ops->hold(s, p->index, ids, n, e);
+	mem_free(ids);
+	return code;
+}
+
+void runner_pipes_want(struct runner_pipe *pipes, size_t n)
+{
+	size_t i;
+
+	for (i = 0; i < n; i++)
+		pipes[i].more = true;
+}
