@@ -85,7 +85,7 @@ static enum MHD_Result error_send(const struct request *r, unsigned int status, 
 
 	buf_init(&out, PAGE_MAX_BYTES);
 	json_begin(&j, &out);
-	json_object(&j, NULL);
+	json_open_object(&j, NULL);
 	json_str(&j, "error", message);
 	json_end(&j);
 	buf_add_char(&out, '\n');
@@ -245,7 +245,7 @@ static enum MHD_Result enabled_send(const struct request *r, const char *name)
 
 	buf_init(&out, PAGE_MAX_BYTES);
 	json_begin(&j, &out);
-	json_object(&j, NULL);
+	json_open_object(&j, NULL);
 	json_str(&j, "webhook", name);
 	json_bool(&j, "enabled", true);
 	json_end(&j);

@@ -271,7 +271,7 @@ void health_render(const struct health_verdict *v, bool about_ready, struct buf 
 	struct json j;
 
 	json_begin(&j, out);
-	json_object(&j, NULL);
+	json_open_object(&j, NULL);
 	json_str(&j, "status", !good ? "failed" : v->warning[0] ? "warning" : "ok");
 	json_str(&j, "reason", good ? NULL : v->reason);
 	json_str(&j, "warning", v->warning[0] ? v->warning : NULL);

@@ -20,7 +20,7 @@ static void number_write(struct json *j, const char *name, const struct metrics_
 	if (row->unit == METRICS_BOOL)
 		json_bool(j, name, v != 0);
 	else if (v < 0)
-		json_null(j, name);
+		json_add_null(j, name);
 	else if (row->unit == METRICS_SECONDS)
 		json_f64(j, name, (double)v / (double)CLOCK_US_PER_S, SECONDS_DIGITS);
 	else if (row->unit == METRICS_MS)
@@ -34,7 +34,7 @@ static void array_write(struct json *j, const char *name, const struct metrics_r
 {
 	size_t i;
 
-	json_object(j, name);
+	json_open_object(j, name);
 	for (i = metrics_label_first(row->label); i < metrics_label_values(row->label); i++)
 		number_write(j, metrics_label_value(row->label, i), row,
 			     metrics_row_value(row, base, i));
@@ -84,7 +84,7 @@ static void part_enter(struct json *j, struct text *open, const char *json)
 	assert(len <= sizeof(name));
 	memcpy(name, json, len - 1);
 	name[len - 1] = '\0';
-	json_object(j, name);
+	json_open_object(j, name);
 }
 
 static void scope_write(struct json *j, enum metrics_scope scope, const void *base)
@@ -107,7 +107,7 @@ static void scope_write(struct json *j, enum metrics_scope scope, const void *ba
 /* One array element; each scope's struct begins with its name. */
 static void element_write(struct json *j, enum metrics_scope scope, const void *base)
 {
-	json_object(j, NULL);
+	json_open_object(j, NULL);
 	json_str(j, "name", base);
 	scope_write(j, scope, base);
 	json_end(j);
@@ -119,17 +119,17 @@ void metrics_render_json(const struct metrics_snapshot *s, struct buf *out)
 	size_t i;
 
 	json_begin(&j, out);
-	json_object(&j, NULL);
+	json_open_object(&j, NULL);
 	scope_write(&j, METRICS_GLOBAL, s);
-	json_array(&j, "sources");
+	json_open_array(&j, "sources");
 	for (i = 0; i < s->source_count; i++)
 		element_write(&j, METRICS_SOURCE, &s->sources[i]);
 	json_end(&j);
-	json_array(&j, "pipelines");
+	json_open_array(&j, "pipelines");
 	for (i = 0; i < s->pipeline_count; i++)
 		element_write(&j, METRICS_PIPELINE, &s->pipelines[i]);
 	json_end(&j);
-	json_array(&j, "webhooks");
+	json_open_array(&j, "webhooks");
 	for (i = 0; i < s->webhook_count; i++)
 		element_write(&j, METRICS_WEBHOOK, &s->webhooks[i]);
 	json_end(&j);

@@ -32,7 +32,7 @@ static void note_finding(void *ctx, const struct finding *f)
 			(void)printf("         %s\n", f->hint);
 		return;
 	}
-	json_object(&k->json, NULL);
+	json_open_object(&k->json, NULL);
 	json_str(&k->json, "source", k->source);
 	json_str(&k->json, "level", level_names[f->level]);
 	json_str(&k->json, "subject", f->subject);
@@ -87,9 +87,9 @@ int command_check(const struct command_call *call)
 	buf_init(&k.out, CHECK_MAX_BYTES);
 	json_begin(&k.json, &k.out);
 	if (k.as_json) {
-		json_object(&k.json, NULL);
+		json_open_object(&k.json, NULL);
 		json_str(&k.json, "file", o->config);
-		json_array(&k.json, "findings");
+		json_open_array(&k.json, "findings");
 	}
 	if (!o->offline)
 		status = command_each_source(&s, o, check_source, &k);

@@ -25,7 +25,7 @@ static void print_json(struct letters *l, const struct dead_letter *d)
 
 	buf_reset(&l->line);
 	json_begin(&j, &l->line);
-	json_object(&j, NULL);
+	json_open_object(&j, NULL);
 	json_i64(&j, "id", d->id);
 	json_text(&j, "event_id", d->event_id);
 	json_text(&j, "pipeline", d->pipeline);

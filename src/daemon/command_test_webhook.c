@@ -34,7 +34,7 @@ static void trial_print(const struct trial *t, const struct http_result *r, cons
 	}
 	buf_init(&line, sizeof(r->reason) * 8);
 	json_begin(&j, &line);
-	json_object(&j, NULL);
+	json_open_object(&j, NULL);
 	json_str(&j, "webhook", t->to->name);
 	json_str(&j, "url", url);
 	json_bool(&j, "ok", t->ok);

@@ -28,7 +28,7 @@ enum err_code request_body(const struct event *ev, const char *install_id, const
 		return code;
 	request_id(install_id, f->id, id);
 	json_begin(&j, out);
-	json_object(&j, NULL);
+	json_open_object(&j, NULL);
 	json_str(&j, "id", id);
 	json_str(&j, "pipeline", pipeline);
 	json_str(&j, "operation", op_name(f->op));
