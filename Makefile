@@ -146,7 +146,7 @@ integration: $(INTEGRATION) tools $(if $(wildcard src/daemon/main.c),all)
 e2e: all tools deps-test
 	@$(RUN) e2e/$(VARIANT) --timeout 600 $(wildcard tests/e2e/test_*.sh)
 lint: deps-lint lib
-	@$(RUN) lint $(filter-out %/analyze-%,$(shell find tests/lint -maxdepth 1 -type f -perm -u+x | sort))
+	@$(RUN) lint $(shell find tests/lint -maxdepth 1 -type f -perm -u+x ! -name 'analyze-*' | sort)
 analyzer: deps-lint
 	@$(RUN) analyzer --jobs 1 --timeout 900 $(sort $(wildcard tests/lint/analyze-*))
 fuzz: deps-lint
@@ -155,9 +155,9 @@ fuzz: deps-lint
 soak: deps-test all tools
 	@tests/e2e/soak
 coverage: deps
-	@tests/support/coverage all
+	@tests/support/coverage report
 coverage-gate:
-	@tests/support/coverage gate
+	@$(RUN) coverage --timeout 900 tests/support/coverage
 
 install: all
 	install -D -m 755 $(DAEMON) $(BINDIR)/app-db-listener
