@@ -141,7 +141,7 @@ static void string_done(void *field)
 
 static enum err_code string_set(const struct key *k, void *field, struct text v, struct err *e)
 {
-	char *copy;
+	char *copy = NULL;
 	enum err_code code = text_take(k, v, &copy, e);
 
 	if (code != ERR_OK)
@@ -215,7 +215,7 @@ static enum err_code word_set(const struct key *k, void *field, struct text v, s
 
 	if (code != ERR_OK)
 		return code;
-	assert(k->size == sizeof(int));
+	assert(w && k->size == sizeof(int));
 	*(int *)field = w->value;
 	return ERR_OK;
 }
@@ -245,7 +245,10 @@ static enum err_code choice_set(const struct key *k, void *field, struct text v,
 	const struct key_word *w = NULL;
 	enum err_code code = word_find(k, v, &w, e);
 
-	return code == ERR_OK ? string_set(k, field, text_of(w->name), e) : code;
+	if (code != ERR_OK)
+		return code;
+	assert(w);
+	return string_set(k, field, text_of(w->name), e);
 }
 
 /* --- secrets --- */
@@ -262,7 +265,7 @@ static void secret_done(void *field)
 
 static enum err_code secret_set(const struct key *k, void *field, struct text v, struct err *e)
 {
-	char *copy;
+	char *copy = NULL;
 	enum err_code code = text_take(k, v, &copy, e);
 
 	if (code != ERR_OK)

@@ -328,6 +328,19 @@ static void defaults_give_way_to_what_is_written(void **state)
 	settings_done(&s);
 }
 
+static void pipelines_may_use_up_the_whole_queue(void **state)
+{
+	struct settings s = load("database: {database: d, table: t}\n" HOOK
+				 "queue: {capacity: 101, max_bytes: 3MB}\n"
+				 "pipelines:\n"
+				 "  - {name: a, capacity: 60, max_bytes: 1MB}\n"
+				 "  - {name: b, capacity: 41, max_bytes: 2MB}\n");
+
+	(void)state;
+	assert_int_equal(s.pipelines[1].capacity, 41);
+	settings_done(&s);
+}
+
 static void a_missing_file_is_a_mistake_with_its_reason(void **state)
 {
 	struct settings s;
@@ -395,6 +408,7 @@ int main(void)
 		cmocka_unit_test(tables_carry_columns_keys_and_filters),
 		cmocka_unit_test(secrets_come_from_files_and_credentials_too),
 		cmocka_unit_test(defaults_give_way_to_what_is_written),
+		cmocka_unit_test(pipelines_may_use_up_the_whole_queue),
 		cmocka_unit_test(a_missing_file_is_a_mistake_with_its_reason),
 		cmocka_unit_test(a_file_over_one_megabyte_is_a_mistake),
 		cmocka_unit_test(the_example_file_loads),
