@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Two passes of libyaml. The first looks at the events only and refuses what would make the tree
- * unsafe to walk (aliases make it a graph, depth costs stack); it holds nothing but the parser's
- * own state, so a hostile file costs little. The second loads the document.
+ * The tree is composed here from libyaml's events: its own loader (0.2.5) leaks, and forgets to
+ * report, when an allocation fails half way.
+ *
+ * Nodes are kept in the order they begin, the children of each list or mapping as one run of ids in
+ * `children`. While a list or mapping is open, the ids of what it holds so far wait on a stack;
+ * when it ends they become its run.
  */
 #include "config/document.h"
 
@@ -11,19 +14,39 @@
 
 #include "base/mem.h"
 
-struct document {
-	yaml_document_t yaml;
+struct document_node {
+	enum node_kind kind;
+	int line, column;
+	char *text; /* of scalars; NUL-terminated behind len bytes */
+	size_t len;
+	size_t first; /* of its run in children */
+	size_t count; /* of its run: a pair counts twice */
 };
 
-#define DOCUMENT_WATCHED_DEPTH (DOCUMENT_DEPTH_MAX + 1)
+struct ids {
+	int *items;
+	size_t count, cap;
+};
 
-/* What the first pass remembers. */
-struct scan {
+struct document {
+	struct document_node *nodes;
+	size_t count, cap;
+	struct ids children;
+};
+
+#define DOCUMENT_FIRST_NODES 64
+
+/* A document while it is being read. */
+struct compose {
+	struct document *doc;
 	struct mistakes *m;
-	int depth;
 	int documents;
-	size_t entries[DOCUMENT_WATCHED_DEPTH]; /* nodes seen so far per open level */
-	bool is_mapping[DOCUMENT_WATCHED_DEPTH];
+	int depth;                         /* of lists and mappings open now */
+	int open[DOCUMENT_DEPTH_MAX + 1];  /* their ids; [0] is not used */
+	size_t at[DOCUMENT_DEPTH_MAX + 1]; /* where their children begin in waiting */
+	struct ids waiting;
+	bool too_deep;
+	bool no_memory;
 };
 
 static enum err_code out_of_memory(struct err *e)
@@ -87,104 +110,180 @@ static enum err_code parser_error(const yaml_parser_t *p, struct text source, st
 	return err_set(e, ERR_CONFIG, "not valid YAML");
 }
 
-static void scan_properties(struct scan *s, const yaml_event_t *ev, const yaml_char_t *anchor,
-			    const yaml_char_t *tag)
+static bool ids_add(struct ids *ids, int id)
 {
-	if (anchor)
-		note(s->m, ev->start_mark, "anchors (&) are not supported: write the value out");
-	if (tag)
-		note(s->m, ev->start_mark, "tags (!) are not supported: write the value alone");
+	size_t cap = ids->cap ? ids->cap * 2 : DOCUMENT_FIRST_NODES;
+	int *items;
+
+	if (ids->count == ids->cap) {
+		items = mem_realloc(ids->items, cap * sizeof(*items));
+		if (!items)
+			return false;
+		ids->items = items;
+		ids->cap = cap;
+	}
+	ids->items[ids->count++] = id;
+	return true;
 }
 
-/* A node begins: one more entry of what encloses it. */
-static void scan_entry(struct scan *s, const yaml_event_t *ev)
+/* The next node, zeroed; NULL without memory. */
+static struct document_node *node_add(struct document *doc)
 {
+	size_t cap = doc->cap ? doc->cap * 2 : DOCUMENT_FIRST_NODES;
+	struct document_node *nodes;
+
+	if (doc->count == doc->cap) {
+		nodes = mem_realloc(doc->nodes, cap * sizeof(*nodes));
+		if (!nodes)
+			return NULL;
+		doc->nodes = nodes;
+		doc->cap = cap;
+	}
+	doc->nodes[doc->count] = (struct document_node){.kind = NODE_NULL};
+	return &doc->nodes[doc->count++];
+}
+
+/* A node begins: it is a child of what is open. */
+static struct document_node *compose_node(struct compose *c, const yaml_event_t *ev,
+					  enum node_kind kind)
+{
+	struct document_node *n = node_add(c->doc);
 	size_t most = DOCUMENT_ENTRIES_MAX;
 
-	if (!s->depth)
-		return;
-	if (s->is_mapping[s->depth])
+	if (!n || (c->depth && !ids_add(&c->waiting, (int)c->doc->count))) {
+		c->no_memory = true;
+		return NULL;
+	}
+	n->kind = kind;
+	n->line = (int)ev->start_mark.line + 1;
+	n->column = (int)ev->start_mark.column + 1;
+	if (!c->depth)
+		return n;
+	if (c->doc->nodes[c->open[c->depth] - 1].kind == NODE_MAPPING)
 		most *= 2; /* key and value are a node each */
-	if (++s->entries[s->depth] == most + 1)
-		note(s->m, ev->start_mark, "too many entries: at most 1000 are allowed");
+	if (c->waiting.count - c->at[c->depth] == most + 1)
+		note(c->m, ev->start_mark, "too many entries: at most 1000 are allowed");
+	return n;
 }
 
-static void scan_open(struct scan *s, const yaml_event_t *ev, bool is_mapping)
+static void compose_open(struct compose *c, const yaml_event_t *ev, enum node_kind kind)
 {
-	scan_entry(s, ev);
-	s->depth++;
-	if (s->depth > DOCUMENT_DEPTH_MAX) {
-		note(s->m, ev->start_mark, "nested too deeply: at most 32 levels are allowed");
+	if (!compose_node(c, ev, kind))
+		return;
+	if (c->depth == DOCUMENT_DEPTH_MAX) {
+		note(c->m, ev->start_mark, "nested too deeply: at most 32 levels are allowed");
+		c->too_deep = true;
 		return;
 	}
-	s->entries[s->depth] = 0;
-	s->is_mapping[s->depth] = is_mapping;
+	c->depth++;
+	c->open[c->depth] = (int)c->doc->count;
+	c->at[c->depth] = c->waiting.count;
 }
 
-static void scan_event(struct scan *s, const yaml_event_t *ev)
+static void compose_close(struct compose *c)
+{
+	struct document_node *n = &c->doc->nodes[c->open[c->depth] - 1];
+	size_t i;
+
+	n->first = c->doc->children.count;
+	n->count = c->waiting.count - c->at[c->depth];
+	for (i = c->at[c->depth]; i < c->waiting.count; i++) {
+		if (!ids_add(&c->doc->children, c->waiting.items[i]))
+			c->no_memory = true;
+	}
+	c->waiting.count = c->at[c->depth];
+	c->depth--;
+}
+
+/* The core schema's nulls: YAML 1.2, 10.3.2. */
+static bool is_null(struct text t)
+{
+	return !t.len || text_eq(t, TEXT_LIT("~")) || text_eq(t, TEXT_LIT("null"));
+}
+
+static void compose_scalar(struct compose *c, const yaml_event_t *ev)
+{
+	struct text t = {(const char *)ev->data.scalar.value, ev->data.scalar.length};
+	bool plain = ev->data.scalar.style == YAML_PLAIN_SCALAR_STYLE;
+	struct document_node *n =
+		compose_node(c, ev, plain && is_null(t) ? NODE_NULL : NODE_SCALAR);
+
+	if (!n)
+		return;
+	n->text = mem_strndup(t.s, t.len);
+	n->len = t.len;
+	if (!n->text)
+		c->no_memory = true;
+}
+
+static void check_properties(struct compose *c, const yaml_event_t *ev, const yaml_char_t *anchor,
+			     const yaml_char_t *tag)
+{
+	if (anchor)
+		note(c->m, ev->start_mark, "anchors (&) are not supported: write the value out");
+	if (tag)
+		note(c->m, ev->start_mark, "tags (!) are not supported: write the value alone");
+}
+
+static void compose_event(struct compose *c, const yaml_event_t *ev)
 {
 	switch (ev->type) {
 	case YAML_DOCUMENT_START_EVENT:
-		if (++s->documents == 2)
-			note(s->m, ev->start_mark, "a second document: only one is read");
+		if (++c->documents == 2)
+			note(c->m, ev->start_mark, "a second document: only one is read");
 		break;
 	case YAML_ALIAS_EVENT:
-		scan_entry(s, ev);
-		note(s->m, ev->start_mark, "aliases (*) are not supported: write the value out");
+		note(c->m, ev->start_mark, "aliases (*) are not supported: write the value out");
+		(void)compose_node(c, ev, NODE_NULL);
 		break;
 	case YAML_SCALAR_EVENT:
-		scan_entry(s, ev);
-		scan_properties(s, ev, ev->data.scalar.anchor, ev->data.scalar.tag);
+		check_properties(c, ev, ev->data.scalar.anchor, ev->data.scalar.tag);
+		compose_scalar(c, ev);
 		break;
 	case YAML_SEQUENCE_START_EVENT:
-		scan_properties(s, ev, ev->data.sequence_start.anchor, ev->data.sequence_start.tag);
-		scan_open(s, ev, false);
+		check_properties(c, ev, ev->data.sequence_start.anchor,
+				 ev->data.sequence_start.tag);
+		compose_open(c, ev, NODE_LIST);
 		break;
 	case YAML_MAPPING_START_EVENT:
-		scan_properties(s, ev, ev->data.mapping_start.anchor, ev->data.mapping_start.tag);
-		scan_open(s, ev, true);
+		check_properties(c, ev, ev->data.mapping_start.anchor, ev->data.mapping_start.tag);
+		compose_open(c, ev, NODE_MAPPING);
 		break;
 	case YAML_SEQUENCE_END_EVENT:
 	case YAML_MAPPING_END_EVENT:
-		s->depth--;
+		compose_close(c);
 		break;
 	default:
 		break;
 	}
 }
 
-static enum err_code parser_init(yaml_parser_t *p, struct text source, struct err *e)
+/* All events of source, until the end or something that makes the rest pointless. */
+static enum err_code compose(struct compose *c, struct text source, struct err *e)
 {
-	if (!yaml_parser_initialize(p))
-		return out_of_memory(e);
-	yaml_parser_set_encoding(p, YAML_UTF8_ENCODING);
-	yaml_parser_set_input_string(p, (const unsigned char *)source.s, source.len);
-	return ERR_OK;
-}
-
-static enum err_code document_scan(struct text source, struct mistakes *m, struct err *e)
-{
-	struct scan s = {.m = m};
 	yaml_parser_t p;
 	yaml_event_t ev;
-	size_t before = m->count;
 	bool more = true;
-	enum err_code code = parser_init(&p, source, e);
+	enum err_code code = ERR_OK;
 
-	if (code != ERR_OK)
-		return code;
+	if (!yaml_parser_initialize(&p))
+		return out_of_memory(e);
+	yaml_parser_set_encoding(&p, YAML_UTF8_ENCODING);
+	yaml_parser_set_input_string(&p, (const unsigned char *)source.s, source.len);
 	while (more) {
 		if (!yaml_parser_parse(&p, &ev)) {
-			code = parser_error(&p, source, m, e);
+			code = parser_error(&p, source, c->m, e);
 			break;
 		}
-		scan_event(&s, &ev);
-		more = ev.type != YAML_STREAM_END_EVENT && s.depth <= DOCUMENT_DEPTH_MAX &&
-		       s.documents < 2;
+		compose_event(c, &ev);
+		more = ev.type != YAML_STREAM_END_EVENT && c->documents < 2 && !c->no_memory &&
+		       !c->too_deep;
 		yaml_event_delete(&ev);
 	}
 	yaml_parser_delete(&p);
-	if (code == ERR_OK && m->count != before)
+	if (c->no_memory || c->m->error)
+		return out_of_memory(e);
+	if (code == ERR_OK && mistakes_any(c->m))
 		code = err_set(e, ERR_CONFIG, "not a configuration");
 	return code;
 }
@@ -192,71 +291,52 @@ static enum err_code document_scan(struct text source, struct mistakes *m, struc
 enum err_code document_parse(struct text source, struct document **ret_doc, struct mistakes *m,
 			     struct err *e)
 {
-	struct document *doc;
-	yaml_parser_t p;
-	enum err_code code = document_scan(source, m, e);
+	struct compose c = {.doc = mem_calloc(1, sizeof(*c.doc)), .m = m};
+	enum err_code code;
 
-	if (m->error)
+	if (!c.doc)
 		return out_of_memory(e);
-	if (code != ERR_OK)
-		return code;
-	doc = mem_calloc(1, sizeof(*doc));
-	if (!doc)
-		return out_of_memory(e);
-	code = parser_init(&p, source, e);
-	if (code != ERR_OK)
-		goto out_doc;
-	/* on failure libyaml has deleted what it began */
-	if (!yaml_parser_load(&p, &doc->yaml))
-		code = parser_error(&p, source, m, e);
-	yaml_parser_delete(&p);
-	if (code == ERR_OK) {
-		*ret_doc = doc;
-		return ERR_OK;
-	}
-out_doc:
-	mem_free(doc);
+	code = compose(&c, source, e);
+	mem_free(c.waiting.items);
+	if (code == ERR_OK)
+		*ret_doc = c.doc;
+	else
+		document_free(c.doc);
 	return code;
 }
 
 void document_free(struct document *doc)
 {
+	size_t i;
+
 	if (!doc)
 		return;
-	yaml_document_delete(&doc->yaml);
+	for (i = 0; i < doc->count; i++) {
+		/* any of them may be a secret */
+		if (doc->nodes[i].text)
+			mem_wipe(doc->nodes[i].text, doc->nodes[i].len);
+		mem_free(doc->nodes[i].text);
+	}
+	mem_free(doc->nodes);
+	mem_free(doc->children.items);
 	mem_free(doc);
 }
 
-static const yaml_node_t *node_yaml(struct node n)
+static const struct document_node *node_get(struct node n)
 {
-	return n.id ? n.doc->yaml.nodes.start + (n.id - 1) : NULL;
+	return n.id ? &n.doc->nodes[n.id - 1] : NULL;
 }
 
 struct node document_root(const struct document *doc)
 {
-	bool empty = doc->yaml.nodes.start == doc->yaml.nodes.top;
-
-	return (struct node){doc, empty ? 0 : 1};
+	return (struct node){doc, doc->count ? 1 : 0};
 }
 
 enum node_kind node_kind(struct node n)
 {
-	const yaml_node_t *y = node_yaml(n);
-	struct text t;
+	const struct document_node *d = node_get(n);
 
-	if (!y)
-		return NODE_NONE;
-	if (y->type == YAML_SEQUENCE_NODE)
-		return NODE_LIST;
-	if (y->type == YAML_MAPPING_NODE)
-		return NODE_MAPPING;
-	if (y->data.scalar.style != YAML_PLAIN_SCALAR_STYLE)
-		return NODE_SCALAR;
-	/* the core schema's nulls: YAML 1.2, 10.3.2 */
-	t = node_text(n);
-	if (!t.len || text_eq(t, TEXT_LIT("~")) || text_eq(t, TEXT_LIT("null")))
-		return NODE_NULL;
-	return NODE_SCALAR;
+	return d ? d->kind : NODE_NONE;
 }
 
 const char *node_kind_name(enum node_kind kind)
@@ -275,62 +355,58 @@ const char *node_kind_name(enum node_kind kind)
 
 int node_line(struct node n)
 {
-	const yaml_node_t *y = node_yaml(n);
+	const struct document_node *d = node_get(n);
 
-	return y ? (int)y->start_mark.line + 1 : 1;
+	return d ? d->line : 1;
 }
 
 int node_column(struct node n)
 {
-	const yaml_node_t *y = node_yaml(n);
+	const struct document_node *d = node_get(n);
 
-	return y ? (int)y->start_mark.column + 1 : 1;
+	return d ? d->column : 1;
 }
 
 struct text node_text(struct node n)
 {
-	const yaml_node_t *y = node_yaml(n);
+	const struct document_node *d = node_get(n);
 
-	if (!y || y->type != YAML_SCALAR_NODE)
-		return TEXT_LIT("");
-	return (struct text){(const char *)y->data.scalar.value, y->data.scalar.length};
+	return d && d->text ? (struct text){d->text, d->len} : TEXT_LIT("");
 }
 
 size_t node_count(struct node n)
 {
-	const yaml_node_t *y = node_yaml(n);
+	const struct document_node *d = node_get(n);
 
-	if (y && y->type == YAML_SEQUENCE_NODE)
-		return (size_t)(y->data.sequence.items.top - y->data.sequence.items.start);
-	if (y && y->type == YAML_MAPPING_NODE)
-		return (size_t)(y->data.mapping.pairs.top - y->data.mapping.pairs.start);
-	return 0;
+	if (!d)
+		return 0;
+	return d->kind == NODE_MAPPING ? d->count / 2 : d->count;
+}
+
+static struct node node_child(struct node n, size_t i)
+{
+	const struct document_node *d = node_get(n);
+
+	assert(d && i < d->count);
+	return (struct node){n.doc, n.doc->children.items[d->first + i]};
 }
 
 struct node node_item(struct node n, size_t i)
 {
-	const yaml_node_t *y = node_yaml(n);
-
-	assert(y && y->type == YAML_SEQUENCE_NODE && i < node_count(n));
-	return (struct node){n.doc, y->data.sequence.items.start[i]};
-}
-
-static const yaml_node_pair_t *node_pair(struct node n, size_t i)
-{
-	const yaml_node_t *y = node_yaml(n);
-
-	assert(y && y->type == YAML_MAPPING_NODE && i < node_count(n));
-	return &y->data.mapping.pairs.start[i];
+	assert(node_kind(n) == NODE_LIST);
+	return node_child(n, i);
 }
 
 struct node node_key(struct node n, size_t i)
 {
-	return (struct node){n.doc, node_pair(n, i)->key};
+	assert(node_kind(n) == NODE_MAPPING);
+	return node_child(n, i * 2);
 }
 
 struct node node_value(struct node n, size_t i)
 {
-	return (struct node){n.doc, node_pair(n, i)->value};
+	assert(node_kind(n) == NODE_MAPPING);
+	return node_child(n, i * 2 + 1);
 }
 
 static struct node find(struct node n, const char *name, bool want_key)

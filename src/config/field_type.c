@@ -141,7 +141,7 @@ static void string_done(void *field)
 
 static enum err_code string_set(const struct key *k, void *field, struct text v, struct err *e)
 {
-	char *copy;
+	char *copy = NULL;
 	enum err_code code = text_take(k, v, &copy, e);
 
 	if (code != ERR_OK)
@@ -169,6 +169,22 @@ static bool string_is_equal(const void *a, const void *b)
 
 /* --- words --- */
 
+static enum err_code words_error(const struct key *k, const char *quoted, struct err *e)
+{
+	const struct key_word *w;
+	struct buf text;
+	enum err_code code;
+
+	buf_init(&text, ERR_MSG_BYTES);
+	buf_add_fmt(&text, "%s is none of", quoted);
+	for (w = k->words; w->name; w++)
+		buf_add_fmt(&text, "%s %s", w == k->words ? "" : ",", w->name);
+	code = buf_error(&text);
+	code = code == ERR_OK ? err_set(e, ERR_DATA, "%s", buf_str(&text)) : out_of_memory(e);
+	buf_done(&text);
+	return code;
+}
+
 static enum err_code word_find(const struct key *k, struct text v, const struct key_word **ret,
 			       struct err *e)
 {
@@ -185,11 +201,11 @@ static enum err_code word_find(const struct key *k, struct text v, const struct 
 		}
 		suggest_add(&s, w->name);
 	}
-	value_quote(v, quoted);
+	value_quote(word, quoted);
 	if (suggest_best(&s))
 		return err_set(e, ERR_DATA, "%s is not known, did you mean %s?", quoted,
 			       suggest_best(&s));
-	return err_set(e, ERR_DATA, "%s is not known: see the words in the documentation", quoted);
+	return words_error(k, quoted, e);
 }
 
 static enum err_code word_set(const struct key *k, void *field, struct text v, struct err *e)
@@ -199,7 +215,7 @@ static enum err_code word_set(const struct key *k, void *field, struct text v, s
 
 	if (code != ERR_OK)
 		return code;
-	assert(k->size == sizeof(int));
+	assert(w && k->size == sizeof(int));
 	*(int *)field = w->value;
 	return ERR_OK;
 }
@@ -229,7 +245,10 @@ static enum err_code choice_set(const struct key *k, void *field, struct text v,
 	const struct key_word *w = NULL;
 	enum err_code code = word_find(k, v, &w, e);
 
-	return code == ERR_OK ? string_set(k, field, text_of(w->name), e) : code;
+	if (code != ERR_OK)
+		return code;
+	assert(w);
+	return string_set(k, field, text_of(w->name), e);
 }
 
 /* --- secrets --- */
@@ -246,7 +265,7 @@ static void secret_done(void *field)
 
 static enum err_code secret_set(const struct key *k, void *field, struct text v, struct err *e)
 {
-	char *copy;
+	char *copy = NULL;
 	enum err_code code = text_take(k, v, &copy, e);
 
 	if (code != ERR_OK)
@@ -396,7 +415,7 @@ static enum err_code ops_add(const struct key *k, void *field, struct text v, st
 	suggest_init(&s, value_trim(v));
 	for (op = 0; op < OP_COUNT; op++)
 		suggest_add(&s, op_name(op));
-	value_quote(v, quoted);
+	value_quote(value_trim(v), quoted);
 	if (suggest_best(&s))
 		return err_set(e, ERR_DATA, "%s is not an operation, did you mean %s?", quoted,
 			       suggest_best(&s));

@@ -212,7 +212,7 @@ static void tables_check(struct loading *l)
 		one = node_find_key(l->source_nodes[i], "table");
 		many = node_find_key(l->source_nodes[i], "tables");
 		where = source_path(l, i);
-		where = path_key(&where, TEXT_LIT("tables"));
+		where = path_key(&where, text_of(node_is_given(one) ? "table" : "tables"));
 		if (!node_is_given(one) && !node_is_given(many))
 			continue;
 		if (node_is_given(top))

@@ -4,7 +4,7 @@
 #include <ctype.h>
 #include <strings.h>
 
-#define VALUE_DIGITS_MAX 18 /* 10^18 - 1 is the most that surely fits into int64_t */
+#define VALUE_DIGITS_MAX 19 /* 10^19 - 1 fits into uint64_t, and holds all of int64_t */
 
 struct value_unit {
 	const char *name;
@@ -102,7 +102,7 @@ enum err_code value_bool(struct text t, bool *ret, struct err *e)
 
 /* A decimal number as mantissa / 10^places. */
 struct value_decimal {
-	int64_t mantissa;
+	uint64_t mantissa;
 	int places;
 };
 
@@ -132,7 +132,7 @@ static bool take_decimal(struct text *v, struct value_decimal *ret)
 			digits++;
 		if (digits > VALUE_DIGITS_MAX)
 			return false;
-		d.mantissa = d.mantissa * 10 + (*v->s - '0');
+		d.mantissa = d.mantissa * 10 + (uint64_t)(*v->s - '0');
 		d.places += behind_point;
 	}
 	*ret = d;
