@@ -107,5 +107,8 @@ enum err_code pg_batch_add(struct pg_batch *b, const PGresult *res, struct err *
 		if (code != ERR_OK)
 			return code;
 	}
+	/* the server leaves out everything behind a row that large */
+	if (b->count && b->bytes >= b->limit.bytes)
+		b->is_full = true;
 	return ERR_OK;
 }

@@ -42,9 +42,9 @@ static const struct {
 					       "ORDER BY o.id LIMIT $3::int8")},
 	/* $2, $6: first and last ids of gaps */
 	[PG_STMT_READ_GAPS] = {"adbl_read_gaps",
-			       ROWS_OF("SELECT r.* FROM pg_catalog.unnest($2::int8[], $6::int8[]) "
-				       "AS g (lo, hi) CROSS JOIN LATERAL (SELECT " ROW
-				       " FROM " PG_SCHEMA
+			       ROWS_OF("SELECT r.* FROM ROWS FROM (pg_catalog.unnest($2::int8[]), "
+				       "pg_catalog.unnest($6::int8[])) AS g (lo, hi) CROSS JOIN "
+				       "LATERAL (SELECT " ROW " FROM " PG_SCHEMA
 				       ".outbox AS o WHERE o.pipeline = $1::text "
 				       "AND o.id BETWEEN g.lo AND g.hi ORDER BY o.id "
 				       "LIMIT $3::int8) AS r ORDER BY r.id LIMIT $3::int8")},
@@ -69,7 +69,8 @@ static const struct {
 	[PG_STMT_BURY] =
 		{"adbl_bury",
 		 "WITH gone AS (DELETE FROM " PG_SCHEMA ".outbox AS o USING "
-		 "pg_catalog.unnest($2::int8[], $3::int4[], $4::int4[], $5::text[]) "
+		 "ROWS FROM (pg_catalog.unnest($2::int8[]), pg_catalog.unnest($3::int4[]), "
+		 "pg_catalog.unnest($4::int4[]), pg_catalog.unnest($5::text[])) "
 		 "AS a (id, attempts, status, reason) WHERE o.pipeline = $1::text "
 		 "AND o.id = ANY ($2::int8[]) AND o.id = a.id RETURNING o.*, a.attempts, a.status, "
 		 "a.reason) INSERT INTO " PG_SCHEMA ".dead_letter (id, pipeline, operation, "

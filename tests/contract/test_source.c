@@ -1,0 +1,786 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What every source must do, run against each. A lab is a database one can write to; the source
+ * under test reads it. PostgreSQL is there when TEST_PG_PORT is set (tests/support/with-postgres);
+ * tests/integration/test_pg_contract.c sees to it that it is.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/fd.h"
+#include "base/mem.h"
+#include "base/thread.h"
+#include "pgtest.h"
+#include "source/fake.h"
+#include "source/source.h"
+
+#define EVENTS_MAX 64
+#define PATIENCE_US (20 * CLOCK_US_PER_S)
+
+struct lab {
+	const char *name;
+	void (*open)(struct lab *lab);
+	void (*close)(struct lab *lab);
+	/* A committed row, or one in a transaction of its own that is still open. */
+	int64_t (*insert)(struct lab *lab, const char *pipeline, const char *key, int bytes);
+	int64_t (*begin)(struct lab *lab, const char *pipeline, const char *key);
+	void (*end)(struct lab *lab, const char *pipeline, int64_t id, bool commit);
+	int64_t (*count_rows)(struct lab *lab);
+	int64_t (*count_dead)(struct lab *lab);
+
+	const struct source_ops *ops;
+	struct source_settings settings;
+	struct fake_db *fake;
+	struct pgtest pg;
+	PGconn *writer; /* of the open transaction */
+};
+
+/* ---- the fake ---- */
+
+static struct event_fields fields(const char *key, char *data, int bytes)
+{
+	memset(data, 'x', (size_t)bytes);
+	return (struct event_fields){.op = OP_INSERT,
+				     .schema = TEXT_LIT("public"),
+				     .table = TEXT_LIT("items"),
+				     .key = text_of(key),
+				     .changed_at = TEXT_LIT("2026-01-01T00:00:00.000000Z"),
+				     .data = {data, (size_t)bytes}};
+}
+
+static void fake_lab_open(struct lab *lab)
+{
+	static char name[] = "lab";
+
+	assert_int_equal(fake_db_new(name, &lab->fake, NULL), ERR_OK);
+	lab->ops = &source_fake;
+	lab->settings = (struct source_settings){.name = name,
+						 .type = SOURCE_FAKE,
+						 .database = name,
+						 .poll_interval_us = CLOCK_US_PER_S};
+}
+
+static void fake_lab_close(struct lab *lab)
+{
+	fake_db_free(lab->fake);
+}
+
+static int64_t fake_lab_insert(struct lab *lab, const char *pipeline, const char *key, int bytes)
+{
+	char *data = malloc((size_t)bytes + 1);
+	struct event_fields f = fields(key, data, bytes);
+	int64_t id = fake_db_insert(lab->fake, pipeline, &f);
+
+	free(data);
+	return id;
+}
+
+static int64_t fake_lab_begin(struct lab *lab, const char *pipeline, const char *key)
+{
+	char data[16];
+	struct event_fields f = fields(key, data, 10);
+
+	return fake_db_begin(lab->fake, pipeline, &f);
+}
+
+static void fake_lab_end(struct lab *lab, const char *pipeline, int64_t id, bool commit)
+{
+	if (commit)
+		fake_db_commit(lab->fake, pipeline, id);
+	else
+		fake_db_rollback(lab->fake, pipeline, id);
+}
+
+static int64_t fake_lab_rows(struct lab *lab)
+{
+	return (int64_t)fake_db_stats(lab->fake).rows;
+}
+
+static int64_t fake_lab_dead(struct lab *lab)
+{
+	return (int64_t)fake_db_stats(lab->fake).dead_letters;
+}
+
+/* ---- PostgreSQL ---- */
+
+static void pg_lab_open(struct lab *lab)
+{
+	pgtest_open(&lab->pg);
+	pgtest_add_pipeline(lab->pg.conn, "second");
+	lab->ops = &source_postgres;
+	lab->settings = lab->pg.settings;
+	lab->writer = NULL;
+}
+
+static void pg_lab_close(struct lab *lab)
+{
+	pgtest_close(&lab->pg);
+}
+
+static int64_t pg_lab_insert(struct lab *lab, const char *pipeline, const char *key, int bytes)
+{
+	return pgtest_put(lab->pg.conn, pipeline, key, bytes);
+}
+
+static int64_t pg_lab_begin(struct lab *lab, const char *pipeline, const char *key)
+{
+	lab->writer = pgtest_connect(&lab->pg, NULL);
+	pgtest_exec(lab->writer, "BEGIN");
+	return pgtest_put(lab->writer, pipeline, key, 10);
+}
+
+static void pg_lab_end(struct lab *lab, const char *pipeline, int64_t id, bool commit)
+{
+	(void)pipeline;
+	(void)id;
+	pgtest_exec(lab->writer, "%s", commit ? "COMMIT" : "ROLLBACK");
+	PQfinish(lab->writer);
+}
+
+static int64_t pg_lab_rows(struct lab *lab)
+{
+	return pgtest_i64(lab->pg.conn, "SELECT count(*) FROM app_db_listener.outbox");
+}
+
+static int64_t pg_lab_dead(struct lab *lab)
+{
+	return pgtest_i64(lab->pg.conn, "SELECT count(*) FROM app_db_listener.dead_letter");
+}
+
+static struct lab kinds[] = {
+	{.name = "fake",
+	 .open = fake_lab_open,
+	 .close = fake_lab_close,
+	 .insert = fake_lab_insert,
+	 .begin = fake_lab_begin,
+	 .end = fake_lab_end,
+	 .count_rows = fake_lab_rows,
+	 .count_dead = fake_lab_dead},
+	{.name = "postgres",
+	 .open = pg_lab_open,
+	 .close = pg_lab_close,
+	 .insert = pg_lab_insert,
+	 .begin = pg_lab_begin,
+	 .end = pg_lab_end,
+	 .count_rows = pg_lab_rows,
+	 .count_dead = pg_lab_dead},
+};
+
+/* ---- a reader ---- */
+
+static struct pipeline_settings pipelines[] = {{.name = (char[]){"default"}},
+					       {.name = (char[]){"second"}}};
+
+struct reader {
+	struct source_pipeline shared[2];
+	struct source *s;
+	struct event *events[EVENTS_MAX];
+	size_t count;
+	bool more;
+	int wake_fd;
+};
+
+static void reader_new(struct reader *r, struct lab *lab)
+{
+	struct source_env env = {.settings = &lab->settings,
+				 .pipelines = r->shared,
+				 .pipeline_count = 2,
+				 .clock = clock_system()};
+	struct err e;
+	size_t i;
+
+	memset(r, 0, sizeof(*r));
+	for (i = 0; i < 2; i++) {
+		r->shared[i].settings = &pipelines[i];
+		r->shared[i].index = (uint32_t)i;
+	}
+	assert_int_equal(fd_wake_open(&r->wake_fd, NULL), ERR_OK);
+	if (lab->ops->new (&env, &r->s, &e) != ERR_OK)
+		fail_msg("%s", e.msg);
+}
+
+static void reader_open(struct reader *r)
+{
+	struct err e;
+
+	if (r->s->ops->open(r->s, &e) != ERR_OK)
+		fail_msg("%s", e.msg);
+}
+
+static void reader_drop_events(struct reader *r)
+{
+	while (r->count)
+		event_free(r->events[--r->count]);
+}
+
+static void reader_free(struct reader *r)
+{
+	reader_drop_events(r);
+	r->s->ops->free(r->s);
+	fd_close(&r->wake_fd);
+}
+
+static size_t reader_read_limited(struct reader *r, uint32_t p, size_t events, size_t bytes)
+{
+	struct source_limit limit = {.events = events, .bytes = bytes};
+	struct err e;
+
+	reader_drop_events(r);
+	if (r->s->ops->read(r->s, p, limit, r->events, &r->count, &r->more, &e) != ERR_OK)
+		fail_msg("%s", e.msg);
+	assert_true(r->count <= events);
+	return r->count;
+}
+
+static size_t reader_read(struct reader *r, uint32_t p)
+{
+	return reader_read_limited(r, p, EVENTS_MAX, 1 << 20);
+}
+
+/* Read until a read returns rows, as the runner does. */
+static void reader_await(struct reader *r, uint32_t p)
+{
+	int64_t deadline = clock_now_us(clock_system()) + PATIENCE_US;
+	int woken;
+
+	while (!reader_read(r, p)) {
+		assert_true(clock_now_us(clock_system()) < deadline);
+		if (!r->more)
+			assert_int_equal(
+				r->s->ops->wait(r->s, true, r->wake_fd, deadline, &woken, NULL),
+				ERR_OK);
+	}
+}
+
+static void reader_ack(struct reader *r, uint32_t p, int64_t id, enum ack_outcome outcome)
+{
+	struct ack a = {.id = id, .pipeline = p, .outcome = outcome};
+	struct err e;
+
+	if (outcome == ACK_DEAD) {
+		a.attempts = 4;
+		a.last_status = 500;
+		a.reason = mem_strdup("bad \xff bytes");
+	}
+	if (r->s->ops->acknowledge(r->s, &a, 1, &e) != ERR_OK)
+		fail_msg("%s", e.msg);
+	mem_free(a.reason);
+}
+
+static void expect_ids(const struct reader *r, size_t n, const int64_t *ids)
+{
+	size_t i;
+
+	assert_int_equal(r->count, n);
+	for (i = 0; i < n; i++)
+		assert_int_equal(r->events[i]->f.id, ids[i]);
+}
+
+/* ---- tests ---- */
+
+static void rows_come_in_order_and_once(void **state)
+{
+	struct lab *lab = *state;
+	struct reader r;
+	int64_t ids[5];
+	size_t i;
+
+	for (i = 0; i < 5; i++)
+		ids[i] = lab->insert(lab, "default", "{\"id\":1}", 10);
+	reader_new(&r, lab);
+	reader_open(&r);
+	reader_read(&r, 0);
+	expect_ids(&r, 5, ids);
+	assert_false(r.more);
+	assert_int_equal(reader_read(&r, 0), 0);
+	reader_free(&r);
+}
+
+static void an_event_is_what_was_written(void **state)
+{
+	struct lab *lab = *state;
+	struct reader r;
+	const struct event *ev;
+	int64_t id = lab->insert(lab, "default", "{\"id\":1}", 10);
+
+	reader_new(&r, lab);
+	reader_open(&r);
+	assert_int_equal(strlen(r.shared[0].install_id), 36);
+	assert_int_equal(reader_read(&r, 0), 1);
+	ev = r.events[0];
+	assert_int_equal(ev->f.id, id);
+	assert_int_equal(ev->state, EVENT_NEW);
+	assert_int_equal(ev->f.op, OP_INSERT);
+	assert_true(text_eq(ev->f.schema, TEXT_LIT("public")));
+	assert_true(text_eq(ev->f.table, TEXT_LIT("items")));
+	assert_true(text_eq(ev->f.key, TEXT_LIT("{\"id\":1}")));
+	assert_true(text_eq(ev->f.data, TEXT_LIT("xxxxxxxxxx")));
+	assert_null(ev->f.old_key.s);
+	assert_null(ev->f.old_data.s);
+	assert_false(ev->f.truncated);
+	assert_int_equal(ev->f.changed_at.len, CLOCK_TEXT_BYTES - 1);
+	assert_true(ev->read_us > 0);
+	reader_free(&r);
+}
+
+static void pipelines_are_apart(void **state)
+{
+	struct lab *lab = *state;
+	struct reader r;
+	int64_t a = lab->insert(lab, "default", "1", 10), b = lab->insert(lab, "second", "1", 10);
+
+	reader_new(&r, lab);
+	reader_open(&r);
+	reader_read(&r, 1);
+	expect_ids(&r, 1, &b);
+	reader_read(&r, 0);
+	expect_ids(&r, 1, &a);
+	reader_ack(&r, 0, a, ACK_DELIVERED);
+	assert_int_equal(lab->count_rows(lab), 1);
+	reader_free(&r);
+}
+
+static void a_read_keeps_to_the_number_of_events(void **state)
+{
+	struct lab *lab = *state;
+	struct reader r;
+	size_t i;
+
+	for (i = 0; i < 5; i++)
+		(void)lab->insert(lab, "default", "1", 10);
+	reader_new(&r, lab);
+	reader_open(&r);
+	assert_int_equal(reader_read_limited(&r, 0, 2, 1 << 20), 2);
+	assert_true(r.more);
+	assert_int_equal(reader_read_limited(&r, 0, 2, 1 << 20), 2);
+	assert_true(r.more);
+	assert_int_equal(reader_read_limited(&r, 0, 2, 1 << 20), 1);
+	assert_false(r.more);
+	reader_free(&r);
+}
+
+static void a_read_keeps_to_the_bytes_but_returns_a_larger_row_alone(void **state)
+{
+	static const int sizes[] = {1000, 1000, 50000, 1000, 1000};
+	static const size_t expected[] = {2, 1, 2};
+	struct lab *lab = *state;
+	struct reader r;
+	size_t i, j, bytes;
+
+	for (i = 0; i < ARRAY_LEN(sizes); i++)
+		(void)lab->insert(lab, "default", "1", sizes[i]);
+	reader_new(&r, lab);
+	reader_open(&r);
+	for (i = 0; i < ARRAY_LEN(expected); i++) {
+		assert_int_equal(reader_read_limited(&r, 0, EVENTS_MAX, 10000), expected[i]);
+		assert_int_equal(r.more, i + 1 < ARRAY_LEN(expected));
+		for (j = 0, bytes = 0; j < r.count; j++)
+			bytes += r.events[j]->bytes;
+		assert_true(bytes <= 10000 || r.count == 1);
+	}
+	reader_free(&r);
+}
+
+static void an_acknowledged_row_is_gone(void **state)
+{
+	struct lab *lab = *state;
+	struct reader r;
+	int64_t a = lab->insert(lab, "default", "1", 10), b = lab->insert(lab, "default", "2", 10);
+
+	reader_new(&r, lab);
+	reader_open(&r);
+	assert_int_equal(reader_read(&r, 0), 2);
+	reader_ack(&r, 0, a, ACK_DELIVERED);
+	assert_int_equal(lab->count_rows(lab), 1);
+	assert_int_equal(lab->count_dead(lab), 0);
+	reader_ack(&r, 0, b, ACK_DEAD);
+	assert_int_equal(lab->count_rows(lab), 0);
+	assert_int_equal(lab->count_dead(lab), 1);
+	/* again: after a lost answer nobody knows */
+	reader_ack(&r, 0, b, ACK_DEAD);
+	reader_ack(&r, 0, a, ACK_DELIVERED);
+	assert_int_equal(lab->count_dead(lab), 1);
+	reader_free(&r);
+}
+
+static void acknowledgements_of_all_kinds_go_together(void **state)
+{
+	struct lab *lab = *state;
+	struct reader r;
+	struct ack acks[6] = {{.id = 0}};
+	size_t i;
+
+	for (i = 0; i < 6; i++) {
+		acks[i].pipeline = i % 2;
+		acks[i].outcome = i < 3 ? ACK_DELIVERED : ACK_DEAD;
+		acks[i].id = lab->insert(lab, i % 2 ? "second" : "default", "1", 10);
+	}
+	reader_new(&r, lab);
+	reader_open(&r);
+	assert_int_equal(reader_read(&r, 0), 3);
+	assert_int_equal(reader_read(&r, 1), 3);
+	assert_int_equal(r.s->ops->acknowledge(r.s, acks, 6, NULL), ERR_OK);
+	assert_int_equal(lab->count_rows(lab), 0);
+	assert_int_equal(lab->count_dead(lab), 3);
+	reader_free(&r);
+}
+
+static void what_was_not_acknowledged_comes_again_after_an_open(void **state)
+{
+	struct lab *lab = *state;
+	struct reader r;
+	int64_t ids[3];
+	size_t i;
+
+	for (i = 0; i < 3; i++)
+		ids[i] = lab->insert(lab, "default", "1", 10);
+	reader_new(&r, lab);
+	reader_open(&r);
+	assert_int_equal(reader_read(&r, 0), 3);
+	reader_ack(&r, 0, ids[1], ACK_DELIVERED);
+	r.s->ops->close(r.s);
+	r.s->ops->close(r.s);
+	reader_open(&r);
+	ids[1] = ids[2];
+	reader_read(&r, 0);
+	expect_ids(&r, 2, ids);
+	reader_free(&r);
+}
+
+static void held_rows_do_not_come_again(void **state)
+{
+	struct lab *lab = *state;
+	struct reader r;
+	int64_t a = lab->insert(lab, "default", "1", 10), b = lab->insert(lab, "default", "2", 10),
+		c;
+
+	reader_new(&r, lab);
+	reader_open(&r);
+	assert_int_equal(reader_read(&r, 0), 2);
+	r.s->ops->close(r.s);
+	reader_open(&r);
+	assert_int_equal(r.s->ops->hold(r.s, 0, &a, 1, NULL), ERR_OK);
+	reader_read(&r, 0);
+	expect_ids(&r, 1, &b);
+	/* and the source goes on behind them */
+	c = lab->insert(lab, "default", "3", 10);
+	reader_await(&r, 0);
+	expect_ids(&r, 1, &c);
+	reader_ack(&r, 0, a, ACK_DELIVERED);
+	assert_int_equal(lab->count_rows(lab), 2);
+	reader_free(&r);
+}
+
+static void a_late_commit_is_found(void **state)
+{
+	struct lab *lab = *state;
+	struct reader r;
+	int64_t late = lab->begin(lab, "default", "1"), b = lab->insert(lab, "default", "2", 10);
+
+	reader_new(&r, lab);
+	reader_open(&r);
+	reader_read(&r, 0);
+	expect_ids(&r, 1, &b);
+	assert_int_equal(reader_read(&r, 0), 0);
+	lab->end(lab, "default", late, true);
+	reader_await(&r, 0);
+	expect_ids(&r, 1, &late);
+	reader_free(&r);
+}
+
+static void a_late_commit_goes_before_newer_rows(void **state)
+{
+	struct lab *lab = *state;
+	struct reader r;
+	int64_t first = lab->insert(lab, "default", "0", 10), ids[2];
+
+	ids[0] = lab->begin(lab, "default", "1");
+	(void)lab->insert(lab, "default", "2", 10);
+	reader_new(&r, lab);
+	reader_open(&r);
+	assert_int_equal(reader_read(&r, 0), 2);
+	assert_int_equal(r.events[0]->f.id, first);
+	lab->end(lab, "default", ids[0], true);
+	ids[1] = lab->insert(lab, "default", "1", 10); /* a newer change of the same key */
+	reader_read(&r, 0);
+	expect_ids(&r, 2, ids);
+	reader_free(&r);
+}
+
+static void a_late_commit_alone_fills_a_small_read(void **state)
+{
+	struct lab *lab = *state;
+	struct reader r;
+	int64_t late = lab->begin(lab, "default", "1"), newer;
+
+	(void)lab->insert(lab, "default", "2", 10);
+	reader_new(&r, lab);
+	reader_open(&r);
+	assert_int_equal(reader_read(&r, 0), 1);
+	lab->end(lab, "default", late, true);
+	newer = lab->insert(lab, "default", "1", 10);
+	assert_int_equal(reader_read_limited(&r, 0, 1, 1 << 20), 1);
+	expect_ids(&r, 1, &late);
+	assert_true(r.more);
+	assert_int_equal(reader_read_limited(&r, 0, 1, 1 << 20), 1);
+	expect_ids(&r, 1, &newer);
+	reader_free(&r);
+}
+
+static void a_rollback_leaves_nothing(void **state)
+{
+	struct lab *lab = *state;
+	struct reader r;
+	int64_t gone = lab->begin(lab, "default", "1"), b = lab->insert(lab, "default", "2", 10);
+
+	reader_new(&r, lab);
+	reader_open(&r);
+	reader_read(&r, 0);
+	expect_ids(&r, 1, &b);
+	lab->end(lab, "default", gone, false);
+	assert_int_equal(reader_read(&r, 0), 0);
+	assert_int_equal(reader_read(&r, 0), 0);
+	reader_free(&r);
+}
+
+struct late_call {
+	struct lab *lab;
+	struct source *s;
+	int wake_fd;
+	int64_t at_us;
+};
+
+static void wait_for_time(int64_t at_us)
+{
+	struct mutex m;
+	struct cond c;
+
+	mutex_init(&m);
+	cond_init(&c);
+	mutex_lock(&m);
+	while (clock_now_us(clock_system()) < at_us)
+		cond_wait_until(&c, &m, at_us);
+	mutex_unlock(&m);
+	cond_done(&c);
+	mutex_done(&m);
+}
+
+static void insert_later(void *arg)
+{
+	struct late_call *call = arg;
+
+	wait_for_time(call->at_us);
+	(void)call->lab->insert(call->lab, "default", "1", 10);
+}
+
+static void a_commit_wakes_the_reader(void **state)
+{
+	struct lab *lab = *state;
+	struct reader r;
+	struct thread t;
+	struct late_call call = {.lab = lab};
+
+	reader_new(&r, lab);
+	reader_open(&r);
+	assert_int_equal(reader_read(&r, 0), 0);
+	assert_int_equal(reader_read(&r, 1), 0);
+	call.at_us = clock_now_us(clock_system()) + 200 * CLOCK_US_PER_MS;
+	assert_int_equal(thread_start(&t, "late", 0, insert_later, &call, NULL), ERR_OK);
+	reader_await(&r, 0);
+	thread_join(&t);
+	/* it was not the poll that found it */
+	assert_true(clock_now_us(clock_system()) < call.at_us + 500 * CLOCK_US_PER_MS);
+	reader_free(&r);
+}
+
+static void the_caller_wakes_the_reader(void **state)
+{
+	struct lab *lab = *state;
+	struct reader r;
+	int64_t start, far = clock_now_us(clock_system()) + PATIENCE_US;
+	int woken, i;
+
+	reader_new(&r, lab);
+	reader_open(&r);
+	start = clock_now_us(clock_system());
+	fd_wake(r.wake_fd);
+	assert_int_equal(r.s->ops->wait(r.s, false, r.wake_fd, far, &woken, NULL), ERR_OK);
+	assert_int_equal(woken, SOURCE_WOKEN_CALLER);
+	for (i = 0; i < 10; i++) {
+		assert_int_equal(reader_read(&r, 0), 0);
+		assert_int_equal(r.s->ops->wait(r.s, true, r.wake_fd, far, &woken, NULL), ERR_OK);
+		if (woken & SOURCE_WOKEN_CALLER)
+			break;
+	}
+	assert_int_equal(woken & SOURCE_WOKEN_CALLER, SOURCE_WOKEN_CALLER);
+	assert_true(clock_now_us(clock_system()) < start + PATIENCE_US / 2);
+	reader_free(&r);
+}
+
+static void a_wait_ends_at_its_deadline(void **state)
+{
+	struct lab *lab = *state;
+	struct reader r;
+	int64_t until;
+	int woken = -1;
+
+	reader_new(&r, lab);
+	reader_open(&r);
+	assert_int_equal(reader_read(&r, 0), 0);
+	until = clock_now_us(clock_system()) + 30 * CLOCK_US_PER_MS;
+	assert_int_equal(r.s->ops->wait(r.s, false, r.wake_fd, until, &woken, NULL), ERR_OK);
+	assert_int_equal(woken, 0);
+	assert_true(clock_now_us(clock_system()) >= until);
+	/* a change is nothing to a reader without room */
+	(void)lab->insert(lab, "default", "1", 10);
+	until = clock_now_us(clock_system()) + 30 * CLOCK_US_PER_MS;
+	assert_int_equal(r.s->ops->wait(r.s, false, r.wake_fd, until, &woken, NULL), ERR_OK);
+	assert_int_equal(woken, 0);
+	assert_true(clock_now_us(clock_system()) >= until);
+	assert_int_equal(reader_read(&r, 0), 1);
+	reader_free(&r);
+}
+
+static void a_second_reader_stands_by_and_takes_over(void **state)
+{
+	struct lab *lab = *state;
+	struct reader a, b;
+	struct err e;
+	int64_t id = lab->insert(lab, "default", "1", 10);
+
+	reader_new(&a, lab);
+	reader_new(&b, lab);
+	reader_open(&a);
+	assert_int_equal(reader_read(&a, 0), 1);
+	assert_int_equal(b.s->ops->open(b.s, &e), ERR_BUSY);
+	assert_int_equal(b.s->ops->open(b.s, &e), ERR_BUSY);
+	a.s->ops->close(a.s);
+	/* the server may need a moment to see it */
+	{
+		int64_t deadline = clock_now_us(clock_system()) + 2 * CLOCK_US_PER_S;
+
+		while (b.s->ops->open(b.s, &e) == ERR_BUSY)
+			assert_true(clock_now_us(clock_system()) < deadline);
+	}
+	reader_read(&b, 0);
+	expect_ids(&b, 1, &id);
+	reader_free(&a);
+	reader_free(&b);
+}
+
+static void interrupt_later(void *arg)
+{
+	struct late_call *call = arg;
+
+	wait_for_time(call->at_us);
+	call->s->ops->interrupt(call->s);
+}
+
+static void an_interrupt_ends_a_wait(void **state)
+{
+	struct lab *lab = *state;
+	struct reader r;
+	struct thread t;
+	struct late_call call;
+	int64_t start = clock_now_us(clock_system());
+	enum err_code code = ERR_OK;
+	int woken;
+
+	reader_new(&r, lab);
+	reader_open(&r);
+	call.s = r.s;
+	call.at_us = start + 100 * CLOCK_US_PER_MS;
+	assert_int_equal(thread_start(&t, "late", 0, interrupt_later, &call, NULL), ERR_OK);
+	code = r.s->ops->wait(r.s, false, r.wake_fd, start + PATIENCE_US, &woken, NULL);
+	thread_join(&t);
+	assert_int_equal(code, ERR_UNAVAILABLE);
+	assert_true(clock_now_us(clock_system()) < start + PATIENCE_US / 2);
+	/* it stays in force */
+	assert_int_equal(r.s->ops->acknowledge(r.s, &(struct ack){.id = 1}, 1, NULL),
+			 ERR_UNAVAILABLE);
+	reader_free(&r);
+}
+
+static void inspecting_tells_what_is_there(void **state)
+{
+	struct lab *lab = *state;
+	struct reader r;
+	struct source_status st;
+	int64_t id = lab->insert(lab, "default", "1", 10);
+
+	reader_new(&r, lab);
+	reader_open(&r);
+	assert_int_equal(reader_read(&r, 0), 1);
+	reader_ack(&r, 0, id, ACK_DEAD);
+	assert_int_equal(r.s->ops->inspect(r.s, &st, NULL), ERR_OK);
+	assert_int_equal(st.dead_letters, 1);
+	assert_int_equal(st.connections, 1);
+	assert_string_equal(st.warning, "");
+	assert_true(strlen(st.server) > 0);
+	assert_true(strlen(r.s->ops->identity(r.s)) > 0);
+	reader_free(&r);
+}
+
+/* ---- the run ---- */
+
+static int lab_setup(void **state)
+{
+	struct lab *lab = *state;
+
+	lab->open(lab);
+	return 0;
+}
+
+static int lab_teardown(void **state)
+{
+	struct lab *lab = *state;
+
+	lab->close(lab);
+	return 0;
+}
+
+#define IN(lab, test)                                                                              \
+	{                                                                                          \
+#test, test, lab_setup, lab_teardown, lab                                          \
+	}
+#define ALL_IN(lab)                                                                                \
+	IN(lab, rows_come_in_order_and_once), IN(lab, an_event_is_what_was_written),               \
+		IN(lab, pipelines_are_apart), IN(lab, a_read_keeps_to_the_number_of_events),       \
+		IN(lab, a_read_keeps_to_the_bytes_but_returns_a_larger_row_alone),                 \
+		IN(lab, an_acknowledged_row_is_gone),                                              \
+		IN(lab, acknowledgements_of_all_kinds_go_together),                                \
+		IN(lab, what_was_not_acknowledged_comes_again_after_an_open),                      \
+		IN(lab, held_rows_do_not_come_again), IN(lab, a_late_commit_is_found),             \
+		IN(lab, a_late_commit_goes_before_newer_rows),                                     \
+		IN(lab, a_late_commit_alone_fills_a_small_read),                                   \
+		IN(lab, a_rollback_leaves_nothing), IN(lab, a_commit_wakes_the_reader),            \
+		IN(lab, the_caller_wakes_the_reader), IN(lab, a_wait_ends_at_its_deadline),        \
+		IN(lab, a_second_reader_stands_by_and_takes_over),                                 \
+		IN(lab, an_interrupt_ends_a_wait), IN(lab, inspecting_tells_what_is_there)
+
+int main(void)
+{
+	const struct CMUnitTest fake[] = {ALL_IN(&kinds[0])};
+	const struct CMUnitTest postgres[] = {ALL_IN(&kinds[1])};
+	int failed = 0;
+
+#ifndef TEST_POSTGRES_ONLY
+	failed += cmocka_run_group_tests_name("fake source", fake, NULL, NULL);
+#else
+	(void)fake;
+#endif
+	if (getenv("TEST_PG_PORT"))
+		failed += cmocka_run_group_tests_name("postgres source", postgres, NULL, NULL);
+#ifdef TEST_POSTGRES_ONLY
+	else
+		failed++;
+#endif
+	return failed;
+}
