@@ -9,7 +9,7 @@
 #include <netdb.h>
 
 #include "base/mem.h"
-#include "peer.h"
+#include "loopback.h"
 #include "sink/http.h"
 
 #define MS CLOCK_US_PER_MS
@@ -622,6 +622,47 @@ static void a_silent_tls_server_times_out_in_the_handshake(void **state)
 	peer_stop(&p);
 }
 
+/* The first flight of a TLS client: what it can do stands there in the clear. */
+struct hello {
+	char bytes[4096];
+	size_t len;
+};
+
+static bool serve_hello(struct peer *p, struct peer_request *r)
+{
+	struct hello *h = p->ctx;
+	ssize_t n = peer_readable(p, r->fd) ? read(r->fd, h->bytes, sizeof(h->bytes)) : 0;
+
+	h->len = n > 0 ? (size_t)n : 0;
+	return false;
+}
+
+static bool hello_has(const struct hello *h, const void *bytes, size_t len)
+{
+	return memmem(h->bytes, h->len, bytes, len) != NULL;
+}
+
+static void only_http_1_1_and_tls_from_1_2_are_offered(void **state)
+{
+	/* supported_versions: 1.3 and 1.2, RFC 8446 section 4.2.1 */
+	static const unsigned char versions[] = {0, 0x2b, 0, 5, 4, 3, 4, 3, 3};
+	struct hello hello = {.len = 0};
+	struct http_result r;
+	struct peer p;
+
+	(void)state;
+	assert_true(peer_start_at(&p, 0, serve_hello, &hello));
+	p.greet = true;
+	assert_true(peer_go(&p));
+	(void)snprintf(p.url, sizeof(p.url), "https://127.0.0.1:%d/", p.port);
+	r = result_at(p.url, 1);
+	peer_stop(&p);
+	assert_int_equal(r.phase, ANSWER_PHASE_TLS);
+	assert_true(hello_has(&hello, "\x08http/1.1", 9));
+	assert_false(hello_has(&hello, "\x02h2", 3));
+	assert_true(hello_has(&hello, versions, sizeof(versions)));
+}
+
 static void a_receiver_that_does_not_read_times_out_while_sending(void **state)
 {
 	struct http_result r;
@@ -641,23 +682,28 @@ static void a_lookup_that_hangs_does_not_stop_the_others(void **state)
 {
 	static char url[] = "http://stall.test/";
 	int64_t start_us = clock_now_us(clock_system());
-	struct webhook_settings good;
+	struct webhook_settings stalled;
+	struct http_request *r;
 	struct seen seen = {0};
 	struct fixture f;
 	struct peer p;
 
 	(void)state;
 	assert_true(peer_start(&p, serve_and_note, &seen));
-	fixture_open(&f, url);
-	f.to.timeout_us = 300 * MS;
-	f.to.connect_timeout_us = 200 * MS;
-	send_small(&f, "stalled");
-	good = f.to;
-	good.url.value = p.url;
+	fixture_open(&f, p.url);
+	stalled = f.to;
+	stalled.url.value = url;
+	stalled.timeout_us = 300 * MS;
+	stalled.connect_timeout_us = 200 * MS;
+	r = http_request_get(f.h);
+	r->to = &stalled;
+	assert_int_equal(http_send(f.h, r, NULL), ERR_OK);
+	send_small(&f, "good");
 	run_until(&f, 1);
-	assert_int_equal(f.results[0].phase, ANSWER_PHASE_LOOKUP);
-	assert_string_equal(f.results[0].reason, "timeout after 0.2 s in the name lookup");
-	f.to = good; /* the stalled handle is in the engine's pool and stays unused */
+	assert_int_equal(f.results[0].status, 200);
+	run_until(&f, 2);
+	assert_int_equal(f.results[1].phase, ANSWER_PHASE_LOOKUP);
+	assert_string_equal(f.results[1].reason, "timeout after 0.2 s in the name lookup");
 	http_free(f.h);
 	/* neither the result nor the end of the handle waited for the lookup, which hangs still */
 	assert_true(clock_now_us(clock_system()) - start_us < PEER_WAIT_US / 4);
@@ -961,6 +1007,7 @@ int main(void)
 		cmocka_unit_test(a_refused_connection_is_a_failure_to_connect),
 		cmocka_unit_test(a_connection_that_hangs_times_out_connecting),
 		cmocka_unit_test(a_silent_tls_server_times_out_in_the_handshake),
+		cmocka_unit_test(only_http_1_1_and_tls_from_1_2_are_offered),
 		cmocka_unit_test(a_receiver_that_does_not_read_times_out_while_sending),
 		cmocka_unit_test(a_lookup_that_hangs_does_not_stop_the_others),
 		cmocka_unit_test(connections_are_reused),

@@ -10,7 +10,7 @@
 #include "base/mem.h"
 #include "base/random.h"
 #include "core/event.h"
-#include "peer.h"
+#include "loopback.h"
 #include "sink/http.h"
 #include "sink/pool.h"
 
@@ -474,6 +474,27 @@ static void used_up_attempts_and_refusals_go_to_the_dead_letters(void **state)
 	}
 }
 
+/* Without its timer a worker sleeps a second at a time. */
+static void retries_come_when_they_are_due(void **state)
+{
+	int64_t start_us = now();
+	struct rig r = {0};
+	struct peer p;
+	int status = 500;
+
+	(void)state;
+	assert_true(peer_start(&p, serve_status, &status));
+	settings_init(&r.settings[0], p.url);
+	r.settings[0].retry_count = 20;
+	rig_start(&r, 3);
+	push(&r, 0, 1, 1);
+	await(&r, 1);
+	assert_int_equal(r.got[0].attempts, 21);
+	assert_true(now() - start_us < 8 * CLOCK_US_PER_S);
+	rig_close(&r);
+	peer_stop(&p);
+}
+
 /* Ids up to *ctx fail with 502, as when they crash the receiver behind its proxy. */
 static bool serve_poison(struct peer *p, struct peer_request *q)
 {
@@ -799,6 +820,7 @@ int main(void)
 		cmocka_unit_test(at_a_low_rate_one_worker_does_it_all),
 		cmocka_unit_test(a_silent_receiver_does_not_delay_another),
 		cmocka_unit_test(used_up_attempts_and_refusals_go_to_the_dead_letters),
+		cmocka_unit_test(retries_come_when_they_are_due),
 		cmocka_unit_test(an_event_that_kills_its_receiver_dies_while_others_get_through),
 		cmocka_unit_test(the_probe_is_not_always_the_event_that_failed),
 		cmocka_unit_test(an_outage_longer_than_all_retries_loses_and_kills_nothing),

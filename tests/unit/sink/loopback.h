@@ -4,8 +4,8 @@
  * which reads a request and calls the test's function to answer it. That function runs in the
  * connection's thread and must not use cmocka's asserts; it counts, and the test looks.
  */
-#ifndef TESTS_UNIT_SINK_PEER_H
-#define TESTS_UNIT_SINK_PEER_H
+#ifndef TESTS_UNIT_SINK_LOOPBACK_H
+#define TESTS_UNIT_SINK_LOOPBACK_H
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
