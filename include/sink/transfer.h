@@ -17,7 +17,7 @@
 /* What is kept of a response's body, for the reason. */
 #define TRANSFER_SNIPPET_BYTES 200
 /* A header section larger than this, interim answers included, is no answer. */
-#define TRANSFER_HEADER_MAX_BYTES (64 * 1024)
+#define TRANSFER_HEADER_MAX_BYTES 65536
 
 /* How sockets are made and closed; ctx is the engine. */
 struct transfer_sockets {

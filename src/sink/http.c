@@ -316,6 +316,7 @@ static enum err_code transfer_get(struct http *h, const struct webhook_settings 
 
 	if (code != ERR_OK)
 		return code;
+	assert(p);
 	if (p->free) {
 		*ret_t = profile_pop(p);
 		return ERR_OK;

@@ -224,6 +224,7 @@ static void pass(struct worker *w)
 	struct pool *p = w->pool;
 	size_t i, k;
 
+	assert(p->pipeline_count);
 	atomic_store(&p->pending, false);
 	w->pass_us = clock_now_us(p->clock);
 	atomic_store(&w->progress_us, w->pass_us);
