@@ -7,10 +7,7 @@
 #include <strings.h>
 
 #include "base/mem.h"
-
-#ifndef VERSION
-#define VERSION "0.1.0"
-#endif
+#include "base/version.h"
 
 #define TRANSFER_KEEP_CONNECTION_S 60L /* below the idle timeout of usual receivers */
 #define TRANSFER_DNS_CACHE_S 60L
@@ -177,7 +174,7 @@ static CURLcode set_pointers(struct transfer *t, const struct webhook_settings *
 		/* NULL would mean what the environment says: http_proxy, no_proxy */
 		{CURLOPT_PROXY, to->proxy ? to->proxy : ""},
 		{CURLOPT_NOPROXY, ""},
-		{CURLOPT_USERAGENT, "app-db-listener/" VERSION},
+		{CURLOPT_USERAGENT, APP_NAME "/" APP_VERSION},
 		{CURLOPT_HTTPHEADER, &t->head[0]},
 		{CURLOPT_ERRORBUFFER, t->error},
 		{CURLOPT_PRIVATE, t},
