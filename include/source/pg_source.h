@@ -54,6 +54,7 @@ struct pg_wake {
 	bool asleep;      /* we hold PG_LOCK_WAKE: writers notify */
 	bool release;     /* give it back before the next read */
 	int64_t delay_us; /* back-off between polls */
+	int64_t busy_us;  /* since when writers keep us awake; 0: they do not */
 	int64_t poll_us;  /* when the next one is due; 0: a read was just made */
 	int64_t rows_us;  /* when rows were found last */
 };

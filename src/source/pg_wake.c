@@ -5,7 +5,7 @@
  *
  *   awake ── a read found nothing: try the lock ──► got it: no open transaction has skipped its
  *     ▲         │ not got: one is open; poll           notification; read once more
- *     │         ▼ again in 2, 4, ... 50 ms                 │ nothing
+ *     │         ▼ again in 1 to 50 ms                      │ nothing
  *     │                                                    ▼
  *     └──── rows come faster than one every 5 ms ◄──── asleep on the socket
  *
@@ -103,7 +103,7 @@ void pg_wake_after_read(struct pg_source *s, bool any)
 		return;
 	w->release = w->asleep && now - w->rows_us < LOAD_US;
 	w->rows_us = now;
-	w->delay_us = 0;
+	w->delay_us = w->busy_us = 0;
 }
 
 static int64_t next_delay(struct pg_wake *w, int64_t max_us)
@@ -112,6 +112,21 @@ static int64_t next_delay(struct pg_wake *w, int64_t max_us)
 	if (w->delay_us > max_us)
 		w->delay_us = max_us;
 	return w->delay_us;
+}
+
+/* While a writer's transaction keeps us from sleeping: a quarter of the time it has done so. */
+static int64_t busy_delay(struct pg_wake *w, int64_t now, int64_t max_us)
+{
+	int64_t delay;
+
+	if (!w->busy_us)
+		w->busy_us = now;
+	delay = (now - w->busy_us) / 4;
+	if (delay < NAP_US)
+		delay = NAP_US;
+	if (delay > DELAY_BUSY_MAX_US)
+		delay = DELAY_BUSY_MAX_US;
+	return delay < max_us ? delay : max_us;
 }
 
 /* Decide when to poll next; *ret_again: at once. */
@@ -138,12 +153,11 @@ static ATTR_MUST_CHECK enum err_code plan(struct pg_source *s, bool *ret_again, 
 	code = call_lock(s, PG_STMT_LOCK, &w->asleep, e);
 	if (code != ERR_OK)
 		return code;
+	*ret_again = w->asleep;
 	if (w->asleep)
-		*ret_again = true;
+		w->busy_us = 0;
 	else
-		w->poll_us =
-			now + next_delay(w, interval_us < DELAY_BUSY_MAX_US ? interval_us
-									    : DELAY_BUSY_MAX_US);
+		w->poll_us = now + busy_delay(w, now, interval_us);
 	return ERR_OK;
 }
 

@@ -443,6 +443,40 @@ static void a_mapping_of_more_than_a_thousand_keys_is_refused(void **state)
 	buf_done(&yaml);
 }
 
+static void more_of_a_kind_than_fit_are_refused(void **state)
+{
+	static const struct {
+		const char *list;
+		int count;
+		const char *mistake;
+	} kinds[] = {
+		{"sources", 17, "f:4:3: sources: too many: at most 16 are allowed\n"},
+		{"webhooks", 65, "f:4:3: webhooks: too many: at most 64 are allowed\n"},
+		{"pipelines", 65, "f:4:3: pipelines: too many: at most 64 are allowed\n"},
+	};
+	struct settings s;
+	struct buf yaml, mistakes;
+	struct err e;
+	size_t k;
+	int i;
+
+	(void)state;
+	buf_init(&yaml, 1 << 20);
+	buf_init(&mistakes, CONFIG_MISTAKES_BYTES);
+	for (k = 0; k < ARRAY_LEN(kinds); k++) {
+		buf_reset(&yaml);
+		buf_reset(&mistakes);
+		buf_add_fmt(&yaml, BOTH "%s:\n", kinds[k].list);
+		for (i = 0; i < kinds[k].count; i++)
+			buf_add_fmt(&yaml, "  - {name: n%d}\n", i);
+		assert_int_equal(config_parse("f", buf_text(&yaml), &env, &s, &mistakes, &e),
+				 ERR_CONFIG);
+		assert_non_null(strstr(buf_str(&mistakes), kinds[k].mistake));
+	}
+	buf_done(&mistakes);
+	buf_done(&yaml);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -450,6 +484,7 @@ int main(void)
 		cmocka_unit_test(mistakes_come_in_the_order_of_the_file_and_once),
 		cmocka_unit_test(mistakes_are_counted_but_not_kept_past_their_maximum),
 		cmocka_unit_test(a_mapping_of_more_than_a_thousand_keys_is_refused),
+		cmocka_unit_test(more_of_a_kind_than_fit_are_refused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
