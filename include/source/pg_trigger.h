@@ -69,6 +69,5 @@ void pg_trigger_enable(struct buf *out, const struct pg_trigger *t);
  * for preparing, never for running. */
 void pg_trigger_filter_probe(struct buf *out, const struct pg_trigger *t);
 
-bool string_list_has(const struct string_list *l, const char *s);
 
 #endif

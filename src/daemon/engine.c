@@ -99,33 +99,40 @@ static enum err_code make_pool(struct engine *g, struct err *e)
 	return pool_new(&o, &g->pool, e);
 }
 
-/* A pipeline's own bound, or an equal share of what the queue may hold. */
-static size_t share_of(int64_t own, int64_t all, size_t count)
+/* What the pipelines without a bound of their own get each: an equal share of what the others
+ * leave. */
+static size_t equal_share(const struct settings *s, int64_t all, bool of_bytes)
 {
-	int64_t share = all / (int64_t)count;
+	int64_t left = all, own, without = 0;
+	size_t i;
 
-	if (own)
-		return (size_t)own;
-	return share ? (size_t)share : 1;
+	for (i = 0; i < s->pipeline_count; i++) {
+		own = of_bytes ? s->pipelines[i].max_bytes : s->pipelines[i].capacity;
+		left -= own;
+		without += own == 0;
+	}
+	left = without ? left / without : 0;
+	return left > 0 ? (size_t)left : 1;
 }
 
 static enum err_code make_rings(struct engine *g, struct err *e)
 {
 	const struct settings *s = g->settings;
+	size_t events = equal_share(s, s->queue.capacity, false);
+	size_t bytes = equal_share(s, s->queue.max_bytes, true);
 	size_t i;
 	enum err_code code;
 
 	for (i = 0; i < s->pipeline_count; i++) {
 		const struct pipeline_settings *p = &s->pipelines[i];
 		struct runner *r = g->runners[p->source];
-		struct ring_options o = {
-			.capacity = share_of(p->capacity, s->queue.capacity, s->pipeline_count),
-			.max_bytes = share_of(p->max_bytes, s->queue.max_bytes, s->pipeline_count),
-			.order = p->ordering,
-			.on_ready = ready_notify,
-			.on_ready_ctx = g->pool,
-			.on_room = room_notify,
-			.on_room_ctx = r};
+		struct ring_options o = {.capacity = p->capacity ? (size_t)p->capacity : events,
+					 .max_bytes = p->max_bytes ? (size_t)p->max_bytes : bytes,
+					 .order = p->ordering,
+					 .on_ready = ready_notify,
+					 .on_ready_ctx = g->pool,
+					 .on_room = room_notify,
+					 .on_room_ctx = r};
 
 		code = ring_new(&o, &g->pipelines[i].ring, e);
 		if (code != ERR_OK)

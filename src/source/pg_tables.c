@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include "config/field.h"
 #include "source/pg_tables.h"
 
 #include <stdio.h>

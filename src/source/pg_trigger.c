@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include "config/field.h"
 #include "source/pg_trigger.h"
 
 #include <stdio.h>
@@ -25,15 +26,6 @@ void pg_sequence_name(struct buf *out, const char *pipeline)
 	pg_quote_ident(out, name);
 }
 
-bool string_list_has(const struct string_list *l, const char *s)
-{
-	size_t i;
-
-	for (i = 0; i < l->count; i++)
-		if (strcmp(l->items[i], s) == 0)
-			return true;
-	return false;
-}
 
 /* ---- arguments ---- */
 
