@@ -119,7 +119,7 @@ $(patsubst $(BUILD)/%,$(BUILD)/%.o,$(UNIT) $(CONTRACT) $(TORTURE) $(INTEGRATION)
 # The allocator itself looks like a leak to the analyzer, which takes its attributes for the callers' duty.
 $(BUILD)/src/base/mem.o: FLAGS_analyzer := -O1 -g
 
-lib: $(LIB_OBJ)
+lib: $(patsubst %.c,$(BUILD)/%.o,$(wildcard src/*/*.c))
 tools: $(RECEIVER) $(BENCH)
 tests: $(UNIT) $(CONTRACT) $(TORTURE) $(INTEGRATION) $(FUZZ)
 
