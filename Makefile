@@ -88,8 +88,8 @@ all: $(DAEMON)
 deps deps-build deps-test deps-lint:
 	@tests/support/deps $(subst deps,,$(subst deps-,,$@))
 
-# V=1 shows the commands.
-Q = $(if $(V),,@echo "  $(1)  $@";)
+# V=1 shows the commands, -s nothing.
+Q = $(if $(V),,@$(if $(findstring s,$(firstword -$(MAKEFLAGS))),,echo "  $(1)  $@";))
 $(BUILD)/%.o: %.c Makefile | deps-build
 	@mkdir -p $(@D)
 	$(call Q,CC)$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -c $< -o $@
