@@ -88,8 +88,8 @@ all: $(DAEMON)
 deps deps-build deps-test deps-lint:
 	@tests/support/deps $(subst deps,,$(subst deps-,,$@))
 
-# V=1 shows the commands.
-Q = $(if $(V),,@echo "  $(1)  $@";)
+# V=1 shows the commands, -s nothing.
+Q = $(if $(V),,@$(if $(findstring s,$(firstword -$(MAKEFLAGS))),,echo "  $(1)  $@";))
 $(BUILD)/%.o: %.c Makefile | deps-build
 	@mkdir -p $(@D)
 	$(call Q,CC)$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -c $< -o $@
@@ -119,7 +119,7 @@ $(patsubst $(BUILD)/%,$(BUILD)/%.o,$(UNIT) $(CONTRACT) $(TORTURE) $(INTEGRATION)
 # The allocator itself looks like a leak to the analyzer, which takes its attributes for the callers' duty.
 $(BUILD)/src/base/mem.o: FLAGS_analyzer := -O1 -g
 
-lib: $(LIB_OBJ)
+lib: $(patsubst %.c,$(BUILD)/%.o,$(wildcard src/*/*.c))
 tools: $(RECEIVER) $(BENCH)
 tests: $(UNIT) $(CONTRACT) $(TORTURE) $(INTEGRATION) $(FUZZ)
 

@@ -35,11 +35,12 @@ cleanup() {
 	trap '' INT TERM HUP
 	trap - EXIT
 	for name in "${!process[@]}"; do
-		kill -CONT "${process[$name]}" 2>/dev/null
 		kill -TERM "${process[$name]}" 2>/dev/null
+		# no needless SIGCONT: it takes the leak check at the end of a sanitized program by surprise
+		[ "$(process_state "$name")" != T ] || kill -CONT "${process[$name]}" 2>/dev/null
 	done
 	for name in "${!process[@]}"; do
-		wait_until 10 process_gone "$name" || kill -KILL "${process[$name]}" 2>/dev/null
+		wait_until 5 process_gone "$name" || kill -KILL "${process[$name]}" 2>/dev/null
 		wait "${process[$name]}" 2>/dev/null
 	done
 	if [ -n "${TEST_KEEP:-}" ]; then
