@@ -36,13 +36,11 @@
 
 struct ring;
 
-/* Called outside the ring's lock, by the thread whose call caused it:
- *  - on_ready at each call that made events ready and left them so;
- *  - on_room once, after ring_push answered ERR_FULL or ring_room told of less than a sensible
- * room, when there is a sensible room again: for the refused event, and an eighth of the bytes and
- * of the capacity that waiting retries leave; or any room, when nothing is ready or in flight; or
- *    the ring is empty.
- * Must not block and must not call into the ring. */
+/* Called outside the ring's lock, by the thread whose call caused it. on_ready: at each call that
+ * made events ready and left them so. on_room: once, after ring_push answered ERR_FULL or ring_room
+ * told of little, when there is a sensible room again. That is room for what was refused, and an
+ * eighth of max_bytes and of the capacity that waiting retries leave; or, when nothing is ready or
+ * in flight, any room; or an empty ring. Must not block and must not call into the ring. */
 typedef void (*ring_notify_fn)(void *ctx);
 
 struct ring_options {

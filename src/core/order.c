@@ -33,7 +33,8 @@ static void order_choose_keys(struct event *ev, uint64_t table)
 	ev->gate_key = table;
 	if (f->op == OP_TRUNCATE)
 		return; /* its gate does it all */
-	ev->lane_key[ev->lane_count++] = f->key.s ? lanes_hash(table, f->key) : table;
+	/* "no key" is a key as well: that of all events of the table without one */
+	ev->lane_key[ev->lane_count++] = lanes_hash(table, f->key);
 	if (!f->old_key.s)
 		return;
 	ev->lane_key[1] = lanes_hash(table, f->old_key);

@@ -360,6 +360,7 @@ size_t ring_clear(struct ring *r)
 
 	mutex_lock(&r->lock);
 	dropped = ring_drop_locked(r);
+	r->room_wanted_bytes = 0; /* who was refused starts anew, maybe with another event */
 	news.room = ring_room_is_back_locked(r);
 	mutex_unlock(&r->lock);
 	while (dropped) {
