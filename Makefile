@@ -88,8 +88,8 @@ all: $(DAEMON)
 deps deps-build deps-test deps-lint:
 	@tests/support/deps $(subst deps,,$(subst deps-,,$@))
 
-# V=1 shows the commands.
-Q = $(if $(V),,@echo "  $(1)  $@";)
+# V=1 shows the commands, -s nothing.
+Q = $(if $(V),,@$(if $(findstring s,$(firstword -$(MAKEFLAGS))),,echo "  $(1)  $@";))
 $(BUILD)/%.o: %.c Makefile | deps-build
 	@mkdir -p $(@D)
 	$(call Q,CC)$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -c $< -o $@
@@ -119,7 +119,7 @@ $(patsubst $(BUILD)/%,$(BUILD)/%.o,$(UNIT) $(CONTRACT) $(TORTURE) $(INTEGRATION)
 # The allocator itself looks like a leak to the analyzer, which takes its attributes for the callers' duty.
 $(BUILD)/src/base/mem.o: FLAGS_analyzer := -O1 -g
 
-lib: $(LIB_OBJ)
+lib: $(patsubst %.c,$(BUILD)/%.o,$(wildcard src/*/*.c))
 tools: $(RECEIVER) $(BENCH)
 tests: $(UNIT) $(CONTRACT) $(TORTURE) $(INTEGRATION) $(FUZZ)
 
@@ -146,7 +146,7 @@ integration: $(INTEGRATION) tools $(if $(wildcard src/daemon/main.c),all)
 e2e: all tools deps-test
 	@$(RUN) e2e/$(VARIANT) --timeout 600 $(wildcard tests/e2e/test_*.sh)
 lint: deps-lint lib
-	@$(RUN) lint $(filter-out %/analyze-%,$(shell find tests/lint -maxdepth 1 -type f -perm -u+x | sort))
+	@$(RUN) lint $(shell find tests/lint -maxdepth 1 -type f -perm -u+x ! -name 'analyze-*' | sort)
 analyzer: deps-lint
 	@$(RUN) analyzer --jobs 1 --timeout 900 $(sort $(wildcard tests/lint/analyze-*))
 fuzz: deps-lint
@@ -155,9 +155,9 @@ fuzz: deps-lint
 soak: deps-test all tools
 	@tests/e2e/soak
 coverage: deps
-	@tests/support/coverage all
+	@tests/support/coverage report
 coverage-gate:
-	@tests/support/coverage gate
+	@$(RUN) coverage --timeout 900 tests/support/coverage
 
 install: all
 	install -D -m 755 $(DAEMON) $(BINDIR)/app-db-listener

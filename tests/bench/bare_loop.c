@@ -28,17 +28,8 @@
 #define EVENTS_MAX 256
 #define BODY_START_BYTES 1024
 
-enum column {
-	COL_ID,
-	COL_PIPELINE,
-	COL_OPERATION,
-	COL_SCHEMA,
-	COL_TABLE,
-	COL_KEY,
-	COL_AT,
-	COL_DATA,
-	COL_OLD
-};
+enum { COL_ID, COL_PIPELINE, COL_OPERATION, COL_SCHEMA, COL_TABLE, COL_KEY, COL_AT, COL_DATA };
+#define COL_OLD (COL_DATA + 1)
 
 struct batch { /* of rows, alive while any of them is in flight */
 	PGresult *rows;
@@ -223,21 +214,15 @@ static void db_open(struct loop *l, const char *conninfo)
 
 /* Bodies: put together from the row's text, as the daemon's default is */
 
-struct member {
+static const struct member {
 	const char *name; /* with the punctuation in front */
-	enum column column;
-	enum { MEMBER_STRING, MEMBER_RAW } kind;
-};
-
-static const struct member members[] = {
-	{",\"pipeline\":", COL_PIPELINE, MEMBER_STRING},
-	{",\"operation\":", COL_OPERATION, MEMBER_STRING},
-	{",\"schema\":", COL_SCHEMA, MEMBER_STRING},
-	{",\"table\":", COL_TABLE, MEMBER_STRING},
-	{",\"key\":", COL_KEY, MEMBER_RAW},
-	{",\"changed_at\":", COL_AT, MEMBER_STRING},
-	{",\"data\":", COL_DATA, MEMBER_RAW},
-	{",\"old_data\":", COL_OLD, MEMBER_RAW},
+	int column;
+	bool is_string; /* else JSON already */
+} members[] = {
+	{",\"pipeline\":", COL_PIPELINE, true}, {",\"operation\":", COL_OPERATION, true},
+	{",\"schema\":", COL_SCHEMA, true},     {",\"table\":", COL_TABLE, true},
+	{",\"key\":", COL_KEY, false},          {",\"changed_at\":", COL_AT, true},
+	{",\"data\":", COL_DATA, false},        {",\"old_data\":", COL_OLD, false},
 };
 
 static char *put(char *at, const char *s, size_t len)
@@ -252,22 +237,22 @@ static size_t body_make(struct transfer *t, const PGresult *rows, int row)
 	char *at;
 
 	for (i = 0; i < sizeof(members) / sizeof(*members); i++)
-		want += (size_t)PQgetlength(rows, row, (int)members[i].column);
+		want += (size_t)PQgetlength(rows, row, members[i].column);
 	t->body = grow(t->body, &t->cap, want);
 	at = t->body + snprintf(t->body, t->cap, "{\"id\":\"bare-%s\"", t->id);
 	for (i = 0; i < sizeof(members) / sizeof(*members); i++) {
 		const struct member *m = &members[i];
-		const char *value = PQgetvalue(rows, row, (int)m->column);
+		const char *value = PQgetvalue(rows, row, m->column);
 
 		at = put(at, m->name, strlen(m->name));
-		if (PQgetisnull(rows, row, (int)m->column)) {
+		if (PQgetisnull(rows, row, m->column)) {
 			at = put(at, "null", 4);
 			continue;
 		}
-		if (m->kind == MEMBER_STRING)
+		if (m->is_string)
 			*at++ = '"';
-		at = put(at, value, (size_t)PQgetlength(rows, row, (int)m->column));
-		if (m->kind == MEMBER_STRING)
+		at = put(at, value, (size_t)PQgetlength(rows, row, m->column));
+		if (m->is_string)
 			*at++ = '"';
 	}
 	*at++ = '}';

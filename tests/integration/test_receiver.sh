@@ -1,0 +1,83 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# The receiver on a socket: each way it misbehaves is what a client sees, and what it counts is right.
+. "$(dirname "$0")/../support/lib.sh"
+
+event() { # N KEY [MORE]
+	printf '{"id":"abc-%s","pipeline":"default","operation":"insert","schema":"public","table":"t","key":{"id":%s}%s}' \
+		"$1" "$2" "${3:-}"
+}
+
+# post BODY [CURL OPTION...]: "STATUS CURL-EXIT"
+post() {
+	local body=$1 rc=0 status
+	shift
+	status=$(curl -s -m 2 -o "$test_dir/answer" -w '%{http_code}' -H 'Content-Type: application/json' \
+		--data-binary "$body" "$@" "http://127.0.0.1:${port[receiver]}/hook") || rc=$?
+	echo "$status $rc"
+}
+
+# misbehaves MODE WANT: one request under the mode, and all is well after it.
+misbehaves() {
+	receiver_control "mode=$1&count=1"
+	is "mode $1" "$(post "$(event "$3" 100)")" "$2"
+	is "... once" "$(post "$(event "$3" 100)")" "200 0"
+}
+
+answers() {
+	[ "$(post "$(event 43 9)")" = "$1" ]
+}
+
+receiver_start
+is "an event is taken" "$(post "$(event 1 7)")" "200 0"
+is "the same again" "$(post "$(event 1 7)")" "200 0"
+is "a later one of the key" "$(post "$(event 3 7)")" "200 0"
+is "an earlier one of the key" "$(post "$(event 2 7)" -H 'Transfer-Encoding: chunked')" "200 0"
+is "the id in a header counts" "$(post "$(event 1 7)" -H 'webhook-id: abc-4')" "200 0"
+is "what it counted" "$(stats '"\(.requests) \(.distinct) \(.duplicates) \(.out_of_order)"')" "5 4 1 1"
+
+head -c 5000000 /dev/zero | tr '\0' x >"$test_dir/big"
+event 5 8 ',"data":"' >"$test_dir/body"
+sed -i '$ s/}$//' "$test_dir/body"
+cat "$test_dir/big" >>"$test_dir/body"
+printf '"}' >>"$test_dir/body"
+is "5 MB" "$(post "@$test_dir/body" -H 'Expect:')" "200 0"
+is "5 MB in chunks, after 100 Continue" \
+	"$(post "@$test_dir/body" -H 'Transfer-Encoding: chunked' -H 'Expect: 100-continue')" "200 0"
+
+misbehaves hang "000 28" 20
+misbehaves trickle "000 28" 21
+misbehaves reset "000 56" 22
+misbehaves close "000 52" 23
+misbehaves cut "200 18" 24
+misbehaves early "200 0" 25
+misbehaves endless "200 28" 26
+misbehaves flood "100 56" 27
+
+receiver_control 'status=429&retry_after=7&location=http://x/'
+is "a status of its own" "$(post "$(event 40 9)")" "429 0"
+answer=$(curl -si -d "$(event 40 9)" "http://127.0.0.1:${port[receiver]}/hook" | tr -d '\r')
+ok "... with Retry-After" grep -qx 'Retry-After: 7' <<<"$answer"
+ok "... and Location" grep -qx 'Location: http://x/' <<<"$answer"
+receiver_control 'poison=evil&fail_first=1'
+is "the first attempt fails" "$(post "$(event 41 9)")" "503 0"
+is "the second succeeds" "$(post "$(event 41 9)")" "200 0"
+is "poison fails always" "$(post "$(event 41 9 ',"data":"evil"')")" "500 0"
+receiver_control 'delay_ms=300'
+ms=$(elapsed_ms post "$(event 42 9)")
+ok "a delay of 300 ms took $ms" test "$ms" -ge 300
+
+receiver_control 'down_ms=500'
+ok "it goes down" wait_until 5 answers "000 7"
+ok "it comes up again" wait_until 5 answers "200 0"
+
+before=$(stats '"\(.distinct) \(.out_of_order)"')
+receiver_stop
+receiver_start receiver
+is "a new one knows what the old one was given" "$(stats '"\(.distinct) \(.out_of_order)"')" "$before"
+is "... and calls a redelivery a duplicate" "$(post "$(event 1 7)"; stats .distinct)" "$(printf '200 0\n%s' "${before% *}")"
+is "the record has a line for each request" "$(jq -r .status "$test_dir/receiver.ndjson" | wc -l)" \
+	"$(jq -rs length "$test_dir/receiver.ndjson")"
+is "not HTTP" "$(printf 'hello\r\n\r\n' | timeout 2 bash -c "exec 3<>/dev/tcp/127.0.0.1/${port[receiver]}; cat >&3; cat <&3")" ""
+is "... is counted" "$(stats .bad)" 1
+tests_end
