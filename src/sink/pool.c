@@ -22,7 +22,8 @@ static size_t receiver_index(struct pool *p, struct webhook *w)
 	return p->receiver_count++;
 }
 
-static enum err_code copy_pipelines(struct pool *p, const struct pool_options *o, struct err *e)
+static ATTR_MUST_CHECK enum err_code copy_pipelines(struct pool *p, const struct pool_options *o,
+						    struct err *e)
 {
 	size_t k;
 
