@@ -596,6 +596,30 @@ static void stopping_ends_a_wait_for_reconnecting(void **state)
 	b->runner = NULL;
 }
 
+static void a_burst_of_acknowledgements_goes_at_once(void **state)
+{
+	struct bench *b = *state;
+	struct event *ev[12];
+	int64_t deadline_us;
+	char key[16];
+	size_t i;
+
+	for (i = 0; i < 12; i++) {
+		(void)snprintf(key, sizeof(key), "%zu", i);
+		(void)insert_into(b, i % 2, key, 10);
+	}
+	start(b);
+	for (i = 0; i < 12; i++)
+		ev[i] = take(b, i % 2);
+	/* more than a batch, before the runner can look */
+	for (i = 0; i < 12; i++)
+		settle(b, i % 2, ev[i], ACK_DELIVERED);
+	deadline_us = now_us() + 3 * CLOCK_US_PER_S;
+	while (rows(b) && now_us() < deadline_us)
+		moment();
+	assert_int_equal(rows(b), 0);
+}
+
 static void a_warning_reaches_the_stats(void **state)
 {
 	struct bench *b = *state;
@@ -740,6 +764,7 @@ int main(void)
 		TEST(another_installation_gets_no_acknowledgements_of_the_old),
 		TEST(quiesced_it_reads_nothing_but_acknowledges),
 		TEST(stopping_ends_a_wait_for_reconnecting),
+		TEST(a_burst_of_acknowledgements_goes_at_once),
 		TEST(a_warning_reaches_the_stats),
 		TEST(a_type_is_found_if_this_build_has_it),
 		TEST(an_unknown_database_is_a_configuration_error),
