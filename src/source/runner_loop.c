@@ -228,14 +228,14 @@ static ATTR_MUST_CHECK enum err_code inspect_due(struct runner *r, struct err *e
 
 /* ---- waiting ---- */
 
-static int64_t wait_deadline(const struct runner *r)
+static int64_t wait_deadline(const struct runner *r, bool quiesced)
 {
 	int64_t deadline = runner_batch_due_us(&r->batch, r->settings->ack_delay_us);
 	size_t i;
 
 	if (r->inspect_us < deadline)
 		deadline = r->inspect_us;
-	for (i = 0; i < r->pipe_count; i++)
+	for (i = 0; i < r->pipe_count && !quiesced; i++)
 		if (r->pipes[i].blocked && r->pipes[i].retry_us < deadline)
 			deadline = r->pipes[i].retry_us;
 	return deadline;
@@ -257,7 +257,7 @@ static ATTR_MUST_CHECK enum err_code wait_for_work(struct runner *r, struct err 
 	}
 	if (is_stopping(r) || atomic_load(&r->has_room))
 		return ERR_OK;
-	code = r->ops->wait(r->source, idle, r->wake_fd, wait_deadline(r), &woken, e);
+	code = r->ops->wait(r->source, idle, r->wake_fd, wait_deadline(r, quiesced), &woken, e);
 	if (code != ERR_OK)
 		return code;
 	(void)fd_wake_clear(r->wake_fd);

@@ -620,6 +620,28 @@ static void a_burst_of_acknowledgements_goes_at_once(void **state)
 	assert_int_equal(rows(b), 0);
 }
 
+static void a_quiesced_runner_with_a_full_ring_does_not_spin(void **state)
+{
+	struct bench *b = *state;
+	int64_t before, until;
+	size_t i;
+
+	for (i = 0; i < 30; i++)
+		(void)insert(b, "1");
+	start(b);
+	AWAIT(events_in(b, 0) == CAPACITY);
+	runner_quiesce(b->runner);
+	/* longer than a full ring is left alone */
+	until = now_us() + 1200 * CLOCK_US_PER_MS;
+	while (now_us() < until)
+		moment();
+	before = calls(b, FAKE_WAIT);
+	until = now_us() + 100 * CLOCK_US_PER_MS;
+	while (now_us() < until)
+		moment();
+	assert_in_range(calls(b, FAKE_WAIT) - before, 0, 3);
+}
+
 static void a_warning_reaches_the_stats(void **state)
 {
 	struct bench *b = *state;
@@ -765,6 +787,7 @@ int main(void)
 		TEST(quiesced_it_reads_nothing_but_acknowledges),
 		TEST(stopping_ends_a_wait_for_reconnecting),
 		TEST(a_burst_of_acknowledgements_goes_at_once),
+		TEST(a_quiesced_runner_with_a_full_ring_does_not_spin),
 		TEST(a_warning_reaches_the_stats),
 		TEST(a_type_is_found_if_this_build_has_it),
 		TEST(an_unknown_database_is_a_configuration_error),
