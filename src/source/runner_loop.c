@@ -358,6 +358,8 @@ static void settle_old_history(struct runner *r)
 		runner_batch_drop(&r->batch);
 		pause_until(r, now_us(r) + SETTLE_US);
 	}
+	/* when stopping ended it early: by then the workers are gone */
+	runner_batch_drop(&r->batch);
 }
 
 /* After an open. What was retried or released since the rings were cleared is dropped first; a
@@ -382,10 +384,14 @@ static ATTR_MUST_CHECK enum err_code resume(struct runner *r, struct err *e)
 
 static void note_opened(struct runner *r)
 {
+	size_t i;
+
 	mutex_lock(&r->lock);
 	r->stats.connects++;
 	mutex_unlock(&r->lock);
 	set_state(r, RUNNER_ACTIVE);
+	for (i = 0; i < r->pipe_count; i++)
+		runner_pipe_resume(&r->pipes[i]);
 	log_info("reading the source", LOG_I("pipelines", r->pipe_count));
 }
 

@@ -642,6 +642,28 @@ static void a_quiesced_runner_with_a_full_ring_does_not_spin(void **state)
 	assert_in_range(calls(b, FAKE_WAIT) - before, 0, 3);
 }
 
+static void what_comes_back_without_leadership_is_not_sent_again(void **state)
+{
+	struct bench *b = *state;
+	struct event *ev, *again;
+	int64_t until, id = insert(b, "1");
+
+	b->settings.reconnect_max_delay_us = 3600 * CLOCK_US_PER_S;
+	start(b);
+	ev = take(b, 0);
+	fake_db_fail(b->db, FAKE_OPEN, ERR_UNAVAILABLE, 3);
+	fake_db_kill(b->db);
+	AWAIT(stats(b).failures >= 2);
+	/* by now another daemon may be active, and far ahead */
+	ring_retry(b->rings[0], ev, now_us());
+	until = now_us() + 30 * CLOCK_US_PER_MS;
+	do
+		assert_int_equal(ring_take(b->rings[0], now_us(), &again, 1), 0);
+	while (now_us() < until);
+	assert_int_equal(deliver(b, 0), id);
+	AWAIT(rows(b) == 0);
+}
+
 static void a_warning_reaches_the_stats(void **state)
 {
 	struct bench *b = *state;
@@ -788,6 +810,7 @@ int main(void)
 		TEST(stopping_ends_a_wait_for_reconnecting),
 		TEST(a_burst_of_acknowledgements_goes_at_once),
 		TEST(a_quiesced_runner_with_a_full_ring_does_not_spin),
+		TEST(what_comes_back_without_leadership_is_not_sent_again),
 		TEST(a_warning_reaches_the_stats),
 		TEST(a_type_is_found_if_this_build_has_it),
 		TEST(an_unknown_database_is_a_configuration_error),
