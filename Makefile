@@ -104,7 +104,7 @@ $(BUILD)/%.a:
 LINK = $(call Q,LD)$(CC) $(ALL_LDFLAGS) $^ $(ALL_LIBS)
 $(DAEMON): $(BUILD)/src/daemon/main.o $(BUILD)/lib.a
 	$(LINK) -o $@
-$(RECEIVER) $(BENCH): $(BUILD)/tests/%: $(BUILD)/tests/%.o $(BUILD)/support.a $(BUILD)/lib.a
+$(RECEIVER) $(BENCH) $(BUILD)/tests/fuzz/config_keys: $(BUILD)/tests/%: $(BUILD)/tests/%.o $(BUILD)/support.a $(BUILD)/lib.a
 	$(LINK) -o $@
 $(BUILD)/tests/fuzz/%: $(BUILD)/tests/fuzz/%.o \
 		$(if $(filter fuzz,$(VARIANT)),,$(BUILD)/tests/support/fuzz_main.o) $(BUILD)/support.a $(BUILD)/lib.a

@@ -79,7 +79,7 @@ struct key {
 	int64_t min, max; /* of numbers, in the unit of the field; max 0: no range */
 	const struct key_word *words;
 	check_fn check;   /* NULL: any text */
-	bool reloadable;  /* takes effect on SIGHUP, without a restart */
+	bool installs;    /* is in the triggers: takes effect with the next install */
 	bool alias;       /* another row owns the same field: default and printing are there */
 	const char *help; /* one sentence */
 };

@@ -36,10 +36,10 @@ enum err_code config_parse(const char *name, struct text source, const struct co
 void config_print(const struct settings *s, struct buf *out);
 
 /* Append what differs, one "key: old -> new" after the other with "; " between, secrets as ***:
- * "webhook.timeout: 30s -> 10s; worker.pool_size: 10 -> 20 (restart)". Keys of sources, webhooks
- * and pipelines not called default carry the name: "webhook.timeout of crm: ...". Nothing is
- * appended when nothing differs. Returns how many of the differences need a restart. Errors stick
- * to out. */
+ * "webhook.timeout: 30s -> 10s; listener.modes: [insert] -> [delete] (install)". Keys of sources,
+ * webhooks and pipelines not called default carry the name: "webhook.timeout of crm: ...". Nothing
+ * is appended when nothing differs. Returns how many of the differences need another install.
+ * Errors stick to out. */
 size_t config_diff(const struct settings *old, const struct settings *new, struct buf *out);
 
 #endif

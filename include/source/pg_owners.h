@@ -23,7 +23,7 @@
 #include <stdint.h>
 
 /* A transaction: "backend/local" of pg_locks.virtualtransaction as backend << 32 | local. The
- * backend of a prepared one is -1, which makes it negative. */
+ * backend of a prepared one may be -1, which makes it negative. */
 typedef int64_t pg_owner;
 
 /* Parse pg_locks.virtualtransaction. Returns false when it is no open transaction: "5/0" is one

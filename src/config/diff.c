@@ -10,8 +10,8 @@
 struct diff {
 	const struct settings *old, *new;
 	struct buf *out;
-	size_t start;   /* of what is appended */
-	size_t restart; /* differences that need one */
+	size_t start;    /* of what is appended */
+	size_t installs; /* differences that need one */
 };
 
 /* Something that has a name, of either side. */
@@ -35,12 +35,12 @@ static void begin(struct diff *d, const char *key, const char *name)
 	buf_add_str(d->out, ": ");
 }
 
-static void end(struct diff *d, bool reloadable)
+static void end(struct diff *d, bool installs)
 {
-	if (reloadable)
+	if (!installs)
 		return;
-	buf_add_str(d->out, " (restart)");
-	d->restart++;
+	buf_add_str(d->out, " (install)");
+	d->installs++;
 }
 
 static void print_value(struct diff *d, const struct key *k, const void *base)
@@ -66,7 +66,7 @@ static void diff_fields(struct diff *d, enum key_target target, const void *old,
 		print_value(d, k, old);
 		buf_add_str(d->out, " -> ");
 		print_value(d, k, new);
-		end(d, k->reloadable);
+		end(d, k->installs);
 	}
 }
 
@@ -80,7 +80,7 @@ static void diff_other(struct diff *d, const char *key, const char *name)
 		k = key_find("webhook", text_of(point + 1));
 	begin(d, key, name);
 	buf_add_str(d->out, "changed");
-	end(d, k->reloadable);
+	end(d, k->installs);
 }
 
 static void rest_of_webhook(struct diff *d, const void *old, const void *new, const char *name)
@@ -205,7 +205,7 @@ static void diff_presence(struct diff *d, const struct diff_kind *kind, const ch
 {
 	begin(d, kind->what, NULL);
 	buf_add_fmt(d->out, "%s %s", name, what);
-	end(d, false);
+	end(d, strcmp(kind->what, "pipeline") == 0);
 }
 
 static void diff_items(struct diff *d, const struct diff_kind *kind)
@@ -239,5 +239,5 @@ size_t config_diff(const struct settings *old, const struct settings *new, struc
 	for (i = 0; i < ARRAY_LEN(diff_kinds); i++)
 		diff_items(&d, &diff_kinds[i]);
 	diff_fields(&d, KEY_IN_SETTINGS, old, new, NULL);
-	return d.restart;
+	return d.installs;
 }

@@ -101,9 +101,9 @@ static void root_read(struct loading *l)
 	pipelines_read(l);
 }
 
-static enum err_code document_read(const struct document *doc, const char *name,
-				   const struct config_env *env, struct mistakes *m,
-				   struct settings *ret, struct err *e)
+static ATTR_MUST_CHECK enum err_code document_read(const struct document *doc, const char *name,
+						   const struct config_env *env, struct mistakes *m,
+						   struct settings *ret, struct err *e)
 {
 	struct loading l = {.env = env, .mistakes = m, .root = document_root(doc)};
 	enum err_code code = ERR_OK;

@@ -193,8 +193,8 @@ static const struct value_measure size_measure = {
 	.smallest = "bytes",
 };
 
-static enum err_code take_measure(const struct value_measure *m, struct text t, int64_t *ret,
-				  struct err *e)
+static ATTR_MUST_CHECK enum err_code take_measure(const struct value_measure *m, struct text t,
+						  int64_t *ret, struct err *e)
 {
 	struct text v = value_trim(t);
 	struct value_decimal d;

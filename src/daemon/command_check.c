@@ -41,7 +41,8 @@ static void note_finding(void *ctx, const struct finding *f)
 	json_end(&k->json);
 }
 
-static enum err_code check_source(const struct settings *s, size_t source, void *ctx, struct err *e)
+static ATTR_MUST_CHECK enum err_code check_source(const struct settings *s, size_t source,
+						  void *ctx, struct err *e)
 {
 	struct checking *k = ctx;
 	const struct source_admin_ops *ops = source_admin_find(s->sources[source].type);

@@ -36,8 +36,8 @@ static void print_sql(void *ctx, struct text sql)
 	(void)printf("%.*s\n", (int)sql.len, sql.s);
 }
 
-static enum err_code install_source(const struct settings *s, size_t source, void *ctx,
-				    struct err *e)
+static ATTR_MUST_CHECK enum err_code install_source(const struct settings *s, size_t source,
+						    void *ctx, struct err *e)
 {
 	const struct installing *in = ctx;
 	const struct source_admin_ops *ops = source_admin_find(s->sources[source].type);
@@ -48,7 +48,7 @@ static enum err_code install_source(const struct settings *s, size_t source, voi
 }
 
 /* The first line of the file. */
-static enum err_code password_read(const char *path, struct buf *out, struct err *e)
+static ATTR_MUST_CHECK enum err_code password_read(const char *path, struct buf *out, struct err *e)
 {
 	enum err_code code = fd_read_file(path, out, e);
 	const char *end;

@@ -88,8 +88,9 @@ void worker_land(struct worker *w, struct flight *f)
 	leave(w, w->pool->receivers[i].webhook, 1);
 }
 
-static enum err_code fill_request(const struct pool_pipeline *pp, const struct event *ev,
-				  struct http_request *r, struct err *e)
+static ATTR_MUST_CHECK enum err_code fill_request(const struct pool_pipeline *pp,
+						  const struct event *ev, struct http_request *r,
+						  struct err *e)
 {
 	enum err_code code = request_body(ev, pp->install_id, pp->name, &r->body);
 

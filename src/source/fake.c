@@ -487,7 +487,7 @@ static ATTR_MUST_CHECK enum err_code look_around(struct fake_source *s, bool idl
 	mutex_lock(&s->db->lock);
 	if (first || s->broken || s->db->failures[FAKE_WAIT].times > 0)
 		code = enter_locked(s, FAKE_WAIT, e);
-	*ret_woken = idle && s->db->changed ? SOURCE_WOKEN_CHANGE : 0;
+	*ret_woken = code == ERR_OK && idle && s->db->changed ? SOURCE_WOKEN_CHANGE : 0;
 	if (*ret_woken)
 		s->db->changed = false;
 	mutex_unlock(&s->db->lock);

@@ -3,9 +3,9 @@
  * A mark (S, H) says: a missing id <= S belongs to a member of H, or to nobody. It is made from a
  * look at the holders followed by a complete reading of the gaps, and only ever loses members.
  *
- * PREPARE TRANSACTION gives a transaction's locks to a holder with another name. So when a member
- * vanishes, the prepared holders present at that moment are taken in, as each may be it. That ends,
- * because ordinary members never come back.
+ * Servers from before the minor releases of late 2021 give a transaction's locks another name when
+ * it is prepared. So when a member vanishes, the prepared holders present at that moment are taken
+ * in, as each may be it. That ends, because ordinary members never come back.
  *
  * When all marks are used the newest is replaced: the older ones keep their short lists, so that
  * each gap closes when the transactions that were open at its time are gone, however many others
@@ -146,6 +146,26 @@ static void drop_marks(struct pg_owners *o, size_t n)
 	o->count -= n;
 }
 
+static bool is_same_set(const struct pg_owners_mark *m, const pg_owner *holders, size_t count)
+{
+	return m->count == count && memcmp(m->holders, holders, count * sizeof(*holders)) == 0;
+}
+
+/* Of marks with the same holders left the highest says it all. */
+static void join_marks(struct pg_owners *o)
+{
+	size_t i, kept = 0;
+
+	for (i = 0; i < o->count; i++) {
+		if (i + 1 < o->count &&
+		    is_same_set(&o->marks[i], o->marks[i + 1].holders, o->marks[i + 1].count))
+			mem_free(o->marks[i].holders);
+		else
+			o->marks[kept++] = o->marks[i];
+	}
+	o->count = kept;
+}
+
 static void add_mark(struct pg_owners *o, int64_t upto)
 {
 	struct pg_owners_mark *last = o->count ? &o->marks[o->count - 1] : NULL;
@@ -154,7 +174,7 @@ static void add_mark(struct pg_owners *o, int64_t upto)
 
 	if (last && upto <= last->upto)
 		return;
-	if (last && last->count == o->now_count && memcmp(last->holders, o->now, bytes) == 0) {
+	if (last && is_same_set(last, o->now, o->now_count)) {
 		last->upto = upto;
 		return;
 	}
@@ -182,6 +202,7 @@ int64_t pg_owners_settle(struct pg_owners *o, int64_t upto)
 		}
 	}
 	drop_marks(o, done);
+	join_marks(o);
 	if (o->now_count)
 		add_mark(o, upto);
 	else

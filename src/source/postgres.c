@@ -83,7 +83,8 @@ static const struct {
 			  "SELECT pg_catalog.pg_try_advisory_lock($1::int4, $2::int4)"},
 	[PG_STMT_UNLOCK] = {"adbl_unlock",
 			    "SELECT pg_catalog.pg_advisory_unlock($1::int4, $2::int4)"},
-	/* A captured table whose triggers are not all there and firing: name, what is wrong. */
+	/* A captured table whose triggers are not all there and firing: name, what is wrong. Our
+	 * triggers call a function of our schema and name their pipeline first. */
 	[PG_STMT_TABLES] =
 		{"adbl_tables",
 		 "SELECT k.schema_name || '.' || k.table_name, CASE WHEN c.oid IS NULL "
@@ -95,7 +96,10 @@ static const struct {
 		 "coalesce(bool_and(g.tgenabled IN ('O', 'A')), true) AS fires "
 		 "FROM pg_catalog.pg_trigger AS g JOIN pg_catalog.pg_proc AS f ON f.oid = g.tgfoid "
 		 "JOIN pg_catalog.pg_namespace AS s ON s.oid = f.pronamespace "
-		 "WHERE g.tgrelid = c.oid AND s.nspname = '" PG_SCHEMA "') AS t "
+		 "WHERE g.tgrelid = c.oid AND s.nspname = '" PG_SCHEMA
+		 "' AND pg_catalog.strpos(pg_catalog.encode(g.tgargs, 'hex'), "
+		 "pg_catalog.encode(pg_catalog.convert_to(k.pipeline, 'UTF8'), 'hex') || '00') = 1"
+		 ") AS t "
 		 "WHERE k.pipeline = $1::text AND (t.n = 0 OR NOT t.fires) ORDER BY 1"},
 	[PG_STMT_OUTBOX] = {"adbl_outbox",
 			    "SELECT pg_catalog.pg_stat_get_live_tuples(c.oid), "

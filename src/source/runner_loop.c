@@ -475,6 +475,7 @@ void runner_loop(void *arg)
 			note_failure(r, e.msg);
 			log_failure(r, "no memory, waiting for some", &e, NOMEM_US);
 			pause_until(r, now_us(r) + NOMEM_US);
+			runner_pipes_want(r->pipes, r->pipe_count);
 		} else if (code != ERR_OK && !is_stopping(r)) {
 			lose(r, &e);
 		}

@@ -113,7 +113,7 @@ static void markdown_row(const struct key *k)
 		print_words(k, ", ");
 	}
 	printf(" | %s%s%s | %s | %s |\n", k->def ? "`" : "", k->def ? k->def : "",
-	       k->def ? "`" : "", k->reloadable ? "yes" : "", k->help);
+	       k->def ? "`" : "", k->installs ? "yes" : "", k->help);
 }
 
 static void markdown(void)
@@ -122,7 +122,7 @@ static void markdown(void)
 
 	for (s = 0; s < key_section_count; s++) {
 		printf("### %s\n\n%s\n\n", key_sections[s].name, key_sections[s].help);
-		printf("| key | value | default | reload | |\n| --- | --- | --- | --- | --- |\n");
+		printf("| key | value | default | install | |\n| --- | --- | --- | --- | --- |\n");
 		for (i = 0; i < key_count; i++) {
 			if (is_in(&keys[i], key_sections[s].name))
 				markdown_row(&keys[i]);

@@ -83,6 +83,9 @@ struct writers {
 	atomic_bool stop;
 };
 
+/* Of the running test; teardown stops those of a failed one. */
+static struct writers writers;
+
 static void writers_start(struct writers *all, const struct pgtest *pg)
 {
 	size_t i;
@@ -268,6 +271,7 @@ static int setup(void **state)
 
 static int teardown(void **state)
 {
+	writers_stop(&writers);
 	pgtest_close(*state);
 	return 0;
 }
@@ -277,7 +281,6 @@ static int teardown(void **state)
 static void every_change_is_read_once_and_in_order(void **state)
 {
 	struct pgtest *pg = *state;
-	static struct writers writers;
 	static struct reader r;
 	struct source_status st;
 
@@ -297,7 +300,6 @@ static void every_change_is_read_once_and_in_order(void **state)
 static void a_transaction_in_another_database_holds_nothing_up(void **state)
 {
 	struct pgtest *pg = *state;
-	static struct writers writers;
 	static struct reader r;
 	PGconn *other = pgtest_connect(pg, "postgres");
 
@@ -317,7 +319,6 @@ static void a_transaction_in_another_database_holds_nothing_up(void **state)
 static void a_long_transaction_delays_only_itself(void **state)
 {
 	struct pgtest *pg = *state;
-	static struct writers writers;
 	static struct reader r;
 	PGconn *slow = pgtest_connect(pg, NULL);
 	int64_t before, key;
@@ -357,7 +358,6 @@ static void a_long_transaction_delays_only_itself(void **state)
 static void a_cached_sequence_is_told_and_loses_nothing(void **state)
 {
 	struct pgtest *pg = *state;
-	static struct writers writers;
 	static struct reader r;
 
 	reader_open(&r, pg);

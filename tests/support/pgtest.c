@@ -61,7 +61,7 @@ static const char schema[] =
 	"TG_TABLE_SCHEMA, TG_TABLE_NAME, json_build_object('id', r.id)::text, octet_length(j), j); "
 	"PERFORM app_db_listener.gate(); RETURN NULL; END $$;"
 	"CREATE TRIGGER app_db_listener_row AFTER INSERT OR UPDATE OR DELETE ON public.items FOR "
-	"EACH ROW EXECUTE FUNCTION app_db_listener.capture();"
+	"EACH ROW EXECUTE FUNCTION app_db_listener.capture('default');"
 	"INSERT INTO app_db_listener.captured VALUES ('default', 'public', 'items', '');";
 
 static const char *env(const char *name)
