@@ -90,7 +90,7 @@ export DB_USER=app DB_PASSWORD=s3cr3t-pw WEBHOOK_URL=https://user:s3cr3t-url@rec
 exits "today's file loads unchanged" 0 adbl check --offline
 is "... without a word of complaint" "$complained" ''
 exits "... as JSON too" 0 adbl check --offline --json
-ok "... which is JSON" jq -e .findings <<<"$said"
+ok "... which is JSON" said_is '.findings == []'
 unset DB_USER WEBHOOK_URL
 exits "without its variables" 78 adbl check --offline
 has "... each is named with its place" "$complained" "$shop_config:5:9: database.user:" DB_USER "$shop_config:14:8: webhook.url:" WEBHOOK_URL
