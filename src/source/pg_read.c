@@ -12,7 +12,15 @@
  * transactions were open when 1 began, and so are later than all that 1 shows of their keys.
  *
  * The gaps are asked for in pieces of a bounded number of ids, lowest first, so that one statement
- * sorts a bounded number of rows whatever plan it gets.
+ * sorts a bounded number of rows whatever plan it gets. All pieces see one snapshot, and so does
+ * the look at the holders that tells which gaps to leave out: a transaction that changed one key
+ * twice may end between two statements, and then the second would show its later change alone.
+ *
+ *     snapshot ─── look ─── pieces ───►      a transaction that ended before the snapshot is
+ *                                            not among the holders: all its gaps are read
+ *
+ * For closing gaps the order must be the other way round: holders that a look does not show may
+ * have ended behind the snapshot. So gaps are closed by the look of an earlier read (pipe->before).
  *
  * Looking at the holders costs more than reading a few small gaps. So narrow gaps are all read each
  * time and the holders looked at now and then; only wide ones (a transaction stays open for long)
@@ -101,6 +109,15 @@ static ATTR_MUST_CHECK enum err_code query_gaps(struct read *r, PGresult **ret_r
 
 /* ---- holders ---- */
 
+void pg_looks_forget(struct pg_pipe *p)
+{
+	mem_free(p->look.holders);
+	mem_free(p->before.holders);
+	p->look = (struct pg_look){.holders = NULL};
+	p->before = (struct pg_look){.holders = NULL};
+	p->looked_us = 0;
+}
+
 static ATTR_MUST_CHECK enum err_code keep_holders(struct pg_pipe *p, const PGresult *res,
 						  struct err *e)
 {
@@ -115,9 +132,10 @@ static ATTR_MUST_CHECK enum err_code keep_holders(struct pg_pipe *p, const PGres
 		if (!PQgetisnull(res, row, 1) &&
 		    pg_owner_parse(PQgetvalue(res, row, 1), &holders[n]))
 			n++;
+	mem_free(p->look.holders);
+	p->look = (struct pg_look){
+		.holders = holders, .count = n, .cursor = position_cursor(p->position)};
 	pg_owners_look(&p->owners, holders, n);
-	mem_free(p->holders);
-	p->holders = holders;
 	return ERR_OK;
 }
 
@@ -136,6 +154,7 @@ static ATTR_MUST_CHECK enum err_code look(struct read *r, struct err *e)
 	if (code != ERR_OK)
 		return code;
 	/* text: virtualtransaction has no other form */
+	/* forgets the look before when ids are in no order */
 	pg_inspect_cache(r->pipe, strtoll(PQgetvalue(res, 0, 0), NULL, 10));
 	code = keep_holders(r->pipe, res, e);
 	PQclear(res);
@@ -238,11 +257,42 @@ static struct position_gap *copy_gaps(const struct pg_pipe *p, size_t *ret_count
 	return copy;
 }
 
+/* All gaps were read in a snapshot later than the look before: what it says closes gaps. */
+static void close_gaps(struct pg_pipe *p)
+{
+	int64_t close = 0;
+
+	if (p->before.holders) {
+		pg_owners_look(&p->owners, p->before.holders, p->before.count);
+		close = pg_owners_settle(&p->owners, p->before.cursor);
+	}
+	if (close)
+		position_close_gaps(p->position, close);
+	mem_free(p->before.holders);
+	p->before = p->look;
+	p->look = (struct pg_look){.holders = NULL};
+}
+
+static ATTR_MUST_CHECK enum err_code
+look_and_read(struct read *r, bool is_due, const struct position_gap *gaps, size_t n, struct err *e)
+{
+	enum err_code code =
+		pg_conn_exec(r->s->conn, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", e);
+	enum err_code end;
+
+	if (code == ERR_OK && is_due)
+		code = look(r, e);
+	if (code == ERR_OK)
+		code = read_gaps(r, gaps, n, e);
+	/* after an error too, or the connection would be of no use; it ends the transaction then */
+	end = pg_conn_exec(r->s->conn, "COMMIT", code == ERR_OK ? e : NULL);
+	return code == ERR_OK ? end : code;
+}
+
 static ATTR_MUST_CHECK enum err_code read_below(struct read *r, struct err *e)
 {
-	int64_t cursor = position_cursor(r->pipe->position), close;
 	struct position_gap *gaps;
-	enum err_code code = ERR_OK;
+	enum err_code code;
 	size_t n;
 
 	(void)position_gaps(r->pipe->position, &n);
@@ -251,17 +301,11 @@ static ATTR_MUST_CHECK enum err_code read_below(struct read *r, struct err *e)
 	gaps = copy_gaps(r->pipe, &n);
 	if (!gaps)
 		return err_set(e, ERR_NOMEM, "no memory to read gaps");
-	if (is_look_due(r, gaps, n))
-		code = look(r, e);
-	if (code == ERR_OK)
-		code = read_gaps(r, gaps, n, e);
+	code = look_and_read(r, is_look_due(r, gaps, n), gaps, n, e);
 	mem_free(gaps);
-	if (code != ERR_OK || !r->looked || r->batch.is_full || r->pipe->by_time)
-		return code;
-	close = pg_owners_settle(&r->pipe->owners, cursor);
-	if (close)
-		position_close_gaps(r->pipe->position, close);
-	return ERR_OK;
+	if (code == ERR_OK && r->looked && !r->batch.is_full && !r->pipe->by_time)
+		close_gaps(r->pipe);
+	return code;
 }
 
 /* ---- strays: see pg_inspect.c ---- */
