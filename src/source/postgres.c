@@ -30,7 +30,8 @@
 	"CASE WHEN fits THEN row_key END, CASE WHEN fits THEN old_key END, "                       \
 	"CASE WHEN fits THEN data END, CASE WHEN fits THEN old_data END "                          \
 	"FROM (SELECT *, upto <= $4::int8 OR upto = cost AS fits "                                 \
-	"FROM (SELECT *, sum(cost) OVER (ORDER BY id) AS upto FROM (" inner ") AS r) AS s "        \
+	"FROM (SELECT *, sum(cost) OVER (ORDER BY id ROWS UNBOUNDED PRECEDING) AS upto FROM "      \
+	"(" inner ") AS r) AS s "                                                                  \
 	"WHERE upto - cost < $4::int8) AS t ORDER BY id"
 
 static const struct {
@@ -231,6 +232,8 @@ static void forget_everything(struct pg_source *s)
 	for (i = 0; i < s->env.pipeline_count; i++) {
 		struct pg_pipe *p = &s->pipes[i];
 
+		if (!p->position) /* half built */
+			continue;
 		position_reset(p->position);
 		pg_owners_reset(&p->owners);
 		p->looked_us = 0;
