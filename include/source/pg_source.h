@@ -41,7 +41,6 @@ struct pg_pipe {
 	struct source_pipeline *pub;
 	struct position *position;
 	struct pg_owners owners;
-	pg_owner *holders; /* the last look, a loan to owners */
 	int64_t looked_us; /* when; 0: never */
 	int64_t cache;     /* of the sequence, as last seen */
 	bool by_time;      /* CACHE was not 1: ids are in no order, times nearly are */

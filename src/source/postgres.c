@@ -170,7 +170,6 @@ static void pipe_done(struct pg_pipe *p)
 {
 	pg_owners_done(&p->owners);
 	position_free(p->position);
-	mem_free(p->holders);
 	mem_free(p->strays);
 }
 
