@@ -31,6 +31,11 @@ adbl() {
 	return "$status"
 }
 
+# said_is FILTER: what was said is JSON of which the filter is true.
+said_is() {
+	[ "$(jq -r "$1" "$test_dir/stdout")" = true ]
+}
+
 # exits NAME STATUS COMMAND...: a test: COMMAND ends with STATUS.
 exits() {
 	local name=$1 want=$2 status=0
