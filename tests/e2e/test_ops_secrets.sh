@@ -28,7 +28,7 @@ keep() {
 run_all() {
 	for c in check status 'check --json' 'status --json' 'dead-letters list' 'dead-letters list --json' test-webhook \
 		'test-webhook --json' 'install --print' 'uninstall --print' version; do
-		# shellcheck disable=SC2086 # words
+		# shellcheck disable=SC2046,SC2086 # words
 		keep "$ADBL" ${c%% *} -c "$shop_config" $([ "$c" = "${c#* }" ] || echo "${c#* }")
 	done
 	keep curl -s -m 5 "http://127.0.0.1:$admin_port/metrics"

@@ -16,6 +16,7 @@ mkdir -m 777 "$test_dir/run"
 
 # listen_notify: a socket as systemd's, whose messages go to $test_dir/notify.log, fields joined by spaces
 listen_notify() {
+	# shellcheck disable=SC2016 # the program is perl's
 	process_start notify perl -MIO::Socket::UNIX -MSocket -e '
 		$| = 1;
 		umask 0;

@@ -177,9 +177,9 @@ static void wrong_columns_and_filters_are_errors_of_the_configuration(void **sta
 
 	users(f);
 	t = &f->tables[0][0];
-	t->columns = LIST("id", "nmae");
+	t->columns = LIST("id", "naem");
 	assert_int_equal(try_install(f), ERR_CONFIG);
-	assert_has(f->err.msg, "public.users, pipeline default: has no column \"nmae\", named in "
+	assert_has(f->err.msg, "public.users, pipeline default: has no column \"naem\", named in "
 			       "columns; did you mean \"name\"?");
 	t->columns = (struct string_list){0};
 	t->key = LIST("idd");
