@@ -17,6 +17,13 @@
  * Looking at the holders costs more than reading a few small gaps. So narrow gaps are all read each
  * time and the holders looked at now and then; only wide ones (a transaction stays open for long)
  * make a look at every read pay off.
+ *
+ * All this rests on ids that rise with every change of a key, and so on a sequence with CACHE 1.
+ * With another CACHE the order is in the times: a change's is taken while its transaction holds the
+ * row. Then one statement, of one snapshot, reads above the cursor and the gaps together by time,
+ * and no gap is closed, for a session may sit on its ids as long as it lives. That costs a look at
+ * every row of the outbox for each read. ALTER SEQUENCE, which install does, makes the sessions
+ * drop the ids that they have in store.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -55,12 +62,20 @@ static void read_params_fill(struct read_params *t, size_t rows, size_t bytes)
 	(void)snprintf(t->overhead, sizeof(t->overhead), "%zu", pg_batch_overhead());
 }
 
+/* Before the rows are used: CACHE may have been altered since the last read. */
+static void note_cache(struct read *r, const PGresult *rows)
+{
+	if (PQntuples(rows) > 0 && !PQgetisnull(rows, 0, PG_COL_CACHE))
+		pg_inspect_cache(r->pipe, pg_get_i64(PQgetvalue(rows, 0, PG_COL_CACHE)));
+}
+
 static ATTR_MUST_CHECK enum err_code query_head(struct read *r, PGresult **ret_res, struct err *e)
 {
 	struct pg_call call = pg_source_call(r->s, PG_STMT_READ);
 	struct read_params t;
 	char cursor[24];
 	const char *values[] = {r->pipe->pub->settings->name, cursor, t.rows, t.bytes, t.overhead};
+	enum err_code code;
 
 	read_params_fill(&t, r->limit.events, r->limit.bytes);
 	(void)snprintf(cursor, sizeof(cursor), "%lld",
@@ -68,13 +83,17 @@ static ATTR_MUST_CHECK enum err_code query_head(struct read *r, PGresult **ret_r
 	call.n = ARRAY_LEN(values);
 	call.values = values;
 	call.binary = true;
-	return pg_source_run(r->s, &call, ret_res, e);
+	code = pg_source_run(r->s, &call, ret_res, e);
+	if (code == ERR_OK)
+		note_cache(r, *ret_res);
+	return code;
 }
 
 /* The rows whose ids lie in the n gaps in s->params, within what the batch has left. */
-static ATTR_MUST_CHECK enum err_code query_gaps(struct read *r, PGresult **ret_res, struct err *e)
+static ATTR_MUST_CHECK enum err_code query_gaps(struct read *r, enum pg_stmt stmt,
+						PGresult **ret_res, struct err *e)
 {
-	struct pg_call call = pg_source_call(r->s, PG_STMT_READ_GAPS);
+	struct pg_call call = pg_source_call(r->s, stmt);
 	const struct buf *lo = &r->s->params[0], *hi = &r->s->params[1];
 	struct read_params t;
 	const char *values[] = {r->pipe->pub->settings->name,
@@ -162,7 +181,7 @@ static bool is_look_due(struct read *r, const struct position_gap *gaps, size_t 
 {
 	if (!r->pipe->looked_us || pg_source_now(r->s) - r->pipe->looked_us >= LOOK_US)
 		return true;
-	return !r->pipe->by_time && are_wide(gaps, n);
+	return are_wide(gaps, n);
 }
 
 /* ---- gaps ---- */
@@ -171,7 +190,7 @@ static bool is_look_due(struct read *r, const struct position_gap *gaps, size_t 
  * gap is left. */
 static int64_t next_piece(struct read *r, const struct position_gap *gaps, size_t n, int64_t after)
 {
-	bool narrow = r->looked && !r->pipe->by_time;
+	bool narrow = r->looked;
 	int64_t room = (int64_t)r->limit.events * 4, lo, hi = 0;
 	struct position_gap piece[PIECE_GAPS];
 	size_t i, count = 0;
@@ -211,7 +230,7 @@ static ATTR_MUST_CHECK enum err_code read_gaps(struct read *r, const struct posi
 	while (!b->is_full && (last = next_piece(r, gaps, n, after)) != 0) {
 		asked = b->limit.events - b->count;
 		b->last_id = 0;
-		code = query_gaps(r, &res, e);
+		code = query_gaps(r, PG_STMT_READ_GAPS, &res, e);
 		if (code != ERR_OK)
 			return code;
 		rows = (size_t)PQntuples(res);
@@ -256,7 +275,7 @@ static ATTR_MUST_CHECK enum err_code read_below(struct read *r, struct err *e)
 	if (code == ERR_OK)
 		code = read_gaps(r, gaps, n, e);
 	mem_free(gaps);
-	if (code != ERR_OK || !r->looked || r->batch.is_full || r->pipe->by_time)
+	if (code != ERR_OK || !r->looked || r->batch.is_full)
 		return code;
 	close = pg_owners_settle(&r->pipe->owners, cursor);
 	if (close)
@@ -298,7 +317,7 @@ static ATTR_MUST_CHECK enum err_code read_strays(struct read *r, struct err *e)
 		for (i = 0; i < p->stray_count; i++)
 			pg_array_i64(&r->s->params[j], p->strays[i]);
 	}
-	code = query_gaps(r, &res, e);
+	code = query_gaps(r, PG_STMT_READ_GAPS, &res, e);
 	if (code != ERR_OK)
 		return code;
 	r->batch.are_strays = true;
@@ -315,13 +334,26 @@ static ATTR_MUST_CHECK enum err_code read_strays(struct read *r, struct err *e)
 
 /* ---- the whole ---- */
 
-static int by_time(const void *a, const void *b)
+/* Everything that is not yet seen, in the order of time. */
+static ATTR_MUST_CHECK enum err_code query_by_time(struct read *r, PGresult **ret_res,
+						   struct err *e)
 {
-	const struct event *x = *(struct event *const *)a, *y = *(struct event *const *)b;
+	struct buf *lo = &r->s->params[0], *hi = &r->s->params[1];
+	const struct position *position = r->pipe->position;
+	size_t i, n;
+	const struct position_gap *gaps = position_gaps(position, &n);
 
-	if (x->f.changed_wall_us != y->f.changed_wall_us)
-		return x->f.changed_wall_us < y->f.changed_wall_us ? -1 : 1;
-	return (x->f.id > y->f.id) - (x->f.id < y->f.id);
+	buf_reset(lo);
+	buf_reset(hi);
+	pg_array_begin(lo, PG_OID_INT8, n + 1);
+	pg_array_begin(hi, PG_OID_INT8, n + 1);
+	for (i = 0; i < n; i++) {
+		pg_array_i64(lo, gaps[i].lo);
+		pg_array_i64(hi, gaps[i].hi);
+	}
+	pg_array_i64(lo, position_cursor(position) + 1);
+	pg_array_i64(hi, INT64_MAX);
+	return query_gaps(r, PG_STMT_READ_BY_TIME, ret_res, e);
 }
 
 static ATTR_MUST_CHECK enum err_code read_all(struct read *r, struct err *e)
@@ -332,9 +364,15 @@ static ATTR_MUST_CHECK enum err_code read_all(struct read *r, struct err *e)
 
 	if (r->pipe->stray_count)
 		return read_strays(r, e);
-	code = query_head(r, &head, e);
-	if (code == ERR_OK)
+	if (!r->pipe->by_time)
+		code = query_head(r, &head, e);
+	if (code == ERR_OK && r->pipe->by_time) {
+		PQclear(head);
+		head = NULL;
+		code = query_by_time(r, &head, e);
+	} else if (code == ERR_OK) {
 		code = read_below(r, e);
+	}
 	any = code == ERR_OK && PQntuples(head) > 0;
 	if (any && !r->batch.is_full) {
 		/* the limit of the statement is the limit of the batch: more may lie behind */
@@ -374,8 +412,6 @@ enum err_code pg_read(struct source *base, uint32_t p, struct source_limit limit
 			event_free(out[--r.batch.count]);
 		return code;
 	}
-	if (r.pipe->by_time && r.batch.count)
-		qsort(out, r.batch.count, sizeof(struct event *), by_time);
 	*ret_count = r.batch.count;
 	*ret_more = r.batch.is_full || code != ERR_OK;
 	pg_wake_after_read(s, r.batch.count > 0 || *ret_more);
