@@ -14,6 +14,7 @@
 #   tests_end
 #
 # WORKLOAD_SCALE=N makes loads and times N times as large where a test says so: make soak.
+# shellcheck source=SCRIPTDIR/lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 scale=${WORKLOAD_SCALE:-1}
