@@ -27,6 +27,7 @@ struct pg_admin {
 	int64_t deadline_us; /* no further attempt for a lock behind it */
 	int64_t lock_timeout_us;
 	int version;     /* 150018 */
+	bool pooled;	 /* nothing may be set for the session, no session lock taken */
 	char server[64]; /* "PostgreSQL 15.18" */
 };
 
@@ -62,7 +63,8 @@ typedef enum err_code (*pg_admin_work_fn)(struct pg_admin *a, void *ctx, struct 
 enum err_code pg_admin_transaction(struct pg_admin *a, const char *what, pg_admin_work_fn work,
 				   void *ctx, struct err *e) ATTR_MUST_CHECK;
 
-/* Take PG_LOCK_INSTALL until the connection closes. Errors: ERR_BUSY (another install runs). */
+/* Take PG_LOCK_INSTALL until the connection closes. Errors: ERR_BUSY (another install runs),
+ * ERR_CONFIG (through a pooler a session's lock means nothing). */
 enum err_code pg_admin_lock(struct pg_admin *a, struct err *e) ATTR_MUST_CHECK;
 
 /* Hand a finding to the caller's on_finding, when there is one. hint may be NULL. */

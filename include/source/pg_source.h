@@ -4,6 +4,7 @@
  *
  *     postgres.c    open, close, the vtable
  *     pg_read.c     reading: above the cursor, and the gaps below it
+ *                   pg_read_call.c has its statements
  *     pg_events.c   result rows into events
  *     pg_owners.c   when gaps may have been filled, when they close
  *     pg_wake.c     waiting for changes
@@ -42,7 +43,6 @@ struct pg_pipe {
 	struct source_pipeline *pub;
 	struct position *position;
 	struct pg_owners owners;
-	pg_owner *holders; /* the last look, a loan to owners */
 	int64_t looked_us; /* when; 0: never */
 	int64_t cache;     /* of the sequence, as last seen */
 	bool by_time;      /* CACHE was not 1: ids are in no order, times are */

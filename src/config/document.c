@@ -49,7 +49,7 @@ struct compose {
 	bool no_memory;
 };
 
-static enum err_code out_of_memory(struct err *e)
+static ATTR_MUST_CHECK enum err_code out_of_memory(struct err *e)
 {
 	return err_set(e, ERR_NOMEM, "no memory to parse the configuration");
 }
@@ -70,7 +70,7 @@ static char byte_at(struct text source, yaml_mark_t at)
 		for (i++; i < source.len && ((unsigned char)source.s[i] & 0xc0) == 0x80;)
 			i++;
 	}
-	return i < source.len ? source.s[i] : '\0';
+	return (char)(i < source.len ? source.s[i] : '\0');
 }
 
 /* Where in the file the byte offset is, in lines and characters. */
@@ -91,8 +91,8 @@ static yaml_mark_t mark_of(struct text source, size_t offset)
 }
 
 /* Why libyaml gave up. */
-static enum err_code parser_error(const yaml_parser_t *p, struct text source, struct mistakes *m,
-				  struct err *e)
+static ATTR_MUST_CHECK enum err_code parser_error(const yaml_parser_t *p, struct text source,
+						  struct mistakes *m, struct err *e)
 {
 	yaml_mark_t at = p->problem_mark;
 
@@ -259,7 +259,7 @@ static void compose_event(struct compose *c, const yaml_event_t *ev)
 }
 
 /* All events of source, until the end or something that makes the rest pointless. */
-static enum err_code compose(struct compose *c, struct text source, struct err *e)
+static ATTR_MUST_CHECK enum err_code compose(struct compose *c, struct text source, struct err *e)
 {
 	yaml_parser_t p;
 	yaml_event_t ev;

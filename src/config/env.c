@@ -11,7 +11,8 @@ static const char *system_get(void *ctx, const char *name)
 	return getenv(name);
 }
 
-static enum err_code system_read_file(void *ctx, const char *path, struct buf *out, struct err *e)
+static ATTR_MUST_CHECK enum err_code system_read_file(void *ctx, const char *path, struct buf *out,
+						      struct err *e)
 {
 	(void)ctx;
 	return fd_read_file(path, out, e);

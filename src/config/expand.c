@@ -29,8 +29,8 @@ static size_t name_length(struct text t)
 }
 
 /* One reference, ref standing behind "${"; *ret_used is its length with the closing brace. */
-static enum err_code expand_one(const struct config_env *env, struct text ref, struct buf *out,
-				size_t *ret_used, struct err *e)
+static ATTR_MUST_CHECK enum err_code expand_one(const struct config_env *env, struct text ref,
+						struct buf *out, size_t *ret_used, struct err *e)
 {
 	const char *end = memchr(ref.s, '}', ref.len);
 	struct text inside, rest;

@@ -11,7 +11,7 @@
 
 #define FIELD_TEXT_BYTES_MAX (1 << 20)
 
-static enum err_code out_of_memory(struct err *e)
+static ATTR_MUST_CHECK enum err_code out_of_memory(struct err *e)
 {
 	return err_set(e, ERR_NOMEM, "no memory for a setting");
 }
@@ -28,7 +28,7 @@ static void print_number(enum key_type type, int64_t v, struct buf *out)
 		buf_add_i64(out, v);
 }
 
-static enum err_code range_error(const struct key *k, int64_t v, struct err *e)
+static ATTR_MUST_CHECK enum err_code range_error(const struct key *k, int64_t v, struct err *e)
 {
 	bool low = v < k->min;
 	struct buf text;
@@ -44,7 +44,8 @@ static enum err_code range_error(const struct key *k, int64_t v, struct err *e)
 	return code;
 }
 
-static enum err_code number_set(const struct key *k, void *field, struct text v, struct err *e)
+static ATTR_MUST_CHECK enum err_code number_set(const struct key *k, void *field, struct text v,
+						struct err *e)
 {
 	int64_t n = 0;
 	enum err_code code;
@@ -86,7 +87,8 @@ static bool number_is_equal(const void *a, const void *b)
 
 /* --- switches --- */
 
-static enum err_code bool_set(const struct key *k, void *field, struct text v, struct err *e)
+static ATTR_MUST_CHECK enum err_code bool_set(const struct key *k, void *field, struct text v,
+					      struct err *e)
 {
 	(void)k;
 	return value_bool(v, field, e);
@@ -111,12 +113,13 @@ static bool bool_is_equal(const void *a, const void *b)
 /* --- text --- */
 
 /* A checked copy of v. */
-static enum err_code text_take(const struct key *k, struct text v, char **ret, struct err *e)
+static ATTR_MUST_CHECK enum err_code text_take(const struct key *k, struct text v, char **ret,
+					       struct err *e)
 {
 	const char *complaint;
 	char *copy;
 
-	if (memchr(v.s, '\0', v.len))
+	if (v.len && memchr(v.s, '\0', v.len))
 		return err_set(e, ERR_DATA, "a NUL byte is not allowed");
 	copy = mem_strndup(v.s, v.len);
 	if (!copy)
@@ -139,7 +142,8 @@ static void string_done(void *field)
 	*s = NULL;
 }
 
-static enum err_code string_set(const struct key *k, void *field, struct text v, struct err *e)
+static ATTR_MUST_CHECK enum err_code string_set(const struct key *k, void *field, struct text v,
+						struct err *e)
 {
 	char *copy = NULL;
 	enum err_code code = text_take(k, v, &copy, e);
@@ -169,7 +173,8 @@ static bool string_is_equal(const void *a, const void *b)
 
 /* --- words --- */
 
-static enum err_code words_error(const struct key *k, const char *quoted, struct err *e)
+static ATTR_MUST_CHECK enum err_code words_error(const struct key *k, const char *quoted,
+						 struct err *e)
 {
 	const struct key_word *w;
 	struct buf text;
@@ -185,8 +190,8 @@ static enum err_code words_error(const struct key *k, const char *quoted, struct
 	return code;
 }
 
-static enum err_code word_find(const struct key *k, struct text v, const struct key_word **ret,
-			       struct err *e)
+static ATTR_MUST_CHECK enum err_code word_find(const struct key *k, struct text v,
+					       const struct key_word **ret, struct err *e)
 {
 	struct text word = value_trim(v);
 	const struct key_word *w;
@@ -208,7 +213,8 @@ static enum err_code word_find(const struct key *k, struct text v, const struct 
 	return words_error(k, quoted, e);
 }
 
-static enum err_code word_set(const struct key *k, void *field, struct text v, struct err *e)
+static ATTR_MUST_CHECK enum err_code word_set(const struct key *k, void *field, struct text v,
+					      struct err *e)
 {
 	const struct key_word *w = NULL;
 	enum err_code code = word_find(k, v, &w, e);
@@ -240,7 +246,8 @@ static bool word_is_equal(const void *a, const void *b)
 	return *(const int *)a == *(const int *)b;
 }
 
-static enum err_code choice_set(const struct key *k, void *field, struct text v, struct err *e)
+static ATTR_MUST_CHECK enum err_code choice_set(const struct key *k, void *field, struct text v,
+						struct err *e)
 {
 	const struct key_word *w = NULL;
 	enum err_code code = word_find(k, v, &w, e);
@@ -263,7 +270,8 @@ static void secret_done(void *field)
 	s->value = NULL;
 }
 
-static enum err_code secret_set(const struct key *k, void *field, struct text v, struct err *e)
+static ATTR_MUST_CHECK enum err_code secret_set(const struct key *k, void *field, struct text v,
+						struct err *e)
 {
 	char *copy = NULL;
 	enum err_code code = text_take(k, v, &copy, e);
@@ -310,7 +318,8 @@ static bool secret_is_equal(const void *a, const void *b)
 /* --- lists --- */
 
 /* Give each of the parts of v, which have commas between, to k's add. */
-static enum err_code add_parts(const struct key *k, void *field, struct text v, struct err *e)
+static ATTR_MUST_CHECK enum err_code add_parts(const struct key *k, void *field, struct text v,
+					       struct err *e)
 {
 	enum err_code code = ERR_OK;
 	const char *comma;
@@ -327,7 +336,8 @@ static enum err_code add_parts(const struct key *k, void *field, struct text v, 
 	return code;
 }
 
-static enum err_code list_add(const struct key *k, void *field, struct text v, struct err *e)
+static ATTR_MUST_CHECK enum err_code list_add(const struct key *k, void *field, struct text v,
+					      struct err *e)
 {
 	struct string_list *l = field;
 	struct text item = value_trim(v);
@@ -349,7 +359,8 @@ static void list_done(void *field)
 	string_list_done(field);
 }
 
-static enum err_code list_set(const struct key *k, void *field, struct text v, struct err *e)
+static ATTR_MUST_CHECK enum err_code list_set(const struct key *k, void *field, struct text v,
+					      struct err *e)
 {
 	struct string_list fresh = {NULL, 0};
 	enum err_code code = add_parts(k, &fresh, v, e);
@@ -390,7 +401,7 @@ static bool list_is_equal(const void *a, const void *b)
 	if (x->count != y->count)
 		return false;
 	for (i = 0; i < x->count; i++) {
-		if (strcmp(x->items[i], y->items[i]))
+		if (strcmp(x->items[i], y->items[i]) != 0)
 			return false;
 	}
 	return true;
@@ -398,7 +409,8 @@ static bool list_is_equal(const void *a, const void *b)
 
 /* --- operations --- */
 
-static enum err_code ops_add(const struct key *k, void *field, struct text v, struct err *e)
+static ATTR_MUST_CHECK enum err_code ops_add(const struct key *k, void *field, struct text v,
+					     struct err *e)
 {
 	bool *operations = field;
 	struct suggest s;
@@ -428,7 +440,8 @@ static void ops_done(void *field)
 	memset(field, 0, sizeof(bool[OP_COUNT]));
 }
 
-static enum err_code ops_set(const struct key *k, void *field, struct text v, struct err *e)
+static ATTR_MUST_CHECK enum err_code ops_set(const struct key *k, void *field, struct text v,
+					     struct err *e)
 {
 	bool fresh[OP_COUNT] = {false};
 	enum err_code code = add_parts(k, fresh, v, e);

@@ -58,8 +58,7 @@ static void section_read(struct loading *l, struct node key, struct node value)
 	scope.sections[0] = section->name;
 	if (section->kind == KEY_SECTION_LIST)
 		section_list_check(l, value, &path);
-	else if (section->kind == KEY_SECTION_MAPPING && strcmp(section->name, "database") &&
-		 strcmp(section->name, "listener") && strcmp(section->name, "webhook"))
+	else if (section->kind == KEY_SECTION_MAPPING)
 		scope_read(l, &scope, value);
 }
 
@@ -101,9 +100,9 @@ static void root_read(struct loading *l)
 	pipelines_read(l);
 }
 
-static enum err_code document_read(const struct document *doc, const char *name,
-				   const struct config_env *env, struct mistakes *m,
-				   struct settings *ret, struct err *e)
+static ATTR_MUST_CHECK enum err_code document_read(const struct document *doc, const char *name,
+						   const struct config_env *env, struct mistakes *m,
+						   struct settings *ret, struct err *e)
 {
 	struct loading l = {.env = env, .mistakes = m, .root = document_root(doc)};
 	enum err_code code = ERR_OK;

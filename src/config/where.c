@@ -159,8 +159,8 @@ static enum where_token token_at(struct text t, size_t *ret_len)
 }
 
 /* What is written for a word that is OLD or NEW. */
-static enum err_code write_row(bool is_old, enum where_form form, enum op op, struct buf *out,
-			       struct err *e)
+static ATTR_MUST_CHECK enum err_code write_row(bool is_old, enum where_form form, enum op op,
+					       struct buf *out, struct err *e)
 {
 	if (form == WHERE_OWN && op == OP_INSERT && is_old)
 		return err_set(e, ERR_DATA, "an insert has no OLD row");
@@ -187,7 +187,7 @@ struct where_state {
 	bool space;        /* blanks or comments since the last token: written before the next */
 };
 
-static enum err_code check_char(struct where_state *s, char c, struct err *e)
+static ATTR_MUST_CHECK enum err_code check_char(struct where_state *s, char c, struct err *e)
 {
 	if (c == ';')
 		return err_set(e, ERR_DATA, "a semicolon is not allowed outside quotes");
@@ -200,8 +200,9 @@ static enum err_code check_char(struct where_state *s, char c, struct err *e)
 	return ERR_OK;
 }
 
-static enum err_code write_token(struct where_state *s, enum where_token kind, struct text token,
-				 enum where_form form, enum op op, struct buf *out, struct err *e)
+static ATTR_MUST_CHECK enum err_code write_token(struct where_state *s, enum where_token kind,
+						 struct text token, enum where_form form,
+						 enum op op, struct buf *out, struct err *e)
 {
 	enum err_code code = ERR_OK;
 	bool is_old = is_word_of(token, "OLD"), is_new = is_word_of(token, "NEW");

@@ -59,7 +59,10 @@ static const struct command {
 	 0, "", "remove the triggers, then everything else",
 	 "Undelivered events go with the outbox unless --keep-data is given. Refuses while a "
 	 "daemon is\n"
-	 "running on the database.\n"},
+	 "running on the database.\n"
+	 "\nExamples:\n"
+	 "  app-db-listener uninstall --print | less\n"
+	 "  app-db-listener uninstall --keep-data\n"},
 	{"status", command_status, OPTION_CONFIG | OPTION_JSON | OPTION_SOURCE, 0, "",
 	 "show daemon, outbox and dead letters",
 	 "\nExample:\n  app-db-listener status --json | jq .\n"},
@@ -80,8 +83,10 @@ static const struct command {
 	 "send one test event to each webhook",
 	 "The body is a normal one with table \"app_db_listener_test\". Status 0 when every "
 	 "receiver\n"
-	 "answered 2xx.\n"},
-	{"version", command_version, OPTION_CONFIG, 0, "", "show the version", ""},
+	 "answered 2xx.\n"
+	 "\nExample:\n  app-db-listener test-webhook --webhook crm\n"},
+	{"version", command_version, OPTION_CONFIG, 0, "", "show the version",
+	 "\nExample:\n  app-db-listener version\n"},
 };
 
 static const struct command *command_find(const char *name)
@@ -147,7 +152,9 @@ int command_settings(const struct options *o, struct settings *ret)
 	buf_init(&mistakes, CONFIG_MISTAKES_BYTES);
 	code = config_load(o->config, config_env_system(), ret, &mistakes, &e);
 	if (code != ERR_OK) {
-		(void)fputs(buf_str(&mistakes), stderr);
+		/* of a file that cannot be read the only mistake is the error itself */
+		if (strncmp(buf_str(&mistakes), e.msg, strlen(e.msg)) != 0)
+			(void)fputs(buf_str(&mistakes), stderr);
 		status = command_fail(&e);
 	}
 	buf_done(&mistakes);

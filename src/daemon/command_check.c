@@ -41,18 +41,22 @@ static void note_finding(void *ctx, const struct finding *f)
 	json_end(&k->json);
 }
 
-static enum err_code check_source(const struct settings *s, size_t source, void *ctx, struct err *e)
+static ATTR_MUST_CHECK enum err_code check_source(const struct settings *s, size_t source,
+						  void *ctx, struct err *e)
 {
 	struct checking *k = ctx;
 	const struct source_admin_ops *ops = source_admin_find(s->sources[source].type);
 	struct finding f = {.level = FINDING_FAIL, .subject = "connection"};
 	struct err why;
+	int failures = k->counts[FINDING_FAIL];
 
 	k->source = s->sources[source].name;
 	if (!ops)
 		return err_set(e, ERR_CONFIG, "this build cannot check its type");
 	if (ops->check(s, source, &k->options, &why) == ERR_OK)
 		return ERR_OK;
+	if (k->counts[FINDING_FAIL] > failures)
+		return ERR_OK; /* it told already what is wrong */
 	/* not being able to look is a finding like another: the next source is still checked */
 	f.message = why.msg;
 	note_finding(k, &f);

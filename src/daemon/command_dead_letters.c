@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -74,8 +75,8 @@ static void print_letter(void *ctx, const struct dead_letter *d)
 	l->count++;
 }
 
-static enum err_code letters_ops(const struct settings *s, size_t source,
-				 const struct source_admin_ops **ret, struct err *e)
+static ATTR_MUST_CHECK enum err_code letters_ops(const struct settings *s, size_t source,
+						 const struct source_admin_ops **ret, struct err *e)
 {
 	*ret = source_admin_find(s->sources[source].type);
 	if (!*ret)
@@ -83,7 +84,8 @@ static enum err_code letters_ops(const struct settings *s, size_t source,
 	return ERR_OK;
 }
 
-static enum err_code letters_list(const struct settings *s, size_t source, void *ctx, struct err *e)
+static ATTR_MUST_CHECK enum err_code letters_list(const struct settings *s, size_t source,
+						  void *ctx, struct err *e)
 {
 	struct letters *l = ctx;
 	const struct source_admin_ops *ops;
@@ -94,8 +96,8 @@ static enum err_code letters_list(const struct settings *s, size_t source, void 
 	return ops->dead_letter_list(s, source, &l->filter, l->with_data, print_letter, l, e);
 }
 
-static enum err_code letters_replay(const struct settings *s, size_t source, void *ctx,
-				    struct err *e)
+static ATTR_MUST_CHECK enum err_code letters_replay(const struct settings *s, size_t source,
+						    void *ctx, struct err *e)
 {
 	struct letters *l = ctx;
 	const struct source_admin_ops *ops;
@@ -108,8 +110,8 @@ static enum err_code letters_replay(const struct settings *s, size_t source, voi
 	return code;
 }
 
-static enum err_code letters_purge(const struct settings *s, size_t source, void *ctx,
-				   struct err *e)
+static ATTR_MUST_CHECK enum err_code letters_purge(const struct settings *s, size_t source,
+						   void *ctx, struct err *e)
 {
 	struct letters *l = ctx;
 	const struct source_admin_ops *ops;
@@ -146,7 +148,7 @@ static const struct action *action_find(const char *name)
 }
 
 /* "4711", or a whole event id whose last part it is. */
-static enum err_code id_parse(const char *word, int64_t *ret_id, struct err *e)
+static ATTR_MUST_CHECK enum err_code id_parse(const char *word, int64_t *ret_id, struct err *e)
 {
 	const char *dash = strrchr(word, '-');
 	const char *digits = dash ? dash + 1 : word;
@@ -161,8 +163,9 @@ static enum err_code id_parse(const char *word, int64_t *ret_id, struct err *e)
 	return ERR_OK;
 }
 
-static enum err_code letters_filter(const struct command_call *call, const struct action *a,
-				    struct dead_letter_filter *ret, struct err *e)
+static ATTR_MUST_CHECK enum err_code letters_filter(const struct command_call *call,
+						    const struct action *a,
+						    struct dead_letter_filter *ret, struct err *e)
 {
 	const struct options *o = call->options;
 	struct dead_letter_filter f = {.pipeline = o->pipeline,
@@ -216,6 +219,7 @@ int command_dead_letters(const struct command_call *call)
 		return status;
 	if (call->options->dry_run)
 		a = action_find("list");
+	assert(a);
 	l.with_data = a->with_data;
 	buf_init(&l.line, LINE_MAX_BYTES);
 	status = command_each_source(&s, call->options, a->fn, &l);

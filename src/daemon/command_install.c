@@ -22,22 +22,27 @@ static void print_finding(void *ctx, const struct finding *f)
 {
 	static const char *const words[] = {
 		[FINDING_OK] = "ok", [FINDING_WARN] = "warning", [FINDING_FAIL] = "FAIL"};
+	const struct installing *in = ctx;
+	/* with --print stdout is SQL and nothing else, and nothing was done that could be told */
+	FILE *out = in->options.print_only ? stderr : stdout;
 
-	(void)ctx;
-	(void)printf("%-8s %s: %s\n", words[f->level], f->subject, f->message);
+	if (in->options.print_only && f->level == FINDING_OK)
+		return;
+	(void)fprintf(out, "%-8s %s: %s\n", words[f->level], f->subject, f->message);
 	if (f->hint)
-		(void)printf("         %s\n", f->hint);
-	(void)fflush(stdout);
+		(void)fprintf(out, "         %s\n", f->hint);
+	(void)fflush(out);
 }
 
+/* A piece of the script as it is: it brings its own line ends. */
 static void print_sql(void *ctx, struct text sql)
 {
 	(void)ctx;
-	(void)printf("%.*s\n", (int)sql.len, sql.s);
+	(void)printf("%.*s", (int)sql.len, sql.s);
 }
 
-static enum err_code install_source(const struct settings *s, size_t source, void *ctx,
-				    struct err *e)
+static ATTR_MUST_CHECK enum err_code install_source(const struct settings *s, size_t source,
+						    void *ctx, struct err *e)
 {
 	const struct installing *in = ctx;
 	const struct source_admin_ops *ops = source_admin_find(s->sources[source].type);
@@ -48,7 +53,7 @@ static enum err_code install_source(const struct settings *s, size_t source, voi
 }
 
 /* The first line of the file. */
-static enum err_code password_read(const char *path, struct buf *out, struct err *e)
+static ATTR_MUST_CHECK enum err_code password_read(const char *path, struct buf *out, struct err *e)
 {
 	enum err_code code = fd_read_file(path, out, e);
 	const char *end;
@@ -71,7 +76,8 @@ static int install_or_remove(const struct command_call *call, bool remove)
 					    .give_up_us = o->give_up_us,
 					    .keep_data = o->keep_data,
 					    .on_finding = print_finding,
-					    .on_sql = print_sql}};
+					    .on_sql = print_sql,
+					    .ctx = &in}};
 	struct settings s;
 	struct buf password;
 	struct err e;

@@ -84,8 +84,8 @@ static void daemon_print(const struct settings *s, const json_t *doc)
 	} rows[] = {
 		{"uptime_seconds", "up, seconds"}, {"queue_size", "queue"},
 		{"queue_capacity", "of at most"},  {"workers", "workers"},
-		{"in_flight", "in flight"},	   {"delivered_total", "delivered"},
-		{"retried_total", "retried"},	   {"dead_total", "dead"},
+		{"in_flight", "in flight"},        {"delivered_total", "delivered"},
+		{"retried_total", "retried"},      {"dead_total", "dead"},
 		{"lag_seconds", "lag, seconds"},
 	};
 	const json_t *v;
@@ -111,13 +111,13 @@ static void outbox_note(void *ctx, const char *pipeline, const struct outbox_sta
 	char when[CLOCK_TEXT_BYTES];
 
 	clock_format_wall(o->oldest_wall_us, when);
-	(void)json_array_append_new(
-		st->pipelines,
-		json_pack("{s:s, s:s, s:s, s:b, s:b, s:I, s:s?, s:I}", "pipeline", pipeline,
-			  "source", st->source, "server", o->server, "installed", o->installed,
-			  "active", o->active, "undelivered", (json_int_t)o->rows, "oldest",
-			  o->oldest_wall_us ? when : NULL, "dead_letters",
-			  (json_int_t)o->dead_letters));
+	(void)json_array_append_new(st->pipelines,
+				    json_pack("{s:s, s:s, s:s, s:b, s:b, s:I, s:s?, s:I}",
+					      "pipeline", pipeline, "source", st->source, "server",
+					      o->server, "installed", o->installed, "active",
+					      o->active, "undelivered", (json_int_t)o->rows,
+					      "oldest", o->oldest_wall_us ? when : NULL,
+					      "dead_letters", (json_int_t)o->dead_letters));
 }
 
 static void outbox_print(const json_t *p)
@@ -137,8 +137,8 @@ static void outbox_print(const json_t *p)
 		     (long long)json_integer_value(json_object_get(p, "dead_letters")));
 }
 
-static enum err_code status_source(const struct settings *s, size_t source, void *ctx,
-				   struct err *e)
+static ATTR_MUST_CHECK enum err_code status_source(const struct settings *s, size_t source,
+						   void *ctx, struct err *e)
 {
 	struct status *st = ctx;
 	const struct source_admin_ops *ops = source_admin_find(s->sources[source].type);

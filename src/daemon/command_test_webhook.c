@@ -57,7 +57,7 @@ static void trial_done(void *ctx, const struct http_result *r)
 	trial_print(t, r, url);
 }
 
-static enum err_code trial_fill(struct http_request *q, const struct trial *t)
+static ATTR_MUST_CHECK enum err_code trial_fill(struct http_request *q, const struct trial *t)
 {
 	char at[CLOCK_TEXT_BYTES];
 	int64_t wall_us = clock_wall_us(clock_system());
@@ -76,7 +76,7 @@ static enum err_code trial_fill(struct http_request *q, const struct trial *t)
 	return request_body(&ev, "test", "test", &q->body);
 }
 
-static enum err_code trial_run(struct trial *t, struct err *e)
+static ATTR_MUST_CHECK enum err_code trial_run(struct trial *t, struct err *e)
 {
 	struct http *h = NULL;
 	struct http_request *q;

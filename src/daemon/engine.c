@@ -40,7 +40,7 @@ static void room_notify(void *ctx)
 	runner_wake(ctx);
 }
 
-static enum err_code make_webhooks(struct engine *g, struct err *e)
+static ATTR_MUST_CHECK enum err_code make_webhooks(struct engine *g, struct err *e)
 {
 	size_t i;
 	enum err_code code;
@@ -53,7 +53,7 @@ static enum err_code make_webhooks(struct engine *g, struct err *e)
 	return ERR_OK;
 }
 
-static enum err_code make_runner(struct engine *g, size_t source, struct err *e)
+static ATTR_MUST_CHECK enum err_code make_runner(struct engine *g, size_t source, struct err *e)
 {
 	const struct settings *s = g->settings;
 	struct runner_pipeline mine[SETTINGS_PIPELINES_MAX];
@@ -75,7 +75,7 @@ static enum err_code make_runner(struct engine *g, size_t source, struct err *e)
 	return runner_new(&o, &g->runners[source], e);
 }
 
-static enum err_code make_pool(struct engine *g, struct err *e)
+static ATTR_MUST_CHECK enum err_code make_pool(struct engine *g, struct err *e)
 {
 	const struct settings *s = g->settings;
 	struct pool_pipeline all[SETTINGS_PIPELINES_MAX];
@@ -115,7 +115,7 @@ static size_t equal_share(const struct settings *s, int64_t all, bool of_bytes)
 	return left > 0 ? (size_t)left : 1;
 }
 
-static enum err_code make_rings(struct engine *g, struct err *e)
+static ATTR_MUST_CHECK enum err_code make_rings(struct engine *g, struct err *e)
 {
 	const struct settings *s = g->settings;
 	size_t events = equal_share(s, s->queue.capacity, false);
@@ -170,7 +170,7 @@ static void fill_inputs(struct engine *g)
 					    .clock = g->clock};
 }
 
-static enum err_code make_parts(struct engine *g, struct err *e)
+static ATTR_MUST_CHECK enum err_code make_parts(struct engine *g, struct err *e)
 {
 	enum err_code code = make_webhooks(g, e);
 	size_t i;

@@ -75,8 +75,8 @@ static const struct option_row *row_find(const char *word, size_t len, unsigned 
 	return NULL;
 }
 
-static enum err_code count_parse(const struct option_row *r, const char *value, int64_t *ret,
-				 struct err *e)
+static ATTR_MUST_CHECK enum err_code count_parse(const struct option_row *r, const char *value,
+						 int64_t *ret, struct err *e)
 {
 	char *end;
 	long long n;
@@ -89,8 +89,8 @@ static enum err_code count_parse(const struct option_row *r, const char *value, 
 	return ERR_OK;
 }
 
-static enum err_code value_store(const struct option_row *r, const char *value, struct options *o,
-				 struct err *e)
+static ATTR_MUST_CHECK enum err_code value_store(const struct option_row *r, const char *value,
+						 struct options *o, struct err *e)
 {
 	char *at = (char *)o + r->offset;
 	struct err why;
@@ -113,8 +113,8 @@ static enum err_code value_store(const struct option_row *r, const char *value, 
 }
 
 /* One option at argv[*at]; its value may be the next word. */
-static enum err_code option_take(int argc, char *const *argv, int *at, unsigned taken,
-				 struct options *o, struct err *e)
+static ATTR_MUST_CHECK enum err_code option_take(int argc, char *const *argv, int *at,
+						 unsigned taken, struct options *o, struct err *e)
 {
 	const char *word = argv[*at];
 	bool is_long = word[1] == '-';

@@ -46,7 +46,7 @@ static struct settings *run_settings(struct run *r)
 
 /* ---- parts, in the order in which they start ---- */
 
-static enum err_code start_log(struct run *r, struct err *e)
+static ATTR_MUST_CHECK enum err_code start_log(struct run *r, struct err *e)
 {
 	const struct settings *s = run_settings(r);
 	struct log_options o = {.file = s->logging.file,
@@ -68,7 +68,7 @@ static void stop_log(struct run *r)
 	log_stop();
 }
 
-static enum err_code start_http(struct run *r, struct err *e)
+static ATTR_MUST_CHECK enum err_code start_http(struct run *r, struct err *e)
 {
 	(void)r;
 	return http_global_start(e);
@@ -80,7 +80,7 @@ static void stop_http(struct run *r)
 	http_global_stop();
 }
 
-static enum err_code start_monitor(struct run *r, struct err *e)
+static ATTR_MUST_CHECK enum err_code start_monitor(struct run *r, struct err *e)
 {
 	return monitor_new(r->clock, run_settings(r), &r->monitor, e);
 }
@@ -99,14 +99,14 @@ static int admin_render(void *ctx, enum admin_page page, struct buf *out)
 	return monitor_read(r->monitor, page, out, &ok) == ERR_OK && ok ? 200 : 503;
 }
 
-static enum err_code admin_enable(void *ctx, const char *name, struct err *e)
+static ATTR_MUST_CHECK enum err_code admin_enable(void *ctx, const char *name, struct err *e)
 {
 	struct run *r = ctx;
 
 	return monitor_enable(r->monitor, name, e);
 }
 
-static enum err_code start_admin(struct run *r, struct err *e)
+static ATTR_MUST_CHECK enum err_code start_admin(struct run *r, struct err *e)
 {
 	const struct settings *s = run_settings(r);
 	struct admin_options o = {.listen = s->admin.listen,
@@ -125,7 +125,7 @@ static void stop_admin(struct run *r)
 	r->admin = NULL;
 }
 
-static enum err_code start_engine(struct run *r, struct err *e)
+static ATTR_MUST_CHECK enum err_code start_engine(struct run *r, struct err *e)
 {
 	enum err_code code = engine_new(run_settings(r), r->clock, &r->engine, e);
 
@@ -148,7 +148,7 @@ static void stop_engine(struct run *r)
 	r->engine = NULL;
 }
 
-static enum err_code start_signals(struct run *r, struct err *e)
+static ATTR_MUST_CHECK enum err_code start_signals(struct run *r, struct err *e)
 {
 	return signals_open(&r->signal_fd, e);
 }
@@ -177,7 +177,7 @@ static void parts_stop(struct run *r, size_t started)
 		part_table[--started].stop(r);
 }
 
-static enum err_code parts_start(struct run *r, struct err *e)
+static ATTR_MUST_CHECK enum err_code parts_start(struct run *r, struct err *e)
 {
 	size_t i;
 	enum err_code code;
@@ -198,7 +198,7 @@ static enum err_code parts_start(struct run *r, struct err *e)
 /* ---- reload ---- */
 
 /* Into the spare settings; every mistake becomes a log line. */
-static enum err_code reload_load(struct run *r, struct err *e)
+static ATTR_MUST_CHECK enum err_code reload_load(struct run *r, struct err *e)
 {
 	struct settings *next = &r->settings[1 - r->at];
 	struct buf mistakes;

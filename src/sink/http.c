@@ -110,7 +110,7 @@ static CURLMcode multi_setup(struct http *h, size_t max_connections)
 	return rc;
 }
 
-static enum err_code wake_setup(struct http *h, struct err *e)
+static ATTR_MUST_CHECK enum err_code wake_setup(struct http *h, struct err *e)
 {
 	struct epoll_event ev = {.events = EPOLLIN};
 	enum err_code code = fd_wake_open(&h->wake_fd, e);
@@ -280,8 +280,8 @@ void http_request_put(struct http *h, struct http_request *r)
 	h->free_count++;
 }
 
-static enum err_code profile_find(struct http *h, const struct webhook_settings *to,
-				  struct profile **ret_p, struct err *e)
+static ATTR_MUST_CHECK enum err_code profile_find(struct http *h, const struct webhook_settings *to,
+						  struct profile **ret_p, struct err *e)
 {
 	struct profile *p;
 	enum err_code code;
@@ -307,8 +307,8 @@ static enum err_code profile_find(struct http *h, const struct webhook_settings 
 	return ERR_OK;
 }
 
-static enum err_code transfer_get(struct http *h, const struct webhook_settings *to,
-				  struct transfer **ret_t, struct err *e)
+static ATTR_MUST_CHECK enum err_code transfer_get(struct http *h, const struct webhook_settings *to,
+						  struct transfer **ret_t, struct err *e)
 {
 	const struct transfer_sockets s = {sockets_open, sockets_close, &h->sockets};
 	struct profile *p = NULL;

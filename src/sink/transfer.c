@@ -46,7 +46,8 @@ static size_t on_body(char *bytes, size_t size, size_t count, void *ctx)
 	return t->body_bytes > (size_t)t->to->max_response_bytes ? 0 : len;
 }
 
-static enum err_code list_add(struct curl_slist **list, const char *line, struct err *e)
+static ATTR_MUST_CHECK enum err_code list_add(struct curl_slist **list, const char *line,
+					      struct err *e)
 {
 	struct curl_slist *longer = curl_slist_append(*list, line);
 
@@ -66,8 +67,8 @@ static bool has_header(const struct webhook_settings *to, const char *name)
 	return false;
 }
 
-static enum err_code add_configured(struct curl_slist **list, const struct webhook_header *h,
-				    struct err *e)
+static ATTR_MUST_CHECK enum err_code add_configured(struct curl_slist **list,
+						    const struct webhook_header *h, struct err *e)
 {
 	const char *value = h->value.value ? h->value.value : "";
 	struct buf line;
@@ -208,7 +209,8 @@ static CURLcode set_callbacks(CURL *easy, const struct transfer_sockets *s)
 	return rc;
 }
 
-static enum err_code option_error(CURLcode rc, const struct webhook_settings *to, struct err *e)
+static ATTR_MUST_CHECK enum err_code option_error(CURLcode rc, const struct webhook_settings *to,
+						  struct err *e)
 {
 	if (rc == CURLE_OUT_OF_MEMORY)
 		return err_set(e, ERR_NOMEM, "no memory for a request");

@@ -50,6 +50,10 @@ enum err_code pg_admin_open(struct pg_admin *a, const struct settings *s, size_t
 			       "source %s: %s is too old, 12 is the oldest supported",
 			       s->sources[source].name, a->server);
 	}
+	if (pg_conn_is_pooled(a->conn, &a->pooled, e) != ERR_OK) {
+		pg_admin_close(a);
+		return err_prefix(e, "source %s", a->source->name);
+	}
 	return ERR_OK;
 }
 
@@ -227,6 +231,10 @@ enum err_code pg_admin_lock(struct pg_admin *a, struct err *e)
 	int64_t got;
 	int attempt;
 
+	if (a->pooled)
+		return err_set(e, ERR_CONFIG,
+			       "this connection goes through a pooler: "
+			       "install and uninstall need a direct one");
 	(void)snprintf(sql, sizeof(sql), "SELECT pg_try_advisory_lock(%d, %d)::int", PG_LOCK_CLASS,
 		       PG_LOCK_INSTALL);
 	for (attempt = 0;; attempt++) {

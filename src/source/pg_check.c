@@ -32,17 +32,13 @@ static enum err_code check_recovery(struct pg_admin *a, struct err *e)
 	return ERR_OK;
 }
 
-static enum err_code check_pooler(struct pg_admin *a, struct err *e)
+static void check_pooler(struct pg_admin *a)
 {
-	bool pooled;
-	enum err_code code = pg_conn_is_pooled(a->conn, &pooled, e);
-
-	if (code == ERR_OK && pooled)
+	if (a->pooled)
 		pg_admin_find(a, FINDING_WARN, "connection",
 			      "connect the daemon directly; applications may use the pooler",
 			      "goes through a pooler: changes are polled for, and leadership is "
 			      "not safe in transaction mode");
-	return code;
 }
 
 static enum err_code check_two_phase(struct pg_admin *a, struct err *e)
@@ -102,8 +98,7 @@ enum err_code pg_check_server(struct pg_admin *a, struct err *e)
 {
 	enum err_code code = check_recovery(a, e);
 
-	if (code == ERR_OK)
-		code = check_pooler(a, e);
+	check_pooler(a);
 	if (code == ERR_OK)
 		code = check_two_phase(a, e);
 	if (code == ERR_OK)
@@ -119,14 +114,14 @@ enum err_code pg_check_server(struct pg_admin *a, struct err *e)
 static enum err_code check_may_install(struct pg_admin *a, bool installed, struct err *e)
 {
 	int64_t may;
-	enum err_code code = pg_admin_number(
-		a,
-		"SELECT (rolsuper OR CASE WHEN n.oid IS NULL THEN "
-		"has_database_privilege(current_database(), 'CREATE') ELSE "
-		"pg_has_role(n.nspowner, 'USAGE') END)::int FROM pg_roles "
-		"LEFT JOIN pg_namespace n ON n.nspname = '" PG_SCHEMA "' "
-		"WHERE rolname = current_user",
-		0, NULL, 0, &may, e);
+	enum err_code code =
+		pg_admin_number(a,
+				"SELECT (rolsuper OR CASE WHEN n.oid IS NULL THEN "
+				"has_database_privilege(current_database(), 'CREATE') ELSE "
+				"pg_has_role(n.nspowner, 'USAGE') END)::int FROM pg_roles "
+				"LEFT JOIN pg_namespace n ON n.nspname = '" PG_SCHEMA "' "
+				"WHERE rolname = current_user",
+				0, NULL, 0, &may, e);
 
 	if (code != ERR_OK || may)
 		return code;
@@ -139,9 +134,11 @@ static enum err_code check_may_install(struct pg_admin *a, bool installed, struc
 static enum err_code check_all(struct pg_admin *a, struct err *e)
 {
 	bool installed = false;
-	enum err_code code =
-		pg_conn_exec(a->conn, "SET default_transaction_read_only = on", e);
+	enum err_code code = ERR_OK;
 
+	/* what is set through a pooler stays for the next user of its connection */
+	if (!a->pooled)
+		code = pg_conn_exec(a->conn, "SET default_transaction_read_only = on", e);
 	if (code == ERR_OK)
 		code = pg_check_server(a, e);
 	if (code == ERR_OK)

@@ -29,7 +29,7 @@ struct pg_conn {
 
 /* ---- errors ---- */
 
-static enum err_code connection_error(struct pg_conn *c, struct err *e)
+static ATTR_MUST_CHECK enum err_code connection_error(struct pg_conn *c, struct err *e)
 {
 	const char *why = c->farewell[0] ? c->farewell : PQerrorMessage(c->raw);
 
@@ -39,7 +39,8 @@ static enum err_code connection_error(struct pg_conn *c, struct err *e)
 	return ERR_UNAVAILABLE;
 }
 
-static enum err_code result_error(struct pg_conn *c, const PGresult *res, struct err *e)
+static ATTR_MUST_CHECK enum err_code result_error(struct pg_conn *c, const PGresult *res,
+						  struct err *e)
 {
 	/* without a SQLSTATE libpq made it: out of memory, or the connection broke */
 	if (!PQresultErrorField(res, PG_DIAG_SQLSTATE))
@@ -63,7 +64,7 @@ static void notice_keep(void *arg, const PGresult *res)
 
 /* ---- waiting ---- */
 
-static enum err_code interrupted(struct err *e)
+static ATTR_MUST_CHECK enum err_code interrupted(struct err *e)
 {
 	return err_set(e, ERR_UNAVAILABLE, "interrupted");
 }

@@ -39,7 +39,7 @@ static const struct {
 	{"57P05", ERR_UNAVAILABLE}, /* idle for too long: likewise */
 };
 
-enum err_code pg_error_code(const char *sqlstate)
+static ATTR_MUST_CHECK enum err_code code_of(const char *sqlstate)
 {
 	size_t i;
 
@@ -69,7 +69,7 @@ enum err_code pg_error_result(const PGresult *res, struct err *e)
 	const char *message = PQresultErrorField(res, PG_DIAG_MESSAGE_PRIMARY);
 	const char *detail = PQresultErrorField(res, PG_DIAG_MESSAGE_DETAIL);
 	const char *hint = PQresultErrorField(res, PG_DIAG_MESSAGE_HINT);
-	enum err_code code = pg_error_code(state);
+	enum err_code code = code_of(state);
 
 	(void)err_set(e, code, "%s (SQLSTATE %s)%s%s%s%s", message ? message : "error", state,
 		      detail ? "; " : "", detail ? detail : "", hint ? "; hint: " : "",
@@ -93,7 +93,7 @@ static bool has_sqlstate(const char *s)
 }
 
 /* With several hosts libpq tells of all it tried: the last one counts. */
-static enum err_code open_code(const char *message)
+static ATTR_MUST_CHECK enum err_code open_code(const char *message)
 {
 	static const struct {
 		const char *words;
@@ -113,7 +113,7 @@ static enum err_code open_code(const char *message)
 
 	for (at = strchr(message, ':'); at; at = strchr(at + 1, ':'))
 		if (has_sqlstate(at))
-			code = pg_error_code(at + 3);
+			code = code_of(at + 3);
 	for (i = 0; code == ERR_OK && i < ARRAY_LEN(own); i++)
 		if (strstr(message, own[i].words))
 			code = own[i].code;

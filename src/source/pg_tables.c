@@ -373,7 +373,6 @@ struct pg_trigger pg_table_trigger(const struct pg_admin *a, const struct pg_tab
 		.op = op,
 		.where = t->settings->where[op],
 		.cap_bytes = a->source->max_event_bytes,
-		.live = &t->live,
 		.columns = &t->settings->columns,
 		.exclude = &t->settings->exclude,
 		.key = &t->key,

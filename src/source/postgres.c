@@ -35,8 +35,8 @@
 	"pg_catalog.to_regclass(pg_catalog.format('" PG_SCHEMA ".%I', CASE $1::text "              \
 	"WHEN 'default' THEN 'outbox_id_seq' ELSE 'outbox_' || $1::text || '_id_seq' END))) "      \
 	"FROM (SELECT *, upto <= $4::int8 OR upto = cost AS fits "                                 \
-	"FROM (SELECT *, sum(cost) OVER (ORDER BY " order ") AS upto FROM (" inner ") AS r) AS s " \
-	"WHERE upto - cost < $4::int8) AS t ORDER BY " order
+	"FROM (SELECT *, sum(cost) OVER (ORDER BY " order " ROWS UNBOUNDED PRECEDING) AS upto "    \
+	"FROM (" inner ") AS r) AS s WHERE upto - cost < $4::int8) AS t ORDER BY " order
 
 static const struct {
 	const char *name;
@@ -185,7 +185,6 @@ static void pipe_done(struct pg_pipe *p)
 {
 	pg_owners_done(&p->owners);
 	position_free(p->position);
-	mem_free(p->holders);
 	mem_free(p->strays);
 }
 
@@ -247,6 +246,8 @@ static void forget_everything(struct pg_source *s)
 	for (i = 0; i < s->env.pipeline_count; i++) {
 		struct pg_pipe *p = &s->pipes[i];
 
+		if (!p->position) /* half built */
+			continue;
 		position_reset(p->position);
 		pg_owners_reset(&p->owners);
 		p->looked_us = 0;

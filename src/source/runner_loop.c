@@ -140,9 +140,16 @@ static ATTR_MUST_CHECK enum err_code acknowledge_all(struct runner *r, struct er
 
 static ATTR_MUST_CHECK enum err_code acknowledge_due(struct runner *r, struct err *e)
 {
-	if (!runner_batch_is_due(&r->batch, now_us(r), r->settings->ack_delay_us))
-		return ERR_OK;
-	return acknowledge(r, e);
+	enum err_code code = ERR_OK;
+
+	/* All that is due: one batch for each round of reads from many pipelines would let them
+	 * pile up without a bound. And what is left has its time set for the wait. */
+	while (code == ERR_OK &&
+	       runner_batch_is_due(&r->batch, now_us(r), r->settings->ack_delay_us)) {
+		note_progress(r);
+		code = acknowledge(r, e);
+	}
+	return code;
 }
 
 /* ---- reading ---- */
@@ -221,14 +228,14 @@ static ATTR_MUST_CHECK enum err_code inspect_due(struct runner *r, struct err *e
 
 /* ---- waiting ---- */
 
-static int64_t wait_deadline(const struct runner *r)
+static int64_t wait_deadline(const struct runner *r, bool quiesced)
 {
 	int64_t deadline = runner_batch_due_us(&r->batch, r->settings->ack_delay_us);
 	size_t i;
 
 	if (r->inspect_us < deadline)
 		deadline = r->inspect_us;
-	for (i = 0; i < r->pipe_count; i++)
+	for (i = 0; i < r->pipe_count && !quiesced; i++)
 		if (r->pipes[i].blocked && r->pipes[i].retry_us < deadline)
 			deadline = r->pipes[i].retry_us;
 	return deadline;
@@ -250,7 +257,7 @@ static ATTR_MUST_CHECK enum err_code wait_for_work(struct runner *r, struct err 
 	}
 	if (is_stopping(r) || atomic_load(&r->has_room))
 		return ERR_OK;
-	code = r->ops->wait(r->source, idle, r->wake_fd, wait_deadline(r), &woken, e);
+	code = r->ops->wait(r->source, idle, r->wake_fd, wait_deadline(r, quiesced), &woken, e);
 	if (code != ERR_OK)
 		return code;
 	(void)fd_wake_clear(r->wake_fd);
@@ -351,6 +358,8 @@ static void settle_old_history(struct runner *r)
 		runner_batch_drop(&r->batch);
 		pause_until(r, now_us(r) + SETTLE_US);
 	}
+	/* when stopping ended it early: by then the workers are gone */
+	runner_batch_drop(&r->batch);
 }
 
 /* After an open. What was retried or released since the rings were cleared is dropped first; a
@@ -375,10 +384,14 @@ static ATTR_MUST_CHECK enum err_code resume(struct runner *r, struct err *e)
 
 static void note_opened(struct runner *r)
 {
+	size_t i;
+
 	mutex_lock(&r->lock);
 	r->stats.connects++;
 	mutex_unlock(&r->lock);
 	set_state(r, RUNNER_ACTIVE);
+	for (i = 0; i < r->pipe_count; i++)
+		runner_pipe_resume(&r->pipes[i]);
 	log_info("reading the source", LOG_I("pipelines", r->pipe_count));
 }
 
@@ -475,6 +488,7 @@ void runner_loop(void *arg)
 			note_failure(r, e.msg);
 			log_failure(r, "no memory, waiting for some", &e, NOMEM_US);
 			pause_until(r, now_us(r) + NOMEM_US);
+			runner_pipes_want(r->pipes, r->pipe_count);
 		} else if (code != ERR_OK && !is_stopping(r)) {
 			lose(r, &e);
 		}

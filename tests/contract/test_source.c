@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What every source must do, run against each. A lab is a database one can write to; the source
- * under test reads it. PostgreSQL is there when TEST_PG_PORT is set (tests/support/with-postgres);
- * tests/integration/test_pg_contract.c sees to it that it is.
+ * What every source must do, run against each. PostgreSQL is there when TEST_PG_PORT is set
+ * (tests/support/with-postgres); tests/integration/test_pg_contract.c sees to it that it is.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -15,273 +14,8 @@
 #include <cmocka.h>
 
 #include "base/fd.h"
-#include "base/mem.h"
 #include "base/thread.h"
-#include "pgtest.h"
-#include "source/fake.h"
-#include "source/source.h"
-
-#define EVENTS_MAX 64
-#define PATIENCE_US (20 * CLOCK_US_PER_S)
-
-struct lab {
-	const char *name;
-	void (*open)(struct lab *lab);
-	void (*close)(struct lab *lab);
-	/* A committed row, or one in a transaction of its own that is still open. */
-	int64_t (*insert)(struct lab *lab, const char *pipeline, const char *key, int bytes);
-	int64_t (*begin)(struct lab *lab, const char *pipeline, const char *key);
-	void (*end)(struct lab *lab, const char *pipeline, int64_t id, bool commit);
-	int64_t (*count_rows)(struct lab *lab);
-	int64_t (*count_dead)(struct lab *lab);
-
-	const struct source_ops *ops;
-	struct source_settings settings;
-	struct fake_db *fake;
-	struct pgtest pg;
-	PGconn *writer; /* of the open transaction */
-};
-
-/* ---- the fake ---- */
-
-static struct event_fields fields(const char *key, char *data, int bytes)
-{
-	memset(data, 'x', (size_t)bytes);
-	return (struct event_fields){.op = OP_INSERT,
-				     .schema = TEXT_LIT("public"),
-				     .table = TEXT_LIT("items"),
-				     .key = text_of(key),
-				     .changed_at = TEXT_LIT("2026-01-01T00:00:00.000000Z"),
-				     .data = {data, (size_t)bytes}};
-}
-
-static void fake_lab_open(struct lab *lab)
-{
-	static char name[] = "lab";
-
-	assert_int_equal(fake_db_new(name, &lab->fake, NULL), ERR_OK);
-	lab->ops = &source_fake;
-	lab->settings = (struct source_settings){.name = name,
-						 .type = SOURCE_FAKE,
-						 .database = name,
-						 .poll_interval_us = CLOCK_US_PER_S};
-}
-
-static void fake_lab_close(struct lab *lab)
-{
-	fake_db_free(lab->fake);
-}
-
-static int64_t fake_lab_insert(struct lab *lab, const char *pipeline, const char *key, int bytes)
-{
-	char *data = malloc((size_t)bytes + 1);
-	struct event_fields f = fields(key, data, bytes);
-	int64_t id = fake_db_insert(lab->fake, pipeline, &f);
-
-	free(data);
-	return id;
-}
-
-static int64_t fake_lab_begin(struct lab *lab, const char *pipeline, const char *key)
-{
-	char data[16];
-	struct event_fields f = fields(key, data, 10);
-
-	return fake_db_begin(lab->fake, pipeline, &f);
-}
-
-static void fake_lab_end(struct lab *lab, const char *pipeline, int64_t id, bool commit)
-{
-	if (commit)
-		fake_db_commit(lab->fake, pipeline, id);
-	else
-		fake_db_rollback(lab->fake, pipeline, id);
-}
-
-static int64_t fake_lab_rows(struct lab *lab)
-{
-	return (int64_t)fake_db_stats(lab->fake).rows;
-}
-
-static int64_t fake_lab_dead(struct lab *lab)
-{
-	return (int64_t)fake_db_stats(lab->fake).dead_letters;
-}
-
-/* ---- PostgreSQL ---- */
-
-static void pg_lab_open(struct lab *lab)
-{
-	pgtest_open(&lab->pg);
-	pgtest_add_pipeline(lab->pg.conn, "second");
-	lab->ops = &source_postgres;
-	lab->settings = lab->pg.settings;
-	lab->writer = NULL;
-}
-
-static void pg_lab_close(struct lab *lab)
-{
-	pgtest_close(&lab->pg);
-}
-
-static int64_t pg_lab_insert(struct lab *lab, const char *pipeline, const char *key, int bytes)
-{
-	return pgtest_put(lab->pg.conn, pipeline, key, bytes);
-}
-
-static int64_t pg_lab_begin(struct lab *lab, const char *pipeline, const char *key)
-{
-	lab->writer = pgtest_connect(&lab->pg, NULL);
-	pgtest_exec(lab->writer, "BEGIN");
-	return pgtest_put(lab->writer, pipeline, key, 10);
-}
-
-static void pg_lab_end(struct lab *lab, const char *pipeline, int64_t id, bool commit)
-{
-	(void)pipeline;
-	(void)id;
-	pgtest_exec(lab->writer, "%s", commit ? "COMMIT" : "ROLLBACK");
-	PQfinish(lab->writer);
-}
-
-static int64_t pg_lab_rows(struct lab *lab)
-{
-	return pgtest_i64(lab->pg.conn, "SELECT count(*) FROM app_db_listener.outbox");
-}
-
-static int64_t pg_lab_dead(struct lab *lab)
-{
-	return pgtest_i64(lab->pg.conn, "SELECT count(*) FROM app_db_listener.dead_letter");
-}
-
-static struct lab kinds[] = {
-	{.name = "fake",
-	 .open = fake_lab_open,
-	 .close = fake_lab_close,
-	 .insert = fake_lab_insert,
-	 .begin = fake_lab_begin,
-	 .end = fake_lab_end,
-	 .count_rows = fake_lab_rows,
-	 .count_dead = fake_lab_dead},
-	{.name = "postgres",
-	 .open = pg_lab_open,
-	 .close = pg_lab_close,
-	 .insert = pg_lab_insert,
-	 .begin = pg_lab_begin,
-	 .end = pg_lab_end,
-	 .count_rows = pg_lab_rows,
-	 .count_dead = pg_lab_dead},
-};
-
-/* ---- a reader ---- */
-
-static struct pipeline_settings pipelines[] = {{.name = (char[]){"default"}},
-					       {.name = (char[]){"second"}}};
-
-struct reader {
-	struct source_pipeline shared[2];
-	struct source *s;
-	struct event *events[EVENTS_MAX];
-	size_t count;
-	bool more;
-	int wake_fd;
-};
-
-static void reader_new(struct reader *r, struct lab *lab)
-{
-	struct source_env env = {.settings = &lab->settings,
-				 .pipelines = r->shared,
-				 .pipeline_count = 2,
-				 .clock = clock_system()};
-	struct err e;
-	size_t i;
-
-	memset(r, 0, sizeof(*r));
-	for (i = 0; i < 2; i++) {
-		r->shared[i].settings = &pipelines[i];
-		r->shared[i].index = (uint32_t)i;
-	}
-	assert_int_equal(fd_wake_open(&r->wake_fd, NULL), ERR_OK);
-	if (lab->ops->new (&env, &r->s, &e) != ERR_OK)
-		fail_msg("%s", e.msg);
-}
-
-static void reader_open(struct reader *r)
-{
-	struct err e;
-
-	if (r->s->ops->open(r->s, &e) != ERR_OK)
-		fail_msg("%s", e.msg);
-}
-
-static void reader_drop_events(struct reader *r)
-{
-	while (r->count)
-		event_free(r->events[--r->count]);
-}
-
-static void reader_free(struct reader *r)
-{
-	reader_drop_events(r);
-	r->s->ops->free(r->s);
-	fd_close(&r->wake_fd);
-}
-
-static size_t reader_read_limited(struct reader *r, uint32_t p, size_t events, size_t bytes)
-{
-	struct source_limit limit = {.events = events, .bytes = bytes};
-	struct err e;
-
-	reader_drop_events(r);
-	if (r->s->ops->read(r->s, p, limit, r->events, &r->count, &r->more, &e) != ERR_OK)
-		fail_msg("%s", e.msg);
-	assert_true(r->count <= events);
-	return r->count;
-}
-
-static size_t reader_read(struct reader *r, uint32_t p)
-{
-	return reader_read_limited(r, p, EVENTS_MAX, 1 << 20);
-}
-
-/* Read until a read returns rows, as the runner does. */
-static void reader_await(struct reader *r, uint32_t p)
-{
-	int64_t deadline = clock_now_us(clock_system()) + PATIENCE_US;
-	int woken;
-
-	while (!reader_read(r, p)) {
-		assert_true(clock_now_us(clock_system()) < deadline);
-		if (!r->more)
-			assert_int_equal(
-				r->s->ops->wait(r->s, true, r->wake_fd, deadline, &woken, NULL),
-				ERR_OK);
-	}
-}
-
-static void reader_ack(struct reader *r, uint32_t p, int64_t id, enum ack_outcome outcome)
-{
-	struct ack a = {.id = id, .pipeline = p, .outcome = outcome};
-	struct err e;
-
-	if (outcome == ACK_DEAD) {
-		a.attempts = 4;
-		a.last_status = 500;
-		a.reason = mem_strdup("bad \xff bytes");
-	}
-	if (r->s->ops->acknowledge(r->s, &a, 1, &e) != ERR_OK)
-		fail_msg("%s", e.msg);
-	mem_free(a.reason);
-}
-
-static void expect_ids(const struct reader *r, size_t n, const int64_t *ids)
-{
-	size_t i;
-
-	assert_int_equal(r->count, n);
-	for (i = 0; i < n; i++)
-		assert_int_equal(r->events[i]->f.id, ids[i]);
-}
+#include "source_lab.h"
 
 /* ---- tests ---- */
 
@@ -297,7 +31,7 @@ static void rows_come_in_order_and_once(void **state)
 	reader_new(&r, lab);
 	reader_open(&r);
 	reader_read(&r, 0);
-	expect_ids(&r, 5, ids);
+	reader_expect(&r, 5, ids);
 	assert_false(r.more);
 	assert_int_equal(reader_read(&r, 0), 0);
 	reader_free(&r);
@@ -324,7 +58,6 @@ static void an_event_is_what_was_written(void **state)
 	assert_true(text_eq(ev->f.data, TEXT_LIT("xxxxxxxxxx")));
 	assert_null(ev->f.old_key.s);
 	assert_null(ev->f.old_data.s);
-	assert_false(ev->f.truncated);
 	assert_int_equal(ev->f.changed_at.len, CLOCK_TEXT_BYTES - 1);
 	assert_true(ev->read_us > 0);
 	reader_free(&r);
@@ -339,9 +72,9 @@ static void pipelines_are_apart(void **state)
 	reader_new(&r, lab);
 	reader_open(&r);
 	reader_read(&r, 1);
-	expect_ids(&r, 1, &b);
+	reader_expect(&r, 1, &b);
 	reader_read(&r, 0);
-	expect_ids(&r, 1, &a);
+	reader_expect(&r, 1, &a);
 	reader_ack(&r, 0, a, ACK_DELIVERED);
 	assert_int_equal(lab->count_rows(lab), 1);
 	reader_free(&r);
@@ -450,7 +183,7 @@ static void what_was_not_acknowledged_comes_again_after_an_open(void **state)
 	reader_open(&r);
 	ids[1] = ids[2];
 	reader_read(&r, 0);
-	expect_ids(&r, 2, ids);
+	reader_expect(&r, 2, ids);
 	reader_free(&r);
 }
 
@@ -468,11 +201,11 @@ static void held_rows_do_not_come_again(void **state)
 	reader_open(&r);
 	assert_int_equal(r.s->ops->hold(r.s, 0, &a, 1, NULL), ERR_OK);
 	reader_read(&r, 0);
-	expect_ids(&r, 1, &b);
+	reader_expect(&r, 1, &b);
 	/* and the source goes on behind them */
 	c = lab->insert(lab, "default", "3", 10);
 	reader_await(&r, 0);
-	expect_ids(&r, 1, &c);
+	reader_expect(&r, 1, &c);
 	reader_ack(&r, 0, a, ACK_DELIVERED);
 	assert_int_equal(lab->count_rows(lab), 2);
 	reader_free(&r);
@@ -487,11 +220,11 @@ static void a_late_commit_is_found(void **state)
 	reader_new(&r, lab);
 	reader_open(&r);
 	reader_read(&r, 0);
-	expect_ids(&r, 1, &b);
+	reader_expect(&r, 1, &b);
 	assert_int_equal(reader_read(&r, 0), 0);
 	lab->end(lab, "default", late, true);
 	reader_await(&r, 0);
-	expect_ids(&r, 1, &late);
+	reader_expect(&r, 1, &late);
 	reader_free(&r);
 }
 
@@ -510,7 +243,7 @@ static void a_late_commit_goes_before_newer_rows(void **state)
 	lab->end(lab, "default", ids[0], true);
 	ids[1] = lab->insert(lab, "default", "1", 10); /* a newer change of the same key */
 	reader_read(&r, 0);
-	expect_ids(&r, 2, ids);
+	reader_expect(&r, 2, ids);
 	reader_free(&r);
 }
 
@@ -527,10 +260,10 @@ static void a_late_commit_alone_fills_a_small_read(void **state)
 	lab->end(lab, "default", late, true);
 	newer = lab->insert(lab, "default", "1", 10);
 	assert_int_equal(reader_read_limited(&r, 0, 1, 1 << 20), 1);
-	expect_ids(&r, 1, &late);
+	reader_expect(&r, 1, &late);
 	assert_true(r.more);
 	assert_int_equal(reader_read_limited(&r, 0, 1, 1 << 20), 1);
-	expect_ids(&r, 1, &newer);
+	reader_expect(&r, 1, &newer);
 	reader_free(&r);
 }
 
@@ -543,7 +276,7 @@ static void a_rollback_leaves_nothing(void **state)
 	reader_new(&r, lab);
 	reader_open(&r);
 	reader_read(&r, 0);
-	expect_ids(&r, 1, &b);
+	reader_expect(&r, 1, &b);
 	lab->end(lab, "default", gone, false);
 	assert_int_equal(reader_read(&r, 0), 0);
 	assert_int_equal(reader_read(&r, 0), 0);
@@ -638,7 +371,7 @@ static void a_wait_ends_at_its_deadline(void **state)
 	assert_int_equal(r.s->ops->wait(r.s, false, r.wake_fd, until, &woken, NULL), ERR_OK);
 	assert_int_equal(woken, 0);
 	assert_true(clock_now_us(clock_system()) >= until);
-	/* a change is nothing to a reader without room */
+	/* a change is nothing to one without room */
 	(void)lab->insert(lab, "default", "1", 10);
 	until = clock_now_us(clock_system()) + 30 * CLOCK_US_PER_MS;
 	assert_int_equal(r.s->ops->wait(r.s, false, r.wake_fd, until, &woken, NULL), ERR_OK);
@@ -653,7 +386,7 @@ static void a_second_reader_stands_by_and_takes_over(void **state)
 	struct lab *lab = *state;
 	struct reader a, b;
 	struct err e;
-	int64_t id = lab->insert(lab, "default", "1", 10);
+	int64_t id = lab->insert(lab, "default", "1", 10), deadline;
 
 	reader_new(&a, lab);
 	reader_new(&b, lab);
@@ -663,14 +396,11 @@ static void a_second_reader_stands_by_and_takes_over(void **state)
 	assert_int_equal(b.s->ops->open(b.s, &e), ERR_BUSY);
 	a.s->ops->close(a.s);
 	/* the server may need a moment to see it */
-	{
-		int64_t deadline = clock_now_us(clock_system()) + 2 * CLOCK_US_PER_S;
-
-		while (b.s->ops->open(b.s, &e) == ERR_BUSY)
-			assert_true(clock_now_us(clock_system()) < deadline);
-	}
+	deadline = clock_now_us(clock_system()) + 2 * CLOCK_US_PER_S;
+	while (b.s->ops->open(b.s, &e) == ERR_BUSY)
+		assert_true(clock_now_us(clock_system()) < deadline);
 	reader_read(&b, 0);
-	expect_ids(&b, 1, &id);
+	reader_expect(&b, 1, &id);
 	reader_free(&a);
 	reader_free(&b);
 }
@@ -690,7 +420,7 @@ static void an_interrupt_ends_a_wait(void **state)
 	struct thread t;
 	struct late_call call;
 	int64_t start = clock_now_us(clock_system());
-	enum err_code code = ERR_OK;
+	enum err_code code;
 	int woken;
 
 	reader_new(&r, lab);
@@ -730,22 +460,6 @@ static void inspecting_tells_what_is_there(void **state)
 
 /* ---- the run ---- */
 
-static int lab_setup(void **state)
-{
-	struct lab *lab = *state;
-
-	lab->open(lab);
-	return 0;
-}
-
-static int lab_teardown(void **state)
-{
-	struct lab *lab = *state;
-
-	lab->close(lab);
-	return 0;
-}
-
 #define IN(lab, test)                                                                              \
 	{                                                                                          \
 #test, test, lab_setup, lab_teardown, lab                                          \
@@ -767,8 +481,8 @@ static int lab_teardown(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest fake[] = {ALL_IN(&kinds[0])};
-	const struct CMUnitTest postgres[] = {ALL_IN(&kinds[1])};
+	const struct CMUnitTest fake[] = {ALL_IN(&lab_kinds[0])};
+	const struct CMUnitTest postgres[] = {ALL_IN(&lab_kinds[1])};
 	int failed = 0;
 
 #ifndef TEST_POSTGRES_ONLY

@@ -54,9 +54,10 @@ static inline PGconn *fixture_connect(const char *database, const char *user)
 	char text[256];
 	PGconn *c;
 
-	(void)snprintf(text, sizeof(text), "host=%s port=%s user=%s dbname=%s options='-c "
-		       "client_min_messages=error'", fixture_env("TEST_PG_HOST"),
-		       fixture_env("TEST_PG_PORT"), user, database);
+	(void)snprintf(text, sizeof(text),
+		       "host=%s port=%s user='%s' dbname=%s options='-c "
+		       "client_min_messages=error'",
+		       fixture_env("TEST_PG_HOST"), fixture_env("TEST_PG_PORT"), user, database);
 	c = PQconnectdb(text);
 	if (PQstatus(c) != CONNECTION_OK)
 		fail_msg("%s", PQerrorMessage(c));
@@ -115,7 +116,7 @@ static inline const char *rows(struct fixture *f, const char *sql)
 }
 
 #define EVENTS                                                                                     \
-	"SELECT operation, table_name, row_key, old_key, data, old_data FROM app_db_listener."    \
+	"SELECT operation, table_name, row_key, old_key, data, old_data FROM app_db_listener."     \
 	"outbox ORDER BY id"
 
 /* The events since the last call. */
@@ -162,7 +163,7 @@ static inline int fixture_setup(void **state)
 	       "SET bytea_output = 'escape'; SET intervalstyle = 'iso_8601'; "
 	       "SET extra_float_digits = -5");
 	f->source = (struct source_settings){
-		.name = (char *)(uintptr_t)"default",
+		.name = (char *)(uintptr_t) "default",
 		.type = SOURCE_POSTGRES,
 		.host = (char *)(uintptr_t)fixture_env("TEST_PG_HOST"),
 		.port = strtol(fixture_env("TEST_PG_PORT"), NULL, 10),
@@ -177,9 +178,9 @@ static inline int fixture_setup(void **state)
 		for (op = 0; op < OP_COUNT; op++)
 			f->pipelines[i].operations[op] = true;
 	}
-	f->pipelines[0].name = (char *)(uintptr_t)"default";
-	f->pipelines[1].name = (char *)(uintptr_t)"second";
-	f->pipelines[2].name = (char *)(uintptr_t)"a_pipeline_whose_name_has_forty_bytes_00";
+	f->pipelines[0].name = (char *)(uintptr_t) "default";
+	f->pipelines[1].name = (char *)(uintptr_t) "second";
+	f->pipelines[2].name = (char *)(uintptr_t) "a_pipeline_whose_name_has_forty_bytes_00";
 	f->settings.sources = &f->source;
 	f->settings.source_count = 1;
 	f->settings.pipelines = f->pipelines;
@@ -228,8 +229,11 @@ static inline struct table_settings *capture(struct fixture *f, int p, const cha
 }
 
 #define LIST(...)                                                                                  \
-	(struct string_list){(char **)(uintptr_t)(const char *[]){__VA_ARGS__, NULL},              \
-			     sizeof((const char *[]){__VA_ARGS__}) / sizeof(char *)}
+	(struct string_list)                                                                       \
+	{                                                                                          \
+		(char **)(uintptr_t)(const char *[]){__VA_ARGS__, NULL},                           \
+			sizeof((const char *[]){__VA_ARGS__}) / sizeof(char *)                     \
+	}
 
 static inline enum err_code try_install(struct fixture *f)
 {

@@ -18,13 +18,12 @@ static void each_operation_is_recorded_with_its_null_rules(void **state)
 	install(f);
 	run(f, "INSERT INTO users VALUES (1, 'Ann', 30); UPDATE users SET age = 31; "
 	       "DELETE FROM users; TRUNCATE users");
-	assert_string_equal(
-		events(f),
-		"insert|users|{\"id\":1}|-|{\"id\":1,\"name\":\"Ann\",\"age\":30}|-\n"
-		"update|users|{\"id\":1}|-|{\"id\":1,\"name\":\"Ann\",\"age\":31}|"
-		"{\"id\":1,\"name\":\"Ann\",\"age\":30}\n"
-		"delete|users|{\"id\":1}|-|-|{\"id\":1,\"name\":\"Ann\",\"age\":31}\n"
-		"truncate|users|-|-|-|-");
+	assert_string_equal(events(f),
+			    "insert|users|{\"id\":1}|-|{\"id\":1,\"name\":\"Ann\",\"age\":30}|-\n"
+			    "update|users|{\"id\":1}|-|{\"id\":1,\"name\":\"Ann\",\"age\":31}|"
+			    "{\"id\":1,\"name\":\"Ann\",\"age\":30}\n"
+			    "delete|users|{\"id\":1}|-|-|{\"id\":1,\"name\":\"Ann\",\"age\":31}\n"
+			    "truncate|users|-|-|-|-");
 }
 
 static void bytes_and_the_other_columns_are_filled(void **state)
@@ -33,8 +32,9 @@ static void bytes_and_the_other_columns_are_filled(void **state)
 
 	users(f);
 	install(f);
-	run(f, "INSERT INTO users VALUES (1, '\xc3\xa4\xe2\x82\xac', 30); UPDATE users SET id = 22; "
-	       "DELETE FROM users");
+	run(f,
+	    "INSERT INTO users VALUES (1, '\xc3\xa4\xe2\x82\xac', 30); UPDATE users SET id = 22; "
+	    "DELETE FROM users");
 	assert_string_equal(
 		rows(f, "SELECT id, pipeline, schema_name, truncated, bytes = "
 			"coalesce(octet_length(row_key), 0) + coalesce(octet_length(old_key), 0) + "
@@ -99,8 +99,9 @@ static void a_table_without_a_key_has_null_keys(void **state)
 	capture(f, 0, NULL, "t");
 	install(f);
 	run(f, "INSERT INTO t VALUES (1); UPDATE t SET a = 2; DELETE FROM t");
-	assert_string_equal(events(f), "insert|t|-|-|{\"a\":1}|-\nupdate|t|-|-|{\"a\":2}|{\"a\":1}\n"
-				       "delete|t|-|-|-|{\"a\":2}");
+	assert_string_equal(events(f),
+			    "insert|t|-|-|{\"a\":1}|-\nupdate|t|-|-|{\"a\":2}|{\"a\":1}\n"
+			    "delete|t|-|-|-|{\"a\":2}");
 }
 
 static void columns_and_exclude_choose_what_leaves_the_database(void **state)
@@ -181,7 +182,8 @@ static void foreign_key_cascades_are_seen(void **state)
 	struct fixture *f = *state;
 
 	users(f);
-	run(f, "CREATE TABLE pets (id int PRIMARY KEY, owner int REFERENCES users ON DELETE CASCADE)");
+	run(f,
+	    "CREATE TABLE pets (id int PRIMARY KEY, owner int REFERENCES users ON DELETE CASCADE)");
 	capture(f, 0, NULL, "pets");
 	install(f);
 	run(f, "INSERT INTO users VALUES (1); INSERT INTO pets VALUES (5, 1)");
@@ -211,12 +213,13 @@ static void the_replica_role_is_seen_only_with_always(void **state)
 
 static void partitioned(struct fixture *f)
 {
-	run(f, "CREATE TABLE m (id int, at int, v text, PRIMARY KEY (id, at)) PARTITION BY RANGE (at);"
-	       "CREATE TABLE m1 PARTITION OF m FOR VALUES FROM (0) TO (10);"
-	       "CREATE TABLE m2 PARTITION OF m FOR VALUES FROM (10) TO (20) PARTITION BY LIST (id);"
-	       "CREATE TABLE m2d PARTITION OF m2 DEFAULT;"
-	       "CREATE TABLE m3 (v text, gone int, at int NOT NULL, id int NOT NULL);"
-	       "ALTER TABLE m3 DROP COLUMN gone");
+	run(f,
+	    "CREATE TABLE m (id int, at int, v text, PRIMARY KEY (id, at)) PARTITION BY RANGE (at);"
+	    "CREATE TABLE m1 PARTITION OF m FOR VALUES FROM (0) TO (10);"
+	    "CREATE TABLE m2 PARTITION OF m FOR VALUES FROM (10) TO (20) PARTITION BY LIST (id);"
+	    "CREATE TABLE m2d PARTITION OF m2 DEFAULT;"
+	    "CREATE TABLE m3 (v text, gone int, at int NOT NULL, id int NOT NULL);"
+	    "ALTER TABLE m3 DROP COLUMN gone");
 	capture(f, 0, NULL, "m");
 	install(f);
 }
@@ -284,18 +287,20 @@ static void values_of_every_kind_are_written_as_json(void **state)
 	       "tz timestamptz, r tstzrange, m pair[])");
 	capture(f, 0, NULL, "v");
 	install(f);
-	run(f, "SET timezone = 'UTC'; INSERT INTO v VALUES (1, '(1,\"a,b\")', '{a,NULL,\"q\\\"\"}', "
-	       "'{\"k\" :  1}', '{\"k\":  1}', '\\x00ff', 'NaN', 1e400, 'Infinity', 'so so', 3, "
-	       "'(1,2)', '<a/>', '1 day 2 hours', '2026-03-01 12:00:00+00', "
-	       "'[2026-03-01 12:00:00+00,)', '{\"(1,z)\"}'); SET timezone = 'Asia/Kathmandu'; "
-	       "SET xmlbinary = 'hex'; UPDATE v SET p = '(1,3)'");
+	run(f,
+	    "SET timezone = 'UTC'; INSERT INTO v VALUES (1, '(1,\"a,b\")', '{a,NULL,\"q\\\"\"}', "
+	    "'{\"k\" :  1}', '{\"k\":  1}', '\\x00ff', 'NaN', 1e400, 'Infinity', 'so so', 3, "
+	    "'(1,2)', '<a/>', '1 day 2 hours', '2026-03-01 12:00:00+00', "
+	    "'[2026-03-01 12:00:00+00,)', '{\"(1,z)\"}'); SET timezone = 'Asia/Kathmandu'; "
+	    "SET xmlbinary = 'hex'; UPDATE v SET p = '(1,3)'");
 	assert_string_equal(
-		rows(f, "SELECT length(data::json ->> 'n2'), data::json ->> 'n', data::json ->> 'n3', "
-			"data::json ->> 'c', data::json ->> 'a', data::json ->> 'b', "
-			"data::json ->> 'iv', data::json ->> 'tz', data::json ->> 'r', "
-			"data::json ->> 'm', data::json ->> 'j', data::json ->> 'e', "
-			"data::json ->> 'p' "
-			"FROM app_db_listener.outbox ORDER BY id LIMIT 1"),
+		rows(f,
+		     "SELECT length(data::json ->> 'n2'), data::json ->> 'n', data::json ->> 'n3', "
+		     "data::json ->> 'c', data::json ->> 'a', data::json ->> 'b', "
+		     "data::json ->> 'iv', data::json ->> 'tz', data::json ->> 'r', "
+		     "data::json ->> 'm', data::json ->> 'j', data::json ->> 'e', "
+		     "data::json ->> 'p' "
+		     "FROM app_db_listener.outbox ORDER BY id LIMIT 1"),
 		"401|NaN|Infinity|{\"x\":1,\"y\":\"a,b\"}|[\"a\",null,\"q\\\"\"]|\\x00ff|"
 		"1 day 02:00:00|2026-03-01T12:00:00+00:00|[\"2026-03-01 12:00:00+00\",)|"
 		"[{\"x\":1,\"y\":\"z\"}]|{\"k\" :  1}|so so|(1,2)");
@@ -328,7 +333,8 @@ static void odd_identifiers_are_kept(void **state)
 	struct fixture *f = *state;
 
 	run(f, "CREATE SCHEMA \"Sch\"\"ema'\"; CREATE TABLE \"Sch\"\"ema'\"."
-	       "\"Ta ble.\\with$capture$ \xc3\xa4\" (\"I\"\"d'\\\" int PRIMARY KEY, \"Zwei \xe2\x82\xac\" int);"
+	       "\"Ta ble.\\with$capture$ \xc3\xa4\" (\"I\"\"d'\\\" int PRIMARY KEY, \"Zwei "
+	       "\xe2\x82\xac\" int);"
 	       "CREATE TABLE abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyzabcdefghijk "
 	       "(abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyzabcdefghijk int PRIMARY KEY)");
 	capture(f, 0, "Sch\"ema'", "Ta ble.\\with$capture$ \xc3\xa4")->columns =
@@ -336,7 +342,8 @@ static void odd_identifiers_are_kept(void **state)
 	capture(f, 0, NULL, "abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyzabcdefghijk");
 	install(f);
 	run(f, "SET standard_conforming_strings = off");
-	run(f, "INSERT INTO \"Sch\"\"ema'\".\"Ta ble.\\with$capture$ \xc3\xa4\" VALUES (1, 2); INSERT INTO "
+	run(f, "INSERT INTO \"Sch\"\"ema'\".\"Ta ble.\\with$capture$ \xc3\xa4\" VALUES (1, 2); "
+	       "INSERT INTO "
 	       "abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyzabcdefghijk VALUES (3)");
 	assert_string_equal(
 		rows(f, "SELECT schema_name, table_name, row_key, data FROM app_db_listener.outbox "
@@ -391,9 +398,10 @@ static void a_row_of_100_mb_is_a_key_only_event(void **state)
 	install(f);
 	run(f, "INSERT INTO users VALUES (1, repeat('0123456789', 10000000), 1); "
 	       "UPDATE users SET age = 2; DELETE FROM users");
-	assert_string_equal(rows(f, "SELECT operation, truncated, row_key, bytes FROM "
-				    "app_db_listener.outbox ORDER BY id"),
-			    "insert|t|{\"id\":1}|16\nupdate|t|{\"id\":1}|24\ndelete|t|{\"id\":1}|16");
+	assert_string_equal(
+		rows(f, "SELECT operation, truncated, row_key, bytes FROM "
+			"app_db_listener.outbox ORDER BY id"),
+		"insert|t|{\"id\":1}|16\nupdate|t|{\"id\":1}|24\ndelete|t|{\"id\":1}|16");
 }
 
 static void a_row_that_hides_its_size_by_compression_is_cut_too(void **state)
@@ -472,8 +480,9 @@ static void json_that_the_server_cannot_take_apart_is_still_captured(void **stat
 	capture(f, 0, NULL, "docs");
 	capture(f, 1, NULL, "docs")->exclude = LIST("n");
 	install(f);
-	run(f, "INSERT INTO docs VALUES (1, '{\"a\":\"\\u0000\\ud800\"}', 1); UPDATE docs SET n = 2; "
-	       "DELETE FROM docs");
+	run(f,
+	    "INSERT INTO docs VALUES (1, '{\"a\":\"\\u0000\\ud800\"}', 1); UPDATE docs SET n = 2; "
+	    "DELETE FROM docs");
 	assert_string_equal(
 		rows(f, "SELECT pipeline, operation, row_key, coalesce(data, old_data) FROM "
 			"app_db_listener.outbox ORDER BY pipeline, id"),
@@ -496,7 +505,8 @@ static void deeply_nested_json_does_not_fail_writes(void **state)
 		depth = (low + high) / 2;
 		(void)snprintf(sql, sizeof(sql),
 			       "INSERT INTO docs VALUES (%d, (repeat('[', %d) || repeat(']', %d))"
-			       "::json)", depth, depth, depth);
+			       "::json)",
+			       depth, depth, depth);
 		if (*try_on(f->super, sql))
 			high = depth;
 		else
@@ -580,13 +590,15 @@ static void nobody_else_may_attach_the_function_to_a_table(void **state)
 
 	users(f);
 	install(f);
-	run(f, "DROP ROLE IF EXISTS adbl_own; CREATE ROLE adbl_own LOGIN; CREATE SCHEMA s AUTHORIZATION adbl_own; "
+	run(f, "DROP ROLE IF EXISTS adbl_own; CREATE ROLE adbl_own LOGIN; CREATE SCHEMA s "
+	       "AUTHORIZATION adbl_own; "
 	       "GRANT USAGE ON SCHEMA app_db_listener TO adbl_own");
 	app = fixture_connect(f->database, "adbl_own");
 	run_on(app, "CREATE TABLE s.mine (id int)");
 	assert_string_equal(
-		try_on(app, "CREATE TRIGGER x AFTER INSERT ON s.mine FOR EACH ROW EXECUTE FUNCTION "
-			    "app_db_listener.capture('default','a','b','1024','','all','','','','')"),
+		try_on(app,
+		       "CREATE TRIGGER x AFTER INSERT ON s.mine FOR EACH ROW EXECUTE FUNCTION "
+		       "app_db_listener.capture('default','a','b','1024','','all','','','','')"),
 		"42501");
 	PQfinish(app);
 	run(f, "DROP OWNED BY adbl_own; DROP ROLE adbl_own");
