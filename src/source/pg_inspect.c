@@ -171,7 +171,8 @@ static ATTR_MUST_CHECK enum err_code inspect_oldest(struct pg_source *s, struct 
 		if (!st->oldest_wall_us || wall_us < st->oldest_wall_us)
 			st->oldest_wall_us = wall_us;
 	}
-	if (!p->stray_count)
+	/* by time no gap is closed, so nothing strays; and ids would be the wrong order */
+	if (!p->stray_count && !p->by_time)
 		code = find_strays(p, res, e);
 	PQclear(res);
 	return code;

@@ -20,19 +20,23 @@
 #define PARAM_BYTES_MAX (64UL << 20)
 
 /* The rows of one read. Columns: see pg_events.c. $1 pipeline, $3 rows, $4 bytes, $5 overhead per
- * row. The row that goes over the bytes comes without its texts: it says that there is more. */
+ * row. The row that goes over the bytes comes without its texts: it says that there is more. The
+ * sequence's CACHE is asked for in the same snapshot: whoever sees an id from a cache sees the
+ * CACHE too, as ALTER SEQUENCE had committed before the id was drawn. */
 #define ROW                                                                                        \
 	"o.id, o.operation, o.schema_name, o.table_name, o.changed_at, o.truncated, "              \
 	"o.row_key, o.old_key, o.data, o.old_data, "                                               \
 	"least(o.bytes, 2000000000) + $5::int4 AS cost"
-#define ROWS_OF(inner)                                                                             \
+#define ROWS_OF(inner, order)                                                                      \
 	"SELECT id, operation, schema_name, table_name, changed_at, truncated, fits, "             \
 	"CASE WHEN fits THEN row_key END, CASE WHEN fits THEN old_key END, "                       \
-	"CASE WHEN fits THEN data END, CASE WHEN fits THEN old_data END "                          \
+	"CASE WHEN fits THEN data END, CASE WHEN fits THEN old_data END, "                         \
+	"(SELECT q.seqcache FROM pg_catalog.pg_sequence AS q WHERE q.seqrelid = "                  \
+	"pg_catalog.to_regclass(pg_catalog.format('" PG_SCHEMA ".%I', CASE $1::text "              \
+	"WHEN 'default' THEN 'outbox_id_seq' ELSE 'outbox_' || $1::text || '_id_seq' END))) "      \
 	"FROM (SELECT *, upto <= $4::int8 OR upto = cost AS fits "                                 \
-	"FROM (SELECT *, sum(cost) OVER (ORDER BY id ROWS UNBOUNDED PRECEDING) AS upto FROM "      \
-	"(" inner ") AS r) AS s "                                                                  \
-	"WHERE upto - cost < $4::int8) AS t ORDER BY id"
+	"FROM (SELECT *, sum(cost) OVER (ORDER BY " order " ROWS UNBOUNDED PRECEDING) AS upto "    \
+	"FROM (" inner ") AS r) AS s WHERE upto - cost < $4::int8) AS t ORDER BY " order
 
 static const struct {
 	const char *name;
@@ -40,7 +44,8 @@ static const struct {
 } stmt_table[PG_STMT_COUNT] = {
 	[PG_STMT_READ] = {"adbl_read", ROWS_OF("SELECT " ROW " FROM " PG_SCHEMA ".outbox AS o "
 					       "WHERE o.pipeline = $1::text AND o.id > $2::int8 "
-					       "ORDER BY o.id LIMIT $3::int8")},
+					       "ORDER BY o.id LIMIT $3::int8",
+					       "id")},
 	/* $2, $6: first and last ids of gaps */
 	[PG_STMT_READ_GAPS] = {"adbl_read_gaps",
 			       ROWS_OF("SELECT r.* FROM ROWS FROM (pg_catalog.unnest($2::int8[]), "
@@ -48,7 +53,17 @@ static const struct {
 				       "LATERAL (SELECT " ROW " FROM " PG_SCHEMA
 				       ".outbox AS o WHERE o.pipeline = $1::text "
 				       "AND o.id BETWEEN g.lo AND g.hi ORDER BY o.id "
-				       "LIMIT $3::int8) AS r ORDER BY r.id LIMIT $3::int8")},
+				       "LIMIT $3::int8) AS r ORDER BY r.id LIMIT $3::int8",
+				       "id")},
+	/* likewise; the last pair is all above the cursor */
+	[PG_STMT_READ_BY_TIME] =
+		{"adbl_read_by_time",
+		 ROWS_OF("SELECT " ROW " FROM ROWS FROM (pg_catalog.unnest($2::int8[]), "
+			 "pg_catalog.unnest($6::int8[])) AS g (lo, hi) JOIN " PG_SCHEMA
+			 ".outbox AS o ON o.pipeline = $1::text "
+			 "AND o.id BETWEEN g.lo AND g.hi ORDER BY o.changed_at, o.id "
+			 "LIMIT $3::int8",
+			 "changed_at, id")},
 	/* One row at least. The sequence's CACHE, and who holds the outbox. */
 	[PG_STMT_OWNERS] =
 		{"adbl_owners",
