@@ -41,11 +41,14 @@ struct pg_pipe {
 	struct source_pipeline *pub;
 	struct position *position;
 	struct pg_owners owners;
-	int64_t looked_us; /* when; 0: never */
-	int64_t cache;     /* of the sequence, as last seen */
-	bool by_time;      /* CACHE was not 1: ids are in no order, times nearly are */
-	bool is_empty;     /* the last read found nothing */
-	int64_t *strays;   /* ids below the cursor found by inspect, seen but not yet returned */
+	int64_t looked_us;    /* when; 0: never */
+	int64_t cache;        /* of the sequence, as last seen */
+	bool by_time;         /* CACHE was not 1: ids are in no order, times nearly are */
+	bool is_empty;        /* the last read found nothing */
+	bool is_behind;       /* the last read left rows */
+	int64_t gaps_us;      /* when the gaps were read last, */
+	int64_t gaps_cost_us; /* and how long it took */
+	int64_t *strays;      /* ids below the cursor found by inspect, seen but not yet returned */
 	size_t stray_count;
 };
 
