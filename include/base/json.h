@@ -5,7 +5,7 @@
  *
  *     struct json j;
  *     json_begin(&j, &buf);
- *     json_object(&j, NULL);
+ *     json_open_object(&j, NULL);
  *     json_str(&j, "id", id);
  *     json_raw(&j, "data", data);     // null when data.s is NULL
  *     json_end(&j);
@@ -34,12 +34,12 @@ struct json {
 /* Start writing behind whatever out already holds. out is a loan until the last json_ call. */
 void json_begin(struct json *j, struct buf *out);
 
-void json_object(struct json *j, const char *name);
-void json_array(struct json *j, const char *name);
+void json_open_object(struct json *j, const char *name);
+void json_open_array(struct json *j, const char *name);
 /* Close the innermost object or array. */
 void json_end(struct json *j);
 
-void json_null(struct json *j, const char *name);
+void json_add_null(struct json *j, const char *name);
 void json_bool(struct json *j, const char *name, bool v);
 void json_i64(struct json *j, const char *name, int64_t v);
 void json_u64(struct json *j, const char *name, uint64_t v);

@@ -31,8 +31,9 @@ enum err_code log_file_open(struct log_file *f, const char *path, int64_t rotate
 
 void log_file_close(struct log_file *f);
 
-/* Open the path again, because something moved the file away. On an error the old file
- * stays open. The next write must begin with a new line. Errors: as log_file_open. */
+/* Open the path again if something moved the file away; otherwise nothing changes. On an error the
+ * old file stays open. A new file begins untorn: write the torn line again, whole.
+ * Errors: as log_file_open. */
 enum err_code log_file_reopen(struct log_file *f, struct err *e) ATTR_MUST_CHECK;
 
 /* Write a beginning of the lines at bytes, len >= 1, after rotating when the next line would not

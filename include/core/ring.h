@@ -93,10 +93,15 @@ void ring_settle(struct ring *r, struct event *ev, enum event_state state);
  * return how many. INFLIGHT events stay and keep their lanes. */
 size_t ring_clear(struct ring *r);
 
+/* While paused nothing can be taken, and nothing inside counts as ready or due; what is INFLIGHT
+ * goes on, pushing too. A new ring is not paused. For a source that has lost its database: another
+ * daemon may be sending the same events by now. */
+void ring_pause(struct ring *r, bool paused);
+
 /* The ids now INFLIGHT, into out (room for max); returns how many there are. */
 size_t ring_inflight_ids(struct ring *r, int64_t *out, size_t max);
 
-/* The earliest due_us of a WAITING event, INT64_MAX when there is none. */
+/* The earliest due_us of a WAITING event, INT64_MAX when there is none or the ring is paused. */
 int64_t ring_next_due_us(struct ring *r);
 
 struct ring_stats {
@@ -105,7 +110,7 @@ struct ring_stats {
 	size_t events; /* QUEUED + WAITING + INFLIGHT */
 	size_t bytes;
 	size_t ready;   /* could be taken now */
-	size_t blocked; /* behind another event of a lane, or a barrier */
+	size_t blocked; /* behind another event of a lane, or a barrier, or paused */
 	size_t waiting; /* retries whose time had not come at the last ring_take */
 	size_t inflight;
 	size_t lanes;   /* distinct keys inside (tables, pipelines: what order says) */

@@ -18,6 +18,7 @@
 #define SINK_BREAKER_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/err.h"
@@ -39,11 +40,12 @@ enum err_code breaker_new(const struct breaker_options *o, struct breaker **ret_
 			  struct err *e) ATTR_MUST_CHECK;
 void breaker_free(struct breaker *b);
 
-/* How many of want requests may start now: want when CLOSED, one when a probe is due (it is then
- * HALF_OPEN and the caller must report that request's result or breaker_cancel), else 0. */
-size_t breaker_admit(struct breaker *b, int64_t now_us, size_t want);
+/* How many of want requests may start now: want when CLOSED; one, with *ret_probe true, when a
+ * probe is due (it is then HALF_OPEN, and the caller must report that request's result as the
+ * probe's or breaker_cancel); else 0. */
+size_t breaker_admit(struct breaker *b, int64_t now_us, size_t want, bool *ret_probe);
 
-/* A started request never got sent. */
+/* The probe that was admitted never got sent, or its result will not be known: another may go. */
 void breaker_cancel(struct breaker *b, int64_t now_us);
 
 /* What one result means for the event. */
@@ -52,11 +54,21 @@ enum breaker_ruling {
 	BREAKER_HOLD   /* the receiver's outage: the event waits, nothing is counted */
 };
 
-/* Report a finished request. first_fail_us: when this event first failed (0: never before);
- * last_attempt: the event would be dead if this failure counted. Any definite answer (2xx or a
- * refusal) is a sign of life and closes the breaker. */
-enum breaker_ruling breaker_report(struct breaker *b, const struct answer *a, int64_t now_us,
-				   int64_t first_fail_us, bool last_attempt);
+/* One finished request. */
+struct breaker_result {
+	struct answer answer;
+	int64_t now_us;
+	int64_t first_fail_us; /* when this event first failed; 0: never before */
+	bool last_attempt;     /* the event would be dead if this failure counted */
+	bool probe;            /* admitted as the probe; others may still come in from before */
+};
+
+/* Report a finished request. Any definite answer (2xx or a refusal) is a sign of life and closes
+ * the breaker, unless it is DISABLED. A failure while it is not CLOSED is held; one that blames the
+ * receiver is held, and opens the breaker, when it would kill an event since whose first failure
+ * nothing was delivered. The probe's failure doubles the delay; a straggler's does not. */
+enum breaker_ruling breaker_report(struct breaker *b,
+				   const struct breaker_result *r) ATTR_MUST_CHECK;
 
 /* Forget an outage or a 410: the operator says that the receiver is back. */
 void breaker_enable(struct breaker *b);

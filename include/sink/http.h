@@ -29,6 +29,9 @@ struct http_request {
 	/* the rest is http.c's */
 };
 
+/* A final status with its whole header section is the answer, whatever becomes of the body behind
+ * it: cut, endless, timed out, or larger than max_response_bytes. A 2xx whose body breaks off is
+ * delivered: the receiver has said so, and a retry would only make a duplicate. */
 struct http_result {
 	struct http_request *request;
 	int status;              /* 0: no answer */
@@ -47,7 +50,7 @@ void http_global_stop(void);
 
 enum err_code http_new(const struct clock *clock, size_t max_connections, http_done_fn done,
 		       void *ctx, struct http **ret_h, struct err *e) ATTR_MUST_CHECK;
-/* Aborts what is in flight without a result. */
+/* Aborts what is in flight without a result. NULL is fine. */
 void http_free(struct http *h);
 
 /* A request to fill, from the engine's pool. NULL: no memory. */
@@ -55,7 +58,10 @@ struct http_request *http_request_get(struct http *h);
 /* Give back one that is not to be sent after all, or whose result was handled. */
 void http_request_put(struct http *h, struct http_request *r);
 
-/* Start it. On an error the request is still the caller's. Errors: ERR_NOMEM, ERR_CONFIG. */
+/* Start it. Its webhook's settings must live as long as the engine. curl itself sends it again,
+ * with the same id, when a connection it wanted to reuse turns out to be closed. How many are in
+ * flight is the caller's to bound. On an error the request is still the caller's. Errors:
+ * ERR_NOMEM, ERR_CONFIG. */
 enum err_code http_send(struct http *h, struct http_request *r, struct err *e) ATTR_MUST_CHECK;
 
 /* Wait for sockets, timers or http_wake, at most until deadline_us; call done for every finished
@@ -69,7 +75,7 @@ void http_wake(struct http *h);
 void http_abort_all(struct http *h);
 
 size_t http_in_flight(const struct http *h);
-/* Connections opened since http_new. */
+/* Connections opened since http_new, or tried. */
 int64_t http_connections(const struct http *h);
 
 #endif

@@ -7,8 +7,9 @@
  *     ring B ─┼─ in turn ──┼─ worker 1: [easy][easy]       ─► webhook 2
  *     ring C ─┘            └─ ...
  *
- * A worker takes at most ceil(max_in_flight / pool_size) of one webhook, so that the work spreads;
- * an idle worker is woken only when those awake have left something ready.
+ * A worker takes at most ceil(max_in_flight / pool_size) of one webhook, or 32 where that is more,
+ * so that the work spreads, but not thinner than pays; an idle worker is woken only when those
+ * awake have left something ready.
  */
 #ifndef SINK_POOL_H
 #define SINK_POOL_H

@@ -6,6 +6,7 @@
 #ifndef SINK_WEBHOOK_H
 #define SINK_WEBHOOK_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -25,8 +26,35 @@ struct breaker *webhook_breaker(struct webhook *w);
 
 /* Reserve up to want of max_in_flight (at most share of them by one worker); returns how many. */
 size_t webhook_admit(struct webhook *w, size_t want);
-/* Give n reservations back. */
-void webhook_leave(struct webhook *w, size_t n);
+/* Give n reservations back. Returns whether somebody got fewer than wanted since this last said so:
+ * then whoever gives back has to look for work once more, or that one's would lie. */
+bool webhook_leave(struct webhook *w, size_t n);
+/* How many could be reserved at this moment: a hint for whom to wake. */
+size_t webhook_room(const struct webhook *w);
+
+/* What became of one attempt, for the counters. */
+enum webhook_outcome {
+	WEBHOOK_DELIVERED,
+	WEBHOOK_RETRIED,
+	WEBHOOK_HELD,
+	WEBHOOK_REFUSED,
+	WEBHOOK_EXHAUSTED
+};
+
+struct webhook_attempt {
+	enum webhook_outcome outcome;
+	int status; /* 0: no answer */
+	enum answer_phase phase;
+	int64_t elapsed_us;
+	size_t bytes;       /* of the body */
+	const char *reason; /* of a failure; a loan */
+};
+
+void webhook_record(struct webhook *w, const struct webhook_attempt *a);
+
+/* Whether the breaker's state differs from that of the last call, so that exactly one caller tells
+ * of each change. A probe under way counts as OPEN. Cheap. */
+bool webhook_breaker_moved(struct webhook *w, enum breaker_state *ret_state);
 
 /* Upper bounds of the latency histogram's buckets in microseconds; the last is INT64_MAX. */
 #define WEBHOOK_LATENCY_BUCKETS 20

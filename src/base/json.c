@@ -102,12 +102,12 @@ static void json_open(struct json *j, const char *name, char opener, char closer
 	buf_add_char(j->out, opener);
 }
 
-void json_object(struct json *j, const char *name)
+void json_open_object(struct json *j, const char *name)
 {
 	json_open(j, name, '{', '}');
 }
 
-void json_array(struct json *j, const char *name)
+void json_open_array(struct json *j, const char *name)
 {
 	json_open(j, name, '[', ']');
 }
@@ -119,7 +119,7 @@ void json_end(struct json *j)
 	j->depth--;
 }
 
-void json_null(struct json *j, const char *name)
+void json_add_null(struct json *j, const char *name)
 {
 	json_lead(j, name);
 	buf_add_str(j->out, "null");
@@ -147,7 +147,7 @@ void json_f64(struct json *j, const char *name, double v, int digits)
 {
 	assert(digits >= 0 && digits <= 9);
 	if (!isfinite(v)) {
-		json_null(j, name);
+		json_add_null(j, name);
 		return;
 	}
 	json_lead(j, name);
@@ -162,7 +162,7 @@ void json_str(struct json *j, const char *name, const char *v)
 void json_text(struct json *j, const char *name, struct text v)
 {
 	if (!v.s) {
-		json_null(j, name);
+		json_add_null(j, name);
 		return;
 	}
 	json_lead(j, name);
@@ -172,7 +172,7 @@ void json_text(struct json *j, const char *name, struct text v)
 void json_raw(struct json *j, const char *name, struct text v)
 {
 	if (!v.s) {
-		json_null(j, name);
+		json_add_null(j, name);
 		return;
 	}
 	json_lead(j, name);

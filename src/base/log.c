@@ -279,7 +279,7 @@ static void writer_reopen(int64_t now_us)
 	}
 	mutex_lock(&lg.mutex);
 	lg.retry_us = now_us;
-	if (torn) /* the new file shall begin with a whole line */
+	if (torn && !lg.file.is_torn) /* a new file: begin it with a whole line */
 		log_queue_rewind(&lg.queue);
 	lg.stats.file_bytes = lg.file.path ? lg.file.bytes : 0;
 	mutex_unlock(&lg.mutex);
@@ -304,7 +304,7 @@ static int64_t writer_due_locked(int64_t rest_us)
 	return lg.stopping && due_us > lg.stop_us ? lg.stop_us : due_us;
 }
 
-static void writer_wait_locked(int64_t rest_us)
+static void writer_wait_locked(int64_t rest_us) ATTR_REQUIRES(lg.mutex)
 {
 	int64_t due_us;
 

@@ -25,7 +25,7 @@
 
 #define LOG_FILE_MODE 0640
 
-static enum err_code file_error(struct err *e, const char *what, const char *path)
+static ATTR_MUST_CHECK enum err_code file_error(struct err *e, const char *what, const char *path)
 {
 	int sys = errno;
 
@@ -39,7 +39,7 @@ static enum err_code file_error(struct err *e, const char *what, const char *pat
 }
 
 /* O_NONBLOCK: a FIFO without a reader is an error, not a daemon that never starts. */
-static enum err_code path_open(const char *path, int *ret_fd, struct err *e)
+static ATTR_MUST_CHECK enum err_code path_open(const char *path, int *ret_fd, struct err *e)
 {
 	int fd =
 		open(path,
@@ -96,21 +96,6 @@ void log_file_close(struct log_file *f)
 	f->fd = -1;
 }
 
-enum err_code log_file_reopen(struct log_file *f, struct err *e)
-{
-	enum err_code code;
-	int fd = -1;
-
-	if (!f->path)
-		return ERR_OK;
-	code = path_open(f->path, &fd, e);
-	if (code != ERR_OK)
-		return code;
-	fd_close(&f->fd);
-	file_use(f, fd);
-	return ERR_OK;
-}
-
 /* Does the path still name the open file? */
 static bool is_at_path(const struct log_file *f)
 {
@@ -120,9 +105,24 @@ static bool is_at_path(const struct log_file *f)
 	       here.st_dev == there.st_dev && here.st_ino == there.st_ino;
 }
 
+enum err_code log_file_reopen(struct log_file *f, struct err *e)
+{
+	enum err_code code;
+	int fd = -1;
+
+	if (!f->path || is_at_path(f))
+		return ERR_OK;
+	code = path_open(f->path, &fd, e);
+	if (code != ERR_OK)
+		return code;
+	fd_close(&f->fd);
+	file_use(f, fd);
+	return ERR_OK;
+}
+
 /* FILE.n, or FILE for n == 0. */
-static enum err_code path_numbered(const struct log_file *f, int n, char out[static PATH_MAX],
-				   struct err *e)
+static ATTR_MUST_CHECK enum err_code path_numbered(const struct log_file *f, int n,
+						   char out[static PATH_MAX], struct err *e)
 {
 	int len = n ? snprintf(out, PATH_MAX, "%s.%d", f->path, n)
 		    : snprintf(out, PATH_MAX, "%s", f->path);
@@ -133,7 +133,7 @@ static enum err_code path_numbered(const struct log_file *f, int n, char out[sta
 }
 
 /* Rename FILE.n to FILE.n+1; a gap in the numbers is fine. */
-static enum err_code shift_one(const struct log_file *f, int n, struct err *e)
+static ATTR_MUST_CHECK enum err_code shift_one(const struct log_file *f, int n, struct err *e)
 {
 	char from[PATH_MAX], to[PATH_MAX];
 	enum err_code code = path_numbered(f, n, from, e);
@@ -147,7 +147,7 @@ static enum err_code shift_one(const struct log_file *f, int n, struct err *e)
 	return ERR_OK;
 }
 
-static enum err_code file_shift(struct log_file *f, struct err *e)
+static ATTR_MUST_CHECK enum err_code file_shift(struct log_file *f, struct err *e)
 {
 	enum err_code code = ERR_OK;
 	int n;
@@ -168,7 +168,7 @@ static void file_unshift(const struct log_file *f)
 		(void)rename(moved, f->path);
 }
 
-static enum err_code file_rotate(struct log_file *f, struct err *e)
+static ATTR_MUST_CHECK enum err_code file_rotate(struct log_file *f, struct err *e)
 {
 	enum err_code code;
 
@@ -200,8 +200,8 @@ static size_t whole_lines(const char *bytes, size_t len, size_t max)
 }
 
 /* Rotate if need be, and say how much may be written now. */
-static enum err_code file_room(struct log_file *f, const char *bytes, size_t len, size_t *ret_n,
-			       struct err *e)
+static ATTR_MUST_CHECK enum err_code file_room(struct log_file *f, const char *bytes, size_t len,
+					       size_t *ret_n, struct err *e)
 {
 	const char *end = memchr(bytes, '\n', len);
 	int64_t first = end ? end - bytes + 1 : (int64_t)len;
@@ -229,8 +229,9 @@ static enum err_code file_room(struct log_file *f, const char *bytes, size_t len
 	return ERR_OK;
 }
 
-static enum err_code pipe_room(const struct log_file *f, const char *bytes, size_t len, int wait_ms,
-			       size_t *ret_n, struct err *e)
+static ATTR_MUST_CHECK enum err_code pipe_room(const struct log_file *f, const char *bytes,
+					       size_t len, int wait_ms, size_t *ret_n,
+					       struct err *e)
 {
 	struct pollfd p = {.fd = f->fd, .events = POLLOUT};
 

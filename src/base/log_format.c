@@ -217,7 +217,7 @@ static void line_begin(struct line *l, const struct log_style *style, const stru
 	}
 	if (l->format == LOG_FORMAT_JSON) {
 		json_begin(&l->json, &l->out);
-		json_object(&l->json, NULL);
+		json_open_object(&l->json, NULL);
 		if (!style->journal_prefix)
 			json_str(&l->json, "time", time);
 		json_str(&l->json, "level", levels[ev->level].name);

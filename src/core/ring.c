@@ -40,6 +40,7 @@ struct ring {
 	size_t bytes;
 	size_t inflight;
 	int64_t last_seq;
+	bool paused;
 	bool room_wanted; /* somebody waits for on_room */
 	size_t room_wanted_bytes;
 	int64_t settled;
@@ -273,6 +274,8 @@ size_t ring_take(struct ring *r, int64_t now_us, struct event **out, size_t max)
 	size_t due;
 
 	mutex_lock(&r->lock);
+	if (r->paused)
+		goto out_unlock;
 	due = ring_take_due_locked(r, now_us);
 	while (n < max && (ev = ready_take(&r->ready))) {
 		event_to_inflight(ev);
@@ -280,6 +283,7 @@ size_t ring_take(struct ring *r, int64_t now_us, struct event **out, size_t max)
 	}
 	r->inflight += n;
 	news.ready = due > 0 && ready_count(&r->ready) > 0;
+out_unlock:
 	mutex_unlock(&r->lock);
 	ring_tell(r, news);
 	return n;
@@ -386,6 +390,18 @@ void ring_free(struct ring *r)
 	mem_free(r);
 }
 
+void ring_pause(struct ring *r, bool paused)
+{
+	struct ring_news news = {0};
+
+	mutex_lock(&r->lock);
+	/* who waits for a time has to look at it anew, too */
+	news.ready = r->paused && !paused && (ready_count(&r->ready) || r->waiting.count);
+	r->paused = paused;
+	mutex_unlock(&r->lock);
+	ring_tell(r, news);
+}
+
 /* ---- looking ---- */
 
 size_t ring_inflight_ids(struct ring *r, int64_t *out, size_t max)
@@ -410,7 +426,7 @@ int64_t ring_next_due_us(struct ring *r)
 	int64_t due_us;
 
 	mutex_lock(&r->lock);
-	ev = heap_peek(&r->waiting);
+	ev = r->paused ? NULL : heap_peek(&r->waiting);
 	due_us = ev ? ev->due_us : INT64_MAX;
 	mutex_unlock(&r->lock);
 	return due_us;
@@ -426,7 +442,7 @@ struct ring_stats ring_stats(struct ring *r)
 		.max_bytes = r->o.max_bytes,
 		.events = r->events,
 		.bytes = r->bytes,
-		.ready = ready_count(&r->ready),
+		.ready = r->paused ? 0 : ready_count(&r->ready),
 		.waiting = r->waiting.count,
 		.inflight = r->inflight,
 		.lanes = order_lane_count(&r->order),

@@ -4,11 +4,14 @@
  * delivered rows leave the outbox and the dead ones move. A commit need not wait for the disk
  * (synchronous_commit is off): what a crash of the server undoes is delivered again.
  */
+#include <string.h>
+
 #include "base/mem.h"
 #include "source/pg_array.h"
 #include "source/pg_source.h"
 
 #define PARAMS 5
+#define REASON_BYTES 256
 
 /* One statement with its parameters. */
 struct step {
@@ -42,7 +45,27 @@ static void fill_ids(struct step *t, const struct ack *acks, size_t n, uint32_t 
 			pg_array_i64(&t->arrays, acks[i].id);
 }
 
-static void fill_reasons(struct step *t, const struct ack *acks, size_t n, uint32_t p, size_t count)
+/* A database that is not UTF8 refuses what its encoding cannot spell, and would do so for ever. */
+static void add_reason(struct step *t, const char *reason, bool ascii)
+{
+	char plain[REASON_BYTES];
+	size_t len = 0;
+
+	if (!ascii) {
+		pg_array_text(&t->arrays, text_of(reason));
+		return;
+	}
+	for (; reason && *reason && len < sizeof(plain); reason++) {
+		if (!(*reason & 0x80))
+			plain[len++] = *reason;
+		else if ((*reason & 0xc0) == 0xc0) /* the first byte of a character */
+			plain[len++] = '?';
+	}
+	pg_array_text(&t->arrays, (struct text){plain, len});
+}
+
+static void fill_reasons(struct step *t, const struct ack *acks, size_t n, uint32_t p, size_t count,
+			 bool ascii)
 {
 	size_t i;
 
@@ -57,13 +80,15 @@ static void fill_reasons(struct step *t, const struct ack *acks, size_t n, uint3
 	begin_array(t, PG_OID_TEXT, count);
 	for (i = 0; i < n; i++)
 		if (is_in(&acks[i], p, ACK_DEAD))
-			pg_array_text(&t->arrays, text_of(acks[i].reason));
+			add_reason(t, acks[i].reason, ascii);
 }
 
 /* Fill t with the acks of pipeline p and that outcome; false when there are none. */
-static bool step_fill(struct step *t, const char *pipeline, const struct ack *acks, size_t n,
+static bool step_fill(struct step *t, const struct pg_source *s, const struct ack *acks, size_t n,
 		      uint32_t p, enum ack_outcome outcome)
 {
+	const char *encoding = PQparameterStatus(pg_conn_raw(s->conn), "server_encoding");
+	bool ascii = !encoding || strcmp(encoding, "UTF8") != 0;
 	size_t i, count = 0;
 
 	for (i = 0; i < n; i++)
@@ -71,11 +96,11 @@ static bool step_fill(struct step *t, const char *pipeline, const struct ack *ac
 	if (!count)
 		return false;
 	buf_init(&t->arrays, SIZE_MAX / 2);
-	t->values[0] = pipeline;
+	t->values[0] = s->pipes[p].pub->settings->name;
 	t->n = 1;
 	fill_ids(t, acks, n, p, outcome, count);
 	if (outcome == ACK_DEAD)
-		fill_reasons(t, acks, n, p, count);
+		fill_reasons(t, acks, n, p, count, ascii);
 	for (i = 1; i < (size_t)t->n; i++) {
 		size_t end = i + 1 < (size_t)t->n ? t->at[i + 1] : t->arrays.len;
 
@@ -120,7 +145,7 @@ enum err_code pg_acknowledge(struct source *base, const struct ack *acks, size_t
 		uint32_t p = (uint32_t)(i / ARRAY_LEN(stmts));
 		enum ack_outcome outcome = (enum ack_outcome)(i % ARRAY_LEN(stmts));
 
-		if (step_fill(&steps[used], s->pipes[p].pub->settings->name, acks, n, p, outcome))
+		if (step_fill(&steps[used], s, acks, n, p, outcome))
 			calls[used++] = pg_source_call(s, stmts[outcome]);
 	}
 	if (code == ERR_OK && used)

@@ -140,9 +140,16 @@ static ATTR_MUST_CHECK enum err_code acknowledge_all(struct runner *r, struct er
 
 static ATTR_MUST_CHECK enum err_code acknowledge_due(struct runner *r, struct err *e)
 {
-	if (!runner_batch_is_due(&r->batch, now_us(r), r->settings->ack_delay_us))
-		return ERR_OK;
-	return acknowledge(r, e);
+	enum err_code code = ERR_OK;
+
+	/* All that is due: one batch for each round of reads from many pipelines would let them
+	 * pile up without a bound. And what is left has its time set for the wait. */
+	while (code == ERR_OK &&
+	       runner_batch_is_due(&r->batch, now_us(r), r->settings->ack_delay_us)) {
+		note_progress(r);
+		code = acknowledge(r, e);
+	}
+	return code;
 }
 
 /* ---- reading ---- */
@@ -194,6 +201,12 @@ static void log_status(const struct source_status *before, const struct source_s
 		log_info("the source is in order again");
 }
 
+/* Figures are no reason to stop delivering: only a lost connection is. */
+static bool is_inspect_fatal(enum err_code code)
+{
+	return code == ERR_UNAVAILABLE || code == ERR_NOMEM;
+}
+
 static ATTR_MUST_CHECK enum err_code inspect_due(struct runner *r, struct err *e)
 {
 	int64_t begin = now_us(r), cost;
@@ -202,16 +215,21 @@ static ATTR_MUST_CHECK enum err_code inspect_due(struct runner *r, struct err *e
 
 	if (begin < r->inspect_us)
 		return ERR_OK;
+	mutex_lock(&r->lock);
+	before = r->stats.source;
+	mutex_unlock(&r->lock);
 	code = r->ops->inspect(r->source, &st, e);
 	cost = now_us(r) - begin;
 	r->inspect_us = begin + INSPECT_MIN_US;
 	if (cost * INSPECT_COST > INSPECT_MIN_US)
 		r->inspect_us = begin + cost * INSPECT_COST;
-	if (code != ERR_OK)
+	if (is_inspect_fatal(code))
 		return err_prefix(e, "cannot inspect the source");
-	mutex_lock(&r->lock);
-	before = r->stats.source;
-	mutex_unlock(&r->lock);
+	if (code != ERR_OK) {
+		st = before;
+		(void)snprintf(st.warning, sizeof(st.warning), "cannot be inspected: %.200s",
+			       e->msg);
+	}
 	note_status(r, &st);
 	log_status(&before, &st);
 	/* it may have found rows that were missed */
@@ -221,14 +239,14 @@ static ATTR_MUST_CHECK enum err_code inspect_due(struct runner *r, struct err *e
 
 /* ---- waiting ---- */
 
-static int64_t wait_deadline(const struct runner *r)
+static int64_t wait_deadline(const struct runner *r, bool quiesced)
 {
 	int64_t deadline = runner_batch_due_us(&r->batch, r->settings->ack_delay_us);
 	size_t i;
 
 	if (r->inspect_us < deadline)
 		deadline = r->inspect_us;
-	for (i = 0; i < r->pipe_count; i++)
+	for (i = 0; i < r->pipe_count && !quiesced; i++)
 		if (r->pipes[i].blocked && r->pipes[i].retry_us < deadline)
 			deadline = r->pipes[i].retry_us;
 	return deadline;
@@ -250,7 +268,7 @@ static ATTR_MUST_CHECK enum err_code wait_for_work(struct runner *r, struct err 
 	}
 	if (is_stopping(r) || atomic_load(&r->has_room))
 		return ERR_OK;
-	code = r->ops->wait(r->source, idle, r->wake_fd, wait_deadline(r), &woken, e);
+	code = r->ops->wait(r->source, idle, r->wake_fd, wait_deadline(r, quiesced), &woken, e);
 	if (code != ERR_OK)
 		return code;
 	(void)fd_wake_clear(r->wake_fd);
@@ -351,6 +369,8 @@ static void settle_old_history(struct runner *r)
 		runner_batch_drop(&r->batch);
 		pause_until(r, now_us(r) + SETTLE_US);
 	}
+	/* when stopping ended it early: by then the workers are gone */
+	runner_batch_drop(&r->batch);
 }
 
 /* After an open. What was retried or released since the rings were cleared is dropped first; a
@@ -375,10 +395,14 @@ static ATTR_MUST_CHECK enum err_code resume(struct runner *r, struct err *e)
 
 static void note_opened(struct runner *r)
 {
+	size_t i;
+
 	mutex_lock(&r->lock);
 	r->stats.connects++;
 	mutex_unlock(&r->lock);
 	set_state(r, RUNNER_ACTIVE);
+	for (i = 0; i < r->pipe_count; i++)
+		runner_pipe_resume(&r->pipes[i]);
 	log_info("reading the source", LOG_I("pipelines", r->pipe_count));
 }
 

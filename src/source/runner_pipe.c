@@ -129,6 +129,8 @@ enum err_code runner_pipe_read(struct runner_pipe *p, struct source *s, struct a
 
 void runner_pipe_drop(struct runner_pipe *p, struct acks *acks)
 {
+	/* what is in flight may come back for a retry: not to be sent by us any more */
+	ring_pause(p->ring, true);
 	drop_events(p);
 	acks_unreserve(acks, p->reserved + ring_clear(p->ring));
 	p->reserved = 0;
@@ -155,6 +157,11 @@ enum err_code runner_pipe_hold(struct runner_pipe *p, struct source *s, struct e
 	code = s->ops->hold(s, p->index, ids, n, e);
 	mem_free(ids);
 	return code;
+}
+
+void runner_pipe_resume(struct runner_pipe *p)
+{
+	ring_pause(p->ring, false);
 }
 
 void runner_pipes_want(struct runner_pipe *pipes, size_t n)

@@ -228,6 +228,28 @@ static void acknowledging_costs_no_more_with_a_backlog(void **state)
 	pgreader_close(&r);
 }
 
+static void a_reason_that_the_database_cannot_spell_is_no_obstacle(void **state)
+{
+	static struct pgtest latin;
+	static struct pgreader r;
+	char reason[] = "HTTP 400: \xe2\x82\xac \xc3\xa9"; /* a euro sign, which LATIN1 has not */
+	struct ack ack = {.outcome = ACK_DEAD, .attempts = 1, .last_status = 400, .reason = reason};
+	struct err e = {.code = ERR_OK};
+
+	(void)state;
+	pgtest_open_encoded(&latin, "LATIN1");
+	ack.id = pgtest_put(latin.conn, "default", "1", 10);
+	pgreader_open(&r, &latin);
+	assert_int_equal(pgreader_read(&r), 1);
+	if (source_postgres.acknowledge(r.s, &ack, 1, &e) != ERR_OK)
+		fail_msg("%s", e.msg);
+	assert_int_equal(pgtest_i64(latin.conn, "SELECT count(*) FROM app_db_listener.dead_letter "
+						"WHERE last_error LIKE 'HTTP 400: %%'"),
+			 1);
+	pgreader_close(&r);
+	pgtest_close(&latin);
+}
+
 static void drift_is_told(void **state)
 {
 	static const struct {
@@ -402,6 +424,7 @@ int main(void)
 		TEST(a_writer_that_skipped_its_notification_keeps_the_reader_polling),
 		TEST(a_gap_read_costs_no_more_with_many_dead_rows),
 		TEST(acknowledging_costs_no_more_with_a_backlog),
+		TEST(a_reason_that_the_database_cannot_spell_is_no_obstacle),
 		TEST(drift_is_told),
 		TEST(opening_without_an_installation_says_what_to_do),
 		TEST(a_crash_of_the_server_changes_the_identity),

@@ -64,7 +64,7 @@ void journal_add(struct journal *j, const struct journal_line *line)
 	if (j->fd < 0)
 		return;
 	json_begin(&w, &j->out);
-	json_object(&w, NULL);
+	json_open_object(&w, NULL);
 	json_i64(&w, "t_us", line->wall_us);
 	json_text(&w, "id", line->id);
 	json_i64(&w, "attempt", line->entry->attempt);
@@ -77,7 +77,7 @@ void journal_add(struct journal *j, const struct journal_line *line)
 	json_raw(&w, "key", n->key);
 	raw_string(&w, "changed_at", n->changed_at);
 	json_u64(&w, "bytes", line->body.len);
-	json_array(&w, "lanes");
+	json_open_array(&w, "lanes");
 	for (i = 0; i < line->entry->lane_count; i++)
 		json_u64(&w, NULL, line->entry->lane[i]);
 	json_end(&w);

@@ -148,12 +148,18 @@ static void fill_settings(struct pgtest *t)
 
 void pgtest_open(struct pgtest *t)
 {
+	pgtest_open_encoded(t, "UTF8");
+}
+
+void pgtest_open_encoded(struct pgtest *t, const char *encoding)
+{
 	static int made;
 	PGconn *postgres;
 
 	(void)snprintf(t->database, sizeof(t->database), "test_%d_%d", (int)getpid(), ++made);
 	postgres = pgtest_connect(t, "postgres");
-	pgtest_exec(postgres, "CREATE DATABASE %s", t->database);
+	pgtest_exec(postgres, "CREATE DATABASE %s TEMPLATE template0 ENCODING '%s'", t->database,
+		    encoding);
 	PQfinish(postgres);
 	t->conn = pgtest_connect(t, NULL);
 	PQclear(PQexec(t->conn, "SET client_min_messages = warning"));

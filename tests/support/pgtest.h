@@ -23,6 +23,8 @@ struct pgtest {
 
 /* Make the database and fill in settings that fit it: 1 s poll interval, 10 s statement timeout. */
 void pgtest_open(struct pgtest *t);
+/* The same in another encoding than UTF8. */
+void pgtest_open_encoded(struct pgtest *t, const char *encoding);
 /* Drop it, whoever is connected. */
 void pgtest_close(struct pgtest *t);
 

@@ -208,7 +208,7 @@ static void write_traffic(struct station *s, struct json *j)
 	int64_t second, from = s->second_at - STATION_SECONDS + 1;
 	int i;
 
-	json_object(j, "by_status");
+	json_open_object(j, "by_status");
 	for (i = 0; i < 1000; i++) {
 		(void)snprintf(name, sizeof(name), "%d", i);
 		if (s->by_status[i])
@@ -217,7 +217,7 @@ static void write_traffic(struct station *s, struct json *j)
 	json_end(j);
 	json_f64(j, "seconds", (double)spent_us / 1e6, 3);
 	json_f64(j, "rate", spent_us ? (double)s->requests * 1e6 / (double)spent_us : 0, 1);
-	json_array(j, "per_second"); /* up to the last one with a request */
+	json_open_array(j, "per_second"); /* up to the last one with a request */
 	if (s->first_us && from < s->first_us / CLOCK_US_PER_S)
 		from = s->first_us / CLOCK_US_PER_S;
 	for (second = from; s->first_us && second <= s->second_at; second++)
@@ -231,7 +231,7 @@ void station_write_stats(struct station *s, struct buf *out)
 	struct json j;
 
 	json_begin(&j, out);
-	json_object(&j, NULL);
+	json_open_object(&j, NULL);
 	json_i64(&j, "requests", s->requests);
 	json_i64(&j, "seen", l.seen);
 	json_i64(&j, "distinct", l.distinct);
@@ -249,7 +249,7 @@ void station_write_stats(struct station *s, struct buf *out)
 	json_i64(&j, "bytes", s->bytes);
 	json_f64(&j, "uptime", (double)(s->now_us - s->started_us) / 1e6, 3);
 	write_traffic(s, &j);
-	json_object(&j, "behaviour");
+	json_open_object(&j, "behaviour");
 	behaviour_write(&s->behaviour, &j);
 	json_end(&j);
 	json_end(&j);

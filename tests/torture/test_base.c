@@ -109,8 +109,8 @@ static enum err_code life_of_json(void *ctx)
 	(void)ctx;
 	buf_init(&b, 100000);
 	json_begin(&j, &b);
-	json_object(&j, NULL);
-	json_array(&j, "list");
+	json_open_object(&j, NULL);
+	json_open_array(&j, "list");
 	for (i = 0; i < 100; i++)
 		json_str(&j, NULL, "some \"text\"\n\x01");
 	json_end(&j);

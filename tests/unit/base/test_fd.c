@@ -6,9 +6,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -215,16 +218,27 @@ static void files_that_cannot_be_read_say_why(void **state)
 
 struct reader {
 	int fd;
+	pthread_t writer;
 	size_t total;
 	uint64_t sum;
 };
 
+static void on_signal(int number)
+{
+	(void)number;
+}
+
+/* Interrupt the writer once it has filled the pipe: its write then returns a part. */
 static void read_all(void *arg)
 {
 	struct reader *r = arg;
 	unsigned char chunk[1000];
+	int waiting = 0, room = fcntl(r->fd, F_GETPIPE_SZ);
 	ssize_t n, i;
 
+	while (ioctl(r->fd, FIONREAD, &waiting) == 0 && waiting < room)
+		(void)poll(NULL, 0, 1);
+	(void)pthread_kill(r->writer, SIGUSR1);
 	while ((n = read(r->fd, chunk, sizeof(chunk))) > 0) {
 		for (i = 0; i < n; i++)
 			r->sum = r->sum * 31 + chunk[i];
@@ -232,11 +246,12 @@ static void read_all(void *arg)
 	}
 }
 
-static void write_all_goes_on_after_a_part(void **state)
+static void write_all_goes_on_after_an_interruption(void **state)
 {
 	enum { LEN = 1000000 };
 	unsigned char *bytes = malloc(LEN);
-	struct reader r = {.fd = -1};
+	struct sigaction interrupt = {.sa_handler = on_signal}, before;
+	struct reader r = {.fd = -1, .writer = pthread_self()};
 	struct thread t;
 	uint64_t sum = 0;
 	size_t i;
@@ -245,15 +260,17 @@ static void write_all_goes_on_after_a_part(void **state)
 	(void)state;
 	assert_non_null(bytes);
 	for (i = 0; i < LEN; i++) {
-		bytes[i] = (unsigned char)(i >> 3);
+		bytes[i] = (unsigned char)(i % 251);
 		sum = sum * 31 + bytes[i];
 	}
 	assert_int_equal(pipe2(p, O_CLOEXEC), 0);
 	r.fd = p[0];
+	assert_int_equal(sigaction(SIGUSR1, &interrupt, &before), 0);
 	assert_int_equal(thread_start(&t, "read", 0, read_all, &r, NULL), ERR_OK);
 	assert_int_equal(fd_write_all(p[1], bytes, LEN, NULL), ERR_OK);
 	fd_close(&p[1]);
 	thread_join(&t);
+	assert_int_equal(sigaction(SIGUSR1, &before, NULL), 0);
 	assert_int_equal(r.total, LEN);
 	assert_true(r.sum == sum);
 	fd_close(&p[0]);
@@ -287,7 +304,7 @@ int main(void)
 		FILE_TEST(a_file_is_read_whole_behind_what_is_there),
 		FILE_TEST(a_file_over_the_bound_is_refused),
 		FILE_TEST(files_that_cannot_be_read_say_why),
-		cmocka_unit_test(write_all_goes_on_after_a_part),
+		cmocka_unit_test(write_all_goes_on_after_an_interruption),
 		cmocka_unit_test(write_all_reports_a_full_disk),
 	};
 

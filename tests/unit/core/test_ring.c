@@ -250,6 +250,32 @@ static void released_events_go_before_all_others_by_age(void **state)
 	ring_free(r);
 }
 
+static void a_paused_ring_gives_nothing_out(void **state)
+{
+	static const char *const keys[] = {"a", "b", "c", NULL};
+	struct ring *r = open_key_ring();
+	struct event *one, *two;
+
+	(void)state;
+	push_keys(r, keys);
+	one = take_one(r, NOW, 1);
+	two = take_one(r, NOW, 2);
+	ring_pause(r, true);
+	ring_retry(r, one, NOW);
+	ring_release(r, two);
+	assert_none_ready(r, NOW);
+	assert_int_equal(ring_stats(r).ready, 0);
+	assert_int_equal(ring_stats(r).blocked, 2);
+	assert_int_equal(ring_next_due_us(r), INT64_MAX);
+	ring_pause(r, false);
+	assert_int_equal(ring_stats(r).ready, 2);
+	assert_int_equal(ring_next_due_us(r), NOW);
+	settle_next(r, 2);
+	settle_next(r, 1);
+	settle_next(r, 3);
+	ring_free(r);
+}
+
 static void clearing_drops_all_but_what_is_in_flight(void **state)
 {
 	static const char *const keys[] = {"a", "a", "b", "c", "c", NULL};
@@ -427,6 +453,7 @@ int main(void)
 		cmocka_unit_test(a_retry_waits_for_its_time_at_the_head_of_its_lane),
 		cmocka_unit_test(due_retries_go_before_what_is_younger),
 		cmocka_unit_test(released_events_go_before_all_others_by_age),
+		cmocka_unit_test(a_paused_ring_gives_nothing_out),
 		cmocka_unit_test(clearing_drops_all_but_what_is_in_flight),
 		cmocka_unit_test(clearing_keeps_the_barrier_that_is_in_flight),
 		cmocka_unit_test(clearing_drops_a_barrier_that_waits),

@@ -65,6 +65,27 @@ static void ready_is_told_when_something_became_ready(void **state)
 	ring_free(r);
 }
 
+static void ready_is_told_when_a_pause_ends(void **state)
+{
+	struct calls calls;
+	struct ring *r = open_ring(10, 1 << 20, ORDERING_KEY, &calls);
+
+	(void)state;
+	ring_pause(r, true);
+	ring_pause(r, false);
+	assert_int_equal(calls.ready, 0);
+	push(r, event_of_key(1, "a"));
+	ring_pause(r, true);
+	assert_int_equal(calls.ready, 1);
+	ring_pause(r, false);
+	assert_int_equal(calls.ready, 2);
+	ring_retry(r, take_one(r, NOW, 1), NOW + 1);
+	ring_pause(r, true);
+	ring_pause(r, false);
+	assert_int_equal(calls.ready, 3);
+	ring_free(r);
+}
+
 static void ready_is_told_when_take_leaves_due_retries(void **state)
 {
 	struct calls calls;
@@ -224,6 +245,7 @@ int main(void)
 		cmocka_unit_test(it_refuses_what_exceeds_its_bytes_but_takes_anything_when_empty),
 		cmocka_unit_test(ready_is_told_when_something_became_ready),
 		cmocka_unit_test(ready_is_told_when_take_leaves_due_retries),
+		cmocka_unit_test(ready_is_told_when_a_pause_ends),
 		cmocka_unit_test(room_is_told_once_an_eighth_is_free_after_a_refusal),
 		cmocka_unit_test(room_is_told_after_a_look_that_found_little),
 		cmocka_unit_test(room_is_not_told_to_who_was_not_refused),

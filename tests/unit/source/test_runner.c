@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -163,6 +164,66 @@ static void quiesced_it_reads_nothing_but_acknowledges(void **state)
 	assert_int_equal(bench_events(b, 0), 0);
 }
 
+static void a_burst_of_acknowledgements_goes_at_once(void **state)
+{
+	struct bench *b = *state;
+	struct event *ev[12];
+	int64_t deadline_us;
+	char key[16];
+	size_t i;
+
+	for (i = 0; i < 12; i++) {
+		(void)snprintf(key, sizeof(key), "%zu", i);
+		(void)bench_insert_into(b, i % 2, key, 10);
+	}
+	bench_start(b);
+	for (i = 0; i < 12; i++)
+		ev[i] = bench_take(b, i % 2);
+	/* more than a batch, before the runner can look */
+	for (i = 0; i < 12; i++)
+		bench_settle(b, i % 2, ev[i], ACK_DELIVERED);
+	deadline_us = bench_now_us() + 3 * CLOCK_US_PER_S;
+	while (bench_rows(b) && bench_now_us() < deadline_us)
+		bench_moment();
+	assert_int_equal(bench_rows(b), 0);
+}
+
+static void a_quiesced_runner_with_a_full_ring_does_not_spin(void **state)
+{
+	struct bench *b = *state;
+	int64_t before, until;
+	size_t i;
+
+	for (i = 0; i < 30; i++)
+		(void)bench_insert(b, "1");
+	bench_start(b);
+	AWAIT(bench_events(b, 0) == CAPACITY);
+	runner_quiesce(b->runner);
+	/* longer than a full ring is left alone */
+	until = bench_now_us() + 1200 * CLOCK_US_PER_MS;
+	while (bench_now_us() < until)
+		bench_moment();
+	before = bench_calls(b, FAKE_WAIT);
+	until = bench_now_us() + 100 * CLOCK_US_PER_MS;
+	while (bench_now_us() < until)
+		bench_moment();
+	assert_in_range(bench_calls(b, FAKE_WAIT) - before, 0, 3);
+}
+
+static void what_cannot_be_inspected_is_delivered_nevertheless(void **state)
+{
+	struct bench *b = *state;
+	int64_t id;
+
+	fake_db_fail(b->db, FAKE_INSPECT, ERR_TIMEOUT, 1000000);
+	bench_start(b);
+	AWAIT(strstr(bench_stats(b).source.warning, "inspect was told to fail"));
+	id = bench_insert(b, "1");
+	assert_int_equal(bench_deliver(b, 0), id);
+	AWAIT(bench_rows(b) == 0);
+	assert_int_equal(bench_stats(b).connects, 1);
+}
+
 static void a_warning_reaches_the_stats(void **state)
 {
 	struct bench *b = *state;
@@ -221,6 +282,9 @@ int main(void)
 		TEST(acknowledgements_wait_for_company),
 		TEST(a_full_batch_of_acknowledgements_does_not_wait),
 		TEST(quiesced_it_reads_nothing_but_acknowledges),
+		TEST(a_burst_of_acknowledgements_goes_at_once),
+		TEST(a_quiesced_runner_with_a_full_ring_does_not_spin),
+		TEST(what_cannot_be_inspected_is_delivered_nevertheless),
 		TEST(a_warning_reaches_the_stats),
 		TEST(a_type_is_found_if_this_build_has_it),
 		TEST(an_unknown_database_is_a_configuration_error),

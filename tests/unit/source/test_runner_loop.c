@@ -34,6 +34,28 @@ static void a_lost_connection_drops_what_is_queued_at_once(void **state)
 	AWAIT(bench_stats(b).last_error[0] == '\0');
 }
 
+static void what_comes_back_without_leadership_is_not_sent_again(void **state)
+{
+	struct bench *b = *state;
+	struct event *ev, *again;
+	int64_t until, id = bench_insert(b, "1");
+
+	b->settings.reconnect_max_delay_us = 3600 * CLOCK_US_PER_S;
+	bench_start(b);
+	ev = bench_take(b, 0);
+	fake_db_fail(b->db, FAKE_OPEN, ERR_UNAVAILABLE, 3);
+	fake_db_kill(b->db);
+	AWAIT(bench_stats(b).failures >= 2);
+	/* by now another daemon may be active, and far ahead */
+	ring_retry(b->rings[0], ev, bench_now_us());
+	until = bench_now_us() + 30 * CLOCK_US_PER_MS;
+	do
+		assert_int_equal(ring_take(b->rings[0], bench_now_us(), &again, 1), 0);
+	while (bench_now_us() < until);
+	assert_int_equal(bench_deliver(b, 0), id);
+	AWAIT(bench_rows(b) == 0);
+}
+
 static void what_is_in_flight_is_not_delivered_again(void **state)
 {
 	struct bench *b = *state;
@@ -309,6 +331,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(a_lost_connection_drops_what_is_queued_at_once),
+		TEST(what_comes_back_without_leadership_is_not_sent_again),
 		TEST(what_is_in_flight_is_not_delivered_again),
 		TEST(what_settles_while_disconnected_is_acknowledged_first),
 		TEST(a_failed_acknowledgement_is_given_again),

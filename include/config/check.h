@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Rules for the form of text values, named by the key table. Each returns NULL when value is fine,
+ * or the complaint, fit to stand behind "key: ". Complaints never repeat the value: it may be
+ * secret.
+ */
+#ifndef CONFIG_CHECK_H
+#define CONFIG_CHECK_H
+
+#include "base/buf.h"
+
+typedef const char *(*check_fn)(const char *value);
+
+/* Not empty, no control characters. */
+const char *check_text(const char *value);
+
+/* No control characters; may be empty. */
+const char *check_printable(const char *value);
+
+/* [a-z0-9_]{1,40} */
+const char *check_name(const char *value);
+
+/* http:// or https:// with a host (RFC 3986, 3.2); userinfo, port, path and query as wanted. */
+const char *check_url(const char *value);
+
+/* "off", ADDRESS:PORT or [IPv6]:PORT */
+const char *check_listen(const char *value);
+
+/* A header's name: a token (RFC 9110, 5.6.2), and none that the daemon or HTTP itself sets. */
+const char *check_header_name(const char *value);
+
+/* A header's value: no control characters but tab (RFC 9110, 5.5). */
+const char *check_header_value(const char *value);
+
+/* Append a URL that passed check_url without what may be secret in it: userinfo, query and fragment
+ * become ***. */
+void check_print_url(struct buf *out, const char *url);
+
+#endif

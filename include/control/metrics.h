@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the daemon tells about itself: pulled from the modules' x_stats() into one snapshot, then
+ * rendered from one table (control/metrics_table.h) as JSON or as Prometheus text.
+ *
+ *     ring_stats ─┐
+ *     runner_... ─┤  metrics_collect           metrics_render_json        {"queue_size":12,...}
+ *     webhook_.. ─┼──────────────► snapshot ──┬───────────────────────►
+ *     pool_... ───┤                           └───────────────────────►   # HELP app_db_listener_
+ *     log, /proc ─┘                             metrics_render_prometheus
+ *
+ * A snapshot is a plain value of fixed size (about 100 KB: on the heap or static, not on a thread's
+ * stack) and holds no pointers: it may be rendered after the engine it came from is gone.
+ */
+#ifndef CONTROL_METRICS_H
+#define CONTROL_METRICS_H
+
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "config/settings.h"
+#include "control/history.h"
+#include "control/memory.h"
+#include "control/process.h"
+#include "core/ring.h"
+#include "sink/pool.h"
+#include "sink/webhook.h"
+#include "source/runner.h"
+
+/* What outlives an engine that a reload replaces. Not thread-safe; see metrics_collect. */
+struct metrics_history {
+	struct history attempts;
+	struct history delivered;
+	struct history retried;
+	struct history held;
+	struct history dead;
+	struct history errors;
+};
+
+void metrics_history_init(struct metrics_history *h);
+
+/* The engine was replaced: what is collected from now on counts from 0. Collect a last time from
+ * the old one before. */
+void metrics_history_restart(struct metrics_history *h);
+
+struct metrics_source_input {
+	const char *name;
+	struct runner *runner;
+};
+
+struct metrics_webhook_input {
+	const char *name;
+	struct webhook *webhook;
+};
+
+struct metrics_pipeline_input {
+	const char *name;
+	struct ring *ring;
+	size_t source;  /* index in sources */
+	size_t webhook; /* index in webhooks */
+};
+
+/* Everything is a loan for the call. */
+struct metrics_inputs {
+	const char *version;
+	const struct clock *clock;
+	int64_t start_us;                /* when the daemon started, monotonic */
+	struct metrics_history *history; /* updated by metrics_collect */
+	struct pool *pool;
+	const struct metrics_source_input *sources;
+	size_t source_count; /* <= SETTINGS_SOURCES_MAX */
+	const struct metrics_webhook_input *webhooks;
+	size_t webhook_count; /* <= SETTINGS_WEBHOOKS_MAX */
+	const struct metrics_pipeline_input *pipelines;
+	size_t pipeline_count; /* <= SETTINGS_PIPELINES_MAX */
+};
+
+#define METRICS_NAME_BYTES 64
+#define METRICS_UNKNOWN (-1) /* in a field of unknown value: null in JSON, absent in Prometheus */
+
+struct metrics_quantiles {
+	int64_t p50_us;
+	int64_t p90_us;
+	int64_t p99_us;
+};
+
+struct metrics_source {
+	char name[METRICS_NAME_BYTES];
+	struct runner_stats stats;
+	/* derived */
+	int64_t lag_us; /* of its pipelines, and of its outbox while it is not connected */
+};
+
+struct metrics_webhook {
+	char name[METRICS_NAME_BYTES];
+	struct webhook_stats stats;
+	int64_t timeout_us; /* of one request */
+	/* derived */
+	struct metrics_quantiles latency;
+	int64_t dead;     /* refused or exhausted */
+	int64_t state_us; /* since the breaker is in its state */
+};
+
+struct metrics_pipeline {
+	char name[METRICS_NAME_BYTES];
+	char source_name[METRICS_NAME_BYTES];
+	char webhook_name[METRICS_NAME_BYTES];
+	size_t source;
+	size_t webhook;
+	struct ring_stats ring;
+	/* derived */
+	int64_t lag_us;            /* age of the oldest event inside, by its commit */
+	int64_t oldest_pending_us; /* the same, by when it was read */
+};
+
+/* Sums over the arrays, and what the history knows. */
+struct metrics_totals {
+	int64_t queue_size;
+	int64_t queue_capacity;
+	int64_t queue_bytes;
+	int64_t queue_max_bytes;
+	int64_t waiting;
+	int64_t in_flight;
+	int64_t attempts;
+	int64_t delivered;
+	int64_t retried;
+	int64_t held;
+	int64_t dead;
+	int64_t errors; /* failed attempts and failed calls to a database */
+	int64_t delivered_last_hour;
+	int64_t errors_last_hour;
+	int64_t lag_us;
+	int64_t oldest_pending_us;
+	int64_t outbox_rows;
+	int64_t dead_letters;
+	int64_t database_connections;
+	int64_t breakers_open; /* webhooks whose breaker is not closed */
+	struct metrics_quantiles latency;
+};
+
+struct metrics_snapshot {
+	char version[METRICS_NAME_BYTES];
+	int64_t now_us;
+	int64_t wall_us;
+	int64_t uptime_us;
+	struct pool_stats pool;
+	struct log_stats log;
+	struct memory_stats memory;
+	struct process_stats process;
+	struct metrics_source sources[SETTINGS_SOURCES_MAX];
+	size_t source_count;
+	struct metrics_webhook webhooks[SETTINGS_WEBHOOKS_MAX];
+	size_t webhook_count;
+	struct metrics_pipeline pipelines[SETTINGS_PIPELINES_MAX];
+	size_t pipeline_count;
+	struct metrics_totals total; /* derived */
+};
+
+/* Pull every module's figures and derive the rest. Takes each module's own lock for a moment, never
+ * two, and reads /proc. Any thread, but calls with the same history must not overlap. */
+void metrics_collect(const struct metrics_inputs *in, struct metrics_snapshot *ret_s);
+
+/* Fill the derived fields of s from the others, and add to h. Part of metrics_collect; apart for
+ * tests, which fill a snapshot by hand. */
+void metrics_derive(struct metrics_snapshot *s, struct metrics_history *h);
+
+/* Append s as one JSON object and a line end. Errors stick to out. */
+void metrics_render_json(const struct metrics_snapshot *s, struct buf *out);
+
+/* Append s in the Prometheus text format 0.0.4. Errors stick to out. */
+void metrics_render_prometheus(const struct metrics_snapshot *s, struct buf *out);
+
+#endif

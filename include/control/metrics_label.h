@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The labels of metrics with several values: the states of an enum, the elements of an array.
+ */
+#ifndef CONTROL_METRICS_LABEL_H
+#define CONTROL_METRICS_LABEL_H
+
+#include <stddef.h>
+
+#include "control/metrics_table.h"
+
+/* "state", "class", "phase", "version"; NULL for METRICS_LABEL_NONE. */
+const char *metrics_label_name(enum metrics_label label);
+
+/* How many values it has; the first that is used is metrics_label_first. */
+size_t metrics_label_values(enum metrics_label label);
+size_t metrics_label_first(enum metrics_label label);
+
+/* "active", "2xx", ... i < metrics_label_values. */
+const char *metrics_label_value(enum metrics_label label, size_t i);
+
+#endif

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The command line: `app-db-listener COMMAND [ACTION] [OPTION...] [ARGUMENT...]`, by table. Every
+ * option of every command is one row of options.c's table; a command names the ones it takes.
+ */
+#ifndef DAEMON_OPTIONS_H
+#define DAEMON_OPTIONS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/err.h"
+
+#define OPTIONS_CONFIG_DEFAULT "/etc/app-db-listener/config.yaml"
+
+/* What may be given; each command takes a set of these. */
+enum option {
+	OPTION_CONFIG = 1 << 0,
+	OPTION_JSON = 1 << 1,
+	OPTION_PRINT = 1 << 2,
+	OPTION_USER = 1 << 3,
+	OPTION_PASSWORD_FILE = 1 << 4,
+	OPTION_SOURCE = 1 << 5,
+	OPTION_GIVE_UP = 1 << 6,
+	OPTION_KEEP_DATA = 1 << 7,
+	OPTION_PIPELINE = 1 << 8,
+	OPTION_TABLE = 1 << 9,
+	OPTION_ID = 1 << 10,
+	OPTION_OLDER_THAN = 1 << 11,
+	OPTION_LIMIT = 1 << 12,
+	OPTION_WEBHOOK = 1 << 13,
+	OPTION_ALL = 1 << 14,
+	OPTION_DRY_RUN = 1 << 15,
+	OPTION_OFFLINE = 1 << 16,
+};
+
+/* What was given; strings are loans from argv. */
+struct options {
+	const char *config;
+	bool json;
+	bool print;
+	const char *user;
+	const char *password_file;
+	const char *source;
+	int64_t give_up_us;
+	bool keep_data;
+	const char *pipeline;
+	const char *table;
+	int64_t id;
+	int64_t older_than_us;
+	int64_t limit;
+	const char *webhook;
+	bool all;
+	bool dry_run;
+	bool offline;
+	bool help;
+};
+
+/* Read argv[0..argc), of which nothing is an option's value yet, into *ret; taken is the set of
+ * enum option that the command takes (-h, --help always). Words that are no options are arguments:
+ * at most max_args of them, into args, and their number into *ret_args. Errors: ERR_USAGE: unknown
+ * option, missing or bad value, too many arguments. */
+enum err_code options_parse(int argc, char *const *argv, unsigned taken, struct options *ret,
+			    const char **args, int max_args, int *ret_args,
+			    struct err *e) ATTR_MUST_CHECK;
+
+/* Print one help line for each option of the set, to stdout. */
+void options_help(unsigned taken);
+
+#endif

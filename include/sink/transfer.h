@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * One reusable curl easy handle, configured once for one webhook: per request only the body, its
+ * size and the identifying header lines change. Internal to the HTTP engine; used by its thread
+ * only.
+ */
+#ifndef SINK_TRANSFER_H
+#define SINK_TRANSFER_H
+
+#include <curl/curl.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/err.h"
+#include "sink/http.h"
+
+/* What is kept of a response's body, for the reason. */
+#define TRANSFER_SNIPPET_BYTES 200
+/* A header section larger than this, interim answers included, is no answer. */
+#define TRANSFER_HEADER_MAX_BYTES 65536
+
+/* How sockets are made and closed; ctx is the engine. */
+struct transfer_sockets {
+	curl_opensocket_callback open;
+	curl_closesocket_callback close;
+	void *ctx;
+};
+
+struct transfer {
+	CURL *easy;
+	const struct webhook_settings *to;
+	struct http_request *request; /* NULL while it is free */
+	struct curl_slist head[2];    /* the dynamic lines, linked in front of the webhook's own */
+	char id_line[96];
+	char time_line[48];
+	char error[CURL_ERROR_SIZE];
+	char snippet[TRANSFER_SNIPPET_BYTES];
+	size_t snippet_len;
+	size_t header_bytes;
+	size_t body_bytes;
+	bool answered; /* a final status and its whole header section have arrived */
+
+	/* the engine's own */
+	void *profile;
+	struct transfer *next;
+	struct transfer *prev;
+};
+
+/* The header lines that every request to a webhook carries. Errors: ERR_NOMEM, ERR_CONFIG (a line
+ * break in a header). Free with transfer_headers_free. */
+enum err_code transfer_headers_new(const struct webhook_settings *to, struct curl_slist **ret_list,
+				   struct err *e) ATTR_MUST_CHECK;
+void transfer_headers_free(struct curl_slist *list);
+
+/* A handle for webhook `to`; headers and sockets are loans for its life. Errors: ERR_NOMEM,
+ * ERR_CONFIG (curl refuses an option). */
+enum err_code transfer_new(const struct webhook_settings *to, struct curl_slist *headers,
+			   const struct transfer_sockets *sockets, struct transfer **ret_t,
+			   struct err *e) ATTR_MUST_CHECK;
+void transfer_free(struct transfer *t);
+
+/* Make it ready to send r, which it keeps as a loan until the result. Errors: ERR_NOMEM. */
+enum err_code transfer_begin(struct transfer *t, struct http_request *r,
+			     struct err *e) ATTR_MUST_CHECK;
+
+/* What curl's code means for the request. Fills all of *out but elapsed_us. */
+void transfer_result(struct transfer *t, CURLcode code, struct http_result *out);
+
+#endif

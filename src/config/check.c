@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: MIT */
+#include "config/check.h"
+
+#include <ctype.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <string.h>
+#include <strings.h>
+
+static bool has_control(const char *s)
+{
+	for (; *s; s++) {
+		if ((unsigned char)*s < 0x20 || *s == 0x7f)
+			return true;
+	}
+	return false;
+}
+
+const char *check_printable(const char *value)
+{
+	return has_control(value) ? "control characters are not allowed" : NULL;
+}
+
+const char *check_text(const char *value)
+{
+	return *value ? check_printable(value) : "must not be empty";
+}
+
+const char *check_name(const char *value)
+{
+	static const char *const complaint =
+		"a name is 1 to 40 lower-case letters, digits and underscores";
+	size_t len = strlen(value);
+
+	if (!len || len > 40 || strspn(value, "abcdefghijklmnopqrstuvwxyz0123456789_") != len)
+		return complaint;
+	return NULL;
+}
+
+/* Decimal digits with a value of at most 65535. */
+static bool is_port(const char *s, size_t len)
+{
+	int n = 0;
+	size_t i;
+
+	if (!len || len > 5)
+		return false;
+	for (i = 0; i < len; i++) {
+		if (!isdigit((unsigned char)s[i]))
+			return false;
+		n = n * 10 + (s[i] - '0');
+	}
+	return n <= 65535;
+}
+
+/* The length of the host at the start of s: up to ':' or the end, or a whole [IPv6]; 0 when there
+ * is none. */
+static size_t host_length(const char *s, size_t len)
+{
+	const char *end;
+
+	if (len && s[0] == '[') {
+		end = memchr(s, ']', len);
+		if (!end || end == s + 1)
+			return 0;
+		return (size_t)(end - s) + 1 - 2 == strspn(s + 1, "0123456789abcdefABCDEF:.%")
+			       ? (size_t)(end - s) + 1
+			       : 0;
+	}
+	end = memchr(s, ':', len);
+	return end ? (size_t)(end - s) : len;
+}
+
+static size_t scheme_length(const char *url)
+{
+	if (!strncasecmp(url, "http://", 7))
+		return 7;
+	return strncasecmp(url, "https://", 8) ? 0 : 8;
+}
+
+const char *check_url(const char *value)
+{
+	size_t scheme = scheme_length(value), len, host;
+	const char *s = value + scheme, *at;
+
+	if (has_control(value) || strchr(value, ' '))
+		return "a URL has no spaces or control characters";
+	if (!scheme)
+		return "must begin with http:// or https://";
+	len = strcspn(s, "/?#");
+	at = memrchr(s, '@', len);
+	if (at) {
+		len -= (size_t)(at + 1 - s);
+		s = at + 1;
+	}
+	host = host_length(s, len);
+	if (!host)
+		return "has no host";
+	if (host < len && (s[host] != ':' || !is_port(s + host + 1, len - host - 1)))
+		return "has a port that is not a number up to 65535";
+	return NULL;
+}
+
+void check_print_url(struct buf *out, const char *url)
+{
+	size_t scheme = scheme_length(url);
+	const char *s = url + scheme;
+	size_t len = strcspn(s, "/?#");
+	const char *at = memrchr(s, '@', len);
+
+	buf_add(out, url, scheme);
+	if (at) {
+		buf_add_str(out, "***@");
+		s = at + 1;
+	}
+	len = strcspn(s, "?#");
+	buf_add(out, s, len);
+	if (s[len])
+		buf_add_str(out, "?***");
+}
+
+const char *check_listen(const char *value)
+{
+	static const char *const complaint = "must be ADDRESS:PORT, [IPv6]:PORT or off";
+	size_t len = strlen(value), host;
+
+	if (!strcmp(value, "off"))
+		return NULL;
+	if (has_control(value) || strpbrk(value, " /"))
+		return complaint;
+	host = host_length(value, len);
+	if (!host || host == len || value[host] != ':' ||
+	    !is_port(value + host + 1, len - host - 1))
+		return complaint;
+	return NULL;
+}
+
+const char *check_header_name(const char *value)
+{
+	static const char *const reserved[] = {
+		"Host",   "Content-Length", "Content-Type",      "Transfer-Encoding", "Connection",
+		"Expect", "webhook-id",     "webhook-timestamp", "webhook-signature"};
+	size_t len = strlen(value), i;
+
+	if (!len || strspn(value, "!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyz"
+				  "ABCDEFGHIJKLMNOPQRSTUVWXYZ") != len)
+		return "not a header name (letters, digits and !#$%&'*+-.^_`|~)";
+	for (i = 0; i < ARRAY_LEN(reserved); i++) {
+		if (!strcasecmp(value, reserved[i]))
+			return "this header is set by the daemon";
+	}
+	return NULL;
+}
+
+const char *check_header_value(const char *value)
+{
+	for (; *value; value++) {
+		if (((unsigned char)*value < 0x20 && *value != '\t') || *value == 0x7f)
+			return "a header's value has no line ends or control characters";
+	}
+	return NULL;
+}

@@ -1,0 +1,431 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The tree is composed here from libyaml's events: its own loader (0.2.5) leaks, and forgets to
+ * report, when an allocation fails half way.
+ *
+ * Nodes are kept in the order they begin, the children of each list or mapping as one run of ids in
+ * `children`. While a list or mapping is open, the ids of what it holds so far wait on a stack;
+ * when it ends they become its run.
+ */
+#include "config/document.h"
+
+#include <assert.h>
+#include <yaml.h>
+
+#include "base/mem.h"
+
+struct document_node {
+	enum node_kind kind;
+	int line, column;
+	char *text; /* of scalars; NUL-terminated behind len bytes */
+	size_t len;
+	size_t first; /* of its run in children */
+	size_t count; /* of its run: a pair counts twice */
+};
+
+struct ids {
+	int *items;
+	size_t count, cap;
+};
+
+struct document {
+	struct document_node *nodes;
+	size_t count, cap;
+	struct ids children;
+};
+
+#define DOCUMENT_FIRST_NODES 64
+
+/* A document while it is being read. */
+struct compose {
+	struct document *doc;
+	struct mistakes *m;
+	int documents;
+	int depth;                         /* of lists and mappings open now */
+	int open[DOCUMENT_DEPTH_MAX + 1];  /* their ids; [0] is not used */
+	size_t at[DOCUMENT_DEPTH_MAX + 1]; /* where their children begin in waiting */
+	struct ids waiting;
+	bool too_deep;
+	bool no_memory;
+};
+
+static ATTR_MUST_CHECK enum err_code out_of_memory(struct err *e)
+{
+	return err_set(e, ERR_NOMEM, "no memory to parse the configuration");
+}
+
+static void note(struct mistakes *m, yaml_mark_t at, const char *what)
+{
+	mistakes_add(m, (int)at.line + 1, (int)at.column + 1, "", "%s", what);
+}
+
+/* The byte at a mark, whose column counts characters. */
+static char byte_at(struct text source, yaml_mark_t at)
+{
+	size_t i = 0, line, column;
+
+	for (line = 0; line < at.line && i < source.len; i++)
+		line += source.s[i] == '\n';
+	for (column = 0; column < at.column && i < source.len; column++) {
+		for (i++; i < source.len && ((unsigned char)source.s[i] & 0xc0) == 0x80;)
+			i++;
+	}
+	return (char)(i < source.len ? source.s[i] : '\0');
+}
+
+/* Where in the file the byte offset is, in lines and characters. */
+static yaml_mark_t mark_of(struct text source, size_t offset)
+{
+	yaml_mark_t at = {.index = offset};
+	size_t i;
+
+	for (i = 0; i < offset && i < source.len; i++) {
+		if (source.s[i] == '\n') {
+			at.line++;
+			at.column = 0;
+		} else if (((unsigned char)source.s[i] & 0xc0) != 0x80) {
+			at.column++;
+		}
+	}
+	return at;
+}
+
+/* Why libyaml gave up. */
+static ATTR_MUST_CHECK enum err_code parser_error(const yaml_parser_t *p, struct text source,
+						  struct mistakes *m, struct err *e)
+{
+	yaml_mark_t at = p->problem_mark;
+
+	/* libyaml 0.2.5 forgets to set the error where some of its allocations fail; whatever else
+	 * goes wrong comes with a problem text */
+	if (p->error == YAML_MEMORY_ERROR || !p->problem)
+		return out_of_memory(e);
+	if (p->error == YAML_READER_ERROR)
+		at = mark_of(source, p->problem_offset);
+	if (p->error == YAML_SCANNER_ERROR && byte_at(source, at) == '\t')
+		note(m, at, "a tab where only spaces may stand: indent with spaces");
+	else
+		mistakes_add(m, (int)at.line + 1, (int)at.column + 1, "", "not valid YAML: %s%s%s",
+			     p->problem, p->context ? " " : "", p->context ? p->context : "");
+	return err_set(e, ERR_CONFIG, "not valid YAML");
+}
+
+static bool ids_add(struct ids *ids, int id)
+{
+	size_t cap = ids->cap ? ids->cap * 2 : DOCUMENT_FIRST_NODES;
+	int *items;
+
+	if (ids->count == ids->cap) {
+		items = mem_realloc(ids->items, cap * sizeof(*items));
+		if (!items)
+			return false;
+		ids->items = items;
+		ids->cap = cap;
+	}
+	ids->items[ids->count++] = id;
+	return true;
+}
+
+/* The next node, zeroed; NULL without memory. */
+static struct document_node *node_add(struct document *doc)
+{
+	size_t cap = doc->cap ? doc->cap * 2 : DOCUMENT_FIRST_NODES;
+	struct document_node *nodes;
+
+	if (doc->count == doc->cap) {
+		nodes = mem_realloc(doc->nodes, cap * sizeof(*nodes));
+		if (!nodes)
+			return NULL;
+		doc->nodes = nodes;
+		doc->cap = cap;
+	}
+	doc->nodes[doc->count] = (struct document_node){.kind = NODE_NULL};
+	return &doc->nodes[doc->count++];
+}
+
+/* A node begins: it is a child of what is open. */
+static struct document_node *compose_node(struct compose *c, const yaml_event_t *ev,
+					  enum node_kind kind)
+{
+	struct document_node *n = node_add(c->doc);
+	size_t most = DOCUMENT_ENTRIES_MAX;
+
+	if (!n || (c->depth && !ids_add(&c->waiting, (int)c->doc->count))) {
+		c->no_memory = true;
+		return NULL;
+	}
+	n->kind = kind;
+	n->line = (int)ev->start_mark.line + 1;
+	n->column = (int)ev->start_mark.column + 1;
+	if (!c->depth)
+		return n;
+	if (c->doc->nodes[c->open[c->depth] - 1].kind == NODE_MAPPING)
+		most *= 2; /* key and value are a node each */
+	if (c->waiting.count - c->at[c->depth] == most + 1)
+		note(c->m, ev->start_mark, "too many entries: at most 1000 are allowed");
+	return n;
+}
+
+static void compose_open(struct compose *c, const yaml_event_t *ev, enum node_kind kind)
+{
+	if (!compose_node(c, ev, kind))
+		return;
+	if (c->depth == DOCUMENT_DEPTH_MAX) {
+		note(c->m, ev->start_mark, "nested too deeply: at most 32 levels are allowed");
+		c->too_deep = true;
+		return;
+	}
+	c->depth++;
+	c->open[c->depth] = (int)c->doc->count;
+	c->at[c->depth] = c->waiting.count;
+}
+
+static void compose_close(struct compose *c)
+{
+	struct document_node *n = &c->doc->nodes[c->open[c->depth] - 1];
+	size_t i;
+
+	n->first = c->doc->children.count;
+	n->count = c->waiting.count - c->at[c->depth];
+	for (i = c->at[c->depth]; i < c->waiting.count; i++) {
+		if (!ids_add(&c->doc->children, c->waiting.items[i]))
+			c->no_memory = true;
+	}
+	c->waiting.count = c->at[c->depth];
+	c->depth--;
+}
+
+/* The core schema's nulls: YAML 1.2, 10.3.2. */
+static bool is_null(struct text t)
+{
+	return !t.len || text_eq(t, TEXT_LIT("~")) || text_eq(t, TEXT_LIT("null"));
+}
+
+static void compose_scalar(struct compose *c, const yaml_event_t *ev)
+{
+	struct text t = {(const char *)ev->data.scalar.value, ev->data.scalar.length};
+	bool plain = ev->data.scalar.style == YAML_PLAIN_SCALAR_STYLE;
+	struct document_node *n =
+		compose_node(c, ev, plain && is_null(t) ? NODE_NULL : NODE_SCALAR);
+
+	if (!n)
+		return;
+	n->text = mem_strndup(t.s, t.len);
+	n->len = t.len;
+	if (!n->text)
+		c->no_memory = true;
+}
+
+static void check_properties(struct compose *c, const yaml_event_t *ev, const yaml_char_t *anchor,
+			     const yaml_char_t *tag)
+{
+	if (anchor)
+		note(c->m, ev->start_mark, "anchors (&) are not supported: write the value out");
+	if (tag)
+		note(c->m, ev->start_mark, "tags (!) are not supported: write the value alone");
+}
+
+static void compose_event(struct compose *c, const yaml_event_t *ev)
+{
+	switch (ev->type) {
+	case YAML_DOCUMENT_START_EVENT:
+		if (++c->documents == 2)
+			note(c->m, ev->start_mark, "a second document: only one is read");
+		break;
+	case YAML_ALIAS_EVENT:
+		note(c->m, ev->start_mark, "aliases (*) are not supported: write the value out");
+		(void)compose_node(c, ev, NODE_NULL);
+		break;
+	case YAML_SCALAR_EVENT:
+		check_properties(c, ev, ev->data.scalar.anchor, ev->data.scalar.tag);
+		compose_scalar(c, ev);
+		break;
+	case YAML_SEQUENCE_START_EVENT:
+		check_properties(c, ev, ev->data.sequence_start.anchor,
+				 ev->data.sequence_start.tag);
+		compose_open(c, ev, NODE_LIST);
+		break;
+	case YAML_MAPPING_START_EVENT:
+		check_properties(c, ev, ev->data.mapping_start.anchor, ev->data.mapping_start.tag);
+		compose_open(c, ev, NODE_MAPPING);
+		break;
+	case YAML_SEQUENCE_END_EVENT:
+	case YAML_MAPPING_END_EVENT:
+		compose_close(c);
+		break;
+	default:
+		break;
+	}
+}
+
+/* All events of source, until the end or something that makes the rest pointless. */
+static ATTR_MUST_CHECK enum err_code compose(struct compose *c, struct text source, struct err *e)
+{
+	yaml_parser_t p;
+	yaml_event_t ev;
+	bool more = true;
+	enum err_code code = ERR_OK;
+
+	if (!yaml_parser_initialize(&p))
+		return out_of_memory(e);
+	yaml_parser_set_encoding(&p, YAML_UTF8_ENCODING);
+	yaml_parser_set_input_string(&p, (const unsigned char *)source.s, source.len);
+	while (more) {
+		if (!yaml_parser_parse(&p, &ev)) {
+			code = parser_error(&p, source, c->m, e);
+			break;
+		}
+		compose_event(c, &ev);
+		more = ev.type != YAML_STREAM_END_EVENT && c->documents < 2 && !c->no_memory &&
+		       !c->too_deep;
+		yaml_event_delete(&ev);
+	}
+	yaml_parser_delete(&p);
+	if (c->no_memory || c->m->error)
+		return out_of_memory(e);
+	if (code == ERR_OK && mistakes_any(c->m))
+		code = err_set(e, ERR_CONFIG, "not a configuration");
+	return code;
+}
+
+enum err_code document_parse(struct text source, struct document **ret_doc, struct mistakes *m,
+			     struct err *e)
+{
+	struct compose c = {.doc = mem_calloc(1, sizeof(*c.doc)), .m = m};
+	enum err_code code;
+
+	if (!c.doc)
+		return out_of_memory(e);
+	code = compose(&c, source, e);
+	mem_free(c.waiting.items);
+	if (code == ERR_OK)
+		*ret_doc = c.doc;
+	else
+		document_free(c.doc);
+	return code;
+}
+
+void document_free(struct document *doc)
+{
+	size_t i;
+
+	if (!doc)
+		return;
+	for (i = 0; i < doc->count; i++) {
+		/* any of them may be a secret */
+		if (doc->nodes[i].text)
+			mem_wipe(doc->nodes[i].text, doc->nodes[i].len);
+		mem_free(doc->nodes[i].text);
+	}
+	mem_free(doc->nodes);
+	mem_free(doc->children.items);
+	mem_free(doc);
+}
+
+static const struct document_node *node_get(struct node n)
+{
+	return n.id ? &n.doc->nodes[n.id - 1] : NULL;
+}
+
+struct node document_root(const struct document *doc)
+{
+	return (struct node){doc, doc->count ? 1 : 0};
+}
+
+enum node_kind node_kind(struct node n)
+{
+	const struct document_node *d = node_get(n);
+
+	return d ? d->kind : NODE_NONE;
+}
+
+const char *node_kind_name(enum node_kind kind)
+{
+	switch (kind) {
+	case NODE_LIST:
+		return "a list";
+	case NODE_MAPPING:
+		return "a mapping";
+	case NODE_SCALAR:
+		return "a single value";
+	default:
+		return "nothing";
+	}
+}
+
+int node_line(struct node n)
+{
+	const struct document_node *d = node_get(n);
+
+	return d ? d->line : 1;
+}
+
+int node_column(struct node n)
+{
+	const struct document_node *d = node_get(n);
+
+	return d ? d->column : 1;
+}
+
+struct text node_text(struct node n)
+{
+	const struct document_node *d = node_get(n);
+
+	return d && d->text ? (struct text){d->text, d->len} : TEXT_LIT("");
+}
+
+size_t node_count(struct node n)
+{
+	const struct document_node *d = node_get(n);
+
+	if (!d)
+		return 0;
+	return d->kind == NODE_MAPPING ? d->count / 2 : d->count;
+}
+
+static struct node node_child(struct node n, size_t i)
+{
+	const struct document_node *d = node_get(n);
+
+	assert(d && i < d->count);
+	return (struct node){n.doc, n.doc->children.items[d->first + i]};
+}
+
+struct node node_item(struct node n, size_t i)
+{
+	assert(node_kind(n) == NODE_LIST);
+	return node_child(n, i);
+}
+
+struct node node_key(struct node n, size_t i)
+{
+	assert(node_kind(n) == NODE_MAPPING);
+	return node_child(n, i * 2);
+}
+
+struct node node_value(struct node n, size_t i)
+{
+	assert(node_kind(n) == NODE_MAPPING);
+	return node_child(n, i * 2 + 1);
+}
+
+static struct node find(struct node n, const char *name, bool want_key)
+{
+	size_t i;
+
+	for (i = 0; node_kind(n) == NODE_MAPPING && i < node_count(n); i++) {
+		if (text_eq(node_text(node_key(n, i)), text_of(name)))
+			return want_key ? node_key(n, i) : node_value(n, i);
+	}
+	return (struct node){n.doc, 0};
+}
+
+struct node node_find(struct node n, const char *name)
+{
+	return find(n, name, false);
+}
+
+struct node node_find_key(struct node n, const char *name)
+{
+	return find(n, name, true);
+}

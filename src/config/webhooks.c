@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: MIT */
+#include "config/field.h"
+#include "config/loading.h"
+#include "config/value.h"
+
+static bool is_name_taken(const struct webhook_settings *webhooks, size_t count, const char *name)
+{
+	size_t i;
+
+	for (i = 0; name && i < count; i++) {
+		if (webhooks[i].name && !strcmp(webhooks[i].name, name))
+			return true;
+	}
+	return false;
+}
+
+/* Two durations of which one may not exceed the other. A default gives way to what is written; two
+ * that are written, or one that a default cannot follow, are a mistake. */
+static void keep_below(struct loading *l, struct node n, const struct path *path, const char *low,
+		       int64_t *low_us, const char *high, int64_t *high_us)
+{
+	bool low_given = node_is_given(node_find(n, low));
+	bool high_given = node_is_given(node_find(n, high));
+	struct path where = path_key(path, text_of(low));
+	struct buf text;
+
+	if (*low_us <= *high_us)
+		return;
+	if (!low_given) {
+		*low_us = *high_us;
+		return;
+	}
+	if (!high_given && !strcmp(high, "retry_max_delay")) {
+		*high_us = *low_us;
+		return;
+	}
+	buf_init(&text, ERR_MSG_BYTES);
+	value_print_duration(&text, *low_us);
+	buf_add_fmt(&text, " is more than %s, which is ", high);
+	value_print_duration(&text, *high_us);
+	if (buf_error(&text) != ERR_OK)
+		l->error = ERR_NOMEM;
+	loading_mistake(l, node_find(n, low), &where, "%s", buf_str(&text));
+	buf_done(&text);
+}
+
+static void webhook_finish(struct loading *l, struct webhook_settings *w, struct node n,
+			   const struct path *path)
+{
+	keep_below(l, n, path, "retry_delay", &w->retry_delay_us, "retry_max_delay",
+		   &w->retry_max_delay_us);
+	keep_below(l, n, path, "connect_timeout", &w->connect_timeout_us, "timeout",
+		   &w->timeout_us);
+}
+
+static void webhook_require(struct loading *l, const struct webhook_settings *w, struct node n,
+			    const struct path *path, bool is_short)
+{
+	struct path name = path_key(path, TEXT_LIT("name"));
+	struct path url = path_key(path, TEXT_LIT("url"));
+	struct node at = node_find(n, "name");
+
+	if (!scope_has_secret(n, "url"))
+		loading_mistake(l, n, &url, "required: where to send changes");
+	if (!is_short && !node_is_given(node_find_key(n, "name")))
+		loading_mistake(l, n, &name, "required");
+	if (is_name_taken(l->settings.webhooks, l->settings.webhook_count - 1, w->name))
+		loading_mistake(l, is_short ? n : at, &name, "another webhook is called %s",
+				w->name);
+}
+
+static void webhook_read(struct loading *l, struct node n, const struct path *path, bool is_short)
+{
+	struct webhook_settings *w = &l->settings.webhooks[l->settings.webhook_count];
+	struct scope scope = {.path = *path,
+			      .sections = {"webhook", is_short ? NULL : "webhooks"},
+			      .base = {[KEY_IN_WEBHOOK] = w}};
+	size_t before = loading_mistake_count(l);
+	struct err e;
+	enum err_code code = field_set_defaults(KEY_IN_WEBHOOK, w, &e);
+
+	if (code == ERR_OK && is_short)
+		code = field_set(key_find("webhooks", TEXT_LIT("name")), w, TEXT_LIT("default"),
+				 &e);
+	l->settings.webhook_count++;
+	if (!loading_note(l, n, path, code, &e))
+		return;
+	scope_read(l, &scope, n);
+	if (node_kind(n) != NODE_MAPPING && node_kind(n) != NODE_NULL)
+		return;
+	if (loading_mistake_count(l) == before)
+		webhook_finish(l, w, n, path);
+	webhook_require(l, w, n, path, is_short);
+}
+
+void webhooks_read(struct loading *l)
+{
+	struct node one = node_find(l->root, "webhook"), many = node_find(l->root, "webhooks");
+	struct path path = path_of("webhook"), item;
+	size_t count = node_kind(many) == NODE_LIST ? node_count(many) : 0, i;
+
+	if (!node_is_given(one) && !node_is_given(many)) {
+		loading_mistake(l, l->root, &path, "required: where to send changes");
+		return;
+	}
+	if (count + node_is_given(one) > SETTINGS_WEBHOOKS_MAX) {
+		path = path_of("webhooks");
+		loading_mistake(l, many, &path, "too many: at most %d are allowed",
+				SETTINGS_WEBHOOKS_MAX);
+		return;
+	}
+	l->settings.webhooks = loading_array(l, count + 1, sizeof(*l->settings.webhooks));
+	if (!l->settings.webhooks)
+		return;
+	if (node_is_given(one))
+		webhook_read(l, one, &path, true);
+	path = path_of("webhooks");
+	for (i = 0; i < count; i++) {
+		item = path_item(&path, i);
+		webhook_read(l, node_item(many, i), &item, false);
+	}
+}

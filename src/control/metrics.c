@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Lag. A pipeline's is the age of the oldest change in its ring, by its commit, or by when it was
+ * read where the database does not tell. An active source reads the oldest rows first, so
+ * what is in the rings is the oldest there is. A source that is connecting has empty rings: what it
+ * knew of the outbox when it last looked (at most a minute before the connection broke) stands in
+ * for them. A standby has no lag of its own: the active daemon delivers.
+ */
+#include "control/metrics.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <string.h>
+
+void metrics_history_init(struct metrics_history *h)
+{
+	history_init(&h->attempts);
+	history_init(&h->delivered);
+	history_init(&h->retried);
+	history_init(&h->held);
+	history_init(&h->dead);
+	history_init(&h->errors);
+}
+
+void metrics_history_restart(struct metrics_history *h)
+{
+	history_restart(&h->attempts);
+	history_restart(&h->delivered);
+	history_restart(&h->retried);
+	history_restart(&h->held);
+	history_restart(&h->dead);
+	history_restart(&h->errors);
+}
+
+static int64_t at_least_0(int64_t v)
+{
+	return v > 0 ? v : 0;
+}
+
+static int64_t larger(int64_t a, int64_t b)
+{
+	return a > b ? a : b;
+}
+
+/* Sums leave out what is unknown, and are unknown when nothing is known. */
+static int64_t add_known(int64_t sum, int64_t v)
+{
+	if (v < 0)
+		return sum;
+	return at_least_0(sum) + v;
+}
+
+static struct metrics_quantiles quantiles_of(const int64_t count[static WEBHOOK_LATENCY_BUCKETS])
+{
+	return (struct metrics_quantiles){
+		.p50_us = webhook_latency_quantile_us(count, 0.50),
+		.p90_us = webhook_latency_quantile_us(count, 0.90),
+		.p99_us = webhook_latency_quantile_us(count, 0.99),
+	};
+}
+
+static void derive_pipeline(struct metrics_snapshot *s, struct metrics_pipeline *p)
+{
+	struct metrics_source *source = &s->sources[p->source];
+
+	assert(p->source < s->source_count && p->webhook < s->webhook_count);
+	p->oldest_pending_us = 0;
+	p->lag_us = 0;
+	if (p->ring.oldest_read_us != INT64_MAX) {
+		p->oldest_pending_us = at_least_0(s->now_us - p->ring.oldest_read_us);
+		p->lag_us = p->oldest_pending_us;
+		if (p->ring.oldest_wall_us > 0)
+			p->lag_us = at_least_0(s->wall_us - p->ring.oldest_wall_us);
+	}
+	source->lag_us = larger(source->lag_us, p->lag_us);
+	s->total.queue_size += (int64_t)p->ring.events;
+	s->total.queue_capacity += (int64_t)p->ring.capacity;
+	s->total.queue_bytes += (int64_t)p->ring.bytes;
+	s->total.queue_max_bytes += (int64_t)p->ring.max_bytes;
+	s->total.waiting += (int64_t)p->ring.waiting;
+	s->total.in_flight += (int64_t)p->ring.inflight;
+	s->total.oldest_pending_us = larger(s->total.oldest_pending_us, p->oldest_pending_us);
+}
+
+static void derive_source(struct metrics_snapshot *s, struct metrics_source *source)
+{
+	const struct source_status *st = &source->stats.source;
+	struct metrics_totals *t = &s->total;
+
+	if (source->stats.state == RUNNER_CONNECTING && st->oldest_wall_us > 0)
+		source->lag_us = larger(source->lag_us, s->wall_us - st->oldest_wall_us);
+	t->lag_us = larger(t->lag_us, source->lag_us);
+	t->outbox_rows = add_known(t->outbox_rows, st->outbox_rows);
+	t->dead_letters = add_known(t->dead_letters, st->dead_letters);
+	t->database_connections += st->connections;
+	t->errors += source->stats.failures;
+}
+
+static void derive_webhook(struct metrics_snapshot *s, struct metrics_webhook *w)
+{
+	const struct webhook_stats *st = &w->stats;
+	struct metrics_totals *t = &s->total;
+
+	w->latency = quantiles_of(st->latency_count);
+	w->dead = st->refused + st->exhausted;
+	w->state_us = at_least_0(s->now_us - st->breaker.since_us);
+	t->attempts += st->attempts;
+	t->delivered += st->delivered;
+	t->retried += st->retried;
+	t->held += st->held;
+	t->dead += w->dead;
+	t->errors += st->retried + st->held + w->dead;
+	t->breakers_open += st->breaker.state != BREAKER_CLOSED;
+}
+
+static void derive_latency(struct metrics_snapshot *s)
+{
+	int64_t sum[WEBHOOK_LATENCY_BUCKETS] = {0};
+	size_t i, k;
+
+	for (i = 0; i < s->webhook_count; i++)
+		for (k = 0; k < WEBHOOK_LATENCY_BUCKETS; k++)
+			sum[k] += s->webhooks[i].stats.latency_count[k];
+	s->total.latency = quantiles_of(sum);
+}
+
+/* Add *value of this engine to h, and make it the total of all engines. */
+static void derive_total(struct history *h, int64_t now_us, int64_t *value)
+{
+	history_add(h, now_us, *value);
+	*value = h->total;
+}
+
+static void derive_history(struct metrics_snapshot *s, struct metrics_history *h)
+{
+	struct metrics_totals *t = &s->total;
+
+	derive_total(&h->attempts, s->now_us, &t->attempts);
+	derive_total(&h->delivered, s->now_us, &t->delivered);
+	derive_total(&h->retried, s->now_us, &t->retried);
+	derive_total(&h->held, s->now_us, &t->held);
+	derive_total(&h->dead, s->now_us, &t->dead);
+	derive_total(&h->errors, s->now_us, &t->errors);
+	t->delivered_last_hour = history_last_hour(&h->delivered, s->now_us);
+	t->errors_last_hour = history_last_hour(&h->errors, s->now_us);
+}
+
+void metrics_derive(struct metrics_snapshot *s, struct metrics_history *h)
+{
+	size_t i;
+
+	s->total = (struct metrics_totals){
+		.outbox_rows = METRICS_UNKNOWN,
+		.dead_letters = METRICS_UNKNOWN,
+	};
+	for (i = 0; i < s->source_count; i++)
+		s->sources[i].lag_us = 0;
+	for (i = 0; i < s->pipeline_count; i++)
+		derive_pipeline(s, &s->pipelines[i]);
+	for (i = 0; i < s->source_count; i++)
+		derive_source(s, &s->sources[i]);
+	for (i = 0; i < s->webhook_count; i++)
+		derive_webhook(s, &s->webhooks[i]);
+	derive_latency(s);
+	derive_history(s, h);
+}
+
+static void name_copy(char out[static METRICS_NAME_BYTES], const char *name)
+{
+	(void)snprintf(out, METRICS_NAME_BYTES, "%s", name);
+}
+
+static void collect_pipeline(const struct metrics_inputs *in, size_t i, struct metrics_pipeline *p)
+{
+	const struct metrics_pipeline_input *from = &in->pipelines[i];
+
+	assert(from->source < in->source_count && from->webhook < in->webhook_count);
+	name_copy(p->name, from->name);
+	name_copy(p->source_name, in->sources[from->source].name);
+	name_copy(p->webhook_name, in->webhooks[from->webhook].name);
+	p->source = from->source;
+	p->webhook = from->webhook;
+	p->ring = ring_stats(from->ring);
+}
+
+void metrics_collect(const struct metrics_inputs *in, struct metrics_snapshot *ret_s)
+{
+	struct metrics_snapshot *s = ret_s;
+	size_t i;
+
+	assert(in->source_count <= SETTINGS_SOURCES_MAX);
+	assert(in->webhook_count <= SETTINGS_WEBHOOKS_MAX);
+	assert(in->pipeline_count <= SETTINGS_PIPELINES_MAX);
+	memset(s, 0, sizeof(*s));
+	name_copy(s->version, in->version);
+	for (i = 0; i < in->source_count; i++) {
+		name_copy(s->sources[i].name, in->sources[i].name);
+		s->sources[i].stats = runner_stats(in->sources[i].runner);
+	}
+	for (i = 0; i < in->webhook_count; i++) {
+		name_copy(s->webhooks[i].name, in->webhooks[i].name);
+		s->webhooks[i].stats = webhook_stats(in->webhooks[i].webhook);
+		s->webhooks[i].timeout_us = webhook_settings(in->webhooks[i].webhook)->timeout_us;
+	}
+	for (i = 0; i < in->pipeline_count; i++)
+		collect_pipeline(in, i, &s->pipelines[i]);
+	s->source_count = in->source_count;
+	s->webhook_count = in->webhook_count;
+	s->pipeline_count = in->pipeline_count;
+	s->pool = pool_stats(in->pool);
+	s->log = log_stats();
+	s->memory = memory_stats();
+	s->process = process_stats();
+	/* after the figures: no event is younger than the time it is measured by */
+	s->now_us = clock_now_us(in->clock);
+	s->wall_us = clock_wall_us(in->clock);
+	s->uptime_us = s->now_us - in->start_us;
+	metrics_derive(s, in->history);
+}

@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/command.h"
+
+#include <libpq-fe.h>
+#include <stdio.h>
+#include <string.h>
+#include <sysexits.h>
+
+#include <curl/curl.h>
+
+#include "base/buf.h"
+#include "base/version.h"
+#include "config/load.h"
+
+#define ARGS_MAX 4
+
+static int command_version(const struct command_call *call);
+
+static const struct command {
+	const char *name;
+	command_fn fn;
+	unsigned taken;
+	int max_args;
+	const char *args; /* for the usage line */
+	const char *summary;
+	const char *more; /* text and examples for --help */
+} command_table[] = {
+	{"run", command_run, OPTION_CONFIG, 0, "", "capture and deliver; stays in the foreground",
+	 "Runs until SIGTERM or SIGINT, then finishes what is in flight. SIGHUP reloads the\n"
+	 "configuration and reopens the log; SIGUSR1 only reopens the log. A configuration with\n"
+	 "mistakes is refused: at start with status 78, on SIGHUP the old one stays in force.\n"
+	 "\nExample:\n"
+	 "  app-db-listener run -c /etc/app-db-listener/config.yaml\n"},
+	{"check", command_check,
+	 OPTION_CONFIG | OPTION_JSON | OPTION_OFFLINE | OPTION_SOURCE | OPTION_USER |
+		 OPTION_PASSWORD_FILE,
+	 0, "", "validate the configuration and tell what would fail",
+	 "Reads the configuration, connects to each database and looks at privileges, tables, "
+	 "keys,\n"
+	 "triggers and settings. Changes nothing. Status 0: all well; 1: something will not work;\n"
+	 "78: the configuration itself is wrong.\n"
+	 "\nExamples:\n"
+	 "  app-db-listener check\n"
+	 "  app-db-listener check --offline -c new.yaml && systemctl reload app-db-listener\n"},
+	{"install", command_install,
+	 OPTION_CONFIG | OPTION_PRINT | OPTION_USER | OPTION_PASSWORD_FILE | OPTION_SOURCE |
+		 OPTION_GIVE_UP,
+	 0, "", "create outbox and triggers, or bring them up to date",
+	 "Safe to run again at any time, and while applications write: it waits for no lock "
+	 "longer\n"
+	 "than half a second at a time. Each table is done completely or not at all.\n"
+	 "\nExamples:\n"
+	 "  app-db-listener install\n"
+	 "  app-db-listener install --user postgres --password-file FILE\n"
+	 "  app-db-listener install --print | less\n"},
+	{"uninstall", command_uninstall,
+	 OPTION_CONFIG | OPTION_PRINT | OPTION_USER | OPTION_PASSWORD_FILE | OPTION_SOURCE |
+		 OPTION_GIVE_UP | OPTION_KEEP_DATA,
+	 0, "", "remove the triggers, then everything else",
+	 "Undelivered events go with the outbox unless --keep-data is given. Refuses while a "
+	 "daemon is\n"
+	 "running on the database.\n"
+	 "\nExamples:\n"
+	 "  app-db-listener uninstall --print | less\n"
+	 "  app-db-listener uninstall --keep-data\n"},
+	{"status", command_status, OPTION_CONFIG | OPTION_JSON | OPTION_SOURCE, 0, "",
+	 "show daemon, outbox and dead letters",
+	 "\nExample:\n  app-db-listener status --json | jq .\n"},
+	{"dead-letters", command_dead_letters,
+	 OPTION_CONFIG | OPTION_JSON | OPTION_SOURCE | OPTION_PIPELINE | OPTION_TABLE | OPTION_ID |
+		 OPTION_OLDER_THAN | OPTION_LIMIT | OPTION_ALL | OPTION_DRY_RUN,
+	 2, "list|show|replay|purge [ID]", "look at, replay or purge what could not be delivered",
+	 "replay puts events back into the outbox, oldest first, behind newer changes of their "
+	 "rows.\n"
+	 "replay and purge need a filter or --all.\n"
+	 "\nExamples:\n"
+	 "  app-db-listener dead-letters list --table users --limit 20\n"
+	 "  app-db-listener dead-letters show 4711\n"
+	 "  app-db-listener dead-letters replay 4711\n"
+	 "  app-db-listener dead-letters replay --pipeline crm\n"
+	 "  app-db-listener dead-letters purge --older-than 30d\n"},
+	{"test-webhook", command_test_webhook, OPTION_CONFIG | OPTION_JSON | OPTION_WEBHOOK, 0, "",
+	 "send one test event to each webhook",
+	 "The body is a normal one with table \"app_db_listener_test\". Status 0 when every "
+	 "receiver\n"
+	 "answered 2xx.\n"
+	 "\nExample:\n  app-db-listener test-webhook --webhook crm\n"},
+	{"version", command_version, OPTION_CONFIG, 0, "", "show the version",
+	 "\nExample:\n  app-db-listener version\n"},
+};
+
+static const struct command *command_find(const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < ARRAY_LEN(command_table); i++)
+		if (strcmp(command_table[i].name, name) == 0)
+			return &command_table[i];
+	return NULL;
+}
+
+static void help_all(FILE *out)
+{
+	size_t i;
+
+	(void)fprintf(out, "Usage: " APP_NAME " COMMAND [OPTION...]\n\n"
+			   "Delivers every committed row change of a database to a webhook.\n\n"
+			   "Commands:\n");
+	for (i = 0; i < ARRAY_LEN(command_table); i++)
+		(void)fprintf(out, "  %-14s %s\n", command_table[i].name, command_table[i].summary);
+	(void)fprintf(out, "\nEvery command takes -c FILE (default " OPTIONS_CONFIG_DEFAULT
+			   ") and --help.\n\nFirst steps:\n"
+			   "  " APP_NAME " check -c config.yaml      is all as it should be?\n"
+			   "  " APP_NAME " install -c config.yaml    outbox and triggers\n"
+			   "  " APP_NAME " run -c config.yaml        deliver\n");
+}
+
+static int help_one(const struct command *c)
+{
+	(void)printf("Usage: " APP_NAME " %s %s%s[OPTION...]\n\n%s.\n", c->name, c->args,
+		     *c->args ? " " : "", c->summary);
+	if (*c->more)
+		(void)printf("%s%s", c->more[0] == '\n' ? "" : "\n", c->more);
+	(void)printf("\nOptions:\n");
+	options_help(c->taken);
+	return EX_OK;
+}
+
+static int command_version(const struct command_call *call)
+{
+	int pq = PQlibVersion();
+
+	(void)call;
+	(void)printf(APP_NAME " " APP_VERSION " (libpq %d.%d, %s)\n", pq / 10000, pq % 10000,
+		     curl_version());
+	return EX_OK;
+}
+
+int command_fail(const struct err *e)
+{
+	(void)fprintf(stderr, APP_NAME ": %s\n", e->msg);
+	return err_exit_status(e->code);
+}
+
+int command_settings(const struct options *o, struct settings *ret)
+{
+	struct buf mistakes;
+	struct err e;
+	enum err_code code;
+	int status = EX_OK;
+
+	buf_init(&mistakes, CONFIG_MISTAKES_BYTES);
+	code = config_load(o->config, config_env_system(), ret, &mistakes, &e);
+	if (code != ERR_OK) {
+		/* of a file that cannot be read the only mistake is the error itself */
+		if (strncmp(buf_str(&mistakes), e.msg, strlen(e.msg)) != 0)
+			(void)fputs(buf_str(&mistakes), stderr);
+		status = command_fail(&e);
+	}
+	buf_done(&mistakes);
+	return status;
+}
+
+int command_each_source(const struct settings *s, const struct options *o, command_source_fn fn,
+			void *ctx)
+{
+	struct err e;
+	bool any = false;
+	size_t i;
+
+	for (i = 0; i < s->source_count; i++) {
+		if (o->source && strcmp(o->source, s->sources[i].name) != 0)
+			continue;
+		any = true;
+		if (fn(s, i, ctx, &e) != ERR_OK) {
+			(void)err_prefix(&e, "source %s", s->sources[i].name);
+			return command_fail(&e);
+		}
+	}
+	if (any)
+		return EX_OK;
+	(void)err_set(&e, ERR_USAGE, "no source is called %s", o->source);
+	return command_fail(&e);
+}
+
+static int command_call_fn(const struct command *c, int argc, char *const *argv)
+{
+	const char *args[ARGS_MAX];
+	struct options o;
+	struct command_call call = {.options = &o, .args = args};
+	struct err e;
+
+	if (options_parse(argc, argv, c->taken, &o, args, c->max_args, &call.arg_count, &e) !=
+	    ERR_OK) {
+		(void)fprintf(stderr, APP_NAME " %s: %s\nTry: " APP_NAME " %s --help\n", c->name,
+			      e.msg, c->name);
+		return EX_USAGE;
+	}
+	return o.help ? help_one(c) : c->fn(&call);
+}
+
+int command_main(int argc, char *const *argv)
+{
+	const struct command *c;
+
+	if (argc < 2) {
+		help_all(stderr);
+		return EX_USAGE;
+	}
+	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
+	    strcmp(argv[1], "help") == 0) {
+		c = argc > 2 ? command_find(argv[2]) : NULL;
+		if (c)
+			return help_one(c);
+		help_all(stdout);
+		return EX_OK;
+	}
+	if (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "-V") == 0)
+		return command_version(NULL);
+	c = command_find(argv[1]);
+	if (c)
+		return command_call_fn(c, argc - 2, argv + 2);
+	(void)fprintf(stderr, APP_NAME ": no command '%s'\nTry: " APP_NAME " --help\n", argv[1]);
+	return EX_USAGE;
+}

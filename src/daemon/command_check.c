@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: MIT */
+#include <stdio.h>
+#include <sysexits.h>
+
+#include "base/json.h"
+#include "daemon/command.h"
+#include "source/admin.h"
+
+#define CHECK_MAX_BYTES (4UL * 1024 * 1024)
+#define STATUS_FOUND 1 /* something will not work */
+
+struct checking {
+	struct install_options options;
+	const char *source;
+	bool as_json;
+	struct buf out;
+	struct json json;
+	int counts[3]; /* by finding level */
+};
+
+static const char *const level_names[] = {
+	[FINDING_OK] = "ok", [FINDING_WARN] = "warning", [FINDING_FAIL] = "fail"};
+
+static void note_finding(void *ctx, const struct finding *f)
+{
+	struct checking *k = ctx;
+
+	k->counts[f->level]++;
+	if (!k->as_json) {
+		(void)printf("%-8s %s: %s\n", level_names[f->level], f->subject, f->message);
+		if (f->hint)
+			(void)printf("         %s\n", f->hint);
+		return;
+	}
+	json_open_object(&k->json, NULL);
+	json_str(&k->json, "source", k->source);
+	json_str(&k->json, "level", level_names[f->level]);
+	json_str(&k->json, "subject", f->subject);
+	json_str(&k->json, "message", f->message);
+	json_str(&k->json, "hint", f->hint);
+	json_end(&k->json);
+}
+
+static ATTR_MUST_CHECK enum err_code check_source(const struct settings *s, size_t source,
+						  void *ctx, struct err *e)
+{
+	struct checking *k = ctx;
+	const struct source_admin_ops *ops = source_admin_find(s->sources[source].type);
+	struct finding f = {.level = FINDING_FAIL, .subject = "connection"};
+	struct err why;
+	int failures = k->counts[FINDING_FAIL];
+
+	k->source = s->sources[source].name;
+	if (!ops)
+		return err_set(e, ERR_CONFIG, "this build cannot check its type");
+	if (ops->check(s, source, &k->options, &why) == ERR_OK)
+		return ERR_OK;
+	if (k->counts[FINDING_FAIL] > failures)
+		return ERR_OK; /* it told already what is wrong */
+	/* not being able to look is a finding like another: the next source is still checked */
+	f.message = why.msg;
+	note_finding(k, &f);
+	return ERR_OK;
+}
+
+static void print_summary(struct checking *k, const char *file)
+{
+	if (!k->as_json) {
+		(void)printf("%s: %d ok, %d warnings, %d failures\n", file, k->counts[FINDING_OK],
+			     k->counts[FINDING_WARN], k->counts[FINDING_FAIL]);
+		return;
+	}
+	json_end(&k->json);
+	json_i64(&k->json, "warnings", k->counts[FINDING_WARN]);
+	json_i64(&k->json, "failures", k->counts[FINDING_FAIL]);
+	json_end(&k->json);
+	(void)puts(buf_str(&k->out));
+}
+
+int command_check(const struct command_call *call)
+{
+	const struct options *o = call->options;
+	struct checking k = {.as_json = o->json};
+	struct settings s;
+	int status = command_settings(o, &s);
+
+	if (status != EX_OK)
+		return status;
+	k.options =
+		(struct install_options){.user = o->user, .on_finding = note_finding, .ctx = &k};
+	buf_init(&k.out, CHECK_MAX_BYTES);
+	json_begin(&k.json, &k.out);
+	if (k.as_json) {
+		json_open_object(&k.json, NULL);
+		json_str(&k.json, "file", o->config);
+		json_open_array(&k.json, "findings");
+	}
+	if (!o->offline)
+		status = command_each_source(&s, o, check_source, &k);
+	print_summary(&k, o->config);
+	if (status == EX_OK && k.counts[FINDING_FAIL])
+		status = STATUS_FOUND;
+	if (buf_error(&k.out) != ERR_OK)
+		status = EX_OSERR;
+	buf_done(&k.out);
+	settings_done(&s);
+	return status;
+}

@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: MIT */
+#include <stdio.h>
+#include <string.h>
+#include <sysexits.h>
+
+#include "base/clock.h"
+#include "base/json.h"
+#include "base/random.h"
+#include "daemon/command.h"
+#include "sink/http.h"
+#include "sink/request.h"
+#include "sink/webhook.h"
+
+#define STATUS_FAILED 1
+#define URL_BYTES 256
+
+struct trial {
+	const struct options *options;
+	const struct webhook_settings *to;
+	bool done;
+	bool ok;
+};
+
+static void trial_print(const struct trial *t, const struct http_result *r, const char *url)
+{
+	struct buf line;
+	struct json j;
+
+	if (!t->options->json) {
+		(void)printf("%-6s %s %s: %s, %lld ms\n", t->ok ? "ok" : "FAIL", t->to->name, url,
+			     r->reason[0] ? r->reason : "answered",
+			     (long long)(r->elapsed_us / 1000));
+		return;
+	}
+	buf_init(&line, sizeof(r->reason) * 8);
+	json_begin(&j, &line);
+	json_open_object(&j, NULL);
+	json_str(&j, "webhook", t->to->name);
+	json_str(&j, "url", url);
+	json_bool(&j, "ok", t->ok);
+	json_i64(&j, "status", r->status);
+	json_i64(&j, "elapsed_us", r->elapsed_us);
+	json_str(&j, "reason", r->reason);
+	json_end(&j);
+	(void)puts(buf_str(&line));
+	buf_done(&line);
+}
+
+static void trial_done(void *ctx, const struct http_result *r)
+{
+	struct trial *t = ctx;
+	char url[URL_BYTES];
+
+	t->done = true;
+	t->ok = r->status && answer_of_status(r->status).verdict == ANSWER_DELIVERED;
+	webhook_url_redact(t->to->url.value, url, sizeof(url));
+	trial_print(t, r, url);
+}
+
+static ATTR_MUST_CHECK enum err_code trial_fill(struct http_request *q, const struct trial *t)
+{
+	char at[CLOCK_TEXT_BYTES];
+	int64_t wall_us = clock_wall_us(clock_system());
+	struct event ev = {.f = {.id = wall_us,
+				 .op = OP_INSERT,
+				 .schema = TEXT_LIT("public"),
+				 .table = TEXT_LIT("app_db_listener_test"),
+				 .key = TEXT_LIT("{\"id\":1}"),
+				 .data = TEXT_LIT("{\"id\":1,\"note\":\"a test event\"}")}};
+
+	clock_format_wall(wall_us, at);
+	ev.f.changed_at = text_of(at);
+	q->to = t->to;
+	q->wall_us = wall_us;
+	request_id("test", ev.f.id, q->id);
+	return request_body(&ev, "test", "test", &q->body);
+}
+
+static ATTR_MUST_CHECK enum err_code trial_run(struct trial *t, struct err *e)
+{
+	struct http *h = NULL;
+	struct http_request *q;
+	enum err_code code = http_new(clock_system(), 1, trial_done, t, &h, e);
+
+	if (code != ERR_OK)
+		return code;
+	q = http_request_get(h);
+	code = q ? trial_fill(q, t) : ERR_NOMEM;
+	if (code == ERR_OK)
+		code = http_send(h, q, e);
+	else
+		(void)err_set(e, code, "no memory for the request");
+	while (code == ERR_OK && !t->done)
+		code = http_run(h, INT64_MAX, e);
+	http_free(h);
+	return code;
+}
+
+static int trial_each(const struct options *o, const struct settings *s)
+{
+	struct trial t = {.options = o};
+	struct err e;
+	int status = EX_OK;
+	bool any = false;
+	size_t i;
+
+	for (i = 0; i < s->webhook_count; i++) {
+		if (o->webhook && strcmp(o->webhook, s->webhooks[i].name) != 0)
+			continue;
+		any = true;
+		t.to = &s->webhooks[i];
+		t.done = t.ok = false;
+		if (trial_run(&t, &e) != ERR_OK)
+			return command_fail(&e);
+		if (!t.ok)
+			status = STATUS_FAILED;
+	}
+	if (any)
+		return status;
+	(void)err_set(&e, ERR_USAGE, "no webhook is called %s", o->webhook);
+	return command_fail(&e);
+}
+
+int command_test_webhook(const struct command_call *call)
+{
+	struct settings s;
+	struct err e;
+	int status = command_settings(call->options, &s);
+
+	if (status != EX_OK)
+		return status;
+	if (http_global_start(&e) != ERR_OK) {
+		status = command_fail(&e);
+	} else {
+		status = trial_each(call->options, &s);
+		http_global_stop();
+	}
+	settings_done(&s);
+	return status;
+}

@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/engine.h"
+
+#include <string.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "sink/pool.h"
+#include "sink/webhook.h"
+#include "source/runner.h"
+
+/* A pipeline's place in its source: the source counts only its own. */
+struct engine_pipeline {
+	struct ring *ring;
+	size_t at_source;
+};
+
+struct engine {
+	const struct settings *settings;
+	const struct clock *clock;
+	struct runner *runners[SETTINGS_SOURCES_MAX];
+	struct webhook *webhooks[SETTINGS_WEBHOOKS_MAX];
+	struct engine_pipeline pipelines[SETTINGS_PIPELINES_MAX];
+	struct pool *pool;
+	bool pool_running;
+	size_t runners_running;
+	struct metrics_inputs inputs;
+	struct metrics_source_input source_inputs[SETTINGS_SOURCES_MAX];
+	struct metrics_webhook_input webhook_inputs[SETTINGS_WEBHOOKS_MAX];
+	struct metrics_pipeline_input pipeline_inputs[SETTINGS_PIPELINES_MAX];
+};
+
+static void ready_notify(void *ctx)
+{
+	pool_wake(ctx);
+}
+
+static void room_notify(void *ctx)
+{
+	runner_wake(ctx);
+}
+
+static ATTR_MUST_CHECK enum err_code make_webhooks(struct engine *g, struct err *e)
+{
+	size_t i;
+	enum err_code code;
+
+	for (i = 0; i < g->settings->webhook_count; i++) {
+		code = webhook_new(&g->settings->webhooks[i], &g->webhooks[i], e);
+		if (code != ERR_OK)
+			return code;
+	}
+	return ERR_OK;
+}
+
+static ATTR_MUST_CHECK enum err_code make_runner(struct engine *g, size_t source, struct err *e)
+{
+	const struct settings *s = g->settings;
+	struct runner_pipeline mine[SETTINGS_PIPELINES_MAX];
+	struct runner_options o = {.settings = &s->sources[source],
+				   .ops = source_find(s->sources[source].type),
+				   .pipelines = mine,
+				   .clock = g->clock};
+	size_t i;
+
+	if (!o.ops)
+		return err_set(e, ERR_CONFIG, "source %s: this build cannot read from its type",
+			       s->sources[source].name);
+	for (i = 0; i < s->pipeline_count; i++) {
+		if (s->pipelines[i].source != source)
+			continue;
+		g->pipelines[i].at_source = o.pipeline_count;
+		mine[o.pipeline_count++] = (struct runner_pipeline){.settings = &s->pipelines[i]};
+	}
+	return runner_new(&o, &g->runners[source], e);
+}
+
+static ATTR_MUST_CHECK enum err_code make_pool(struct engine *g, struct err *e)
+{
+	const struct settings *s = g->settings;
+	struct pool_pipeline all[SETTINGS_PIPELINES_MAX];
+	struct pool_options o = {.workers = (size_t)s->worker.pool_size,
+				 .pipelines = all,
+				 .pipeline_count = s->pipeline_count,
+				 .clock = g->clock};
+	size_t i;
+
+	for (i = 0; i < s->pipeline_count; i++) {
+		const struct pipeline_settings *p = &s->pipelines[i];
+		struct runner *r = g->runners[p->source];
+		size_t at = g->pipelines[i].at_source;
+
+		all[i] = (struct pool_pipeline){.name = p->name,
+						.install_id = runner_install_id(r, at),
+						.webhook = g->webhooks[p->webhook],
+						.acks = runner_acks(r),
+						.ack_pipeline = (uint32_t)at};
+	}
+	return pool_new(&o, &g->pool, e);
+}
+
+/* What the pipelines without a bound of their own get each: an equal share of what the others
+ * leave. */
+static size_t equal_share(const struct settings *s, int64_t all, bool of_bytes)
+{
+	int64_t left = all, own, without = 0;
+	size_t i;
+
+	for (i = 0; i < s->pipeline_count; i++) {
+		own = of_bytes ? s->pipelines[i].max_bytes : s->pipelines[i].capacity;
+		left -= own;
+		without += own == 0;
+	}
+	left = without ? left / without : 0;
+	return left > 0 ? (size_t)left : 1;
+}
+
+static ATTR_MUST_CHECK enum err_code make_rings(struct engine *g, struct err *e)
+{
+	const struct settings *s = g->settings;
+	size_t events = equal_share(s, s->queue.capacity, false);
+	size_t bytes = equal_share(s, s->queue.max_bytes, true);
+	size_t i;
+	enum err_code code;
+
+	for (i = 0; i < s->pipeline_count; i++) {
+		const struct pipeline_settings *p = &s->pipelines[i];
+		struct runner *r = g->runners[p->source];
+		struct ring_options o = {.capacity = p->capacity ? (size_t)p->capacity : events,
+					 .max_bytes = p->max_bytes ? (size_t)p->max_bytes : bytes,
+					 .order = p->ordering,
+					 .on_ready = ready_notify,
+					 .on_ready_ctx = g->pool,
+					 .on_room = room_notify,
+					 .on_room_ctx = r};
+
+		code = ring_new(&o, &g->pipelines[i].ring, e);
+		if (code != ERR_OK)
+			return code;
+		pool_bind(g->pool, i, g->pipelines[i].ring);
+		runner_bind(r, g->pipelines[i].at_source, g->pipelines[i].ring);
+	}
+	return ERR_OK;
+}
+
+static void fill_inputs(struct engine *g)
+{
+	const struct settings *s = g->settings;
+	size_t i;
+
+	for (i = 0; i < s->source_count; i++)
+		g->source_inputs[i] = (struct metrics_source_input){.name = s->sources[i].name,
+								    .runner = g->runners[i]};
+	for (i = 0; i < s->webhook_count; i++)
+		g->webhook_inputs[i] = (struct metrics_webhook_input){.name = s->webhooks[i].name,
+								      .webhook = g->webhooks[i]};
+	for (i = 0; i < s->pipeline_count; i++)
+		g->pipeline_inputs[i] =
+			(struct metrics_pipeline_input){.name = s->pipelines[i].name,
+							.ring = g->pipelines[i].ring,
+							.source = s->pipelines[i].source,
+							.webhook = s->pipelines[i].webhook};
+	g->inputs = (struct metrics_inputs){.pool = g->pool,
+					    .sources = g->source_inputs,
+					    .source_count = s->source_count,
+					    .webhooks = g->webhook_inputs,
+					    .webhook_count = s->webhook_count,
+					    .pipelines = g->pipeline_inputs,
+					    .pipeline_count = s->pipeline_count,
+					    .clock = g->clock};
+}
+
+static ATTR_MUST_CHECK enum err_code make_parts(struct engine *g, struct err *e)
+{
+	enum err_code code = make_webhooks(g, e);
+	size_t i;
+
+	for (i = 0; code == ERR_OK && i < g->settings->source_count; i++)
+		code = make_runner(g, i, e);
+	if (code == ERR_OK)
+		code = make_pool(g, e);
+	if (code == ERR_OK)
+		code = make_rings(g, e);
+	return code;
+}
+
+enum err_code engine_new(const struct settings *s, const struct clock *clock,
+			 struct engine **ret_engine, struct err *e)
+{
+	struct engine *g = mem_calloc(1, sizeof(*g));
+	enum err_code code;
+
+	if (!g)
+		return err_set(e, ERR_NOMEM, "no memory for the engine");
+	g->settings = s;
+	g->clock = clock;
+	code = make_parts(g, e);
+	if (code != ERR_OK) {
+		engine_free(g);
+		return code;
+	}
+	fill_inputs(g);
+	*ret_engine = g;
+	return ERR_OK;
+}
+
+void engine_free(struct engine *g)
+{
+	size_t i;
+
+	if (!g)
+		return;
+	for (i = 0; i < g->settings->source_count; i++)
+		runner_free(g->runners[i]);
+	pool_free(g->pool);
+	for (i = 0; i < g->settings->pipeline_count; i++)
+		ring_free(g->pipelines[i].ring);
+	for (i = 0; i < g->settings->webhook_count; i++)
+		webhook_free(g->webhooks[i]);
+	mem_free(g);
+}
+
+enum err_code engine_start(struct engine *g, struct err *e)
+{
+	enum err_code code = pool_start(g->pool, e);
+
+	if (code != ERR_OK)
+		return code;
+	g->pool_running = true;
+	while (g->runners_running < g->settings->source_count) {
+		code = runner_start(g->runners[g->runners_running], e);
+		if (code != ERR_OK) {
+			engine_stop(g, 0);
+			return code;
+		}
+		g->runners_running++;
+	}
+	return ERR_OK;
+}
+
+void engine_stop(struct engine *g, int64_t deadline_us)
+{
+	size_t i;
+
+	for (i = 0; i < g->runners_running; i++)
+		runner_quiesce(g->runners[i]);
+	if (g->pool_running)
+		pool_stop(g->pool, deadline_us);
+	g->pool_running = false;
+	for (i = 0; i < g->runners_running; i++)
+		runner_stop(g->runners[i]);
+	g->runners_running = 0;
+}
+
+const struct metrics_inputs *engine_inputs(const struct engine *g)
+{
+	return &g->inputs;
+}
+
+enum err_code engine_enable_webhook(struct engine *g, const char *name, struct err *e)
+{
+	size_t i;
+
+	for (i = 0; i < g->settings->webhook_count; i++) {
+		if (strcmp(g->settings->webhooks[i].name, name) != 0)
+			continue;
+		breaker_enable(webhook_breaker(g->webhooks[i]));
+		pool_wake(g->pool);
+		log_info("webhook enabled by the operator", LOG_S("webhook", name));
+		return ERR_OK;
+	}
+	return err_set(e, ERR_NOT_FOUND, "no webhook is called %s", name);
+}

@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What becomes of an event when its request has ended.
+ *
+ *     delivered            acknowledged as delivered
+ *     refused              acknowledged as dead
+ *     failed, counts       waits for its next attempt, or acknowledged as dead after the last
+ *     failed, held         waits; nothing is counted
+ *     410                  ready as before; the breaker lets nothing through
+ *     broken off           ready as before
+ *
+ * The acknowledgement is pushed before ring_settle: that frees the key's lane, and from then on
+ * another worker may send, settle and acknowledge the next event of the key. In this order,
+ * acknowledgements of one key cannot overtake each other.
+ */
+#include <assert.h>
+#include <stdio.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "core/event.h"
+#include "sink/backoff.h"
+#include "sink/worker.h"
+
+/* A held event is due this long after the next probe, so that the probe is another one, if any. */
+#define SETTLE_BEHIND_PROBE_US (10 * CLOCK_US_PER_MS)
+#define SETTLE_ASIDE_US CLOCK_US_PER_S
+
+/* One verdict on its way. */
+struct verdict {
+	struct worker *w;
+	const struct pool_pipeline *pp;
+	struct event *ev;
+	const struct http_result *result;
+	struct answer answer;
+	int64_t now_us;
+};
+
+static const struct webhook_settings *policy(const struct verdict *v)
+{
+	return webhook_settings(v->pp->webhook);
+}
+
+static void record(const struct verdict *v, enum webhook_outcome outcome)
+{
+	const struct http_result *r = v->result;
+	const struct webhook_attempt a = {
+		.outcome = outcome,
+		.status = r->status,
+		.phase = r->phase,
+		.elapsed_us = r->elapsed_us,
+		.bytes = r->request->body.len,
+		.reason = r->reason,
+	};
+
+	webhook_record(v->pp->webhook, &a);
+}
+
+static void tell_breaker(const struct verdict *v)
+{
+	const char *name = policy(v)->name;
+	enum breaker_state state;
+
+	if (!webhook_breaker_moved(v->pp->webhook, &state))
+		return;
+	if (state == BREAKER_CLOSED)
+		log_info("the receiver answers again", LOG_S("webhook", name));
+	else if (state == BREAKER_OPEN)
+		log_warn(
+			"the receiver seems to be down, events are held and one at a time is tried",
+			LOG_S("webhook", name), LOG_S("reason", v->result->reason));
+	else
+		log_error("the receiver answered 410, nothing is sent until it is enabled again",
+			  LOG_S("webhook", name));
+}
+
+static void remember_failure(const struct verdict *v)
+{
+	struct event *ev = v->ev;
+
+	if (!ev->first_fail_us)
+		ev->first_fail_us = v->now_us;
+	ev->last_status = v->result->status;
+	ev->last_error = v->answer.verdict == ANSWER_REFUSED ? ERR_DENIED : ERR_UNAVAILABLE;
+	(void)snprintf(ev->last_reason, sizeof(ev->last_reason), "%s", v->result->reason);
+}
+
+static void acknowledge(const struct verdict *v, const struct ack *ack, enum event_state state)
+{
+	acks_push(v->pp->acks, ack);
+	ring_settle(v->pp->ring, v->ev, state);
+	event_free(v->ev);
+}
+
+static void settle_delivered(const struct verdict *v)
+{
+	const struct ack ack = {
+		.id = v->ev->f.id,
+		.pipeline = v->pp->ack_pipeline,
+		.outcome = ACK_DELIVERED,
+	};
+
+	record(v, WEBHOOK_DELIVERED);
+	acknowledge(v, &ack, EVENT_DELIVERED);
+}
+
+/* The delay before attempt number `attempt` + 1. */
+static int64_t delay_us(const struct verdict *v, int attempt)
+{
+	const struct webhook_settings *s = policy(v);
+	struct backoff b = {.base_us = s->retry_delay_us, .max_us = s->retry_max_delay_us};
+
+	if (b.base_us < 1)
+		b.base_us = 1;
+	if (b.max_us < b.base_us)
+		b.max_us = b.base_us;
+	return backoff_with_retry_after_us(&b, backoff_delay_us(&b, attempt, &v->w->random),
+					   v->result->retry_after_s);
+}
+
+static void settle_held(const struct verdict *v)
+{
+	struct breaker *b = webhook_breaker(v->pp->webhook);
+	int64_t probe_us = breaker_next_probe_us(b);
+	int64_t due_us;
+
+	record(v, WEBHOOK_HELD);
+	if (v->answer.disable) {
+		ring_release(v->pp->ring, v->ev);
+		return;
+	}
+	if (probe_us == INT64_MAX)
+		due_us = v->now_us + delay_us(v, v->ev->attempts + 1);
+	else
+		due_us = probe_us + SETTLE_BEHIND_PROBE_US;
+	ring_retry(v->pp->ring, v->ev, due_us);
+}
+
+static void settle_dead(const struct verdict *v, enum webhook_outcome outcome)
+{
+	const struct event *ev = v->ev;
+	const struct ack ack = {
+		.id = ev->f.id,
+		.pipeline = v->pp->ack_pipeline,
+		.outcome = ACK_DEAD,
+		.attempts = ev->attempts,
+		.last_status = ev->last_status,
+		.reason = mem_strdup(ev->last_reason),
+	};
+
+	if (!ack.reason) {
+		/* a dead letter without its reason is half a promise: ask once more later */
+		v->ev->attempts--;
+		record(v, WEBHOOK_HELD);
+		ring_retry(v->pp->ring, v->ev, v->now_us + SETTLE_ASIDE_US);
+		return;
+	}
+	record(v, outcome);
+	log_warn("an event goes to the dead letters", LOG_S("pipeline", v->pp->name),
+		 LOG_I("id", ev->f.id), LOG_I("attempts", ev->attempts),
+		 LOG_S("reason", ev->last_reason));
+	acknowledge(v, &ack, EVENT_DEAD);
+}
+
+static void settle_retry(const struct verdict *v)
+{
+	record(v, WEBHOOK_RETRIED);
+	log_debug("an attempt failed", LOG_S("pipeline", v->pp->name), LOG_I("id", v->ev->f.id),
+		  LOG_I("attempts", v->ev->attempts), LOG_S("reason", v->result->reason));
+	ring_retry(v->pp->ring, v->ev, v->now_us + delay_us(v, v->ev->attempts));
+}
+
+static void settle_failed(const struct verdict *v, enum breaker_ruling ruling)
+{
+	remember_failure(v);
+	if (ruling == BREAKER_HOLD) {
+		settle_held(v);
+		return;
+	}
+	v->ev->attempts++;
+	if (v->answer.verdict == ANSWER_REFUSED)
+		settle_dead(v, WEBHOOK_REFUSED);
+	else if (v->ev->attempts > policy(v)->retry_count)
+		settle_dead(v, WEBHOOK_EXHAUSTED);
+	else
+		settle_retry(v);
+}
+
+static void settle_aborted(struct worker *w, const struct flight *f)
+{
+	const struct pool_pipeline *pp = &w->pool->pipelines[f->pipeline];
+
+	if (f->probe)
+		breaker_cancel(webhook_breaker(pp->webhook), clock_now_us(w->pool->clock));
+	ring_release(pp->ring, f->ev);
+}
+
+static void settle_answered(struct worker *w, const struct flight *f, const struct http_result *r)
+{
+	const struct verdict v = {
+		.w = w,
+		.pp = &w->pool->pipelines[f->pipeline],
+		.ev = f->ev,
+		.result = r,
+		.answer = r->status ? answer_of_status(r->status) : answer_of_failure(r->phase),
+		.now_us = clock_now_us(w->pool->clock),
+	};
+	const struct breaker_result report = {
+		.answer = v.answer,
+		.now_us = v.now_us,
+		.first_fail_us = f->ev->first_fail_us,
+		.last_attempt = f->ev->attempts + 1 > policy(&v)->retry_count,
+		.probe = f->probe,
+	};
+	enum breaker_ruling ruling = breaker_report(webhook_breaker(v.pp->webhook), &report);
+
+	tell_breaker(&v);
+	if (v.answer.verdict == ANSWER_DELIVERED)
+		settle_delivered(&v);
+	else
+		settle_failed(&v, ruling);
+}
+
+void worker_settle(struct worker *w, struct flight *f, const struct http_result *r)
+{
+	if (w->aborting)
+		settle_aborted(w, f);
+	else
+		settle_answered(w, f, r);
+	worker_land(w, f);
+}
+
+void worker_put_aside(struct worker *w, struct flight *f)
+{
+	const struct pool_pipeline *pp = &w->pool->pipelines[f->pipeline];
+	int64_t now_us = clock_now_us(w->pool->clock);
+
+	if (f->probe)
+		breaker_cancel(webhook_breaker(pp->webhook), now_us);
+	ring_retry(pp->ring, f->ev, now_us + SETTLE_ASIDE_US);
+	worker_land(w, f);
+}

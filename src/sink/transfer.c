@@ -1,0 +1,280 @@
+/* SPDX-License-Identifier: MIT */
+#include "sink/transfer.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/mem.h"
+#include "base/version.h"
+
+#define TRANSFER_KEEP_CONNECTION_S 60L /* below the idle timeout of usual receivers */
+#define TRANSFER_DNS_CACHE_S 60L
+#define TRANSFER_READ_BYTES 4096L
+
+/* libcurl calls this for each header line, interim answers included, and with an empty line at
+ * the end of each header section. */
+static size_t on_header(char *line, size_t size, size_t count, void *ctx)
+{
+	struct transfer *t = ctx;
+	size_t len = size * count;
+	long status = 0;
+
+	t->header_bytes += len;
+	if (t->header_bytes > TRANSFER_HEADER_MAX_BYTES)
+		return 0;
+	if (line[0] == '\r' || line[0] == '\n') {
+		(void)curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &status);
+		t->answered = status >= 200;
+	}
+	return len;
+}
+
+static size_t on_body(char *bytes, size_t size, size_t count, void *ctx)
+{
+	struct transfer *t = ctx;
+	size_t len = size * count;
+	size_t keep = sizeof(t->snippet) - t->snippet_len;
+
+	if (keep > len)
+		keep = len;
+	memcpy(t->snippet + t->snippet_len, bytes, keep);
+	t->snippet_len += keep;
+	t->body_bytes += len;
+	/* ends the transfer; the status has been read and counts */
+	return t->body_bytes > (size_t)t->to->max_response_bytes ? 0 : len;
+}
+
+static ATTR_MUST_CHECK enum err_code list_add(struct curl_slist **list, const char *line,
+					      struct err *e)
+{
+	struct curl_slist *longer = curl_slist_append(*list, line);
+
+	if (!longer)
+		return err_set(e, ERR_NOMEM, "no memory for request headers");
+	*list = longer;
+	return ERR_OK;
+}
+
+static bool has_header(const struct webhook_settings *to, const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < to->header_count; i++)
+		if (strcasecmp(to->headers[i].name, name) == 0)
+			return true;
+	return false;
+}
+
+static ATTR_MUST_CHECK enum err_code add_configured(struct curl_slist **list,
+						    const struct webhook_header *h, struct err *e)
+{
+	const char *value = h->value.value ? h->value.value : "";
+	struct buf line;
+	enum err_code code;
+
+	if (strpbrk(h->name, "\r\n:") || strpbrk(value, "\r\n"))
+		return err_set(e, ERR_CONFIG, "header %s holds a line break or a colon", h->name);
+	buf_init(&line, SIZE_MAX / 2);
+	buf_add_str(&line, h->name);
+	/* "Name;" is how curl is told of a header without a value: CURLOPT_HTTPHEADER(3) */
+	buf_add_str(&line, *value ? ": " : ";");
+	buf_add_str(&line, value);
+	code = buf_error(&line);
+	if (code != ERR_OK)
+		(void)err_set(e, code, "no memory for request headers");
+	else
+		code = list_add(list, buf_str(&line), e);
+	mem_wipe(line.data, line.len);
+	buf_done(&line);
+	return code;
+}
+
+enum err_code transfer_headers_new(const struct webhook_settings *to, struct curl_slist **ret_list,
+				   struct err *e)
+{
+	struct curl_slist *list = NULL;
+	enum err_code code;
+	size_t i;
+
+	/* without it curl waits a second for "100 Continue" before a large body */
+	code = list_add(&list, "Expect:", e);
+	if (code == ERR_OK && !has_header(to, "Content-Type"))
+		code = list_add(&list, "Content-Type: application/json", e);
+	for (i = 0; code == ERR_OK && i < to->header_count; i++)
+		code = add_configured(&list, &to->headers[i], e);
+	if (code != ERR_OK) {
+		transfer_headers_free(list);
+		return code;
+	}
+	*ret_list = list;
+	return ERR_OK;
+}
+
+void transfer_headers_free(struct curl_slist *list)
+{
+	struct curl_slist *l;
+
+	for (l = list; l; l = l->next)
+		mem_wipe(l->data, strlen(l->data));
+	curl_slist_free_all(list);
+}
+
+static long option_ms(int64_t us)
+{
+	/* 0 would mean "no limit" to curl */
+	return us < 1000 ? 1L : (long)(us / 1000);
+}
+
+/* curl_easy_setopt takes its argument by "...": the tables below keep the types apart. */
+struct option_long {
+	CURLoption option;
+	long value;
+};
+
+struct option_pointer {
+	CURLoption option;
+	const void *value;
+};
+
+static CURLcode set_longs(CURL *easy, const struct webhook_settings *to)
+{
+	const struct option_long options[] = {
+		{CURLOPT_NOSIGNAL, 1},
+		/* a lookup that hangs must not hang the loop: curl issue 2975 */
+		{CURLOPT_QUICK_EXIT, 1},
+		{CURLOPT_FOLLOWLOCATION, 0},
+		{CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1},
+		{CURLOPT_SSLVERSION, CURL_SSLVERSION_TLSv1_2},
+		{CURLOPT_SSL_VERIFYPEER, to->tls_verify ? 1 : 0},
+		{CURLOPT_SSL_VERIFYHOST, to->tls_verify ? 2 : 0},
+		{CURLOPT_TCP_NODELAY, 1},
+		{CURLOPT_TCP_KEEPALIVE, 1},
+		{CURLOPT_MAXAGE_CONN, TRANSFER_KEEP_CONNECTION_S},
+		{CURLOPT_DNS_CACHE_TIMEOUT, TRANSFER_DNS_CACHE_S},
+		{CURLOPT_BUFFERSIZE, TRANSFER_READ_BYTES},
+		{CURLOPT_TIMEOUT_MS, option_ms(to->timeout_us)},
+		{CURLOPT_CONNECTTIMEOUT_MS, option_ms(to->connect_timeout_us)},
+		{CURLOPT_POST, 1},
+	};
+	CURLcode rc = CURLE_OK;
+	size_t i;
+
+	for (i = 0; rc == CURLE_OK && i < ARRAY_LEN(options); i++)
+		rc = curl_easy_setopt(easy, options[i].option, options[i].value);
+	return rc;
+}
+
+static CURLcode set_pointers(struct transfer *t, const struct webhook_settings *to)
+{
+	const struct option_pointer options[] = {
+		{CURLOPT_URL, to->url.value},
+		{CURLOPT_PROTOCOLS_STR, "http,https"},
+		{CURLOPT_REDIR_PROTOCOLS_STR, "http,https"},
+		/* NULL would mean what the environment says: http_proxy, no_proxy */
+		{CURLOPT_PROXY, to->proxy ? to->proxy : ""},
+		{CURLOPT_NOPROXY, ""},
+		{CURLOPT_USERAGENT, APP_NAME "/" APP_VERSION},
+		{CURLOPT_HTTPHEADER, &t->head[0]},
+		{CURLOPT_ERRORBUFFER, t->error},
+		{CURLOPT_PRIVATE, t},
+		{CURLOPT_WRITEDATA, t},
+		{CURLOPT_HEADERDATA, t},
+	};
+	CURLcode rc = CURLE_OK;
+	size_t i;
+
+	for (i = 0; rc == CURLE_OK && i < ARRAY_LEN(options); i++)
+		rc = curl_easy_setopt(t->easy, options[i].option, options[i].value);
+	if (rc == CURLE_OK && to->ca_file)
+		rc = curl_easy_setopt(t->easy, CURLOPT_CAINFO, to->ca_file);
+	return rc;
+}
+
+static CURLcode set_callbacks(CURL *easy, const struct transfer_sockets *s)
+{
+	CURLcode rc = curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
+
+	if (rc == CURLE_OK)
+		rc = curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
+	if (rc == CURLE_OK)
+		rc = curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, s->open);
+	if (rc == CURLE_OK)
+		rc = curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, s->ctx);
+	if (rc == CURLE_OK)
+		rc = curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, s->close);
+	if (rc == CURLE_OK)
+		rc = curl_easy_setopt(easy, CURLOPT_CLOSESOCKETDATA, s->ctx);
+	return rc;
+}
+
+static ATTR_MUST_CHECK enum err_code option_error(CURLcode rc, const struct webhook_settings *to,
+						  struct err *e)
+{
+	if (rc == CURLE_OUT_OF_MEMORY)
+		return err_set(e, ERR_NOMEM, "no memory for a request");
+	return err_set(e, ERR_CONFIG, "webhook %s: %s", to->name, curl_easy_strerror(rc));
+}
+
+enum err_code transfer_new(const struct webhook_settings *to, struct curl_slist *headers,
+			   const struct transfer_sockets *sockets, struct transfer **ret_t,
+			   struct err *e)
+{
+	struct transfer *t = mem_calloc(1, sizeof(*t));
+	enum err_code code;
+	CURLcode rc;
+
+	if (!t)
+		return err_set(e, ERR_NOMEM, "no memory for a request");
+	t->to = to;
+	t->head[0] = (struct curl_slist){t->id_line, &t->head[1]};
+	t->head[1] = (struct curl_slist){t->time_line, headers};
+	t->easy = curl_easy_init();
+	if (!t->easy) {
+		code = err_set(e, ERR_NOMEM, "no memory for a request");
+		goto out_transfer;
+	}
+	rc = set_longs(t->easy, to);
+	if (rc == CURLE_OK)
+		rc = set_pointers(t, to);
+	if (rc == CURLE_OK)
+		rc = set_callbacks(t->easy, sockets);
+	if (rc != CURLE_OK) {
+		code = option_error(rc, to, e);
+		goto out_transfer;
+	}
+	*ret_t = t;
+	return ERR_OK;
+out_transfer:
+	transfer_free(t);
+	return code;
+}
+
+void transfer_free(struct transfer *t)
+{
+	if (!t)
+		return;
+	curl_easy_cleanup(t->easy);
+	mem_free(t);
+}
+
+enum err_code transfer_begin(struct transfer *t, struct http_request *r, struct err *e)
+{
+	CURLcode rc;
+
+	t->request = r;
+	t->error[0] = '\0';
+	t->snippet_len = 0;
+	t->header_bytes = 0;
+	t->body_bytes = 0;
+	t->answered = false;
+	(void)snprintf(t->id_line, sizeof(t->id_line), "webhook-id: %s", r->id);
+	(void)snprintf(t->time_line, sizeof(t->time_line), "webhook-timestamp: %lld",
+		       (long long)(r->wall_us / CLOCK_US_PER_S));
+	/* the size first: it must not be guessed from a body that may be NULL */
+	rc = curl_easy_setopt(t->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)r->body.len);
+	if (rc == CURLE_OK)
+		rc = curl_easy_setopt(t->easy, CURLOPT_POSTFIELDS, buf_str(&r->body));
+	return rc == CURLE_OK ? ERR_OK : option_error(rc, t->to, e);
+}

@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: MIT */
+#include "sink/webhook.h"
+
+#include <assert.h>
+#include <limits.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "base/thread.h"
+
+#define WEBHOOK_PROBE_MIN_US CLOCK_US_PER_S
+
+struct webhook {
+	const struct webhook_settings *settings;
+	struct breaker *breaker;
+	_Atomic size_t in_flight; /* every worker asks on every round: no lock */
+	_Atomic bool refused_some;
+	_Atomic int told_state; /* what webhook_breaker_moved last said */
+	struct mutex lock;
+	struct webhook_stats counts; /* in_flight, max_in_flight and breaker are not kept here */
+};
+
+const int64_t webhook_latency_bound_us[WEBHOOK_LATENCY_BUCKETS] = {
+	100,     200,      500,      1000,     2000,     5000,      10000,
+	20000,   50000,    100000,   200000,   500000,   1000000,   2000000,
+	5000000, 10000000, 20000000, 30000000, 60000000, INT64_MAX,
+};
+
+enum err_code webhook_new(const struct webhook_settings *s, struct webhook **ret_w, struct err *e)
+{
+	struct breaker_options bo = {
+		.failures = s->breaker_failures > INT_MAX ? INT_MAX : (int)s->breaker_failures,
+		.min_delay_us = WEBHOOK_PROBE_MIN_US,
+		.max_delay_us = s->breaker_max_delay_us,
+	};
+	struct webhook *w = mem_calloc(1, sizeof(*w));
+	enum err_code code;
+
+	if (!w)
+		return err_set(e, ERR_NOMEM, "no memory for webhook %s", s->name);
+	if (bo.min_delay_us > bo.max_delay_us)
+		bo.min_delay_us = bo.max_delay_us;
+	code = breaker_new(&bo, &w->breaker, e);
+	if (code != ERR_OK)
+		goto out_webhook;
+	mutex_init(&w->lock);
+	w->settings = s;
+	*ret_w = w;
+	return ERR_OK;
+out_webhook:
+	mem_free(w);
+	return code;
+}
+
+void webhook_free(struct webhook *w)
+{
+	if (!w)
+		return;
+	assert(atomic_load(&w->in_flight) == 0);
+	breaker_free(w->breaker);
+	mutex_done(&w->lock);
+	mem_free(w);
+}
+
+const struct webhook_settings *webhook_settings(const struct webhook *w)
+{
+	return w->settings;
+}
+
+struct breaker *webhook_breaker(struct webhook *w)
+{
+	return w->breaker;
+}
+
+size_t webhook_room(const struct webhook *w)
+{
+	size_t now = atomic_load(&w->in_flight);
+	size_t max = (size_t)w->settings->max_in_flight;
+
+	return now < max ? max - now : 0;
+}
+
+static size_t admit_once(struct webhook *w, size_t want)
+{
+	size_t max = (size_t)w->settings->max_in_flight;
+	size_t now = atomic_load(&w->in_flight);
+	size_t n;
+
+	do {
+		n = now < max ? max - now : 0;
+		if (n > want)
+			n = want;
+	} while (n && !atomic_compare_exchange_weak(&w->in_flight, &now, now + n));
+	return n;
+}
+
+size_t webhook_admit(struct webhook *w, size_t want)
+{
+	size_t n = admit_once(w, want);
+
+	if (n == want)
+		return n;
+	/* once more after the flag is up: room given back in between has not seen it */
+	atomic_store(&w->refused_some, true);
+	return n + admit_once(w, want - n);
+}
+
+bool webhook_leave(struct webhook *w, size_t n)
+{
+	size_t before = atomic_fetch_sub(&w->in_flight, n);
+
+	assert(before >= n);
+	(void)before;
+	return atomic_load(&w->refused_some) && atomic_exchange(&w->refused_some, false);
+}
+
+static size_t latency_bucket(int64_t us)
+{
+	size_t i = 0;
+
+	while (us > webhook_latency_bound_us[i])
+		i++;
+	return i;
+}
+
+static void count_result_locked(struct webhook_stats *c, const struct webhook_attempt *a)
+{
+	int class = a->status / 100;
+
+	c->attempts++;
+	c->bytes_sent += (int64_t)a->bytes;
+	c->by_class[class >= 1 && class <= 5 ? class : a->status ? 5 : 0]++;
+	if (a->status) {
+		c->latency_count[latency_bucket(a->elapsed_us)]++;
+		c->latency_sum_us += a->elapsed_us;
+	} else {
+		c->failures_by_phase[a->phase]++;
+	}
+}
+
+static int64_t *outcome_counter(struct webhook_stats *c, enum webhook_outcome outcome)
+{
+	switch (outcome) {
+	case WEBHOOK_DELIVERED:
+		return &c->delivered;
+	case WEBHOOK_RETRIED:
+		return &c->retried;
+	case WEBHOOK_HELD:
+		return &c->held;
+	case WEBHOOK_REFUSED:
+		return &c->refused;
+	case WEBHOOK_EXHAUSTED:
+		break;
+	}
+	return &c->exhausted;
+}
+
+void webhook_record(struct webhook *w, const struct webhook_attempt *a)
+{
+	struct webhook_stats *c = &w->counts;
+
+	assert(a->phase < ANSWER_PHASE_COUNT);
+	mutex_lock(&w->lock);
+	count_result_locked(c, a);
+	++*outcome_counter(c, a->outcome);
+	if (a->outcome == WEBHOOK_DELIVERED)
+		c->last_error[0] = '\0';
+	else
+		(void)snprintf(c->last_error, sizeof(c->last_error), "%s", a->reason);
+	mutex_unlock(&w->lock);
+}
+
+bool webhook_breaker_moved(struct webhook *w, enum breaker_state *ret_state)
+{
+	enum breaker_state state = breaker_stats(w->breaker).state;
+
+	if (state == BREAKER_HALF_OPEN)
+		state = BREAKER_OPEN;
+	if (atomic_exchange(&w->told_state, (int)state) == (int)state)
+		return false;
+	*ret_state = state;
+	return true;
+}
+
+struct webhook_stats webhook_stats(struct webhook *w)
+{
+	struct webhook_stats s;
+
+	mutex_lock(&w->lock);
+	s = w->counts;
+	mutex_unlock(&w->lock);
+	s.in_flight = atomic_load(&w->in_flight);
+	s.max_in_flight = (size_t)w->settings->max_in_flight;
+	s.breaker = breaker_stats(w->breaker);
+	return s;
+}
+
+int64_t webhook_latency_quantile_us(const int64_t count[static WEBHOOK_LATENCY_BUCKETS], double q)
+{
+	int64_t total = 0, lo = 0, hi;
+	double rank, below = 0;
+	size_t i;
+
+	for (i = 0; i < WEBHOOK_LATENCY_BUCKETS; i++)
+		total += count[i];
+	rank = q * (double)total;
+	for (i = 0; i < WEBHOOK_LATENCY_BUCKETS; i++) {
+		hi = webhook_latency_bound_us[i];
+		if (count[i] && below + (double)count[i] >= rank) {
+			/* the last bucket has no end to interpolate to */
+			if (hi == INT64_MAX)
+				return lo;
+			return lo +
+			       (int64_t)((double)(hi - lo) * (rank - below) / (double)count[i]);
+		}
+		below += (double)count[i];
+		if (hi != INT64_MAX)
+			lo = hi;
+	}
+	return 0;
+}
+
+void webhook_url_redact(const char *url, char *out, size_t size)
+{
+	const char *authority = strstr(url, "://");
+	size_t end = strcspn(url, "?#");
+	size_t host, i;
+
+	assert(size > 0);
+	/* a "://" behind the first slash is path or query, not the scheme's */
+	if (authority && (size_t)(authority - url) < strcspn(url, "/?#"))
+		authority += 3;
+	else
+		authority = url;
+	host = (size_t)(authority - url);
+	for (i = host; i < end && url[i] != '/'; i++)
+		if (url[i] == '@')
+			host = i + 1;
+	(void)snprintf(out, size, "%.*s%.*s", (int)(authority - url), url, (int)(end - host),
+		       url + host);
+}

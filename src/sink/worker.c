@@ -1,0 +1,319 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A pass asks every pipeline in turn, starting one further each time, and takes as many events as
+ * the worker's share, the webhook's max_in_flight and its breaker allow. When the share was what
+ * ended it, another worker is woken. When max_in_flight was, nobody needs to be: whoever gives a
+ * reservation back makes a pass right after, before it sleeps.
+ */
+#include "sink/worker.h"
+
+#include <assert.h>
+
+#include "base/fd.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "sink/reason.h"
+#include "sink/request.h"
+
+#define WORKER_BATCH 64
+#define WORKER_RECHECK_US (20 * CLOCK_US_PER_MS)
+/* From how many ready events the probe is chosen. */
+#define WORKER_PROBE_CHOICE 32
+
+static void worker_rise(struct worker *w)
+{
+	if (w->resting)
+		sleepers_leave(w);
+	w->resting = false;
+}
+
+static void on_result(void *ctx, const struct http_result *r)
+{
+	struct worker *w = ctx;
+
+	/* not asleep any more: what settling makes ready needs nobody else to be woken */
+	worker_rise(w);
+	worker_settle(w, r->request->owner, r);
+	http_request_put(w->http, r->request);
+}
+
+static size_t flights_needed(const struct pool *p)
+{
+	size_t i, n = 0;
+
+	for (i = 0; i < p->receiver_count; i++)
+		n += p->receivers[i].share;
+	return n;
+}
+
+enum err_code worker_init(struct worker *w, struct pool *p, struct err *e)
+{
+	size_t i, n = flights_needed(p);
+
+	w->pool = p;
+	random_init(&w->random);
+	w->flights = mem_calloc(n, sizeof(*w->flights));
+	w->to = mem_calloc(p->receiver_count, sizeof(*w->to));
+	if (!w->flights || !w->to)
+		return err_set(e, ERR_NOMEM, "no memory for a worker");
+	for (i = 0; i < n; i++) {
+		w->flights[i].next = w->free;
+		w->free = &w->flights[i];
+	}
+	return http_new(p->clock, n, on_result, w, &w->http, e);
+}
+
+void worker_done(struct worker *w)
+{
+	http_free(w->http);
+	mem_free(w->flights);
+	mem_free(w->to);
+}
+
+static void leave(struct worker *w, struct webhook *to, size_t n)
+{
+	if (webhook_leave(to, n))
+		atomic_store(&w->pool->pending, true);
+}
+
+void worker_land(struct worker *w, struct flight *f)
+{
+	size_t i = w->pool->receiver_of[f->pipeline];
+
+	f->ev = NULL;
+	f->next = w->free;
+	w->free = f;
+	atomic_fetch_sub(&w->to[i], 1);
+	atomic_fetch_sub(&w->in_flight, 1);
+	leave(w, w->pool->receivers[i].webhook, 1);
+}
+
+static ATTR_MUST_CHECK enum err_code fill_request(const struct pool_pipeline *pp,
+						  const struct event *ev, struct http_request *r,
+						  struct err *e)
+{
+	enum err_code code = request_body(ev, pp->install_id, pp->name, &r->body);
+
+	if (code != ERR_OK)
+		return err_set(e, ERR_NOMEM, "no memory for a request's body");
+	request_id(pp->install_id, ev->f.id, r->id);
+	r->to = webhook_settings(pp->webhook);
+	return ERR_OK;
+}
+
+/* What cannot even be started is, to the breaker, a receiver that cannot be reached. */
+static void settle_unsendable(struct worker *w, struct flight *f, struct http_request *r,
+			      const struct err *e)
+{
+	struct http_result result = {
+		.request = r,
+		.phase = ANSWER_PHASE_LOOKUP,
+		.retry_after_s = -1,
+	};
+
+	reason_of_failure(result.phase, e->msg, result.reason, sizeof(result.reason));
+	worker_settle(w, f, &result);
+}
+
+static void launch(struct worker *w, struct flight *f)
+{
+	const struct pool_pipeline *pp = &w->pool->pipelines[f->pipeline];
+	struct http_request *r = http_request_get(w->http);
+	enum err_code code;
+	struct err e;
+
+	if (!r) {
+		worker_put_aside(w, f);
+		return;
+	}
+	code = fill_request(pp, f->ev, r, &e);
+	if (code == ERR_OK) {
+		r->owner = f;
+		r->wall_us = clock_wall_us(w->pool->clock);
+		code = http_send(w->http, r, &e);
+	}
+	if (code == ERR_OK)
+		return;
+	if (code == ERR_NOMEM)
+		worker_put_aside(w, f);
+	else
+		settle_unsendable(w, f, r, &e);
+	http_request_put(w->http, r);
+}
+
+static void board(struct worker *w, size_t k, struct event *ev, bool probe)
+{
+	struct flight *f = w->free;
+
+	assert(f);
+	w->free = f->next;
+	*f = (struct flight){.ev = ev, .pipeline = k, .probe = probe};
+	atomic_fetch_add(&w->to[w->pool->receiver_of[k]], 1);
+	atomic_fetch_add(&w->in_flight, 1);
+	launch(w, f);
+}
+
+/* One event to probe with: of several, the one that never failed or failed longest ago. Were it
+ * always the oldest, an event that kills its receiver would keep the breaker open for ever. */
+static size_t take_probe(struct ring *ring, int64_t now_us, struct event **out)
+{
+	struct event *ev[WORKER_PROBE_CHOICE];
+	size_t n = ring_take(ring, now_us, ev, WORKER_PROBE_CHOICE);
+	size_t best = 0;
+	size_t i;
+
+	if (!n)
+		return 0;
+	for (i = 1; i < n; i++)
+		if (ev[i]->due_us < ev[best]->due_us)
+			best = i;
+	for (i = 0; i < n; i++)
+		if (i != best)
+			ring_release(ring, ev[i]);
+	*out = ev[best];
+	return 1;
+}
+
+/* Take and send up to n events of pipeline k; returns whether there may be more. The reservations
+ * of what is not there are given back. */
+static bool take_some(struct worker *w, size_t k, size_t n)
+{
+	const struct pool_pipeline *pp = &w->pool->pipelines[k];
+	struct breaker *b = webhook_breaker(pp->webhook);
+	struct event *ev[WORKER_BATCH];
+	size_t may, got = 0, i;
+	bool probe;
+
+	may = breaker_admit(b, w->pass_us, n, &probe);
+	if (probe)
+		got = take_probe(pp->ring, w->pass_us, ev);
+	else if (may)
+		got = ring_take(pp->ring, w->pass_us, ev, may);
+	if (probe && !got)
+		breaker_cancel(b, w->pass_us);
+	if (got < n)
+		leave(w, pp->webhook, n - got);
+	for (i = 0; i < got; i++)
+		board(w, k, ev[i], probe);
+	return got == n && !probe;
+}
+
+static bool has_more(struct ring *ring, int64_t now_us)
+{
+	return ring_stats(ring).ready > 0 || ring_next_due_us(ring) <= now_us;
+}
+
+/* Returns whether events are left that another worker could take. */
+static bool take_from(struct worker *w, size_t k)
+{
+	size_t i = w->pool->receiver_of[k];
+	const struct receiver *to = &w->pool->receivers[i];
+	size_t room, n;
+
+	for (;;) {
+		room = to->share - atomic_load(&w->to[i]);
+		if (!room)
+			return has_more(w->pool->pipelines[k].ring, w->pass_us);
+		n = webhook_admit(to->webhook, room < WORKER_BATCH ? room : WORKER_BATCH);
+		if (!n || !take_some(w, k, n))
+			return false;
+	}
+}
+
+static void pass(struct worker *w)
+{
+	struct pool *p = w->pool;
+	const size_t count = p->pipeline_count;
+	size_t i, k;
+
+	assert(count);
+	atomic_store(&p->pending, false);
+	w->pass_us = clock_now_us(p->clock);
+	atomic_store(&w->progress_us, w->pass_us);
+	for (i = 0; i < count; i++) {
+		k = (w->start + i) % count;
+		if (take_from(w, k))
+			sleepers_wake_for(p, p->receiver_of[k]);
+	}
+	w->start = (w->start + 1) % count;
+}
+
+/* When pipeline pp will have something to send that it has not now. What could be sent now but for
+ * room needs no timer: the end of a request is followed by a pass. */
+static int64_t next_of_pipeline_us(const struct pool_pipeline *pp, int64_t pass_us)
+{
+	int64_t due_us = ring_next_due_us(pp->ring);
+	int64_t probe_us = breaker_next_probe_us(webhook_breaker(pp->webhook));
+	bool ready = due_us <= pass_us;
+
+	if (probe_us == INT64_MAX)
+		return ready ? INT64_MAX : due_us;
+	if (!ready)
+		ready = ring_stats(pp->ring).ready > 0;
+	if (!ready)
+		return due_us > probe_us ? due_us : probe_us;
+	/* somebody else's probe of the same webhook may have been taken back just now */
+	return probe_us > pass_us ? probe_us : pass_us + WORKER_RECHECK_US;
+}
+
+static int64_t next_us(const struct worker *w)
+{
+	const struct pool *p = w->pool;
+	int64_t next = INT64_MAX, t;
+	size_t k;
+
+	for (k = 0; k < p->pipeline_count; k++) {
+		t = next_of_pipeline_us(&p->pipelines[k], w->pass_us);
+		if (t < next)
+			next = t;
+	}
+	return next;
+}
+
+static void run_http(struct worker *w, int64_t deadline_us)
+{
+	int64_t now_us = clock_now_us(w->pool->clock);
+	struct err e;
+
+	if (deadline_us > now_us + WORKER_TICK_US)
+		deadline_us = now_us + WORKER_TICK_US;
+	if (http_run(w->http, deadline_us, &e) != ERR_OK) {
+		log_error("the HTTP loop failed, trying again", LOG_E(&e));
+		(void)fd_wait(-1, -1, now_us, deadline_us);
+	}
+	atomic_store(&w->connections, http_connections(w->http));
+	atomic_store(&w->progress_us, clock_now_us(w->pool->clock));
+}
+
+static void sleep_or_not(struct worker *w)
+{
+	struct pool *p = w->pool;
+	int64_t until_us = sleepers_enter(w, next_us(w));
+
+	w->resting = true;
+	if (!atomic_load(&p->pending) && !atomic_load(&p->stopping))
+		run_http(w, until_us);
+	worker_rise(w);
+}
+
+static void drain(struct worker *w)
+{
+	struct pool *p = w->pool;
+	int64_t stop_us = atomic_load(&p->stop_us);
+
+	while (http_in_flight(w->http) && clock_now_us(p->clock) < stop_us)
+		run_http(w, stop_us);
+	w->aborting = true;
+	http_abort_all(w->http);
+}
+
+void worker_main(void *worker)
+{
+	struct worker *w = worker;
+
+	while (!atomic_load(&w->pool->stopping)) {
+		pass(w);
+		sleep_or_not(w);
+	}
+	drain(w);
+}

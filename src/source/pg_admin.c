@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: MIT */
+#include "source/pg_admin.h"
+
+#include <assert.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/fd.h"
+
+#define LOCK_TIMEOUT_US (500 * CLOCK_US_PER_MS)
+#define GIVE_UP_US (30 * CLOCK_US_PER_S)
+#define PAUSE_FIRST_US (100 * CLOCK_US_PER_MS)
+#define PAUSE_MAX_US (2 * CLOCK_US_PER_S)
+#define FINDING_BYTES 1024
+
+static const struct install_options no_options;
+
+enum err_code pg_admin_open(struct pg_admin *a, const struct settings *s, size_t source,
+			    const struct install_options *o, struct err *e)
+{
+	struct pg_conn_options open = {.settings = &s->sources[source], .clock = clock_system()};
+	const char *version;
+	int64_t give_up_us;
+
+	assert(source < s->source_count);
+	*a = (struct pg_admin){
+		.settings = s,
+		.source = &s->sources[source],
+		.source_index = source,
+		.options = o ? o : &no_options,
+		.clock = open.clock,
+	};
+	open.user = a->options->user;
+	open.password = a->options->password;
+	random_init(&a->random);
+	a->lock_timeout_us =
+		a->options->lock_timeout_us > 0 ? a->options->lock_timeout_us : LOCK_TIMEOUT_US;
+	give_up_us = a->options->give_up_us > 0 ? a->options->give_up_us : GIVE_UP_US;
+	a->deadline_us = clock_now_us(a->clock) + give_up_us;
+	if (pg_conn_open(&open, &a->conn, e) != ERR_OK)
+		return err_prefix(e, "source %s", a->source->name);
+	a->version = PQserverVersion(pg_conn_raw(a->conn));
+	version = PQparameterStatus(pg_conn_raw(a->conn), "server_version");
+	(void)snprintf(a->server, sizeof(a->server), "PostgreSQL %.40s", version ? version : "?");
+	if (a->version < PG_VERSION_MIN) {
+		pg_admin_close(a);
+		return err_set(e, ERR_CONFIG,
+			       "source %s: %s is too old, 12 is the oldest supported",
+			       s->sources[source].name, a->server);
+	}
+	if (pg_conn_is_pooled(a->conn, &a->pooled, e) != ERR_OK) {
+		pg_admin_close(a);
+		return err_prefix(e, "source %s", a->source->name);
+	}
+	return ERR_OK;
+}
+
+void pg_admin_close(struct pg_admin *a)
+{
+	pg_conn_close(a->conn);
+	a->conn = NULL;
+}
+
+bool pg_admin_has_pipeline(const struct pg_admin *a, size_t p)
+{
+	return a->settings->pipelines[p].source == a->source_index;
+}
+
+/* ---- running or printing ---- */
+
+static void print_sql(struct pg_admin *a, const char *sql)
+{
+	if (!a->options->on_sql)
+		return;
+	a->options->on_sql(a->options->ctx, text_of(sql));
+	a->options->on_sql(a->options->ctx, TEXT_LIT(";\n"));
+}
+
+enum err_code pg_admin_run(struct pg_admin *a, const char *sql, struct err *e)
+{
+	if (a->options->print_only) {
+		print_sql(a, sql);
+		return ERR_OK;
+	}
+	return pg_conn_exec(a->conn, sql, e);
+}
+
+enum err_code pg_admin_run_buf(struct pg_admin *a, const struct buf *sql, struct err *e)
+{
+	if (buf_error(sql) != ERR_OK)
+		return err_set(e, ERR_NOMEM, "no memory for a statement");
+	return pg_admin_run(a, buf_str(sql), e);
+}
+
+void pg_admin_comment(struct pg_admin *a, const char *fmt, ...)
+{
+	char line[256], *c;
+	va_list ap;
+
+	if (!a->options->print_only || !a->options->on_sql)
+		return;
+	va_start(ap, fmt);
+	(void)vsnprintf(line, sizeof(line), fmt, ap);
+	va_end(ap);
+	/* a table's name may hold a newline, which would end the comment */
+	for (c = line; *c; c++)
+		if (*c == '\n' || *c == '\r')
+			*c = ' ';
+	a->options->on_sql(a->options->ctx, TEXT_LIT("\n-- "));
+	a->options->on_sql(a->options->ctx, text_of(line));
+	a->options->on_sql(a->options->ctx, TEXT_LIT("\n"));
+}
+
+enum err_code pg_admin_query(struct pg_admin *a, const char *sql, int n, const char *const *values,
+			     PGresult **ret_res, struct err *e)
+{
+	return pg_conn_query(a->conn, sql, n, values, false, ret_res, e);
+}
+
+enum err_code pg_admin_number(struct pg_admin *a, const char *sql, int n, const char *const *values,
+			      int64_t absent, int64_t *ret_v, struct err *e)
+{
+	PGresult *res;
+	enum err_code code = pg_admin_query(a, sql, n, values, &res, e);
+
+	if (code != ERR_OK)
+		return code;
+	*ret_v = absent;
+	if (PQntuples(res) > 0 && !PQgetisnull(res, 0, 0))
+		*ret_v = strtoll(PQgetvalue(res, 0, 0), NULL, 10);
+	PQclear(res);
+	return ERR_OK;
+}
+
+/* ---- locks ---- */
+
+/* A growing pause with jitter; false when the deadline is nearer than the pause. */
+static bool pause_before_retry(struct pg_admin *a, int attempt)
+{
+	int64_t cap_us = PAUSE_FIRST_US, until_us, now_us = clock_now_us(a->clock);
+
+	while (attempt-- > 0 && cap_us < PAUSE_MAX_US)
+		cap_us *= 2;
+	until_us = now_us + cap_us / 2 + (int64_t)random_below(&a->random, (uint64_t)cap_us / 2);
+	if (until_us >= a->deadline_us)
+		return false;
+	while (now_us < until_us) {
+		(void)fd_wait(-1, -1, now_us, until_us);
+		now_us = clock_now_us(a->clock);
+	}
+	return true;
+}
+
+static ATTR_MUST_CHECK enum err_code transaction_once(struct pg_admin *a, pg_admin_work_fn work,
+						      void *ctx, struct err *e)
+{
+	char sql[64];
+	enum err_code code;
+
+	(void)snprintf(sql, sizeof(sql), "SET LOCAL lock_timeout = '%lldms'",
+		       (long long)(a->lock_timeout_us / CLOCK_US_PER_MS));
+	code = pg_admin_run(a, "BEGIN", e);
+	if (code == ERR_OK)
+		code = pg_admin_run(a, sql, e);
+	/* what is acknowledged as installed must be there after a crash */
+	if (code == ERR_OK)
+		code = pg_admin_run(a, "SET LOCAL synchronous_commit = on", e);
+	if (code == ERR_OK)
+		code = work(a, ctx, e);
+	if (code == ERR_OK)
+		code = pg_admin_run(a, "COMMIT", e);
+	if (code != ERR_OK && !a->options->print_only &&
+	    pg_conn_exec(a->conn, "ROLLBACK", NULL) != ERR_OK)
+		return code;
+	return code;
+}
+
+/* Who stands in the way, for the message; "" when it is not known. */
+static void describe_holder(struct pg_admin *a, const char *what, char out[static 160])
+{
+	const char *const values[] = {what};
+	PGresult *res;
+
+	out[0] = '\0';
+	if (pg_admin_query(
+		    a,
+		    "SELECT l.pid, coalesce(nullif(s.application_name, ''), s.usename, '?'), "
+		    "coalesce(s.state, '?'), date_trunc('second', clock_timestamp() - "
+		    "s.xact_start) FROM pg_locks l LEFT JOIN pg_stat_activity s USING (pid) "
+		    "JOIN pg_class c ON c.oid = l.relation "
+		    "JOIN pg_namespace n ON n.oid = c.relnamespace "
+		    "WHERE l.granted AND l.database = (SELECT oid FROM pg_database WHERE "
+		    "datname = current_database()) AND n.nspname || '.' || c.relname = $1 AND "
+		    "l.mode IN ('RowExclusiveLock', 'ShareLock', 'ShareUpdateExclusiveLock', "
+		    "'ShareRowExclusiveLock', 'ExclusiveLock', 'AccessExclusiveLock') AND "
+		    "l.pid IS DISTINCT FROM pg_backend_pid() ORDER BY s.xact_start LIMIT 1",
+		    1, values, &res, NULL) != ERR_OK)
+		return;
+	if (PQntuples(res) > 0)
+		(void)snprintf(out, 160, "; held by pid %.10s (%.40s, %.24s for %.20s)",
+			       PQgetvalue(res, 0, 0), PQgetvalue(res, 0, 1), PQgetvalue(res, 0, 2),
+			       PQgetvalue(res, 0, 3));
+	PQclear(res);
+}
+
+enum err_code pg_admin_transaction(struct pg_admin *a, const char *what, pg_admin_work_fn work,
+				   void *ctx, struct err *e)
+{
+	char holder[160];
+	enum err_code code;
+	int attempt;
+
+	for (attempt = 0;; attempt++) {
+		code = transaction_once(a, work, ctx, e);
+		if (code != ERR_TIMEOUT && code != ERR_BUSY)
+			return code;
+		if (!pause_before_retry(a, attempt))
+			break;
+	}
+	describe_holder(a, what, holder);
+	return err_set(e, ERR_TIMEOUT, "%s: no lock after %d attempts of %lld ms each%s", what,
+		       attempt + 1, (long long)(a->lock_timeout_us / CLOCK_US_PER_MS), holder);
+}
+
+enum err_code pg_admin_lock(struct pg_admin *a, struct err *e)
+{
+	char sql[96];
+	enum err_code code;
+	int64_t got;
+	int attempt;
+
+	if (a->pooled)
+		return err_set(e, ERR_CONFIG,
+			       "this connection goes through a pooler: "
+			       "install and uninstall need a direct one");
+	(void)snprintf(sql, sizeof(sql), "SELECT pg_try_advisory_lock(%d, %d)::int", PG_LOCK_CLASS,
+		       PG_LOCK_INSTALL);
+	for (attempt = 0;; attempt++) {
+		code = pg_admin_number(a, sql, 0, NULL, 0, &got, e);
+		if (code != ERR_OK || got)
+			return code;
+		if (!pause_before_retry(a, attempt))
+			return err_set(e, ERR_BUSY, "another install or uninstall is running");
+	}
+}
+
+/* ---- findings and names ---- */
+
+void pg_admin_find(struct pg_admin *a, enum finding_level level, const char *subject,
+		   const char *hint, const char *fmt, ...)
+{
+	char message[FINDING_BYTES];
+	struct finding f = {.level = level, .subject = subject, .message = message, .hint = hint};
+	va_list ap;
+
+	if (!a->options->on_finding)
+		return;
+	va_start(ap, fmt);
+	(void)vsnprintf(message, sizeof(message), fmt, ap);
+	va_end(ap);
+	a->options->on_finding(a->options->ctx, &f);
+}
+
+void pg_quote_name(struct buf *out, const char *schema, const char *name)
+{
+	pg_quote_ident(out, schema);
+	buf_add_char(out, '.');
+	pg_quote_ident(out, name);
+}

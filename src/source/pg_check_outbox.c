@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: MIT */
+/* The installed objects: complete, ours, usable by the daemon's role, ids in order. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "source/pg_admin.h"
+#include "source/pg_check.h"
+#include "source/pg_schema.h"
+#include "source/pg_trigger.h"
+
+/* One finding per row of sql: column 0 the subject, column 1 the message. */
+static ATTR_MUST_CHECK enum err_code find_rows(struct pg_admin *a, enum finding_level level,
+					       const char *hint, const char *sql, int n,
+					       const char *const *values, struct err *e)
+{
+	PGresult *res;
+	int i;
+	enum err_code code = pg_admin_query(a, sql, n, values, &res, e);
+
+	if (code != ERR_OK)
+		return code;
+	for (i = 0; i < PQntuples(res); i++)
+		pg_admin_find(a, level, PQgetvalue(res, i, 0), hint, "%s", PQgetvalue(res, i, 1));
+	PQclear(res);
+	return ERR_OK;
+}
+
+static ATTR_MUST_CHECK enum err_code check_objects(struct pg_admin *a, struct err *e)
+{
+	static const char sql[] =
+		"SELECT '" PG_SCHEMA "', 'table ' || v.name || ' is missing' FROM (VALUES "
+		"('install'), ('captured'), ('outbox'), ('dead_letter')) v(name) WHERE NOT EXISTS ("
+		"SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE "
+		"n.nspname = '" PG_SCHEMA "' AND c.relname = v.name AND c.relkind = 'r') "
+		"UNION ALL SELECT '" PG_SCHEMA "', 'function capture is missing' WHERE NOT EXISTS ("
+		"SELECT FROM pg_proc f JOIN pg_namespace n ON n.oid = f.pronamespace WHERE "
+		"n.nspname = '" PG_SCHEMA "' AND f.proname = 'capture' AND f.prosecdef)";
+
+	return find_rows(a, FINDING_FAIL, "run install", sql, 0, NULL, e);
+}
+
+/* Privileges by catalog, not by trying: the one who checks need not be the daemon. */
+static ATTR_MUST_CHECK enum err_code check_privileges(struct pg_admin *a, struct err *e)
+{
+	static const char sql[] =
+		"WITH r AS (SELECT oid, rolname FROM pg_roles WHERE rolname = "
+		"coalesce($1, current_user)), o AS (SELECT c.oid, c.relname, c.relkind FROM "
+		"pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = "
+		"'" PG_SCHEMA "') "
+		"SELECT 'role ' || $1, 'does not exist' WHERE $1 IS NOT NULL AND NOT EXISTS "
+		"(SELECT FROM r) "
+		"UNION ALL SELECT 'role ' || r.rolname, 'may not use schema " PG_SCHEMA "' FROM r, "
+		"pg_namespace n WHERE n.nspname = '" PG_SCHEMA "' AND NOT "
+		"has_schema_privilege(r.oid, n.oid, 'USAGE') "
+		"UNION ALL SELECT 'role ' || r.rolname, 'may not ' || v.priv || ' on " PG_SCHEMA
+		".' || v.name FROM r, (VALUES ('outbox', 'SELECT'), ('outbox', 'INSERT'), "
+		"('outbox', 'DELETE'), ('dead_letter', 'SELECT'), ('dead_letter', 'INSERT'), "
+		"('dead_letter', 'DELETE'), ('install', 'SELECT'), ('captured', 'SELECT')) "
+		"v(name, priv) JOIN o ON o.relname = v.name WHERE NOT "
+		"has_table_privilege(r.oid, o.oid, v.priv) "
+		"UNION ALL SELECT 'role ' || r.rolname, 'may not use sequence ' || o.relname "
+		"FROM r, o WHERE o.relkind = 'S' AND NOT "
+		"has_sequence_privilege(r.oid, o.oid, 'USAGE')";
+	const char *const values[] = {a->source->user};
+
+	return find_rows(a, FINDING_FAIL, "run install with an owner's credentials", sql, 1, values,
+			 e);
+}
+
+static ATTR_MUST_CHECK enum err_code check_open_to_public(struct pg_admin *a, struct err *e)
+{
+	static const char sql[] =
+		"SELECT '" PG_SCHEMA ".capture', 'anybody may call it, and with it write to the "
+		"outbox' FROM pg_proc f JOIN pg_namespace n ON n.oid = f.pronamespace WHERE "
+		"n.nspname = '" PG_SCHEMA "' AND f.proname = 'capture' AND (f.proacl IS NULL OR "
+		"EXISTS (SELECT FROM aclexplode(f.proacl) x WHERE x.grantee = 0))";
+
+	return find_rows(a, FINDING_FAIL, "run install", sql, 0, NULL, e);
+}
+
+static ATTR_MUST_CHECK enum err_code check_sequences(struct pg_admin *a, struct err *e)
+{
+	static const char sql[] =
+		"SELECT '" PG_SCHEMA ".' || c.relname, CASE WHEN q.seqcache <> 1 THEN 'has CACHE ' "
+		"|| q.seqcache || ': events of one row can be delivered in the wrong order' "
+		"ELSE 'may start over (CYCLE) or counts in other steps than 1' END "
+		"FROM pg_sequence q JOIN pg_class c ON c.oid = q.seqrelid "
+		"JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = '" PG_SCHEMA
+		"' AND (q.seqcache <> 1 OR q.seqcycle OR q.seqincrement <> 1)";
+
+	return find_rows(a, FINDING_FAIL, "run install", sql, 0, NULL, e);
+}
+
+static ATTR_MUST_CHECK enum err_code check_autovacuum(struct pg_admin *a, struct err *e)
+{
+	static const char sql[] =
+		"SELECT '" PG_SCHEMA ".outbox', CASE WHEN current_setting('autovacuum') = 'off' "
+		"OR 'autovacuum_enabled=false' = ANY (c.reloptions) THEN 'autovacuum is off: polls "
+		"will become slower and slower' ELSE 'its autovacuum settings were changed' END "
+		"FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE "
+		"n.nspname = '" PG_SCHEMA "' AND c.relname = 'outbox' AND ("
+		"current_setting('autovacuum') = 'off' OR c.reloptions IS NULL OR "
+		"NOT 'autovacuum_vacuum_scale_factor=0' = ANY (c.reloptions) OR "
+		"'autovacuum_enabled=false' = ANY (c.reloptions))";
+
+	return find_rows(a, FINDING_WARN, "run install; set autovacuum = on", sql, 0, NULL, e);
+}
+
+static bool is_configured(const struct pg_admin *a, const char *pipeline)
+{
+	size_t i;
+
+	for (i = 0; i < a->settings->pipeline_count; i++)
+		if (strcmp(a->settings->pipelines[i].name, pipeline) == 0)
+			return true;
+	return false;
+}
+
+static ATTR_MUST_CHECK enum err_code check_pipelines(struct pg_admin *a, struct err *e)
+{
+	static const char known_sql[] = "SELECT version FROM " PG_SCHEMA ".install "
+					"WHERE pipeline = $1";
+	static const char orphan_sql[] =
+		"SELECT pipeline FROM " PG_SCHEMA ".install i WHERE EXISTS "
+		"(SELECT FROM " PG_SCHEMA ".outbox o WHERE o.pipeline = i.pipeline)";
+	const char *values[1];
+	int64_t version;
+	PGresult *res;
+	size_t p;
+	int i;
+	enum err_code code = ERR_OK;
+
+	for (p = 0; p < a->settings->pipeline_count && code == ERR_OK; p++) {
+		if (!pg_admin_has_pipeline(a, p))
+			continue;
+		values[0] = a->settings->pipelines[p].name;
+		code = pg_admin_number(a, known_sql, 1, values, -1, &version, e);
+		if (code == ERR_OK && version != PG_SCHEMA_VERSION)
+			pg_admin_find(a, FINDING_FAIL, values[0], "run install",
+				      version < 0 ? "this pipeline is not installed"
+						  : "installed by another version");
+	}
+	if (code == ERR_OK)
+		code = pg_admin_query(a, orphan_sql, 0, NULL, &res, e);
+	if (code != ERR_OK)
+		return code;
+	for (i = 0; i < PQntuples(res); i++)
+		if (!is_configured(a, PQgetvalue(res, i, 0)))
+			pg_admin_find(a, FINDING_WARN, PQgetvalue(res, i, 0), NULL,
+				      "has undelivered events, but is not configured");
+	PQclear(res);
+	return ERR_OK;
+}
+
+enum err_code pg_check_outbox(struct pg_admin *a, struct err *e)
+{
+	struct err here;
+	enum err_code code = check_objects(a, e);
+
+	if (code == ERR_OK)
+		code = check_privileges(a, e);
+	if (code == ERR_OK)
+		code = check_open_to_public(a, e);
+	if (code == ERR_OK)
+		code = check_sequences(a, e);
+	if (code == ERR_OK)
+		code = check_autovacuum(a, e);
+	if (code != ERR_OK)
+		return code;
+	code = check_pipelines(a, &here);
+	if (code == ERR_DENIED || code == ERR_NOT_FOUND)
+		return ERR_OK; /* told above as a privilege or an object that is missing */
+	if (code != ERR_OK && e)
+		*e = here;
+	return code;
+}

@@ -1,0 +1,341 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Every statement here may be run again on a finished installation and then changes nothing. What
+ * needs a strong lock (ALTER SEQUENCE waits for every transaction that took an id) is only run
+ * when the catalog says that it is needed.
+ */
+#include "source/pg_schema.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "source/pg_trigger.h"
+
+static const char *const table_sql[] = {
+	"CREATE TABLE IF NOT EXISTS " PG_SCHEMA ".install (\n"
+	"\tpipeline text COLLATE \"C\" PRIMARY KEY,\n"
+	"\tinstall_id uuid NOT NULL DEFAULT gen_random_uuid(),\n"
+	"\tversion integer NOT NULL,\n"
+	"\tinstalled_at timestamptz NOT NULL DEFAULT now())",
+
+	"CREATE TABLE IF NOT EXISTS " PG_SCHEMA ".captured (\n"
+	"\tpipeline text COLLATE \"C\" NOT NULL,\n"
+	"\tschema_name text COLLATE \"C\" NOT NULL,\n"
+	"\ttable_name text COLLATE \"C\" NOT NULL,\n"
+	"\tfingerprint text NOT NULL,\n"
+	"\toptions text NOT NULL,\n"
+	"\ttrigger_names name[] NOT NULL,\n"
+	"\tinstalled_at timestamptz NOT NULL DEFAULT now(),\n"
+	"\tPRIMARY KEY (pipeline, schema_name, table_name))",
+
+	"CREATE TABLE IF NOT EXISTS " PG_SCHEMA ".outbox (\n"
+	"\tid bigint NOT NULL,\n"
+	"\tpipeline text COLLATE \"C\" NOT NULL,\n"
+	"\toperation text NOT NULL,\n"
+	"\tschema_name text NOT NULL,\n"
+	"\ttable_name text NOT NULL,\n"
+	"\trow_key text,\n"
+	"\told_key text,\n"
+	"\tchanged_at timestamptz NOT NULL DEFAULT clock_timestamp(),\n"
+	"\tbytes integer NOT NULL,\n"
+	"\ttruncated boolean NOT NULL DEFAULT false,\n"
+	"\tdata text,\n"
+	"\told_data text,\n"
+	"\tPRIMARY KEY (pipeline, id))",
+
+	/* rows live for milliseconds: clean up by number of dead rows, not by share of the table */
+	"ALTER TABLE " PG_SCHEMA ".outbox SET (\n"
+	"\tautovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000,\n"
+	"\tautovacuum_vacuum_cost_delay = 0,\n"
+	"\tautovacuum_analyze_scale_factor = 0, autovacuum_analyze_threshold = 50000,\n"
+	"\ttoast.autovacuum_vacuum_scale_factor = 0, toast.autovacuum_vacuum_threshold = 5000,\n"
+	"\ttoast.autovacuum_vacuum_cost_delay = 0)",
+
+	"CREATE TABLE IF NOT EXISTS " PG_SCHEMA ".dead_letter (\n"
+	"\tid bigint NOT NULL,\n"
+	"\tpipeline text COLLATE \"C\" NOT NULL,\n"
+	"\toperation text NOT NULL,\n"
+	"\tschema_name text NOT NULL,\n"
+	"\ttable_name text NOT NULL,\n"
+	"\trow_key text,\n"
+	"\told_key text,\n"
+	"\tchanged_at timestamptz NOT NULL,\n"
+	"\ttruncated boolean NOT NULL DEFAULT false,\n"
+	"\tdata text,\n"
+	"\told_data text,\n"
+	"\tattempts integer NOT NULL,\n"
+	"\tlast_status integer,\n"
+	"\tlast_error text,\n"
+	"\tdied_at timestamptz NOT NULL DEFAULT now(),\n"
+	"\tPRIMARY KEY (pipeline, id))",
+};
+
+enum err_code pg_schema_is_installed(struct pg_admin *a, bool *ret_installed, struct err *e)
+{
+	int64_t n;
+	enum err_code code = pg_admin_number(
+		a,
+		"SELECT count(*) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace "
+		"WHERE n.nspname = '" PG_SCHEMA "' AND c.relname = 'outbox'",
+		0, NULL, 0, &n, e);
+
+	if (code == ERR_OK)
+		*ret_installed = n > 0;
+	return code;
+}
+
+/* ---- schema ---- */
+
+/* Somebody who made this schema or a table in it beforehand could let the capture function, which
+ * runs with the installer's rights, run triggers of theirs. */
+static ATTR_MUST_CHECK enum err_code refuse_foreign_owner(struct pg_admin *a, struct err *e)
+{
+	static const char sql[] =
+		"SELECT pg_get_userbyid(o.owner) FROM ("
+		"SELECT nspowner AS owner FROM pg_namespace WHERE nspname = '" PG_SCHEMA "' "
+		"UNION SELECT c.relowner FROM pg_class c JOIN pg_namespace n "
+		"ON n.oid = c.relnamespace WHERE n.nspname = '" PG_SCHEMA "') o "
+		"JOIN pg_roles r ON r.oid = o.owner WHERE NOT r.rolsuper "
+		"AND r.rolname <> current_user "
+		"AND r.oid <> (SELECT datdba FROM pg_database WHERE datname = current_database()) "
+		"LIMIT 1";
+	PGresult *res;
+	enum err_code code = pg_admin_query(a, sql, 0, NULL, &res, e);
+
+	if (code != ERR_OK)
+		return code;
+	if (PQntuples(res) > 0)
+		code = err_set(e, ERR_DENIED,
+			       "schema " PG_SCHEMA
+			       " or a table in it belongs to %s: install as that "
+			       "role, or remove it first",
+			       PQgetvalue(res, 0, 0));
+	PQclear(res);
+	return code;
+}
+
+static ATTR_MUST_CHECK enum err_code install_schema(struct pg_admin *a, struct err *e)
+{
+	int64_t exists;
+	enum err_code code = pg_admin_number(
+		a, "SELECT count(*) FROM pg_namespace WHERE nspname = '" PG_SCHEMA "'", 0, NULL, 0,
+		&exists, e);
+
+	if (code != ERR_OK)
+		return code;
+	/* IF NOT EXISTS wants the right to create even when there is nothing to create */
+	if (!exists || a->options->print_only)
+		code = pg_admin_run(a, "CREATE SCHEMA IF NOT EXISTS " PG_SCHEMA, e);
+	if (code == ERR_OK)
+		code = pg_admin_run(a, "REVOKE ALL ON SCHEMA " PG_SCHEMA " FROM PUBLIC", e);
+	return code;
+}
+
+/* ---- sequences ---- */
+
+static ATTR_MUST_CHECK enum err_code repair_sequence(struct pg_admin *a, const char *name,
+						     struct err *e)
+{
+	const char *const values[] = {name};
+	char sql[256];
+	int64_t cache;
+	enum err_code code;
+
+	if (a->options->print_only)
+		return ERR_OK;
+	code = pg_admin_number(
+		a,
+		"SELECT seqcache FROM pg_sequence WHERE seqrelid = $1::regclass AND seqcache <> 1",
+		1, values, 1, &cache, e);
+	if (code != ERR_OK || cache == 1)
+		return code;
+	/* also makes open sessions forget the ids they hold: the sequence gets a new file */
+	(void)snprintf(sql, sizeof(sql), "ALTER SEQUENCE %s CACHE 1", name);
+	code = pg_admin_run(a, sql, e);
+	if (code == ERR_OK)
+		pg_admin_find(a, FINDING_WARN, name, NULL,
+			      "had CACHE %lld, which breaks the order of events; set to 1",
+			      (long long)cache);
+	return code;
+}
+
+static ATTR_MUST_CHECK enum err_code install_sequence(struct pg_admin *a, const char *pipeline,
+						      struct err *e)
+{
+	struct buf name, sql;
+	bool is_default = strcmp(pipeline, "default") == 0;
+	enum err_code code;
+
+	buf_init(&name, PG_SQL_MAX_BYTES);
+	buf_init(&sql, PG_SQL_MAX_BYTES);
+	pg_sequence_name(&name, pipeline);
+	buf_add_fmt(&sql,
+		    "CREATE SEQUENCE IF NOT EXISTS %s CACHE 1 OWNED BY " PG_SCHEMA ".outbox.id",
+		    buf_str(&name));
+	code = pg_admin_run_buf(a, &sql, e);
+	if (code == ERR_OK)
+		code = repair_sequence(a, buf_str(&name), e);
+	if (code == ERR_OK && is_default)
+		code = pg_admin_run(a,
+				    "ALTER TABLE " PG_SCHEMA ".outbox ALTER COLUMN id SET DEFAULT "
+				    "nextval('" PG_SCHEMA ".outbox_id_seq')",
+				    e);
+	buf_done(&sql);
+	buf_done(&name);
+	return code;
+}
+
+static ATTR_MUST_CHECK enum err_code install_default_sequence(struct pg_admin *a, struct err *e)
+{
+	int64_t has;
+	enum err_code code = ERR_OK;
+
+	/* SET DEFAULT takes an exclusive lock on the outbox: once is enough */
+	if (!a->options->print_only) {
+		code = pg_admin_number(a,
+				       "SELECT count(*) FROM pg_attribute WHERE attrelid = "
+				       "'" PG_SCHEMA ".outbox'::regclass AND attname = 'id' AND "
+				       "atthasdef",
+				       0, NULL, 0, &has, e);
+		if (code == ERR_OK && has)
+			return repair_sequence(a, PG_SCHEMA ".outbox_id_seq", e);
+	}
+	return code == ERR_OK ? install_sequence(a, "default", e) : code;
+}
+
+static ATTR_MUST_CHECK enum err_code install_pipelines(struct pg_admin *a, struct err *e)
+{
+	const struct settings *s = a->settings;
+	enum err_code code = install_default_sequence(a, e);
+	struct buf sql;
+	size_t i;
+
+	buf_init(&sql, PG_SQL_MAX_BYTES);
+	for (i = 0; i < s->pipeline_count && code == ERR_OK; i++) {
+		if (!pg_admin_has_pipeline(a, i))
+			continue;
+		if (strcmp(s->pipelines[i].name, "default") != 0)
+			code = install_sequence(a, s->pipelines[i].name, e);
+		if (code != ERR_OK)
+			break;
+		buf_reset(&sql);
+		buf_add_str(&sql, "INSERT INTO " PG_SCHEMA ".install (pipeline, version) VALUES (");
+		pg_quote_literal(&sql, text_of(s->pipelines[i].name));
+		buf_add_fmt(&sql,
+			    ", %d)\n\tON CONFLICT (pipeline) DO UPDATE SET version = "
+			    "EXCLUDED.version WHERE install.version <> EXCLUDED.version",
+			    PG_SCHEMA_VERSION);
+		code = pg_admin_run_buf(a, &sql, e);
+	}
+	buf_done(&sql);
+	return code;
+}
+
+/* ---- function and grants ---- */
+
+/* A column's type may carry a cast to json written by its owner; row_to_json calls it. So when the
+ * installer is a superuser and the daemon has a role of its own, the function belongs to that. */
+static ATTR_MUST_CHECK enum err_code give_function(struct pg_admin *a, const char *role,
+						   struct err *e)
+{
+	struct buf sql;
+	int64_t is_super;
+	enum err_code code = pg_admin_number(
+		a, "SELECT rolsuper::int FROM pg_roles WHERE rolname = current_user", 0, NULL, 0,
+		&is_super, e);
+
+	if (code != ERR_OK || !is_super)
+		return code;
+	buf_init(&sql, PG_SQL_MAX_BYTES);
+	buf_add_str(&sql, "ALTER FUNCTION " PG_SCHEMA ".capture() OWNER TO ");
+	pg_quote_ident(&sql, role);
+	code = pg_admin_run_buf(a, &sql, e);
+	buf_done(&sql);
+	return code;
+}
+
+static ATTR_MUST_CHECK enum err_code grant_one(struct pg_admin *a, const char *what,
+					       const char *role, struct err *e)
+{
+	struct buf sql;
+	enum err_code code;
+
+	buf_init(&sql, PG_SQL_MAX_BYTES);
+	buf_add_fmt(&sql, "GRANT %s TO ", what);
+	pg_quote_ident(&sql, role);
+	code = pg_admin_run_buf(a, &sql, e);
+	buf_done(&sql);
+	return code;
+}
+
+static ATTR_MUST_CHECK enum err_code grant_all(struct pg_admin *a, const char *role, struct err *e)
+{
+	static const char *const grants[] = {
+		"USAGE ON SCHEMA " PG_SCHEMA,
+		"SELECT, INSERT, DELETE ON " PG_SCHEMA ".outbox, " PG_SCHEMA ".dead_letter",
+		"SELECT ON " PG_SCHEMA ".install, " PG_SCHEMA ".captured",
+		"USAGE, SELECT ON ALL SEQUENCES IN SCHEMA " PG_SCHEMA,
+	};
+	enum err_code code = ERR_OK;
+	size_t i;
+
+	for (i = 0; i < ARRAY_LEN(grants) && code == ERR_OK; i++)
+		code = grant_one(a, grants[i], role, e);
+	return code;
+}
+
+/* The daemon's role when it is another one than we are. */
+static ATTR_MUST_CHECK enum err_code install_grants(struct pg_admin *a, struct err *e)
+{
+	const char *role = a->source->user;
+	const char *const values[] = {role};
+	int64_t known;
+	enum err_code code;
+
+	if (!role)
+		return ERR_OK;
+	/* 0: no such role, 1: another role, 2: ourselves */
+	code = pg_admin_number(a,
+			       "SELECT 1 + (rolname = current_user)::int FROM pg_roles "
+			       "WHERE rolname = $1",
+			       1, values, 0, &known, e);
+	if (code != ERR_OK || known == 2)
+		return code;
+	if (!known)
+		return err_set(e, ERR_NOT_FOUND,
+			       "the daemon's role \"%s\" does not exist: CREATE ROLE it first",
+			       role);
+	code = grant_all(a, role, e);
+	return code == ERR_OK ? give_function(a, role, e) : code;
+}
+
+static ATTR_MUST_CHECK enum err_code install_objects(struct pg_admin *a, void *ctx, struct err *e)
+{
+	enum err_code code = install_schema(a, e);
+	size_t i;
+
+	(void)ctx;
+	for (i = 0; i < ARRAY_LEN(table_sql) && code == ERR_OK; i++)
+		code = pg_admin_run(a, table_sql[i], e);
+	if (code == ERR_OK)
+		code = install_pipelines(a, e);
+	if (code == ERR_OK)
+		code = pg_admin_run(a, pg_schema_capture_sql(), e);
+	/* who may call it could attach it to a table of theirs, with arguments of theirs */
+	if (code == ERR_OK)
+		code = pg_admin_run(a, "REVOKE ALL ON FUNCTION " PG_SCHEMA ".capture() FROM PUBLIC",
+				    e);
+	if (code == ERR_OK)
+		code = install_grants(a, e);
+	return code;
+}
+
+enum err_code pg_schema_install(struct pg_admin *a, struct err *e)
+{
+	enum err_code code = refuse_foreign_owner(a, e);
+
+	pg_admin_comment(a, "schema, tables, sequences, function");
+	if (code == ERR_OK)
+		code = pg_admin_transaction(a, PG_SCHEMA ".outbox", install_objects, NULL, e);
+	return code;
+}

@@ -1,0 +1,33 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# The outbox's sequence is altered to CACHE 50 under load, so that ids no longer come in the order of
+# the changes: the daemon says so, loses nothing, keeps the order; install repairs it.
+. "$(dirname "$0")/../support/workload.sh"
+need_postgres -o 'deadlock_timeout = 50ms'
+
+warned() {
+	warning_has outbox_id_seq && warning_has CACHE
+}
+
+workload_begin
+daemon_start
+workload_start 16
+ok "it delivers" more_delivered 300
+sql 'ALTER SEQUENCE app_db_listener.outbox_id_seq CACHE 50'
+ok "it says so in /metrics" wait_until 60 warned
+ok "... and in the log" wait_until 10 grep -q 'CACHE 50' "$test_dir/daemon.log"
+app check
+ok "check says so" grep -q CACHE "$test_dir/app.log"
+ok "it delivers still" more_delivered 2000
+ok "no statement of the application failed" workload_stop
+order_by_id=no workload_verify "with CACHE 50"
+
+workload_start 8
+ok "install repairs it" app install
+is "... back to CACHE 1" "$(sql "SELECT seqcache FROM pg_sequence
+	WHERE seqrelid = 'app_db_listener.outbox_id_seq'::regclass")" 1
+ok "it delivers still" more_delivered 500
+ok "no statement of the application failed" workload_stop
+order_by_id=no workload_verify "repaired"
+ok "the alarm ends" wait_until 60 source_is warning ''
+tests_end

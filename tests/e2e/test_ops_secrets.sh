@@ -1,0 +1,112 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# The password, the URL's token, the headers' values and the admin token are nowhere but where they are used: in no log
+# line, message, page, process title, status or command output, in good days and bad. And from where they may be read.
+. "$(dirname "$0")/../support/lib.sh"
+need_postgres
+. tests/e2e/shop.sh
+
+secrets=(Pw-4f1c9e Url-77aa3b Query-0d2e8f Header-b6c5d4 Admin-e9f8a7)
+export PGPASSWORD=unused
+receiver_start receiver
+shop_new
+sql "CREATE ROLE listener LOGIN SUPERUSER PASSWORD '${secrets[0]}'"
+printf 'host all listener 127.0.0.1/32 scram-sha-256\n' >"$test_dir/hba"
+cat "$TEST_PG_DATA/pg_hba.conf" >>"$test_dir/hba"
+cat "$test_dir/hba" >"$TEST_PG_DATA/pg_hba.conf"
+pg_ctl reload
+unset PGPASSWORD
+
+all=$test_dir/everything
+# keep COMMAND...: all that it says goes where the secrets are looked for at the end
+keep() {
+	local status=0
+	echo "== $*" >>"$all"
+	"$@" >>"$all" 2>&1 || status=$?
+	return "$status"
+}
+run_all() {
+	local c words
+	for c in check status 'check --json' 'status --json' 'dead-letters list' 'dead-letters list --json' test-webhook \
+		'test-webhook --json' 'install --print' 'uninstall --print' version; do
+		read -ra words <<<"$c"
+		keep "$ADBL" "${words[@]}" -c "$shop_config"
+	done
+	keep curl -s -m 5 "http://127.0.0.1:$admin_port/metrics"
+	keep curl -s -m 5 "http://127.0.0.1:$admin_port/metrics?format=prometheus"
+	keep curl -s -m 5 "http://127.0.0.1:$admin_port/readyz"
+	keep curl -s -m 5 "http://127.0.0.1:$admin_port/healthz"
+	keep ps -o args= -p "${process[daemon]}"
+}
+
+# ---- from the environment, a file, a credential
+
+mkdir "$test_dir/credentials"
+echo "${secrets[0]}" >"$test_dir/password"
+echo "${secrets[4]}" >"$test_dir/credentials/admin-token"
+export CREDENTIALS_DIRECTORY=$test_dir/credentials HEADER_SECRET=${secrets[3]}
+export WEBHOOK_URL="http://hook:${secrets[1]}@127.0.0.1:${port[receiver]}/hook?token=${secrets[2]}"
+sed -i '/^  password:/d; /^  token:/d' "$shop_config"
+# shellcheck disable=SC2016 # the variables are the daemon's
+config_set database.user listener database.password_file "$test_dir/password" admin.token_credential admin-token \
+	webhook.url '"${WEBHOOK_URL}"' webhook.headers '{X-Secret: "${HEADER_SECRET}"}' logging.level debug \
+	logging.file "$test_dir/app.log" webhook.retry_count 1 webhook.retry_delay 20ms webhook.breaker_failures 3
+exits "install with a password from a file" 0 keep "$ADBL" install -c "$shop_config"
+shop_run
+people 1 10
+all_delivered "all of them work" 10
+is "the credential is the admin's token" "$(curl -s -o /dev/null -w '%{http_code}' -X POST --oauth2-bearer "${secrets[4]}" \
+	"http://127.0.0.1:$admin_port/webhooks/default/enable")" 200
+run_all
+
+# ---- bad days: refusals, outages, a wrong reload, a lost database
+
+receiver_control 'status=400&count=2'
+people 11 12
+ok "two die" wait_until 20 dead_is 2
+receiver_control "status=302&count=1&location=http://127.0.0.1/%3Ftoken"
+people 13 13
+ok "one more" wait_until 20 dead_is 3
+receiver_stop
+people 14 20
+ok "the receiver is down" wait_until 20 breaker_is open
+run_all
+pg_ctl stop -m fast
+not_ready() {
+	! daemon_ready
+}
+ok "the database is down" wait_until 20 not_ready
+run_all
+pg_ctl start
+receiver_start receiver
+ok "all is well again" wait_until 40 outbox_is 0
+
+cp "$shop_config" "$test_dir/good.yaml"
+config_set webhook.url "\"htp://hook:${secrets[1]}@127.0.0.1/?token=${secrets[2]}\""
+process_signal daemon HUP
+logged() {
+	grep -q 'stays in force' "$test_dir/app.log"
+}
+ok "a URL that is none" wait_until 20 logged
+run_all
+config_set database.password "[${secrets[0]}]" admin.token "{a: ${secrets[4]}}"
+run_all
+cp "$test_dir/good.yaml" "$shop_config"
+config_set webhook.url "\"http://hook:${secrets[1]}@127.0.0.1:1/?token=${secrets[2]}\""
+process_signal daemon HUP
+people 31 40
+ok "another URL, where nobody is" wait_until 20 breaker_is open
+run_all
+sql "ALTER ROLE listener PASSWORD 'changed'" "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'listener'" >"$test_dir/sql.out"
+ok "the password is wrong now" wait_until 20 not_ready
+run_all
+exits "it ends well" 0 process_stop daemon
+
+# ---- nowhere
+
+cat "$test_dir/app.log" "$test_dir/daemon.log" >>"$all"
+ok "enough was looked at" test "$(wc -l <"$all")" -gt 300
+for s in "${secrets[@]}"; do
+	is "${s%-*} is nowhere" "$(grep -cF -- "$s" "$all")" 0 || diag "$(grep -F -- "$s" "$all" | cut -c 1-300 | head -5)"
+done
+tests_end

@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: MIT */
+/* Dead letters: list, filters, replay, purge. */
+#include "pg_fixture.h"
+
+struct seen {
+	int count;
+	int64_t first, last;
+	bool has_data;
+	char text[4096]; /* the first few */
+};
+
+static void on_letter(void *ctx, const struct dead_letter *d)
+{
+	struct seen *s = ctx;
+	size_t used = strlen(s->text);
+
+	if (!s->count++)
+		s->first = d->id;
+	s->last = d->id;
+	s->has_data = d->data.s || d->old_data.s;
+	if (s->count <= 10)
+		(void)snprintf(s->text + used, sizeof(s->text) - used,
+			       "%.*s %.*s %.*s %.*s.%.*s %lld %lld %.*s\n", (int)d->pipeline.len,
+			       d->pipeline.s, (int)d->operation.len, d->operation.s,
+			       d->key.s ? (int)d->key.len : 1, d->key.s ? d->key.s : "-",
+			       (int)d->schema.len, d->schema.s, (int)d->table.len, d->table.s,
+			       (long long)d->attempts, (long long)d->last_status,
+			       (int)d->last_error.len, d->last_error.s ? d->last_error.s : "");
+}
+
+static struct seen list(struct fixture *f, struct dead_letter_filter filter, bool with_data)
+{
+	struct seen s = {0};
+
+	if (source_admin_postgres.dead_letter_list(&f->settings, 0, &filter, with_data, on_letter,
+						   &s, &f->err) != ERR_OK)
+		fail_msg("list: %s", f->err.msg);
+	return s;
+}
+
+static int64_t replay(struct fixture *f, struct dead_letter_filter filter)
+{
+	int64_t n = -1;
+
+	if (source_admin_postgres.dead_letter_replay(&f->settings, 0, &filter, &n, &f->err) !=
+	    ERR_OK)
+		fail_msg("replay: %s", f->err.msg);
+	return n;
+}
+
+static int64_t purge(struct fixture *f, struct dead_letter_filter filter)
+{
+	int64_t n = -1;
+
+	if (source_admin_postgres.dead_letter_purge(&f->settings, 0, &filter, &n, &f->err) !=
+	    ERR_OK)
+		fail_msg("purge: %s", f->err.msg);
+	return n;
+}
+
+#define ALL ((struct dead_letter_filter){0})
+
+/* As the reader moves them, n of pipeline default and half as many of second. */
+static void letters(struct fixture *f, int n)
+{
+	char sql[256];
+
+	run(f, "CREATE TABLE users (id int PRIMARY KEY, name text); "
+	       "CREATE TABLE pets (id int PRIMARY KEY)");
+	capture(f, 0, NULL, "users");
+	capture(f, 1, NULL, "pets");
+	install(f);
+	(void)snprintf(sql, sizeof(sql),
+		       "INSERT INTO users SELECT g, 'n' || g FROM generate_series(1, %d) g; "
+		       "INSERT INTO pets SELECT g FROM generate_series(1, %d) g",
+		       n, n / 2);
+	run(f, sql);
+	run(f,
+	    "WITH gone AS (DELETE FROM app_db_listener.outbox RETURNING *) "
+	    "INSERT INTO app_db_listener.dead_letter SELECT id, pipeline, operation, schema_name, "
+	    "table_name, row_key, old_key, changed_at, truncated, data, old_data, 4, 422, "
+	    "'refused', now() - id * interval '1 minute' FROM gone");
+}
+
+static void a_list_has_every_letter_once_in_order(void **state)
+{
+	struct fixture *f = *state;
+	struct seen s;
+
+	letters(f, 2500);
+	s = list(f, ALL, false);
+	assert_int_equal(s.count, 3750);
+	assert_int_equal(s.first, 1);
+	assert_int_equal(s.last, 1250);
+	assert_false(s.has_data);
+	assert_has(s.text, "default insert {\"id\":1} public.users 4 422 refused\ndefault insert "
+			   "{\"id\":2} ");
+	assert_int_equal(list(f, ALL, true).count, 3750);
+	assert_true(list(f, ALL, true).has_data);
+}
+
+static void filters_narrow(void **state)
+{
+	static const struct {
+		struct dead_letter_filter filter;
+		int count;
+	} cases[] = {
+		{{.pipeline = "second"}, 50},
+		{{.table = "users"}, 100},
+		{{.table = "public.users"}, 100},
+		{{.table = "other.users"}, 0},
+		{{.table = "use'rs"}, 0},
+		{{.id = 7}, 2},
+		{{.id = 7, .pipeline = "default"}, 1},
+		{{.limit = 13}, 13},
+		{{.limit = 1000}, 150},
+		{{.older_than_us = 60 * 60 * CLOCK_US_PER_S, .pipeline = "default"}, 41},
+		{{.older_than_us = 24 * 3600 * CLOCK_US_PER_S}, 0},
+	};
+	struct fixture *f = *state;
+	size_t i;
+
+	letters(f, 100);
+	for (i = 0; i < ARRAY_LEN(cases); i++)
+		assert_int_equal(list(f, cases[i].filter, i % 2).count, cases[i].count);
+	assert_int_equal(purge(f, cases[9].filter), 41);
+	assert_int_equal(list(f, ALL, false).count, 109);
+	assert_int_equal(purge(f, (struct dead_letter_filter){.limit = 9, .pipeline = "second"}),
+			 9);
+	assert_int_equal(purge(f, ALL), 100);
+	assert_int_equal(purge(f, ALL), 0);
+}
+
+static void replay_moves_letters_back_in_order_under_new_ids(void **state)
+{
+	struct fixture *f = *state;
+
+	letters(f, 2100);
+	assert_int_equal(replay(f, ALL), 3150);
+	assert_string_equal(rows(f, "SELECT count(*) FROM app_db_listener.dead_letter"), "0");
+	assert_string_equal(
+		rows(f, "SELECT pipeline, count(*), min(id), max(id), bool_and((row_key::json ->> "
+			"'id')"
+			"::int = id - CASE pipeline WHEN 'default' THEN 2100 ELSE 1050 END), "
+			"bool_and(bytes = octet_length(row_key) + octet_length(data)) "
+			"FROM app_db_listener.outbox GROUP BY 1 ORDER BY 1"),
+		"default|2100|2101|4200|t|t\nsecond|1050|1051|2100|t|t");
+}
+
+static void replay_keeps_every_column_and_takes_only_what_matches(void **state)
+{
+	struct fixture *f = *state;
+
+	letters(f, 10);
+	run(f,
+	    "UPDATE app_db_listener.dead_letter SET operation = 'update', old_key = '{\"id\":0}', "
+	    "old_data = '{}', truncated = true, changed_at = '2020-01-01 00:00+00' WHERE id = 4");
+	assert_int_equal(replay(f, (struct dead_letter_filter){.id = 4, .pipeline = "default"}), 1);
+	assert_string_equal(
+		rows(f,
+		     "SELECT id, operation, schema_name, table_name, row_key, old_key, truncated, "
+		     "data, old_data, bytes, extract(epoch FROM changed_at)::bigint FROM "
+		     "app_db_listener.outbox"),
+		"11|update|public|users|{\"id\":4}|{\"id\":0}|t|{\"id\":4,\"name\":\"n4\"}|{}|38|"
+		"1577836800");
+	assert_int_equal(list(f, ALL, false).count, 14);
+}
+
+static void replay_wakes_a_reader_that_sleeps(void **state)
+{
+	struct fixture *f = *state;
+	PGnotify *n;
+
+	letters(f, 2);
+	run(f, "LISTEN app_db_listener; SELECT pg_advisory_lock(1633968748, 1)");
+	assert_int_equal(replay(f, ALL), 3);
+	run(f, "SELECT 1");
+	n = PQnotifies(f->super);
+	assert_non_null(n);
+	PQfreemem(n);
+}
+
+static void unknown_pipelines_are_told_with_the_known_ones(void **state)
+{
+	struct dead_letter_filter filter = {.pipeline = "secnod"};
+	struct fixture *f = *state;
+	struct seen s = {0};
+	int64_t n;
+
+	assert_int_equal(source_admin_postgres.dead_letter_list(&f->settings, 0, &filter, false,
+								on_letter, &s, &f->err),
+			 ERR_NOT_FOUND);
+	assert_has(f->err.msg, "nothing is installed");
+	letters(f, 2);
+	assert_int_equal(
+		source_admin_postgres.dead_letter_purge(&f->settings, 0, &filter, &n, &f->err),
+		ERR_NOT_FOUND);
+	assert_has(f->err.msg, "no pipeline \"secnod\" here; there is default, second");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(a_list_has_every_letter_once_in_order),
+		TEST(filters_narrow),
+		TEST(replay_moves_letters_back_in_order_under_new_ids),
+		TEST(replay_keeps_every_column_and_takes_only_what_matches),
+		TEST(replay_wakes_a_reader_that_sleeps),
+		TEST(unknown_pipelines_are_told_with_the_known_ones),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Fail each allocation of the sink layer in turn, libcurl's included: the error comes back, nothing
+ * leaks, nothing is half done.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <curl/curl.h>
+
+#include "base/mem.h"
+#include "sink/http.h"
+#include "sink/pool.h"
+#include "sink/request.h"
+#include "sink/webhook.h"
+#include "torture.h"
+
+static char name[] = "test", url[] = "http://127.0.0.1:1/hook";
+static char header_name[] = "Authorization", header_value[] = "Bearer x";
+static struct webhook_header headers[] = {{header_name, {header_value}}};
+
+static const struct webhook_settings settings = {
+	.name = name,
+	.url.value = url,
+	.timeout_us = CLOCK_US_PER_S,
+	.connect_timeout_us = CLOCK_US_PER_S,
+	.retry_delay_us = 1,
+	.retry_max_delay_us = 1,
+	.max_in_flight = 4,
+	.breaker_failures = 3,
+	.breaker_max_delay_us = CLOCK_US_PER_S,
+	.max_response_bytes = 1000,
+	.headers = headers,
+	.header_count = 1,
+	.tls_verify = true,
+};
+
+static void on_done(void *ctx, const struct http_result *r)
+{
+	http_request_put(*(struct http **)ctx, r->request);
+}
+
+static enum err_code make_webhook(void *ctx)
+{
+	struct webhook *w;
+	enum err_code code = webhook_new(&settings, &w, NULL);
+
+	(void)ctx;
+	if (code == ERR_OK)
+		webhook_free(w);
+	return code;
+}
+
+static enum err_code make_body(void *ctx)
+{
+	const struct event ev = {.f = {
+					 .id = 1,
+					 .table = TEXT_LIT("t"),
+					 .data = TEXT_LIT("{\"a\":1}"),
+				 }};
+	struct buf out;
+	enum err_code code;
+
+	(void)ctx;
+	buf_init(&out, 1 << 20);
+	code = request_body(&ev, "install", "default", &out);
+	assert_int_equal(code, buf_error(&out));
+	buf_done(&out);
+	return code;
+}
+
+static ATTR_MUST_CHECK enum err_code fill_and_send(struct http *h, struct http_request *r)
+{
+	enum err_code code;
+
+	buf_add_str(&r->body, "{}");
+	code = buf_error(&r->body);
+	if (code != ERR_OK)
+		return code;
+	(void)snprintf(r->id, sizeof(r->id), "x-1");
+	r->to = &settings;
+	return http_send(h, r, NULL);
+}
+
+/* A request is started and broken off; one that could not be started is still ours. */
+static enum err_code send_one(void *ctx)
+{
+	struct http *h = NULL;
+	struct http_request *r;
+	enum err_code code = http_new(clock_system(), 4, on_done, &h, &h, NULL);
+
+	(void)ctx;
+	if (code != ERR_OK)
+		return code;
+	r = http_request_get(h);
+	code = r ? fill_and_send(h, r) : ERR_NOMEM;
+	if (code == ERR_OK)
+		http_abort_all(h);
+	else if (r)
+		http_request_put(h, r);
+	assert_int_equal(http_in_flight(h), 0);
+	http_free(h);
+	return code;
+}
+
+static enum err_code make_pool(void *ctx)
+{
+	struct pool_pipeline pipeline = {.name = "default", .install_id = "install"};
+	struct pool_options o = {
+		.workers = 2, .pipelines = &pipeline, .pipeline_count = 1, .clock = clock_system()};
+	struct pool *p;
+	enum err_code code;
+
+	(void)ctx;
+	code = webhook_new(&settings, &pipeline.webhook, NULL);
+	if (code != ERR_OK)
+		return code;
+	code = pool_new(&o, &p, NULL);
+	if (code == ERR_OK)
+		pool_free(p);
+	webhook_free(pipeline.webhook);
+	return code;
+}
+
+static void a_webhook_without_memory(void **state)
+{
+	(void)state;
+	torture_run(make_webhook, NULL);
+}
+
+static void a_body_without_memory(void **state)
+{
+	(void)state;
+	torture_run(make_body, NULL);
+}
+
+static void a_request_without_memory(void **state)
+{
+	(void)state;
+	torture_run(send_one, NULL);
+}
+
+static void a_pool_without_memory(void **state)
+{
+	(void)state;
+	torture_run(make_pool, NULL);
+}
+
+static int group_open(void **state)
+{
+	(void)state;
+	/* instead of http_global_start, so that libcurl's allocations fail in turn, too */
+	return curl_global_init_mem(CURL_GLOBAL_DEFAULT, mem_alloc, mem_free, mem_realloc,
+				    mem_strdup, mem_calloc) != CURLE_OK;
+}
+
+static int group_close(void **state)
+{
+	(void)state;
+	http_global_stop();
+	return 0;
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_webhook_without_memory),
+		cmocka_unit_test(a_body_without_memory),
+		cmocka_unit_test(a_request_without_memory),
+		cmocka_unit_test(a_pool_without_memory),
+	};
+
+	return cmocka_run_group_tests(tests, group_open, group_close);
+}

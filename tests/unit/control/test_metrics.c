@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: MIT */
+#include "metrics_fixture.h"
+
+#include <jansson.h>
+
+static void totals_are_the_sums_of_the_parts(void **state)
+{
+	struct fixture *f = *state;
+	const struct metrics_totals *t = &f->s.total;
+
+	metrics_derive(&f->s, &f->h);
+	assert_int_equal(t->queue_size, 7);
+	assert_int_equal(t->queue_capacity, 150);
+	assert_int_equal(t->queue_bytes, 70);
+	assert_int_equal(t->queue_max_bytes, 1500);
+	assert_int_equal(t->in_flight, 2);
+	assert_int_equal(t->delivered, 100);
+	assert_int_equal(t->dead, 3);
+	assert_int_equal(t->errors, 4 + 2 + 3 + 3);
+	assert_int_equal(t->delivered_last_hour, 100);
+	assert_int_equal(t->errors_last_hour, 12);
+	assert_int_equal(t->outbox_rows, 40);
+	assert_int_equal(t->dead_letters, METRICS_UNKNOWN);
+	assert_int_equal(t->breakers_open, 1);
+	assert_int_equal(f->s.webhooks[1].state_us, 60 * S);
+	assert_int_equal(t->latency.p50_us, 1000);
+}
+
+static void lag_is_the_age_of_the_oldest_undelivered_change(void **state)
+{
+	static const struct {
+		const char *what;
+		enum runner_state runner;
+		int64_t outbox_wall, ring_read, ring_wall;
+		int64_t lag_us, pending_us;
+	} cases[] = {
+		{"nothing anywhere", RUNNER_ACTIVE, 0, INT64_MAX, 0, 0, 0},
+		{"by its commit", RUNNER_ACTIVE, 0, 995 * S, WALL - 8 * S, 8 * S, 5 * S},
+		{"by its read when the commit is unknown", RUNNER_ACTIVE, 0, 995 * S, 0, 5 * S,
+		 5 * S},
+		{"an active source's old look at the outbox does not count", RUNNER_ACTIVE,
+		 WALL - 50 * S, INT64_MAX, 0, 0, 0},
+		{"a lost source's last look does", RUNNER_CONNECTING, WALL - 50 * S, INT64_MAX, 0,
+		 50 * S, 0},
+		{"the older of the two", RUNNER_CONNECTING, WALL - 50 * S, 995 * S, WALL - 80 * S,
+		 80 * S, 5 * S},
+		{"a standby has none", RUNNER_STANDBY, WALL - 50 * S, INT64_MAX, 0, 0, 0},
+		{"clocks that disagree give 0", RUNNER_ACTIVE, 0, 1001 * S, WALL + S, 0, 0},
+	};
+	struct fixture *f = *state;
+	size_t i;
+
+	for (i = 0; i < ARRAY_LEN(cases); i++) {
+		f->s.sources[0].stats.state = cases[i].runner;
+		f->s.sources[0].stats.source.oldest_wall_us = cases[i].outbox_wall;
+		f->s.pipelines[0].ring.oldest_read_us = cases[i].ring_read;
+		f->s.pipelines[0].ring.oldest_wall_us = cases[i].ring_wall;
+		metrics_derive(&f->s, &f->h);
+		assert_true(f->s.pipelines[0].lag_us >= 0);
+		if (f->s.total.lag_us != cases[i].lag_us ||
+		    f->s.sources[0].lag_us != cases[i].lag_us ||
+		    f->s.total.oldest_pending_us != cases[i].pending_us)
+			fail_msg("%s: lag %lld, pending %lld", cases[i].what,
+				 (long long)f->s.total.lag_us,
+				 (long long)f->s.total.oldest_pending_us);
+	}
+}
+
+static void a_new_engine_does_not_lose_the_old_one_s_counts(void **state)
+{
+	struct fixture *f = *state;
+
+	metrics_derive(&f->s, &f->h);
+	metrics_history_restart(&f->h);
+	f->s.webhooks[0].stats.delivered = 130; /* more than before, but of a new webhook */
+	f->s.now_us += S;
+	metrics_derive(&f->s, &f->h);
+	assert_int_equal(f->s.total.delivered, 230);
+	assert_int_equal(f->s.total.delivered_last_hour, 230);
+	f->s.now_us += 3600 * S;
+	metrics_derive(&f->s, &f->h);
+	assert_int_equal(f->s.total.delivered, 230);
+	assert_int_equal(f->s.total.delivered_last_hour, 0);
+}
+
+static double number_at(json_t *root, const char *name)
+{
+	json_t *v = json_object_get(root, name);
+
+	if (!json_is_number(v))
+		fail_msg("%s is no number", name);
+	return json_number_value(v);
+}
+
+static const char *string_at(json_t *root, const char *name)
+{
+	const char *v = json_string_value(json_object_get(root, name));
+
+	return v ? v : "(none)";
+}
+
+static void json_has_what_operators_and_scripts_rely_on(void **state)
+{
+	struct fixture *f = *state;
+	json_t *root, *part;
+
+	metrics_derive(&f->s, &f->h);
+	metrics_render_json(&f->s, &f->out);
+	assert_int_equal(buf_error(&f->out), ERR_OK);
+	root = json_loads(buf_str(&f->out), JSON_REJECT_DUPLICATES, NULL);
+	assert_non_null(root);
+	assert_true(number_at(root, "queue_size") == 7);
+	assert_true(number_at(root, "queue_capacity") == 150);
+	assert_true(number_at(root, "workers") == 10);
+	assert_true(number_at(root, "uptime_seconds") == 90.5);
+	assert_true(number_at(root, "lag_seconds") == 8);
+	assert_true(number_at(root, "delivered_last_hour") == 100);
+	assert_true(json_is_null(json_object_get(root, "dead_letters")));
+	assert_string_equal(string_at(root, "version"), "1.2.3");
+	assert_true(number_at(json_object_get(root, "latency_ms"), "p50") == 1);
+	assert_non_null(json_object_get(json_object_get(root, "memory"), "rss_bytes"));
+	assert_non_null(json_object_get(json_object_get(root, "log"), "file_bytes"));
+	part = json_array_get(json_object_get(root, "sources"), 0);
+	assert_string_equal(string_at(part, "name"), "shop");
+	assert_string_equal(string_at(part, "state"), "active");
+	assert_string_equal(string_at(part, "server"), "PostgreSQL \"15\"\n");
+	assert_true(json_is_true(json_object_get(part, "notify")));
+	part = json_array_get(json_object_get(root, "pipelines"), 0);
+	assert_string_equal(string_at(part, "webhook"), "crm");
+	assert_true(number_at(part, "oldest_pending_seconds") == 5);
+	part = json_array_get(json_object_get(root, "webhooks"), 1);
+	assert_string_equal(string_at(part, "breaker"), "open");
+	assert_string_equal(string_at(part, "last_error"), "HTTP 503");
+	part = json_array_get(json_object_get(root, "webhooks"), 0);
+	assert_true(number_at(json_object_get(part, "answers"), "2xx") == 100);
+	assert_true(number_at(json_object_get(part, "failures"), "connect") == 6);
+	assert_null(json_object_get(json_object_get(part, "failures"), "none"));
+	json_decref(root);
+}
+
+static void no_two_rows_have_the_same_name(void **state)
+{
+	struct buf a, b;
+	size_t i, k;
+
+	(void)state;
+	for (i = 0; i < metrics_table_count; i++) {
+		const struct metrics_row *x = &metrics_table[i];
+
+		assert_true(x->name || x->json);
+		assert_true(x->help && x->help[strlen(x->help) - 1] != '.');
+		buf_init(&a, 256);
+		if (x->name)
+			metrics_row_name(x, &a);
+		for (k = 0; k < i; k++) {
+			const struct metrics_row *y = &metrics_table[k];
+
+			if (x->json && y->json && x->scope == y->scope)
+				assert_string_not_equal(x->json, y->json);
+			buf_init(&b, 256);
+			if (y->name && x->name) {
+				metrics_row_name(y, &b);
+				assert_string_not_equal(buf_str(&a), buf_str(&b));
+			}
+			buf_done(&b);
+		}
+		buf_done(&a);
+	}
+}
+
+static void collecting_asks_every_module(void **state)
+{
+	struct fixture *f = *state;
+	struct clock_fake c;
+	const struct metrics_source_input sources[] = {{"shop", NULL}};
+	const struct metrics_webhook_input webhooks[] = {{"crm", NULL}, {"erp", NULL}};
+	const struct metrics_pipeline_input pipelines[] = {{"a", NULL, 0, 1}, {"b", NULL, 0, 0}};
+	struct metrics_inputs in = {
+		.version = "9",
+		.clock = clock_fake_init(&c, 50 * S, WALL),
+		.start_us = 20 * S,
+		.history = &f->h,
+		.sources = sources,
+		.source_count = 1,
+		.webhooks = webhooks,
+		.webhook_count = 2,
+		.pipelines = pipelines,
+		.pipeline_count = 2,
+	};
+
+	ring_of = (struct ring_stats){.capacity = 10, .events = 3, .oldest_read_us = 49 * S};
+	runner_of = (struct runner_stats){.state = RUNNER_STANDBY, .read_total = 12};
+	webhook_of = (struct webhook_stats){.delivered = 4};
+	pool_of = (struct pool_stats){.workers = 6};
+	metrics_collect(&in, &f->s);
+	assert_int_equal(f->s.uptime_us, 30 * S);
+	assert_int_equal(f->s.total.queue_size, 6);
+	assert_int_equal(f->s.total.delivered, 8);
+	assert_int_equal(f->s.total.lag_us, S);
+	assert_int_equal(f->s.pool.workers, 6);
+	assert_int_equal(f->s.log.lines_written, 77);
+	assert_int_equal(f->s.sources[0].stats.read_total, 12);
+	assert_int_equal(f->s.webhooks[1].timeout_us, 30 * S);
+	assert_string_equal(f->s.pipelines[0].webhook_name, "erp");
+	assert_string_equal(f->s.pipelines[1].webhook_name, "crm");
+	assert_true(f->s.memory.rss_bytes > 0);
+	assert_true(f->s.process.open_fds > 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		WITH(totals_are_the_sums_of_the_parts),
+		WITH(lag_is_the_age_of_the_oldest_undelivered_change),
+		WITH(a_new_engine_does_not_lose_the_old_one_s_counts),
+		WITH(json_has_what_operators_and_scripts_rely_on),
+		WITH(no_two_rows_have_the_same_name),
+		WITH(collecting_asks_every_module),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

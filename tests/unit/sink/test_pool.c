@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: MIT */
+#include "pool_fixture.h"
+
+/* ---- a source of events and a place for their acknowledgements ---- */
+
+static int key_of(const struct peer_request *q)
+{
+	const char *at = strstr(q->body, "{\"k\":");
+
+	return at ? (int)strtol(at + 5, NULL, 10) : -1;
+}
+
+/* ---- delivered ---- */
+
+static bool serve_and_check(struct peer *p, struct peer_request *q)
+{
+	int *wrong = p->ctx;
+
+	if (strcmp(q->id, "install-41") != 0 || !strstr(q->body, "{\"id\":\"install-41\"") ||
+	    !strstr(q->body, "\"pipeline\":\"one\""))
+		++*wrong;
+	return peer_answer(q->fd, 200, "", "");
+}
+
+static void a_delivered_event_is_acknowledged(void **state)
+{
+	struct rig r = {0};
+	struct peer p;
+	int wrong = 0;
+
+	(void)state;
+	assert_true(peer_start(&p, serve_and_check, &wrong));
+	settings_init(&r.settings[0], p.url);
+	rig_start(&r, 2);
+	push(&r, 0, 41, 1);
+	await(&r, 1);
+	assert_int_equal(r.got[0].id, 41);
+	assert_int_equal(r.got[0].pipeline, 7);
+	assert_int_equal(r.got[0].outcome, ACK_DELIVERED);
+	assert_null(r.got[0].reason);
+	assert_int_equal(webhook_stats(r.webhook[0]).delivered, 1);
+	assert_true(webhook_stats(r.webhook[0]).bytes_sent > 100);
+	rig_close(&r);
+	peer_stop(&p);
+	assert_int_equal(wrong, 0);
+}
+
+/* Fails a third of the requests, after a random pause; notes when a key's events overlap or come
+ * out of order. */
+static bool serve_in_order(struct peer *p, struct peer_request *q)
+{
+	struct order *o = p->ctx;
+	int key = key_of(q), id = id_of(q), pause_ms, fail;
+
+	mutex_lock(&p->lock);
+	o->wrong += o->inside[key]++ != 0 || id < o->last[key];
+	pause_ms = (int)random_below(&o->random, 3);
+	fail = random_below(&o->random, 3) == 0;
+	mutex_unlock(&p->lock);
+	(void)peer_pause(p, pause_ms);
+	mutex_lock(&p->lock);
+	o->inside[key]--;
+	if (!fail) {
+		o->wrong += id == o->last[key];
+		o->last[key] = id;
+	}
+	mutex_unlock(&p->lock);
+	return peer_answer(q->fd, fail ? 500 : 200, "", "");
+}
+
+static void a_key_keeps_its_order_to_the_receiver_and_in_the_acknowledgements(void **state)
+{
+	int64_t last[20] = {0};
+	struct rig r = {0};
+	struct order o = {0};
+	struct peer p;
+	size_t i;
+
+	(void)state;
+	random_init_seed(&o.random, 7);
+	assert_true(peer_start(&p, serve_in_order, &o));
+	settings_init(&r.settings[0], p.url);
+	r.settings[0].retry_count = 1000;
+	rig_start(&r, 4);
+	for (i = 1; i <= 600; i++)
+		push(&r, 0, (int64_t)i, (int)(i * 7 % 20));
+	await(&r, 600);
+	for (i = 0; i < 600; i++) {
+		assert_int_equal(r.got[i].outcome, ACK_DELIVERED);
+		assert_true(r.got[i].id > last[r.got[i].id * 7 % 20]);
+		last[r.got[i].id * 7 % 20] = r.got[i].id;
+	}
+	rig_close(&r);
+	peer_stop(&p);
+	assert_int_equal(o.wrong, 0);
+}
+
+/* ---- admission and wake-ups ---- */
+
+static void no_more_than_max_in_flight_are_sent_at_once(void **state)
+{
+	struct rig r = {0};
+	struct peer p;
+	int i;
+
+	(void)state;
+	assert_true(peer_start(&p, serve_slowly, NULL));
+	settings_init(&r.settings[0], p.url);
+	r.settings[0].max_in_flight = 10;
+	rig_start(&r, 4); /* shares of 3: 12 */
+	for (i = 1; i <= 300; i++)
+		push(&r, 0, i, i);
+	await(&r, 300);
+	assert_int_equal(p.peak, 10);
+	assert_true(pool_stats(r.pool).connections <= 12);
+	rig_close(&r);
+	peer_stop(&p);
+}
+
+/* A wake-up that is lost costs up to a second, until the next tick: a few of 600 would show. */
+static void no_wake_up_is_lost_when_workers_compete_for_one_place(void **state)
+{
+	static const size_t same[] = {0, 0};
+	int64_t start_us = now();
+	struct rig r = {0};
+	struct peer p;
+	int i;
+
+	(void)state;
+	assert_true(peer_start(&p, serve_200, NULL));
+	settings_init(&r.settings[0], p.url);
+	r.settings[0].max_in_flight = 1;
+	rig_open(&r, 2, same, 4);
+	assert_int_equal(pool_start(r.pool, NULL), ERR_OK);
+	for (i = 1; i <= 300; i++) {
+		push(&r, 0, i, i);
+		push(&r, 1, i, i);
+		await(&r, (size_t)(i % 3 ? 2 * i - 1 : 2 * i));
+	}
+	await(&r, 600);
+	assert_int_equal(p.peak, 1);
+	assert_true(now() - start_us < 5 * CLOCK_US_PER_S);
+	rig_close(&r);
+	peer_stop(&p);
+}
+
+static void at_a_low_rate_one_worker_does_it_all(void **state)
+{
+	struct rig r = {0};
+	struct peer p;
+	int i;
+
+	(void)state;
+	assert_true(peer_start(&p, serve_200, NULL));
+	settings_init(&r.settings[0], p.url);
+	rig_start(&r, 4);
+	for (i = 1; i <= 30; i++) {
+		push(&r, 0, i, i);
+		await(&r, (size_t)i);
+		UNTIL(pool_stats(r.pool).busy == 0);
+	}
+	/* while the others start up they may get one, too */
+	assert_true(pool_stats(r.pool).connections <= 2);
+	rig_close(&r);
+	peer_stop(&p);
+}
+
+static void a_silent_receiver_does_not_delay_another(void **state)
+{
+	static const size_t own[] = {0, 1};
+	struct rig r = {0};
+	struct peer silent, good;
+	int i;
+
+	(void)state;
+	assert_true(peer_start(&silent, serve_never, NULL));
+	assert_true(peer_start(&good, serve_200, NULL));
+	settings_init(&r.settings[0], silent.url);
+	settings_init(&r.settings[1], good.url);
+	rig_open(&r, 2, own, 2);
+	assert_int_equal(pool_start(r.pool, NULL), ERR_OK);
+	for (i = 1; i <= 200; i++)
+		push(&r, 0, i, i);
+	UNTIL(webhook_stats(r.webhook[0]).in_flight == 16);
+	for (i = 1; i <= 200; i++)
+		push(&r, 1, i, i);
+	await(&r, 200);
+	for (i = 0; i < 200; i++)
+		assert_int_equal(r.got[i].pipeline, 8);
+	UNTIL(pool_stats(r.pool).in_flight == 16);
+	pool_stop(r.pool, now());
+	rig_close(&r);
+	peer_stop(&silent);
+	peer_stop(&good);
+}
+
+/* ---- stopping ---- */
+
+static void every_worker_goes_round_while_there_is_nothing_to_do(void **state)
+{
+	static char url[] = "http://127.0.0.1:1/";
+	struct rig r = {0};
+	int64_t first_us;
+
+	(void)state;
+	settings_init(&r.settings[0], url);
+	rig_start(&r, 3);
+	first_us = pool_stats(r.pool).progress_us;
+	assert_int_equal(pool_stats(r.pool).workers, 3);
+	UNTIL(pool_stats(r.pool).progress_us > first_us + CLOCK_US_PER_S / 2);
+	rig_close(&r);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_delivered_event_is_acknowledged),
+		cmocka_unit_test(a_key_keeps_its_order_to_the_receiver_and_in_the_acknowledgements),
+		cmocka_unit_test(no_more_than_max_in_flight_are_sent_at_once),
+		cmocka_unit_test(no_wake_up_is_lost_when_workers_compete_for_one_place),
+		cmocka_unit_test(at_a_low_rate_one_worker_does_it_all),
+		cmocka_unit_test(a_silent_receiver_does_not_delay_another),
+		cmocka_unit_test(every_worker_goes_round_while_there_is_nothing_to_do),
+	};
+
+	return cmocka_run_group_tests(tests, group_open, group_close);
+}
