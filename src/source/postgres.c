@@ -38,6 +38,13 @@
 	"FROM (SELECT *, sum(cost) OVER (ORDER BY " order " ROWS UNBOUNDED PRECEDING) AS upto "    \
 	"FROM (" inner ") AS r) AS s WHERE upto - cost < $4::int8) AS t ORDER BY " order
 
+/* $1 pipeline, $2 ids. Not `id = ANY ($2)`: planned while the outbox was empty, that becomes a
+ * condition on each row of the pipeline. This has only one plan. */
+#define IS_ONE_OF_IDS                                                                              \
+	"ctid = ANY (ARRAY (SELECT o.ctid FROM pg_catalog.unnest($2::int8[]) AS g (id) "           \
+	"CROSS JOIN LATERAL (SELECT i.ctid FROM " PG_SCHEMA ".outbox AS i "                        \
+	"WHERE i.pipeline = $1::text AND i.id = g.id OFFSET 0) AS o))"
+
 static const struct {
 	const char *name;
 	const char *sql;
@@ -79,22 +86,21 @@ static const struct {
 		 "AND l.relation = '" PG_SCHEMA ".outbox'::pg_catalog.regclass "
 		 "AND l.mode = 'RowExclusiveLock' AND l.granted "
 		 "AND l.pid IS DISTINCT FROM pg_catalog.pg_backend_pid()"},
-	[PG_STMT_DELETE] = {"adbl_delete", "DELETE FROM " PG_SCHEMA ".outbox "
-					   "WHERE pipeline = $1::text AND id = ANY ($2::int8[])"},
-	/* $3 attempts, $4 statuses, $5 reasons. `id = ANY` is for the planner. */
+	[PG_STMT_DELETE] = {"adbl_delete", "DELETE FROM " PG_SCHEMA ".outbox WHERE " IS_ONE_OF_IDS},
+	/* $3 attempts, $4 statuses, $5 reasons */
 	[PG_STMT_BURY] =
 		{"adbl_bury",
-		 "WITH gone AS (DELETE FROM " PG_SCHEMA ".outbox AS o USING "
-		 "ROWS FROM (pg_catalog.unnest($2::int8[]), pg_catalog.unnest($3::int4[]), "
-		 "pg_catalog.unnest($4::int4[]), pg_catalog.unnest($5::text[])) "
-		 "AS a (id, attempts, status, reason) WHERE o.pipeline = $1::text "
-		 "AND o.id = ANY ($2::int8[]) AND o.id = a.id RETURNING o.*, a.attempts, a.status, "
-		 "a.reason) INSERT INTO " PG_SCHEMA ".dead_letter (id, pipeline, operation, "
+		 "WITH gone AS (DELETE FROM " PG_SCHEMA ".outbox WHERE " IS_ONE_OF_IDS
+		 " RETURNING *) INSERT INTO " PG_SCHEMA ".dead_letter (id, pipeline, operation, "
 		 "schema_name, table_name, row_key, old_key, changed_at, truncated, data, "
 		 "old_data, "
 		 "attempts, last_status, last_error) SELECT id, pipeline, operation, schema_name, "
 		 "table_name, row_key, old_key, changed_at, truncated, data, old_data, attempts, "
-		 "nullif(status, 0), reason FROM gone ON CONFLICT DO NOTHING"},
+		 "nullif(status, 0), reason FROM gone JOIN ROWS FROM "
+		 "(pg_catalog.unnest($2::int8[]), "
+		 "pg_catalog.unnest($3::int4[]), pg_catalog.unnest($4::int4[]), "
+		 "pg_catalog.unnest($5::text[])) AS a (id, attempts, status, reason) USING (id) "
+		 "ON CONFLICT DO NOTHING"},
 	[PG_STMT_LOCK] = {"adbl_lock",
 			  "SELECT pg_catalog.pg_try_advisory_lock($1::int4, $2::int4)"},
 	[PG_STMT_UNLOCK] = {"adbl_unlock",

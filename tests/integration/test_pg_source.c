@@ -198,6 +198,36 @@ static void a_gap_read_costs_no_more_with_many_dead_rows(void **state)
 	pgreader_close(&r);
 }
 
+static void acknowledging_costs_no_more_with_a_backlog(void **state)
+{
+	struct pgtest *pg = *state;
+	static struct pgreader r;
+	int64_t start, cost = INT64_MAX;
+	int i;
+
+	pgreader_open(&r, pg); /* its statements are planned while the outbox is empty */
+	for (i = 0; i < 10; i++) {
+		(void)pgtest_put(pg->conn, "default", "1", 10);
+		assert_int_equal(pgreader_read(&r), 1);
+		r.acks[0] = (struct ack){.id = r.events[0]->f.id};
+		assert_int_equal(source_postgres.acknowledge(r.s, r.acks, 1, NULL), ERR_OK);
+	}
+	pgtest_exec(pg->conn, "SELECT app_db_listener.put('default', '1', 10) FROM "
+			      "generate_series(1, 100000)");
+	assert_true(pgreader_read(&r) > 20);
+	for (i = 0; i < 20; i++) {
+		r.acks[0] = (struct ack){.id = r.events[i]->f.id,
+					 .outcome = i % 2 ? ACK_DEAD : ACK_DELIVERED};
+		start = pgreader_now_us();
+		assert_int_equal(source_postgres.acknowledge(r.s, r.acks, 1, NULL), ERR_OK);
+		if (pgreader_now_us() - start < cost)
+			cost = pgreader_now_us() - start;
+	}
+	print_message("acknowledging one of 100,000: %lld us\n", (long long)cost);
+	assert_true(cost < 5000);
+	pgreader_close(&r);
+}
+
 static void a_reason_that_the_database_cannot_spell_is_no_obstacle(void **state)
 {
 	static struct pgtest latin;
@@ -393,6 +423,7 @@ int main(void)
 		TEST(an_idle_reader_sleeps_on_the_lock_and_a_full_one_does_not),
 		TEST(a_writer_that_skipped_its_notification_keeps_the_reader_polling),
 		TEST(a_gap_read_costs_no_more_with_many_dead_rows),
+		TEST(acknowledging_costs_no_more_with_a_backlog),
 		TEST(a_reason_that_the_database_cannot_spell_is_no_obstacle),
 		TEST(drift_is_told),
 		TEST(opening_without_an_installation_says_what_to_do),
