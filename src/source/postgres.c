@@ -308,6 +308,17 @@ static ATTR_MUST_CHECK enum err_code find_installs(struct pg_source *s, struct e
 	return code;
 }
 
+enum err_code pg_source_check_install(struct pg_source *s, const struct pg_pipe *p, struct err *e)
+{
+	struct source_pipeline now = {.settings = p->pub->settings};
+	enum err_code code = find_install(s, &now, e);
+
+	if (code == ERR_OK && strcmp(now.install_id, p->pub->install_id) != 0)
+		code = err_set(e, ERR_UNAVAILABLE, "pipeline %s was installed anew",
+			       now.settings->name);
+	return code;
+}
+
 static ATTR_MUST_CHECK enum err_code become_leader(struct pg_source *s, struct err *e)
 {
 	char sql[96];

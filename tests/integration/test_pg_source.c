@@ -220,6 +220,21 @@ static void a_reason_that_the_database_cannot_spell_is_no_obstacle(void **state)
 	pgtest_close(&latin);
 }
 
+static void another_installation_is_noticed(void **state)
+{
+	struct pgtest *pg = *state;
+	struct err e = {.code = ERR_OK};
+	struct source_status st;
+	static struct pgreader r;
+
+	pgreader_open(&r, pg);
+	(void)pgreader_inspect(&r);
+	pgtest_exec(pg->conn, "UPDATE app_db_listener.install SET install_id = gen_random_uuid()");
+	assert_int_equal(source_postgres.inspect(r.s, &st, &e), ERR_UNAVAILABLE);
+	assert_non_null(strstr(e.msg, "installed anew"));
+	pgreader_close(&r);
+}
+
 static void drift_is_told(void **state)
 {
 	static const struct {
@@ -394,6 +409,7 @@ int main(void)
 		TEST(a_writer_that_skipped_its_notification_keeps_the_reader_polling),
 		TEST(a_gap_read_costs_no_more_with_many_dead_rows),
 		TEST(a_reason_that_the_database_cannot_spell_is_no_obstacle),
+		TEST(another_installation_is_noticed),
 		TEST(drift_is_told),
 		TEST(opening_without_an_installation_says_what_to_do),
 		TEST(a_crash_of_the_server_changes_the_identity),
