@@ -32,7 +32,7 @@
 	"FROM (SELECT *, upto <= $4::int8 OR upto = cost AS fits "                                 \
 	"FROM (SELECT *, sum(cost) OVER (ORDER BY id ROWS UNBOUNDED PRECEDING) AS upto FROM "      \
 	"(" inner ") AS r) AS s "                                                                  \
-	"WHERE upto - cost < $4::int8) AS t ORDER BY id"
+	"WHERE upto - cost <= $4::int8) AS t ORDER BY id"
 
 static const struct {
 	const char *name;
