@@ -200,7 +200,8 @@ static ATTR_MUST_CHECK enum err_code parts_start(struct run *r, struct err *e)
 		if (code == ERR_OK)
 			continue;
 		(void)err_prefix(e, "cannot start, %s", part_table[i].name);
-		if (run_settings(r)->logging.file) /* stderr gets it from the caller */
+		/* stderr gets it from the caller */
+		if (run_settings(r)->logging.file && part_table[i].start != start_log)
 			log_error("stopped", LOG_E(e));
 		parts_stop(r, i);
 		return code;

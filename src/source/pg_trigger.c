@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#include "config/field.h"
 #include "source/pg_trigger.h"
+#include "config/field.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -25,7 +25,6 @@ void pg_sequence_name(struct buf *out, const char *pipeline)
 	buf_add_str(out, PG_SCHEMA ".");
 	pg_quote_ident(out, name);
 }
-
 
 /* ---- arguments ---- */
 
