@@ -36,7 +36,7 @@
 	"WHEN 'default' THEN 'outbox_id_seq' ELSE 'outbox_' || $1::text || '_id_seq' END))) "      \
 	"FROM (SELECT *, upto <= $4::int8 OR upto = cost AS fits "                                 \
 	"FROM (SELECT *, sum(cost) OVER (ORDER BY " order " ROWS UNBOUNDED PRECEDING) AS upto "    \
-	"FROM (" inner ") AS r) AS s WHERE upto - cost < $4::int8) AS t ORDER BY " order
+	"FROM (" inner ") AS r) AS s WHERE upto - cost <= $4::int8) AS t ORDER BY " order
 
 /* $1 pipeline, $2 ids. Not `id = ANY ($2)`: planned while the outbox was empty, that becomes a
  * condition on each row of the pipeline. This has only one plan. */
@@ -326,6 +326,17 @@ static ATTR_MUST_CHECK enum err_code find_installs(struct pg_source *s, struct e
 
 	for (i = 0; code == ERR_OK && i < s->env.pipeline_count; i++)
 		code = find_install(s, &s->env.pipelines[i], e);
+	return code;
+}
+
+enum err_code pg_source_check_install(struct pg_source *s, const struct pg_pipe *p, struct err *e)
+{
+	struct source_pipeline now = {.settings = p->pub->settings};
+	enum err_code code = find_install(s, &now, e);
+
+	if (code == ERR_OK && strcmp(now.install_id, p->pub->install_id) != 0)
+		code = err_set(e, ERR_UNAVAILABLE, "pipeline %s was installed anew",
+			       now.settings->name);
 	return code;
 }
 

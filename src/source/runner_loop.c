@@ -17,7 +17,6 @@
 #include "base/log.h"
 #include "base/mem.h"
 
-#define STACK_BYTES (512UL * 1024) /* name lookup and TLS happen here */
 #define BACKOFF_MIN_US (100 * CLOCK_US_PER_MS)
 #define STANDBY_US CLOCK_US_PER_S
 #define PROGRESS_US CLOCK_US_PER_S
@@ -201,12 +200,6 @@ static void log_status(const struct source_status *before, const struct source_s
 		log_info("the source is in order again");
 }
 
-/* Figures are no reason to stop delivering: only a lost connection is. */
-static bool is_inspect_fatal(enum err_code code)
-{
-	return code == ERR_UNAVAILABLE || code == ERR_NOMEM;
-}
-
 static ATTR_MUST_CHECK enum err_code inspect_due(struct runner *r, struct err *e)
 {
 	int64_t begin = now_us(r), cost;
@@ -223,9 +216,9 @@ static ATTR_MUST_CHECK enum err_code inspect_due(struct runner *r, struct err *e
 	r->inspect_us = begin + INSPECT_MIN_US;
 	if (cost * INSPECT_COST > INSPECT_MIN_US)
 		r->inspect_us = begin + cost * INSPECT_COST;
-	if (is_inspect_fatal(code))
+	if (code == ERR_UNAVAILABLE || code == ERR_NOMEM)
 		return err_prefix(e, "cannot inspect the source");
-	if (code != ERR_OK) {
+	if (code != ERR_OK) { /* figures are no reason to stop delivering */
 		st = before;
 		(void)snprintf(st.warning, sizeof(st.warning), "cannot be inspected: %.200s",
 			       e->msg);
@@ -395,14 +388,11 @@ static ATTR_MUST_CHECK enum err_code resume(struct runner *r, struct err *e)
 
 static void note_opened(struct runner *r)
 {
-	size_t i;
-
 	mutex_lock(&r->lock);
 	r->stats.connects++;
 	mutex_unlock(&r->lock);
 	set_state(r, RUNNER_ACTIVE);
-	for (i = 0; i < r->pipe_count; i++)
-		runner_pipe_resume(&r->pipes[i]);
+	runner_pipes_resume(r->pipes, r->pipe_count);
 	log_info("reading the source", LOG_I("pipelines", r->pipe_count));
 }
 

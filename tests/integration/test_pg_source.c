@@ -14,7 +14,7 @@
 #include "base/fd.h"
 #include "base/thread.h"
 #include "pgreader.h"
-#include "source/pg_conn.h"
+#include "source/pg_source.h"
 
 #define PATIENCE_US (30 * CLOCK_US_PER_S)
 
@@ -250,6 +250,59 @@ static void a_reason_that_the_database_cannot_spell_is_no_obstacle(void **state)
 	pgtest_close(&latin);
 }
 
+/* Rows that fill the limit to the last byte hide what is behind them no better than others. */
+static void rows_that_just_fill_the_limit_do_not_close_a_gap(void **state)
+{
+	struct pgtest *pg = *state;
+	/* a key of one byte and data of 10: see ROW in postgres.c, and put() in pgtest.c */
+	struct source_limit limit = {.events = PGREADER_BATCH};
+	PGconn *late = pgtest_connect(pg, NULL);
+	static struct pgreader r;
+	size_t total = 0;
+	int i;
+
+	limit.bytes = 3 * (10 + pg_batch_overhead());
+	pgtest_exec(late, "BEGIN");
+	for (i = 0; i < 9; i++)
+		(void)pgtest_put(late, "default", "1", 10);
+	(void)pgtest_put(pg->conn, "default", "1", 10);
+	pgreader_open(&r, pg);
+	assert_int_equal(pgreader_read(&r), 1);
+	(void)pgreader_read(&r);
+	pgtest_exec(late, "COMMIT");
+	for (i = 0; i < 9; i++) {
+		struct event *out[PGREADER_BATCH];
+		int64_t now = pgreader_now_us();
+		bool more;
+		size_t n;
+
+		/* until it looks at the holders again */
+		(void)fd_wait(-1, -1, now, now + 60 * CLOCK_US_PER_MS);
+
+		assert_int_equal(source_postgres.read(r.s, 0, limit, out, &n, &more, NULL), ERR_OK);
+		for (total += n; n > 0; n--)
+			event_free(out[n - 1]);
+	}
+	assert_int_equal(total, 9);
+	PQfinish(late);
+	pgreader_close(&r);
+}
+
+static void another_installation_is_noticed(void **state)
+{
+	struct pgtest *pg = *state;
+	struct err e = {.code = ERR_OK};
+	struct source_status st;
+	static struct pgreader r;
+
+	pgreader_open(&r, pg);
+	(void)pgreader_inspect(&r);
+	pgtest_exec(pg->conn, "UPDATE app_db_listener.install SET install_id = gen_random_uuid()");
+	assert_int_equal(source_postgres.inspect(r.s, &st, &e), ERR_UNAVAILABLE);
+	assert_non_null(strstr(e.msg, "installed anew"));
+	pgreader_close(&r);
+}
+
 static void drift_is_told(void **state)
 {
 	static const struct {
@@ -425,6 +478,8 @@ int main(void)
 		TEST(a_gap_read_costs_no_more_with_many_dead_rows),
 		TEST(acknowledging_costs_no_more_with_a_backlog),
 		TEST(a_reason_that_the_database_cannot_spell_is_no_obstacle),
+		TEST(rows_that_just_fill_the_limit_do_not_close_a_gap),
+		TEST(another_installation_is_noticed),
 		TEST(drift_is_told),
 		TEST(opening_without_an_installation_says_what_to_do),
 		TEST(a_crash_of_the_server_changes_the_identity),
