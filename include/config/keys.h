@@ -91,7 +91,8 @@ extern const size_t key_count;
 /* What a top-level name holds. */
 struct key_section {
 	const char *name;
-	enum { KEY_SECTION_MAPPING, KEY_SECTION_LIST, KEY_SECTION_TABLES } kind;
+	/* SHARED: a mapping that is read for each source, pipeline or webhook */
+	enum { KEY_SECTION_MAPPING, KEY_SECTION_SHARED, KEY_SECTION_LIST, KEY_SECTION_TABLES } kind;
 	const char *help;
 };
 
@@ -101,9 +102,6 @@ extern const size_t key_section_count;
 /* "webhook" of "webhook.timeout", and "timeout". */
 struct text key_section_of(const struct key *k);
 const char *key_last_name(const struct key *k);
-
-/* Whether values must never be printed. */
-bool key_is_secret(const struct key *k);
 
 /* The row of section.name, NULL when there is none. */
 const struct key *key_find(const char *section, struct text name);

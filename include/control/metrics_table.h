@@ -64,9 +64,6 @@ struct metrics_row {
 extern const struct metrics_row metrics_table[];
 extern const size_t metrics_table_count;
 
-/* "", "source_", "pipeline_", "webhook_". */
-const char *metrics_scope_prefix(enum metrics_scope scope);
-
 /* Append the row's whole Prometheus name. It has one. */
 void metrics_row_name(const struct metrics_row *row, struct buf *out);
 

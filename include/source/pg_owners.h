@@ -13,6 +13,10 @@
  * While `a` stays open for an hour, the gaps below S1 are neither read nor closed; when it ends
  * they are read once more, and closed. Their number and width cost nothing in between.
  *
+ * All reading of one cycle is of one snapshot. Which regions it may leave out is decided by a look
+ * at the holders that is younger than the snapshot: who still holds cannot be visible in it. What
+ * may close is decided by a look that is older, the last cycle's: who was gone then is visible.
+ *
  * Not thread-safe; owned by the source's thread.
  */
 #ifndef SOURCE_PG_OWNERS_H
@@ -32,18 +36,18 @@ bool pg_owner_parse(const char *virtualtransaction, pg_owner *ret_owner);
 
 #define PG_OWNERS_MARKS 8
 
-struct pg_owners_mark {
-	int64_t upto; /* ids up to here are missing only if a holder owns them */
+/* Holders at some time, when all ids up to `upto` had been taken. */
+struct pg_owners_look {
+	int64_t upto; /* 0: there was no look */
 	pg_owner *holders;
 	size_t count;
 };
 
 struct pg_owners {
-	struct pg_owners_mark marks[PG_OWNERS_MARKS]; /* rising */
+	struct pg_owners_look marks[PG_OWNERS_MARKS]; /* rising */
 	size_t count;
-	/* the last look: a loan from pg_owners_look */
-	const pg_owner *now;
-	size_t now_count;
+	struct pg_owners_look before; /* older than this cycle's snapshot */
+	struct pg_owners_look now;    /* younger than it */
 };
 
 void pg_owners_init(struct pg_owners *o);
@@ -52,15 +56,19 @@ void pg_owners_done(struct pg_owners *o);
 /* Forget everything: nothing is known about any gap. */
 void pg_owners_reset(struct pg_owners *o);
 
-/* The holders now, sorted by this call; a loan until pg_owners_settle or the next look. */
-void pg_owners_look(struct pg_owners *o, pg_owner *now, size_t n);
+/* A cycle of reading begins: its snapshot is yet to be taken. */
+void pg_owners_begin(struct pg_owners *o);
 
-/* After a look: can a row have appeared, since it was last read, in a gap that ends at hi? */
+/* The snapshot has been taken; these are the holders now. At most once a cycle. holders (made with
+ * mem_alloc) is the callee's from here on. upto: a cursor from before the snapshot, > 0. */
+void pg_owners_look(struct pg_owners *o, int64_t upto, pg_owner *holders, size_t n);
+
+/* After a look: can the snapshot show a row, not yet read, in a gap that ends at hi? */
 bool pg_owners_may_fill(const struct pg_owners *o, int64_t hi);
 
-/* Every gap for which may_fill was true has been read, by a statement that began after the look;
- * upto is the cursor from before the look. Returns the id up to which gaps may be closed; 0: none.
- * Out of memory only makes gaps close later. */
-int64_t pg_owners_settle(struct pg_owners *o, int64_t upto);
+/* All gaps have been read with the snapshot; after a look, those for which may_fill was true.
+ * Returns the id up to which gaps may be closed; 0: none. Out of memory only makes gaps close
+ * later. */
+int64_t pg_owners_settle(struct pg_owners *o);
 
 #endif

@@ -36,25 +36,16 @@ enum pg_stmt {
 	PG_STMT_COUNT
 };
 
-/* Who held the outbox at one moment. */
-struct pg_look {
-	pg_owner *holders; /* NULL: there was none */
-	size_t count;
-	int64_t cursor; /* at the time; later ids do not concern it */
-};
-
 /* One pipeline. */
 struct pg_pipe {
 	struct source_pipeline *pub;
 	struct position *position;
 	struct pg_owners owners;
-	struct pg_look look;   /* the last one */
-	struct pg_look before; /* the one that gaps are closed by; its gaps were read since */
-	int64_t looked_us;     /* when; 0: never */
-	int64_t cache;         /* of the sequence, as last seen */
-	bool by_time;          /* CACHE was not 1: ids are in no order, times nearly are */
-	bool is_empty;         /* the last read found nothing */
-	int64_t *strays; /* ids below the cursor found by inspect, seen but not yet returned */
+	int64_t looked_us; /* when; 0: never */
+	int64_t cache;     /* of the sequence, as last seen */
+	bool by_time;      /* CACHE was not 1: ids are in no order, times nearly are */
+	bool is_empty;     /* the last read found nothing */
+	int64_t *strays;   /* ids below the cursor found by inspect, seen but not yet returned */
 	size_t stray_count;
 };
 
@@ -81,9 +72,6 @@ struct pg_source {
 	struct source_status status;
 	char identity[128];
 };
-
-/* Forget who held the outbox: after a reconnect, or when ids are in no order. */
-void pg_looks_forget(struct pg_pipe *p);
 
 static inline struct pg_source *pg_source_of(struct source *s)
 {

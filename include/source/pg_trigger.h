@@ -7,10 +7,9 @@
  *     0 pipeline   1 schema   2 table           logical names, of the root of a partitioned table
  *     3 cap        bytes; a larger row becomes a key-only event
  *     4 sequence   qualified name; "" is the default pipeline's
- *     5 mode       all | only | not             6 columns: text[] of `only` or `not`
- *     7 data SQL   8 key SQL                    for rows the fast path does not take
- *     9 filter     the row filter as configured, so that the arguments tell the whole definition
- *    10.. pairs    {"id": and id, ,"b": and b   JSON in front of each key column, and its name
+ *     5 columns    "" all, +{..} only these, -{..} all but these
+ *     6 filter     the row filter as configured, so that the arguments tell the whole definition
+ *     7.. pairs    {"id": and id, ,"b": and b   JSON in front of each key column, and its name
  *
  * Whether an installed trigger is the configured one is decided by comparing arguments.
  */
@@ -39,7 +38,6 @@ struct pg_trigger {
 	enum op op;
 	const char *where;                 /* NULL: every row */
 	int64_t cap_bytes;                 /* clamped to the bounds above */
-	const struct string_list *live;    /* the table's columns, in order */
 	const struct string_list *columns; /* count 0: all */
 	const struct string_list *exclude; /* count 0: none */
 	const struct string_list *key;     /* count 0: none; always captured */
@@ -68,6 +66,5 @@ void pg_trigger_enable(struct buf *out, const struct pg_trigger *t);
 /* A SELECT that is valid exactly when the row filter is, as far as names, types and operators go;
  * for preparing, never for running. */
 void pg_trigger_filter_probe(struct buf *out, const struct pg_trigger *t);
-
 
 #endif

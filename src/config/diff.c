@@ -30,7 +30,7 @@ static void begin(struct diff *d, const char *key, const char *name)
 	if (d->out->len > d->start)
 		buf_add_str(d->out, "; ");
 	buf_add_str(d->out, key);
-	if (name && strcmp(name, "default"))
+	if (name && strcmp(name, "default") != 0)
 		buf_add_fmt(d->out, " of %s", name);
 	buf_add_str(d->out, ": ");
 }
@@ -130,9 +130,9 @@ static void rest_of_pipeline(struct diff *d, const void *old, const void *new, c
 		same = is_same_table(&a->tables[i], &b->tables[i]);
 	if (!same)
 		diff_other(d, "pipelines.tables", name);
-	if (strcmp(d->old->sources[a->source].name, d->new->sources[b->source].name))
+	if (strcmp(d->old->sources[a->source].name, d->new->sources[b->source].name) != 0)
 		diff_other(d, "pipelines.source", name);
-	if (strcmp(d->old->webhooks[a->webhook].name, d->new->webhooks[b->webhook].name))
+	if (strcmp(d->old->webhooks[a->webhook].name, d->new->webhooks[b->webhook].name) != 0)
 		diff_other(d, "pipelines.webhook", name);
 }
 

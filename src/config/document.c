@@ -70,7 +70,7 @@ static char byte_at(struct text source, yaml_mark_t at)
 		for (i++; i < source.len && ((unsigned char)source.s[i] & 0xc0) == 0x80;)
 			i++;
 	}
-	return i < source.len ? source.s[i] : '\0';
+	return (char)(i < source.len ? source.s[i] : '\0');
 }
 
 /* Where in the file the byte offset is, in lines and characters. */

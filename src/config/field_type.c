@@ -119,7 +119,7 @@ static ATTR_MUST_CHECK enum err_code text_take(const struct key *k, struct text 
 	const char *complaint;
 	char *copy;
 
-	if (memchr(v.s, '\0', v.len))
+	if (v.len && memchr(v.s, '\0', v.len))
 		return err_set(e, ERR_DATA, "a NUL byte is not allowed");
 	copy = mem_strndup(v.s, v.len);
 	if (!copy)
@@ -401,7 +401,7 @@ static bool list_is_equal(const void *a, const void *b)
 	if (x->count != y->count)
 		return false;
 	for (i = 0; i < x->count; i++) {
-		if (strcmp(x->items[i], y->items[i]))
+		if (strcmp(x->items[i], y->items[i]) != 0)
 			return false;
 	}
 	return true;

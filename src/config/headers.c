@@ -12,21 +12,22 @@
 static bool read_reference(struct loading *l, struct node n, const struct path *path,
 			   struct buf *out)
 {
-	struct node file = node_find(n, "file"), credential = node_find(n, "credential");
-	struct node from = node_is_given(file) ? file : credential;
+	struct node from = node_find(n, "file");
+	bool is_file = node_is_given(from);
 	struct buf text;
 	struct err e;
 	enum err_code code;
 	bool good = false;
 
+	if (!is_file)
+		from = node_find(n, "credential");
 	if (node_count(n) != 1 || !node_is_given(from)) {
 		loading_mistake(l, n, path, "must be text, {file: PATH} or {credential: NAME}");
 		return false;
 	}
 	buf_init(&text, SECRET_BYTES_MAX);
 	if (loading_text(l, from, path, &text)) {
-		code = node_is_given(file)
-			       ? secret_read_file(l->env, buf_str(&text), out, &e)
+		code = is_file ? secret_read_file(l->env, buf_str(&text), out, &e)
 			       : secret_read_credential(l->env, buf_str(&text), out, &e);
 		good = loading_note(l, from, path, code, &e);
 	}

@@ -58,8 +58,7 @@ static void section_read(struct loading *l, struct node key, struct node value)
 	scope.sections[0] = section->name;
 	if (section->kind == KEY_SECTION_LIST)
 		section_list_check(l, value, &path);
-	else if (section->kind == KEY_SECTION_MAPPING && strcmp(section->name, "database") &&
-		 strcmp(section->name, "listener") && strcmp(section->name, "webhook"))
+	else if (section->kind == KEY_SECTION_MAPPING)
 		scope_read(l, &scope, value);
 }
 

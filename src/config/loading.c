@@ -17,7 +17,8 @@ static void path_add(struct path *p, struct text t)
 		n = t.len;
 	while (n && n < t.len && ((unsigned char)t.s[n] & 0xc0) == 0x80)
 		n--;
-	memcpy(p->text + used, t.s, n);
+	if (t.s)
+		memcpy(p->text + used, t.s, n);
 	p->text[used + n] = '\0';
 }
 

@@ -201,28 +201,34 @@ static void pipeline_read(struct loading *l, struct node n, const struct path *p
 	tables_choose(l, p, n, path, has_source);
 }
 
+static void source_tables_check(struct loading *l, size_t i, struct node top)
+{
+	struct node one = node_find_key(l->source_nodes[i], "table");
+	struct node many = node_find_key(l->source_nodes[i], "tables");
+	struct node given = node_is_given(one) ? one : many;
+	struct path path = path_of("tables"), where = source_path(l, i);
+
+	where = path_key(&where, text_of(node_is_given(one) ? "table" : "tables"));
+	if (!node_is_given(given))
+		return;
+	if (node_is_given(top))
+		loading_mistake(l, top, &path,
+				"tables are given already in line %d: keep one of them",
+				node_line(given));
+	else if (!l->source_tables_used[i] && !mistakes_any(l->mistakes))
+		loading_mistake(l, given, &where,
+				"not used: every pipeline of this source has its own");
+}
+
 /* Tables that are written down but reach no pipeline, or twice the same one. */
 static void tables_check(struct loading *l)
 {
-	struct node top = node_find_key(l->root, "tables"), one, many;
-	struct path path = path_of("tables"), where;
+	struct node top = node_find_key(l->root, "tables");
+	struct path path = path_of("tables");
 	size_t i;
 
-	for (i = 0; i < l->settings.source_count; i++) {
-		one = node_find_key(l->source_nodes[i], "table");
-		many = node_find_key(l->source_nodes[i], "tables");
-		where = source_path(l, i);
-		where = path_key(&where, text_of(node_is_given(one) ? "table" : "tables"));
-		if (!node_is_given(one) && !node_is_given(many))
-			continue;
-		if (node_is_given(top))
-			loading_mistake(l, top, &path,
-					"tables are given already in line %d: keep one of them",
-					node_line(node_is_given(one) ? one : many));
-		else if (!l->source_tables_used[i] && !mistakes_any(l->mistakes))
-			loading_mistake(l, node_is_given(one) ? one : many, &where,
-					"not used: every pipeline of this source has its own");
-	}
+	for (i = 0; i < l->settings.source_count; i++)
+		source_tables_check(l, i, top);
 	if (node_is_given(top) && !l->top_tables_used && !mistakes_any(l->mistakes))
 		loading_mistake(l, top, &path, "not used: every pipeline has its own");
 }

@@ -14,29 +14,48 @@
 #define TABLES_TEXT_BYTES_MAX 65536
 #define TABLES_IDENTIFIER_MAX 64 /* the most that any database takes */
 
+/* Take what stands in double quotes, each quote within it doubled, off the front of *t. */
+static const char *take_quoted(struct text *t, struct buf *out)
+{
+	bool closed = false;
+	size_t i;
+
+	for (i = 1; i < t->len && !closed; i++) {
+		closed = t->s[i] == '"' && (i + 1 == t->len || t->s[i + 1] != '"');
+		if (!closed)
+			buf_add_char(out, t->s[i]);
+		if (!closed && t->s[i] == '"')
+			i++;
+	}
+	if (!closed)
+		return "a double quote that is never closed";
+	*t = (struct text){t->s + i, t->len - i};
+	return NULL;
+}
+
+/* Take what stands before the next point off the front of *t. */
+static const char *take_bare(struct text *t, struct buf *out)
+{
+	size_t i;
+
+	for (i = 0; i < t->len && t->s[i] != '.'; i++) {
+		if (t->s[i] == '"' || (unsigned char)t->s[i] <= ' ')
+			return "spaces and quotes need a name in double quotes";
+		buf_add_char(out, t->s[i]);
+	}
+	*t = (struct text){t->s + i, t->len - i};
+	return NULL;
+}
+
 /* Take one part of a name off the front of *t into out: up to a point, or a whole quoted
  * identifier. Returns a complaint or NULL; *ret_quoted tells that * is no wildcard. */
 static const char *take_part(struct text *t, struct buf *out, bool *ret_quoted)
 {
 	bool quoted = t->len && t->s[0] == '"';
-	size_t i = quoted;
+	const char *complaint = quoted ? take_quoted(t, out) : take_bare(t, out);
 
-	for (; i < t->len; i++) {
-		if (!quoted && t->s[i] == '.')
-			break;
-		if (!quoted && (t->s[i] == '"' || (unsigned char)t->s[i] <= ' '))
-			return "spaces and quotes need a name in double quotes";
-		if (quoted && t->s[i] == '"') {
-			if (i + 1 == t->len || t->s[i + 1] != '"')
-				break;
-			i++;
-		}
-		buf_add_char(out, t->s[i]);
-	}
-	if (quoted && i == t->len)
-		return "a double quote that is never closed";
-	i += quoted;
-	*t = (struct text){t->s + i, t->len - i};
+	if (complaint)
+		return complaint;
 	*ret_quoted = quoted;
 	if (t->len && t->s[0] != '.')
 		return "a table is TABLE or SCHEMA.TABLE";
@@ -64,7 +83,7 @@ static const char *take_name(struct text name, struct buf parts[static 2], size_
 		if (complaint)
 			return complaint;
 		if (!quoted && strchr(buf_str(&parts[count]), '*') &&
-		    (strcmp(buf_str(&parts[count]), "*") || rest.len))
+		    (strcmp(buf_str(&parts[count]), "*") != 0 || rest.len))
 			return "* stands for all tables of a schema, as in SCHEMA.*, not for a "
 			       "part of a name";
 		count++;

@@ -34,7 +34,7 @@ const char *value_quote(struct text t, char out[static VALUE_QUOTE_BYTES])
 		n--;
 	out[at++] = '"';
 	for (i = 0; i < n; i++)
-		out[at++] = (unsigned char)t.s[i] < 0x20 ? '?' : t.s[i];
+		out[at++] = (char)((unsigned char)t.s[i] < 0x20 ? '?' : t.s[i]);
 	out[at++] = '"';
 	if (n < t.len) {
 		memcpy(out + at, "...", 3);
@@ -104,39 +104,47 @@ enum err_code value_bool(struct text t, bool *ret, struct err *e)
 struct value_decimal {
 	uint64_t mantissa;
 	int places;
+	int digits; /* of the mantissa */
+	int zeros;  /* behind the point, not in the mantissa yet */
 };
 
-/* The digits at the start of *v, which is moved behind them. Zeros that change nothing are not
- * counted against the maximum. */
+/* Append a digit; false when there are too many. Zeros that change nothing are not counted. */
+static bool add_digit(struct value_decimal *d, char digit, bool behind_point)
+{
+	if (behind_point && digit == '0') {
+		d->zeros++; /* counts once another digit follows */
+		return true;
+	}
+	for (; d->zeros; d->zeros--, d->places++, d->digits++)
+		d->mantissa = d->digits < VALUE_DIGITS_MAX ? d->mantissa * 10 : 0;
+	if (d->mantissa || digit != '0')
+		d->digits++;
+	if (d->digits > VALUE_DIGITS_MAX)
+		return false;
+	d->mantissa = d->mantissa * 10 + (uint64_t)(digit - '0');
+	d->places += behind_point;
+	return true;
+}
+
+/* The number at the start of *v, which is moved behind it. */
 static bool take_decimal(struct text *v, struct value_decimal *ret)
 {
-	struct value_decimal d = {0, 0};
-	int digits = 0, zeros = 0, seen = 0;
-	bool behind_point = false;
+	struct value_decimal d = {.mantissa = 0};
+	bool behind_point = false, any = false;
 
 	for (; v->len; v->s++, v->len--) {
-		if (*v->s == '.' && !behind_point && seen) {
+		if (*v->s == '.' && !behind_point && any) {
 			behind_point = true;
 			continue;
 		}
 		if (!isdigit((unsigned char)*v->s))
 			break;
-		seen++;
-		if (behind_point && *v->s == '0') {
-			zeros++; /* counts once another digit follows */
-			continue;
-		}
-		for (; zeros; zeros--, d.places++, digits++)
-			d.mantissa = digits < VALUE_DIGITS_MAX ? d.mantissa * 10 : 0;
-		if (d.mantissa || *v->s != '0')
-			digits++;
-		if (digits > VALUE_DIGITS_MAX)
+		any = true;
+		if (!add_digit(&d, *v->s, behind_point))
 			return false;
-		d.mantissa = d.mantissa * 10 + (uint64_t)(*v->s - '0');
-		d.places += behind_point;
 	}
 	*ret = d;
-	return seen > 0 && (!behind_point || v->s[-1] != '.');
+	return any && (!behind_point || v->s[-1] != '.');
 }
 
 static int64_t unit_factor(const struct value_unit *units, struct text name, bool any_case)

@@ -241,7 +241,8 @@ const struct metrics_row metrics_table[] = {
 
 const size_t metrics_table_count = ARRAY_LEN(metrics_table);
 
-const char *metrics_scope_prefix(enum metrics_scope scope)
+/* What stands before the names of its rows. */
+static const char *scope_prefix(enum metrics_scope scope)
 {
 	static const char *const prefix[METRICS_SCOPE_COUNT] = {
 		[METRICS_GLOBAL] = "",
@@ -258,7 +259,7 @@ void metrics_row_name(const struct metrics_row *row, struct buf *out)
 {
 	assert(row->name);
 	buf_add_str(out, "app_db_listener_");
-	buf_add_str(out, metrics_scope_prefix(row->scope));
+	buf_add_str(out, scope_prefix(row->scope));
 	buf_add_str(out, row->name);
 }
 

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -218,6 +219,7 @@ int command_dead_letters(const struct command_call *call)
 		return status;
 	if (call->options->dry_run)
 		a = action_find("list");
+	assert(a);
 	l.with_data = a->with_data;
 	buf_init(&l.line, LINE_MAX_BYTES);
 	status = command_each_source(&s, call->options, a->fn, &l);

@@ -223,18 +223,19 @@ static bool take_from(struct worker *w, size_t k)
 static void pass(struct worker *w)
 {
 	struct pool *p = w->pool;
+	const size_t count = p->pipeline_count;
 	size_t i, k;
 
-	assert(p->pipeline_count);
+	assert(count);
 	atomic_store(&p->pending, false);
 	w->pass_us = clock_now_us(p->clock);
 	atomic_store(&w->progress_us, w->pass_us);
-	for (i = 0; i < p->pipeline_count; i++) {
-		k = (w->start + i) % p->pipeline_count;
+	for (i = 0; i < count; i++) {
+		k = (w->start + i) % count;
 		if (take_from(w, k))
 			sleepers_wake_for(p, p->receiver_of[k]);
 	}
-	w->start = (w->start + 1) % p->pipeline_count;
+	w->start = (w->start + 1) % count;
 }
 
 /* When pipeline pp will have something to send that it has not now. What could be sent now but for

@@ -153,8 +153,8 @@ static bool pause_before_retry(struct pg_admin *a, int attempt)
 	return true;
 }
 
-static enum err_code transaction_once(struct pg_admin *a, pg_admin_work_fn work, void *ctx,
-				      struct err *e)
+static ATTR_MUST_CHECK enum err_code transaction_once(struct pg_admin *a, pg_admin_work_fn work,
+						      void *ctx, struct err *e)
 {
 	char sql[64];
 	enum err_code code;

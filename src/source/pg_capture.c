@@ -21,42 +21,74 @@
  * What remains: somebody drops the outbox by hand while triggers exist. Uninstall never does.
  */
 #include "source/pg_schema.h"
+#include "source/pg_trigger.h"
 
-#define SIDE(ROW, JSON, DATA, KEY)                                                                 \
+/* The JSON of ROW, all of it or the columns asked for; `fast` goes when ROW is too large. */
+#define ROW_DATA(ROW, JSON, DATA)                                                                  \
 	"      IF pg_column_size(" ROW ") > 65536 THEN\n"                                          \
 	"        fast := false;\n"                                                                 \
 	"      ELSE\n"                                                                             \
 	"        " JSON " := row_to_json(" ROW ");\n"                                              \
-	"        IF TG_ARGV[5] = 'all' THEN\n"                                                     \
-	"          " DATA " := " JSON "::text;\n"                                                  \
+	"        IF TG_ARGV[5] = '' THEN\n"                                                        \
+	"          " DATA " := " JSON ";\n"                                                        \
 	"        ELSE\n"                                                                           \
 	"          SELECT concat('{', string_agg(concat(to_json(c.key)::text, ':', c.value::text)" \
 	", ','), '}')\n"                                                                           \
 	"            INTO " DATA " FROM json_each(" JSON ") AS c\n"                                \
-	"            WHERE (c.key = ANY (TG_ARGV[6]::text[])) = (TG_ARGV[5] = 'only');\n"          \
+	"            WHERE (c.key = ANY (substr(TG_ARGV[5], 2)::text[]))"                          \
+	" = starts_with(TG_ARGV[5], '+');\n"                                                       \
 	"        END IF;\n"                                                                        \
-	"        FOR i IN 10 .. TG_NARGS - 1 BY 2 LOOP\n"                                          \
+	"      END IF;\n"
+
+#define ROW_KEY(JSON, KEY)                                                                         \
+	"      IF TG_NARGS = 9 THEN\n"                                                             \
+	"        " KEY " := concat(TG_ARGV[7], coalesce((" JSON " -> TG_ARGV[8])::text, 'null'),"  \
+	" '}');\n"                                                                                 \
+	"      ELSIF TG_NARGS > 9 THEN\n"                                                          \
+	"        FOR i IN 7 .. TG_NARGS - 1 BY 2 LOOP\n"                                           \
 	"          " KEY " := concat(" KEY ", TG_ARGV[i],\n"                                       \
 	"            coalesce((" JSON " -> TG_ARGV[i + 1])::text, 'null'));\n"                     \
 	"        END LOOP;\n"                                                                      \
-	"        " KEY " := " KEY " || '}';\n"                                                     \
+	"        " KEY " := concat(" KEY ", '}');\n"                                               \
 	"      END IF;\n"
 
-#define SLOW_SIDE(ROW, DATA, KEY)                                                                  \
+/* The same with statements made for the row's type as it is now. */
+#define SLOW_ROW(ROW, DATA, KEY)                                                                   \
 	"      BEGIN\n"                                                                            \
-	"        IF TG_ARGV[8] <> '' THEN\n"                                                       \
-	"          EXECUTE TG_ARGV[8] INTO " KEY " USING " ROW ";\n"                               \
+	"        IF TG_NARGS > 7 THEN\n"                                                           \
+	"          SELECT string_agg(CASE WHEN a.attnum IS NULL THEN format('NULL::text AS %I'"    \
+	", k.name)\n"                                                                              \
+	"              ELSE format('($1).%I', k.name) END, ', ' ORDER BY k.pos) INTO fields\n"     \
+	"            FROM (SELECT TG_ARGV[8 + 2 * g], g FROM generate_series(0, (TG_NARGS - 9) "   \
+	"/ 2) AS g) AS k(name, pos)\n"                                                             \
+	"            LEFT JOIN pg_attribute AS a ON a.attrelid = TG_RELID AND a.attnum > 0\n"      \
+	"              AND NOT a.attisdropped AND a.attname = k.name;\n"                           \
+	"          EXECUTE format('SELECT row_to_json(r)::text FROM (SELECT %s) AS r', fields)\n"  \
+	"            INTO " KEY " USING " ROW ";\n"                                                \
 	"        END IF;\n"                                                                        \
 	"      EXCEPTION WHEN OTHERS THEN\n"                                                       \
 	"        " KEY " := NULL;\n"                                                               \
 	"      END;\n"                                                                             \
 	"      BEGIN\n"                                                                            \
-	"        IF TG_ARGV[5] <> 'all' OR pg_column_size(" ROW ") <= cap THEN\n"                  \
-	"          EXECUTE TG_ARGV[7] INTO " DATA " USING " ROW ", cap;\n"                         \
+	"        IF TG_ARGV[5] <> '' OR pg_column_size(" ROW ") <= cap THEN\n"                     \
+	"          SELECT string_agg(format('($1).%I', a.attname), ', ' ORDER BY a.attnum)"        \
+	" INTO fields\n"                                                                           \
+	"            FROM pg_attribute AS a WHERE a.attrelid = TG_RELID AND a.attnum > 0\n"        \
+	"              AND NOT a.attisdropped AND (TG_ARGV[5] = ''\n"                              \
+	"              OR (a.attname = ANY (substr(TG_ARGV[5], 2)::text[]))"                       \
+	" = starts_with(TG_ARGV[5], '+'));\n"                                                      \
+	"          EXECUTE format('SELECT CASE WHEN pg_column_size(r) <= $2 THEN "                 \
+	"row_to_json(r)::text END '\n"                                                             \
+	"              'FROM (SELECT %s) AS r', fields)\n"                                         \
+	"            INTO " DATA " USING " ROW ", cap;\n"                                          \
 	"        END IF;\n"                                                                        \
 	"      EXCEPTION WHEN OTHERS THEN\n"                                                       \
 	"        " DATA " := NULL;\n"                                                              \
 	"      END;\n"
+
+#define OUTBOX_ID                                                                                  \
+	"CASE WHEN TG_ARGV[4] = '' THEN nextval('" PG_SCHEMA ".outbox_id_seq')\n"                  \
+	"              ELSE nextval(TG_ARGV[4]::regclass) END"
 
 static const char capture_sql[] =
 	"CREATE OR REPLACE FUNCTION " PG_SCHEMA ".capture() RETURNS trigger\n"
@@ -68,56 +100,62 @@ static const char capture_sql[] =
 	"DECLARE\n"
 	"  new_json json; new_data text; new_key text;\n"
 	"  old_json json; old_data text; prior_key text;\n"
-	"  cap integer := TG_ARGV[3];\n"
 	"  fast boolean := true;\n"
 	"  cut boolean := false;\n"
+	"  cap integer;\n"
+	"  fields text;\n"
 	"BEGIN\n"
 	"  IF TG_OP = 'TRUNCATE' THEN\n"
 	"    INSERT INTO " PG_SCHEMA ".outbox (id, pipeline, operation, schema_name, table_name,"
 	" bytes)\n"
-	"      VALUES (CASE WHEN TG_ARGV[4] = '' THEN nextval('" PG_SCHEMA ".outbox_id_seq')\n"
-	"                ELSE nextval(TG_ARGV[4]::regclass) END,\n"
+	"      VALUES (" OUTBOX_ID ",\n"
 	"              TG_ARGV[0], 'truncate', TG_TABLE_SCHEMA, TG_TABLE_NAME, 0);\n"
 	"  ELSE\n"
 	"    BEGIN\n"
-	"    IF TG_OP <> 'DELETE' THEN\n" SIDE("NEW", "new_json", "new_data", "new_key")
+	"    IF TG_OP <> 'DELETE' THEN\n" ROW_DATA("NEW", "new_json", "new_data") /**/
 	"    END IF;\n"
-	"    IF fast AND TG_OP <> 'INSERT' THEN\n" SIDE("OLD", "old_json", "old_data", "prior_key")
+	"    IF TG_OP <> 'INSERT' AND fast THEN\n" ROW_DATA("OLD", "old_json", "old_data") /**/
+	"      IF new_data = old_data THEN\n"
+	"        RETURN NULL;\n"
+	"      END IF;\n" ROW_KEY("old_json", "prior_key") /**/
+	"    END IF;\n"
+	"    IF TG_OP <> 'DELETE' AND fast THEN\n" ROW_KEY("new_json", "new_key") /**/
 	"    END IF;\n"
 	"    EXCEPTION WHEN OTHERS THEN\n"
 	"      fast := false;\n"
 	"    END;\n"
-	"    IF NOT fast THEN\n"
-	"      new_data := NULL; new_key := NULL; old_data := NULL; prior_key := NULL;\n"
-	"      IF TG_OP <> 'DELETE' THEN\n" SLOW_SIDE("NEW", "new_data", "new_key")
+	"    IF NOT fast OR octet_length(new_data) > 1024 OR octet_length(old_data) > 1024 THEN\n"
+	"      cap := TG_ARGV[3];\n"
+	"      IF NOT fast THEN\n"
+	"        new_data := NULL; new_key := NULL; old_data := NULL; prior_key := NULL;\n"
+	"        IF TG_OP <> 'DELETE' THEN\n" SLOW_ROW("NEW", "new_data", "new_key") /**/
+	"        END IF;\n"
+	"        IF TG_OP <> 'INSERT' THEN\n" SLOW_ROW("OLD", "old_data", "prior_key") /**/
+	"        END IF;\n"
+	"        IF new_data = old_data THEN\n"
+	"          RETURN NULL;\n"
+	"        END IF;\n"
 	"      END IF;\n"
-	"      IF TG_OP <> 'INSERT' THEN\n" SLOW_SIDE("OLD", "old_data", "prior_key")
+	"      IF octet_length(new_key) > 65536 OR octet_length(prior_key) > 65536 THEN\n"
+	"        new_key := NULL; prior_key := NULL;\n"
 	"      END IF;\n"
-	"    END IF;\n"
-	"    IF new_data = old_data THEN\n"
-	"      RETURN NULL;\n"
-	"    END IF;\n"
-	"    IF octet_length(new_key) > 65536 OR octet_length(prior_key) > 65536 THEN\n"
-	"      new_key := NULL; prior_key := NULL;\n"
-	"    END IF;\n"
-	"    IF TG_OP <> 'DELETE' AND (new_data IS NULL OR octet_length(new_data) > cap)\n"
-	"       OR TG_OP <> 'INSERT' AND (old_data IS NULL OR octet_length(old_data) > cap) THEN\n"
-	"      cut := true;\n"
-	"      new_data := CASE WHEN TG_OP <> 'DELETE' THEN coalesce(new_key, '{}') END;\n"
-	"      old_data := CASE WHEN TG_OP <> 'INSERT' THEN coalesce(prior_key, '{}') END;\n"
-	"    END IF;\n"
-	"    IF TG_OP = 'DELETE' THEN\n"
-	"      new_key := prior_key; prior_key := NULL;\n"
-	"    ELSIF prior_key = new_key THEN\n"
-	"      prior_key := NULL;\n"
+	"      IF TG_OP <> 'DELETE' AND (new_data IS NULL OR octet_length(new_data) > cap)\n"
+	"         OR TG_OP <> 'INSERT' AND (old_data IS NULL OR octet_length(old_data) > cap) "
+	"THEN\n"
+	"        cut := true;\n"
+	"        new_data := CASE WHEN TG_OP <> 'DELETE' THEN coalesce(new_key, '{}') END;\n"
+	"        old_data := CASE WHEN TG_OP <> 'INSERT' THEN coalesce(prior_key, '{}') END;\n"
+	"      END IF;\n"
 	"    END IF;\n"
 	"    INSERT INTO " PG_SCHEMA ".outbox (id, pipeline, operation, schema_name, table_name,\n"
 	"        row_key, old_key, bytes, truncated, data, old_data)\n"
-	"      VALUES (CASE WHEN TG_ARGV[4] = '' THEN nextval('" PG_SCHEMA ".outbox_id_seq')\n"
-	"                ELSE nextval(TG_ARGV[4]::regclass) END,\n"
-	"              TG_ARGV[0], lower(TG_OP COLLATE \"C\"), TG_ARGV[1], TG_ARGV[2], new_key, prior_key,\n"
-	"              coalesce(octet_length(new_key), 0) + coalesce(octet_length(prior_key), 0)\n"
-	"              + coalesce(octet_length(new_data), 0) + coalesce(octet_length(old_data), 0),\n"
+	"      VALUES (" OUTBOX_ID ",\n"
+	"              TG_ARGV[0], lower(TG_OP COLLATE \"C\"), TG_ARGV[1], TG_ARGV[2],\n"
+	"              coalesce(new_key, prior_key),\n"
+	"              CASE WHEN prior_key <> new_key THEN prior_key END,\n"
+	"              coalesce(octet_length(new_data), 0) + coalesce(octet_length(old_data), 0)\n"
+	"              + coalesce(octet_length(coalesce(new_key, prior_key)), 0)\n"
+	"              + CASE WHEN prior_key <> new_key THEN octet_length(prior_key) ELSE 0 END,\n"
 	"              cut, new_data, old_data);\n"
 	"  END IF;\n"
 	"  IF NOT pg_try_advisory_xact_lock_shared(1633968748, 1)\n"
@@ -131,5 +169,6 @@ static const char capture_sql[] =
 const char *pg_schema_capture_sql(void)
 {
 	_Static_assert(PG_LOCK_CLASS == 1633968748 && PG_LOCK_WAKE == 1, "written in the body");
+	_Static_assert(PG_CAP_MIN_BYTES == 1024, "rows below it are not compared with the cap");
 	return capture_sql;
 }

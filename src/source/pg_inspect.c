@@ -24,7 +24,6 @@ void pg_inspect_cache(struct pg_pipe *p, int64_t cache)
 	if (cache > 1 && !p->by_time) {
 		p->by_time = true;
 		pg_owners_reset(&p->owners);
-		pg_looks_forget(p);
 	} else if (cache <= 1 && p->by_time && p->is_empty && st.outstanding == 0) {
 		p->by_time = false;
 	}

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A mark (S, H) says: a missing id <= S belongs to a member of H, or to nobody. It is made from a
- * look at the holders followed by a complete reading of the gaps, and only ever loses members.
+ * look at the holders followed by a complete reading of the gaps with a younger snapshot, and only
+ * ever loses members: those that were gone at a look that such a reading has followed.
  *
  * Servers from before the minor releases of late 2021 give a transaction's locks another name when
  * it is prepared. So when a member vanishes, the prepared holders present at that moment are taken
@@ -45,6 +46,8 @@ void pg_owners_reset(struct pg_owners *o)
 
 	for (i = 0; i < o->count; i++)
 		mem_free(o->marks[i].holders);
+	mem_free(o->before.holders);
+	mem_free(o->now.holders);
 	memset(o, 0, sizeof(*o));
 }
 
@@ -65,22 +68,32 @@ static bool has_owner(const pg_owner *set, size_t n, pg_owner owner)
 	return n && bsearch(&owner, set, n, sizeof(owner), owner_cmp);
 }
 
-static bool has_shrunk(const struct pg_owners *o, const struct pg_owners_mark *m)
+/* Has a holder of m gone by the time of look? */
+static bool has_shrunk(const struct pg_owners_look *m, const struct pg_owners_look *look)
 {
 	size_t i;
 
 	for (i = 0; i < m->count; i++)
-		if (!has_owner(o->now, o->now_count, m->holders[i]))
+		if (!has_owner(look->holders, look->count, m->holders[i]))
 			return true;
 	return false;
 }
 
-void pg_owners_look(struct pg_owners *o, pg_owner *now, size_t n)
+void pg_owners_begin(struct pg_owners *o)
 {
+	if (!o->now.upto)
+		return;
+	mem_free(o->before.holders);
+	o->before = o->now;
+	memset(&o->now, 0, sizeof(o->now));
+}
+
+void pg_owners_look(struct pg_owners *o, int64_t upto, pg_owner *holders, size_t n)
+{
+	assert(upto > 0 && !o->now.upto);
 	if (n)
-		qsort(now, n, sizeof(*now), owner_cmp);
-	o->now = now;
-	o->now_count = n;
+		qsort(holders, n, sizeof(*holders), owner_cmp);
+	o->now = (struct pg_owners_look){.upto = upto, .holders = holders, .count = n};
 }
 
 bool pg_owners_may_fill(const struct pg_owners *o, int64_t hi)
@@ -89,17 +102,17 @@ bool pg_owners_may_fill(const struct pg_owners *o, int64_t hi)
 
 	for (i = 0; i < o->count; i++)
 		if (hi <= o->marks[i].upto)
-			return has_shrunk(o, &o->marks[i]);
+			return has_shrunk(&o->marks[i], &o->now);
 	return true;
 }
 
 /* The prepared transactions (negative, so at the front) of the look into m; false: no memory. */
-static bool take_in_prepared(const struct pg_owners *o, struct pg_owners_mark *m)
+static bool take_in_prepared(struct pg_owners_look *m, const struct pg_owners_look *look)
 {
 	pg_owner *grown;
 	size_t i, prepared = 0, before = m->count;
 
-	while (prepared < o->now_count && o->now[prepared] < 0)
+	while (prepared < look->count && look->holders[prepared] < 0)
 		prepared++;
 	if (!prepared)
 		return true;
@@ -108,30 +121,30 @@ static bool take_in_prepared(const struct pg_owners *o, struct pg_owners_mark *m
 		return false;
 	m->holders = grown;
 	for (i = 0; i < prepared; i++)
-		if (!has_owner(grown, before, o->now[i]))
-			grown[m->count++] = o->now[i];
+		if (!has_owner(grown, before, look->holders[i]))
+			grown[m->count++] = look->holders[i];
 	qsort(grown, m->count, sizeof(*grown), owner_cmp);
 	return true;
 }
 
-static bool lost_ordinary(const struct pg_owners *o, const struct pg_owners_mark *m)
+static bool lost_ordinary(const struct pg_owners_look *m, const struct pg_owners_look *look)
 {
 	size_t i;
 
 	for (i = 0; i < m->count; i++)
-		if (m->holders[i] >= 0 && !has_owner(o->now, o->now_count, m->holders[i]))
+		if (m->holders[i] >= 0 && !has_owner(look->holders, look->count, m->holders[i]))
 			return true;
 	return false;
 }
 
-static void shrink(const struct pg_owners *o, struct pg_owners_mark *m)
+static void shrink(struct pg_owners_look *m, const struct pg_owners_look *look)
 {
 	size_t i, kept = 0;
 
-	if (lost_ordinary(o, m) && !take_in_prepared(o, m))
+	if (lost_ordinary(m, look) && !take_in_prepared(m, look))
 		return;
 	for (i = 0; i < m->count; i++)
-		if (has_owner(o->now, o->now_count, m->holders[i]))
+		if (has_owner(look->holders, look->count, m->holders[i]))
 			m->holders[kept++] = m->holders[i];
 	m->count = kept;
 }
@@ -146,9 +159,10 @@ static void drop_marks(struct pg_owners *o, size_t n)
 	o->count -= n;
 }
 
-static bool is_same_set(const struct pg_owners_mark *m, const pg_owner *holders, size_t count)
+static bool is_same_set(const struct pg_owners_look *a, const struct pg_owners_look *b)
 {
-	return m->count == count && memcmp(m->holders, holders, count * sizeof(*holders)) == 0;
+	return a->count == b->count &&
+	       memcmp(a->holders, b->holders, a->count * sizeof(*a->holders)) == 0;
 }
 
 /* Of marks with the same holders left the highest says it all. */
@@ -157,8 +171,7 @@ static void join_marks(struct pg_owners *o)
 	size_t i, kept = 0;
 
 	for (i = 0; i < o->count; i++) {
-		if (i + 1 < o->count &&
-		    is_same_set(&o->marks[i], o->marks[i + 1].holders, o->marks[i + 1].count))
+		if (i + 1 < o->count && is_same_set(&o->marks[i], &o->marks[i + 1]))
 			mem_free(o->marks[i].holders);
 		else
 			o->marks[kept++] = o->marks[i];
@@ -166,36 +179,35 @@ static void join_marks(struct pg_owners *o)
 	o->count = kept;
 }
 
-static void add_mark(struct pg_owners *o, int64_t upto)
+/* Takes look's holders. */
+static void add_mark(struct pg_owners *o, struct pg_owners_look *look)
 {
-	struct pg_owners_mark *last = o->count ? &o->marks[o->count - 1] : NULL;
-	size_t bytes = o->now_count * sizeof(pg_owner);
-	pg_owner *holders;
+	struct pg_owners_look *last = o->count ? &o->marks[o->count - 1] : NULL;
 
-	if (last && upto <= last->upto)
-		return;
-	if (last && is_same_set(last, o->now, o->now_count)) {
-		last->upto = upto;
-		return;
-	}
-	holders = mem_alloc(bytes);
-	if (!holders)
-		return;
-	memcpy(holders, o->now, bytes);
-	if (o->count == PG_OWNERS_MARKS)
+	if (last && look->upto <= last->upto) {
+		mem_free(look->holders);
+	} else if (last && is_same_set(last, look)) {
+		last->upto = look->upto;
+		mem_free(look->holders);
+	} else if (o->count == PG_OWNERS_MARKS) {
 		mem_free(last->holders);
-	else
-		last = &o->marks[o->count++];
-	*last = (struct pg_owners_mark){.upto = upto, .holders = holders, .count = o->now_count};
+		*last = *look;
+	} else {
+		o->marks[o->count++] = *look;
+	}
 }
 
-int64_t pg_owners_settle(struct pg_owners *o, int64_t upto)
+int64_t pg_owners_settle(struct pg_owners *o)
 {
+	struct pg_owners_look look = o->before;
 	int64_t close = 0;
 	size_t i, done = 0;
 
+	if (!look.upto)
+		return 0;
+	memset(&o->before, 0, sizeof(o->before));
 	for (i = 0; i < o->count; i++) {
-		shrink(o, &o->marks[i]);
+		shrink(&o->marks[i], &look);
 		if (o->marks[i].count == 0) {
 			close = o->marks[i].upto;
 			done = i + 1;
@@ -203,11 +215,10 @@ int64_t pg_owners_settle(struct pg_owners *o, int64_t upto)
 	}
 	drop_marks(o, done);
 	join_marks(o);
-	if (o->now_count)
-		add_mark(o, upto);
-	else
-		close = upto;
-	o->now = NULL;
-	o->now_count = 0;
-	return close;
+	if (look.count) {
+		add_mark(o, &look);
+		return close;
+	}
+	mem_free(look.holders);
+	return look.upto > close ? look.upto : close;
 }

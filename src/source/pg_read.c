@@ -1,30 +1,22 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * One read:
+ * One read, all of it with one snapshot:
  *
- *   1. rows above the cursor (nothing is seen yet)
- *   2. when there are gaps below the cursor: who holds the outbox (pg_owners.c), then the gaps
+ *   1. rows above the cursor
+ *   2. when there are gaps below the cursor: the rows in them
  *   3. what the gaps gave, then the rows of 1
  *
- * 2 must come after 1: when a row of 1 changes a key, an older change of that key that committed
- * late was visible before it, and so is visible to the later statement. When the gaps alone fill
- * the batch, the rows of 1 are dropped, unseen. Ids missing within 1 need no such care: their
- * transactions were open when 1 began, and so are later than all that 1 shows of their keys.
+ * One snapshot, because what a transaction changed becomes visible at once, in gaps and above the
+ * cursor: two snapshots could show a later change of a key without the earlier. When the gaps alone
+ * fill the batch, the rows of 1 are dropped, unseen.
  *
  * The gaps are asked for in pieces of a bounded number of ids, lowest first, so that one statement
- * sorts a bounded number of rows whatever plan it gets. All pieces see one snapshot, and so does
- * the look at the holders that tells which gaps to leave out: a transaction that changed one key
- * twice may end between two statements, and then the second would show its later change alone.
+ * sorts a bounded number of rows whatever plan it gets.
  *
- *     snapshot ─── look ─── pieces ───►      a transaction that ended before the snapshot is
- *                                            not among the holders: all its gaps are read
- *
- * For closing gaps the order must be the other way round: holders that a look does not show may
- * have ended behind the snapshot. So gaps are closed by the look of an earlier read (pipe->before).
- *
- * Looking at the holders costs more than reading a few small gaps. So narrow gaps are all read each
- * time and the holders looked at now and then; only wide ones (a transaction stays open for long)
- * make a look at every read pay off.
+ * Who holds the outbox (pg_owners.c) tells which gaps to leave out and which to close. Looking
+ * costs more than reading a few small gaps. So narrow gaps are all read each time, and the holders
+ * looked at now and then; only wide ones (a transaction stays open for long) make a look at every
+ * read pay off. pg_locks is no part of the snapshot: it shows the present.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -43,82 +35,82 @@ struct read {
 	struct pg_source *s;
 	struct pg_pipe *pipe;
 	struct pg_batch batch;
-	struct source_limit limit;
-	bool looked;
+	struct position_gap *gaps; /* those below the cursor, as they were before; NULL: none */
+	size_t gap_count;
+	bool is_wide;
+	bool is_looking; /* at the holders */
+	bool has_looked;
+	bool in_transaction;
 };
 
 /* ---- statements ---- */
 
-/* Parameters 3 to 5 of both reading statements, as text. */
-struct read_params {
+#define PARAMS 6
+
+/* One of the reading statements with its parameters. */
+struct read_call {
+	struct pg_call call;
+	const char *values[PARAMS];
+	int lengths[PARAMS];
+	int formats[PARAMS];
+	char cursor[24];
 	char rows[24];
 	char bytes[24];
 	char overhead[24];
 };
 
-static void read_params_fill(struct read_params *t, size_t rows, size_t bytes)
+static void call_fill(struct read_call *c, struct read *r, enum pg_stmt stmt)
 {
-	(void)snprintf(t->rows, sizeof(t->rows), "%zu", rows);
-	(void)snprintf(t->bytes, sizeof(t->bytes), "%zu", bytes);
-	(void)snprintf(t->overhead, sizeof(t->overhead), "%zu", pg_batch_overhead());
-}
-
-static ATTR_MUST_CHECK enum err_code query_head(struct read *r, PGresult **ret_res, struct err *e)
-{
-	struct pg_call call = pg_source_call(r->s, PG_STMT_READ);
-	struct read_params t;
-	char cursor[24];
-	const char *values[] = {r->pipe->pub->settings->name, cursor, t.rows, t.bytes, t.overhead};
-
-	read_params_fill(&t, r->limit.events, r->limit.bytes);
-	(void)snprintf(cursor, sizeof(cursor), "%lld",
-		       (long long)position_cursor(r->pipe->position));
-	call.n = ARRAY_LEN(values);
-	call.values = values;
-	call.binary = true;
-	return pg_source_run(r->s, &call, ret_res, e);
-}
-
-/* The rows whose ids lie in the n gaps in s->params, within what the batch has left. */
-static ATTR_MUST_CHECK enum err_code query_gaps(struct read *r, PGresult **ret_res, struct err *e)
-{
-	struct pg_call call = pg_source_call(r->s, PG_STMT_READ_GAPS);
-	const struct buf *lo = &r->s->params[0], *hi = &r->s->params[1];
-	struct read_params t;
-	const char *values[] = {r->pipe->pub->settings->name,
-				buf_str(lo),
-				t.rows,
-				t.bytes,
-				t.overhead,
-				buf_str(hi)};
-	const int lengths[] = {0, (int)lo->len, 0, 0, 0, (int)hi->len};
-	const int formats[] = {0, 1, 0, 0, 0, 1};
 	const struct pg_batch *b = &r->batch;
+	size_t bytes = b->limit.bytes > b->bytes ? b->limit.bytes - b->bytes : 1;
+
+	memset(c, 0, sizeof(*c));
+	(void)snprintf(c->rows, sizeof(c->rows), "%zu", b->limit.events - b->count);
+	(void)snprintf(c->bytes, sizeof(c->bytes), "%zu", bytes);
+	(void)snprintf(c->overhead, sizeof(c->overhead), "%zu", pg_batch_overhead());
+	c->call = pg_source_call(r->s, stmt);
+	c->values[0] = r->pipe->pub->settings->name;
+	c->values[2] = c->rows;
+	c->values[3] = c->bytes;
+	c->values[4] = c->overhead;
+	c->call.values = c->values;
+	c->call.lengths = c->lengths;
+	c->call.formats = c->formats;
+	c->call.binary = true;
+}
+
+static void call_fill_head(struct read_call *c, struct read *r)
+{
+	call_fill(c, r, PG_STMT_READ);
+	(void)snprintf(c->cursor, sizeof(c->cursor), "%lld",
+		       (long long)position_cursor(r->pipe->position));
+	c->values[1] = c->cursor;
+	c->call.n = 5;
+}
+
+/* The rows whose ids lie in the gaps in s->params, within what the batch has left. */
+static ATTR_MUST_CHECK enum err_code call_fill_gaps(struct read_call *c, struct read *r,
+						    struct err *e)
+{
+	const struct buf *lo = &r->s->params[0], *hi = &r->s->params[1];
 
 	if (buf_error(lo) != ERR_OK || buf_error(hi) != ERR_OK)
 		return err_set(e, ERR_NOMEM, "no memory to read gaps");
-	read_params_fill(&t, b->limit.events - b->count,
-			 b->limit.bytes > b->bytes ? b->limit.bytes - b->bytes : 1);
-	call.n = ARRAY_LEN(values);
-	call.values = values;
-	call.lengths = lengths;
-	call.formats = formats;
-	call.binary = true;
-	return pg_source_run(r->s, &call, ret_res, e);
+	call_fill(c, r, PG_STMT_READ_GAPS);
+	c->values[1] = buf_str(lo);
+	c->lengths[1] = (int)lo->len;
+	c->formats[1] = 1;
+	c->values[5] = buf_str(hi);
+	c->lengths[5] = (int)hi->len;
+	c->formats[5] = 1;
+	c->call.n = 6;
+	return ERR_OK;
 }
 
 /* ---- holders ---- */
 
-void pg_looks_forget(struct pg_pipe *p)
-{
-	mem_free(p->look.holders);
-	mem_free(p->before.holders);
-	p->look = (struct pg_look){.holders = NULL};
-	p->before = (struct pg_look){.holders = NULL};
-	p->looked_us = 0;
-}
-
-static ATTR_MUST_CHECK enum err_code keep_holders(struct pg_pipe *p, const PGresult *res,
+/* Rows of PG_STMT_OWNERS, in text: virtualtransaction has no other form. */
+static ATTR_MUST_CHECK enum err_code keep_holders(struct read *r, const PGresult *res,
 						  struct err *e)
 {
 	int row, rows = PQntuples(res);
@@ -132,36 +124,10 @@ static ATTR_MUST_CHECK enum err_code keep_holders(struct pg_pipe *p, const PGres
 		if (!PQgetisnull(res, row, 1) &&
 		    pg_owner_parse(PQgetvalue(res, row, 1), &holders[n]))
 			n++;
-	mem_free(p->look.holders);
-	p->look = (struct pg_look){
-		.holders = holders, .count = n, .cursor = position_cursor(p->position)};
-	pg_owners_look(&p->owners, holders, n);
-	return ERR_OK;
-}
-
-static ATTR_MUST_CHECK enum err_code look(struct read *r, struct err *e)
-{
-	struct pg_call call = pg_source_call(r->s, PG_STMT_OWNERS);
-	char sequence[64];
-	const char *values[] = {sequence};
-	PGresult *res;
-	enum err_code code;
-
-	pg_source_sequence(r->pipe, sequence, sizeof(sequence));
-	call.n = 1;
-	call.values = values;
-	code = pg_source_run(r->s, &call, &res, e);
-	if (code != ERR_OK)
-		return code;
-	/* text: virtualtransaction has no other form */
-	/* forgets the look before when ids are in no order */
 	pg_inspect_cache(r->pipe, strtoll(PQgetvalue(res, 0, 0), NULL, 10));
-	code = keep_holders(r->pipe, res, e);
-	PQclear(res);
-	if (code != ERR_OK)
-		return code;
-	r->looked = true;
+	pg_owners_look(&r->pipe->owners, position_cursor(r->pipe->position), holders, n);
 	r->pipe->looked_us = pg_source_now(r->s);
+	r->has_looked = true;
 	return ERR_OK;
 }
 
@@ -177,25 +143,25 @@ static bool are_wide(const struct position_gap *gaps, size_t n)
 	return ids > GAPS_WIDE_IDS;
 }
 
-static bool is_look_due(struct read *r, const struct position_gap *gaps, size_t n)
+static bool is_look_due(const struct read *r)
 {
-	if (!r->pipe->looked_us || pg_source_now(r->s) - r->pipe->looked_us >= LOOK_US)
-		return true;
-	return !r->pipe->by_time && are_wide(gaps, n);
+	return (r->is_wide && !r->pipe->by_time) || !r->pipe->looked_us ||
+	       pg_source_now(r->s) - r->pipe->looked_us >= LOOK_US;
 }
 
 /* ---- gaps ---- */
 
 /* Put the next piece of gaps behind id `after` into the parameters. Returns its last id, 0 when no
  * gap is left. */
-static int64_t next_piece(struct read *r, const struct position_gap *gaps, size_t n, int64_t after)
+static int64_t next_piece(struct read *r, int64_t after)
 {
-	bool narrow = r->looked && !r->pipe->by_time;
-	int64_t room = (int64_t)r->limit.events * 4, lo, hi = 0;
+	bool narrow = r->has_looked && !r->pipe->by_time;
+	const struct position_gap *gaps = r->gaps;
+	int64_t room = (int64_t)r->batch.limit.events * 4, lo, hi = 0;
 	struct position_gap piece[PIECE_GAPS];
 	size_t i, count = 0;
 
-	for (i = 0; i < n && count < PIECE_GAPS && room > 0; i++) {
+	for (i = 0; i < r->gap_count && count < PIECE_GAPS && room > 0; i++) {
 		if (gaps[i].hi <= after)
 			continue;
 		if (narrow && !pg_owners_may_fill(&r->pipe->owners, gaps[i].hi))
@@ -204,7 +170,8 @@ static int64_t next_piece(struct read *r, const struct position_gap *gaps, size_
 		hi = gaps[i].hi;
 		piece[count++] = (struct position_gap){.lo = lo, .hi = hi};
 		/* no gap gives more rows than one read may return */
-		room -= hi - lo < (int64_t)r->limit.events ? hi - lo + 1 : (int64_t)r->limit.events;
+		room -= hi - lo < (int64_t)r->batch.limit.events ? hi - lo + 1
+								 : (int64_t)r->batch.limit.events;
 	}
 	buf_reset(&r->s->params[0]);
 	buf_reset(&r->s->params[1]);
@@ -217,95 +184,55 @@ static int64_t next_piece(struct read *r, const struct position_gap *gaps, size_
 	return hi;
 }
 
+static ATTR_MUST_CHECK enum err_code add_gap_rows(struct read *r, const PGresult *res,
+						  struct err *e)
+{
+	struct pg_batch *b = &r->batch;
+	enum err_code code = pg_batch_add(b, res, e);
+
+	if (b->count == b->limit.events)
+		b->is_full = true;
+	return code;
+}
+
 /* Read what the gaps hold, until all are read or the batch is full. */
-static ATTR_MUST_CHECK enum err_code read_gaps(struct read *r, const struct position_gap *gaps,
-					       size_t n, struct err *e)
+static ATTR_MUST_CHECK enum err_code read_gaps(struct read *r, struct err *e)
 {
 	struct pg_batch *b = &r->batch;
 	int64_t after = 0, last;
+	struct read_call c;
 	PGresult *res;
 	enum err_code code;
 	size_t rows, asked;
 
-	while (!b->is_full && (last = next_piece(r, gaps, n, after)) != 0) {
+	while (!b->is_full && (last = next_piece(r, after)) != 0) {
 		asked = b->limit.events - b->count;
 		b->last_id = 0;
-		code = query_gaps(r, &res, e);
+		code = call_fill_gaps(&c, r, e);
+		if (code == ERR_OK)
+			code = pg_source_run(r->s, &c.call, &res, e);
 		if (code != ERR_OK)
 			return code;
 		rows = (size_t)PQntuples(res);
-		code = pg_batch_add(b, res, e);
+		code = add_gap_rows(r, res, e);
 		PQclear(res);
 		if (code != ERR_OK)
 			return code;
-		if (b->count == b->limit.events)
-			b->is_full = true;
 		/* cut by the count though rows were skipped: go on behind the last one */
 		after = rows == asked ? b->last_id : last;
 	}
 	return ERR_OK;
 }
 
-/* The gaps as they are now: seeing rows changes position's own. */
-static struct position_gap *copy_gaps(const struct pg_pipe *p, size_t *ret_count)
+static void settle(struct read *r)
 {
-	const struct position_gap *gaps = position_gaps(p->position, ret_count);
-	struct position_gap *copy = mem_alloc(*ret_count * sizeof(*copy));
+	int64_t close;
 
-	if (copy && *ret_count)
-		memcpy(copy, gaps, *ret_count * sizeof(*copy));
-	return copy;
-}
-
-/* All gaps were read in a snapshot later than the look before: what it says closes gaps. */
-static void close_gaps(struct pg_pipe *p)
-{
-	int64_t close = 0;
-
-	if (p->before.holders) {
-		pg_owners_look(&p->owners, p->before.holders, p->before.count);
-		close = pg_owners_settle(&p->owners, p->before.cursor);
-	}
+	if (r->batch.is_full || r->pipe->by_time)
+		return;
+	close = pg_owners_settle(&r->pipe->owners);
 	if (close)
-		position_close_gaps(p->position, close);
-	mem_free(p->before.holders);
-	p->before = p->look;
-	p->look = (struct pg_look){.holders = NULL};
-}
-
-static ATTR_MUST_CHECK enum err_code
-look_and_read(struct read *r, bool is_due, const struct position_gap *gaps, size_t n, struct err *e)
-{
-	enum err_code code =
-		pg_conn_exec(r->s->conn, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", e);
-	enum err_code end;
-
-	if (code == ERR_OK && is_due)
-		code = look(r, e);
-	if (code == ERR_OK)
-		code = read_gaps(r, gaps, n, e);
-	/* after an error too, or the connection would be of no use; it ends the transaction then */
-	end = pg_conn_exec(r->s->conn, "COMMIT", code == ERR_OK ? e : NULL);
-	return code == ERR_OK ? end : code;
-}
-
-static ATTR_MUST_CHECK enum err_code read_below(struct read *r, struct err *e)
-{
-	struct position_gap *gaps;
-	enum err_code code;
-	size_t n;
-
-	(void)position_gaps(r->pipe->position, &n);
-	if (n == 0)
-		return ERR_OK;
-	gaps = copy_gaps(r->pipe, &n);
-	if (!gaps)
-		return err_set(e, ERR_NOMEM, "no memory to read gaps");
-	code = look_and_read(r, is_look_due(r, gaps, n), gaps, n, e);
-	mem_free(gaps);
-	if (code == ERR_OK && r->looked && !r->batch.is_full && !r->pipe->by_time)
-		close_gaps(r->pipe);
-	return code;
+		position_close_gaps(r->pipe->position, close);
 }
 
 /* ---- strays: see pg_inspect.c ---- */
@@ -331,6 +258,7 @@ static void forget_strays(struct read *r, int64_t upto)
 static ATTR_MUST_CHECK enum err_code read_strays(struct read *r, struct err *e)
 {
 	struct pg_pipe *p = r->pipe;
+	struct read_call c;
 	PGresult *res;
 	enum err_code code;
 	size_t i;
@@ -342,14 +270,16 @@ static ATTR_MUST_CHECK enum err_code read_strays(struct read *r, struct err *e)
 		for (i = 0; i < p->stray_count; i++)
 			pg_array_i64(&r->s->params[j], p->strays[i]);
 	}
-	code = query_gaps(r, &res, e);
+	code = call_fill_gaps(&c, r, e);
+	if (code == ERR_OK)
+		code = pg_source_run(r->s, &c.call, &res, e);
 	if (code != ERR_OK)
 		return code;
 	r->batch.are_strays = true;
 	code = pg_batch_add(&r->batch, res, e);
 	PQclear(res);
 	r->batch.are_strays = false;
-	if (code == ERR_OK && !r->batch.is_full && r->batch.count < r->limit.events)
+	if (code == ERR_OK && !r->batch.is_full && r->batch.count < r->batch.limit.events)
 		forget_strays(r, INT64_MAX);
 	else
 		forget_strays(r, r->batch.count ? r->batch.out[r->batch.count - 1]->f.id : 0);
@@ -368,28 +298,150 @@ static int by_time(const void *a, const void *b)
 	return (x->f.id > y->f.id) - (x->f.id < y->f.id);
 }
 
-static ATTR_MUST_CHECK enum err_code read_all(struct read *r, struct err *e)
+/* The gaps as they are now: seeing rows changes position's own. */
+static ATTR_MUST_CHECK enum err_code copy_gaps(struct read *r, struct err *e)
 {
-	PGresult *head = NULL;
+	const struct position_gap *gaps = position_gaps(r->pipe->position, &r->gap_count);
+
+	if (!r->gap_count)
+		return ERR_OK;
+	r->gaps = mem_alloc(r->gap_count * sizeof(*gaps));
+	if (!r->gaps)
+		return err_set(e, ERR_NOMEM, "no memory to read gaps");
+	memcpy(r->gaps, gaps, r->gap_count * sizeof(*gaps));
+	return ERR_OK;
+}
+
+enum { CALL_BEGIN, CALL_HEAD, CALL_OWNERS, CALL_GAPS, CALL_COMMIT, CALLS };
+
+struct answer {
+	PGresult *head;
+	PGresult *owners; /* NULL: not asked */
+	PGresult *gaps;   /* NULL: not asked */
+};
+
+static void answer_done(struct answer *a)
+{
+	PQclear(a->head);
+	PQclear(a->owners);
+	PQclear(a->gaps);
+}
+
+/* Beside gaps: begin, the rows above the cursor, perhaps the holders, and when the gaps are few,
+ * they and the end, all in one round trip. */
+static ATTR_MUST_CHECK enum err_code ask_beside_gaps(struct read *r, struct answer *a,
+						     struct err *e)
+{
+	struct pg_call calls[CALLS] = {
+		[CALL_BEGIN] = {.sql = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"}};
+	PGresult *results[CALLS] = {NULL};
+	bool at_once = !r->is_wide && next_piece(r, 0) == r->gaps[r->gap_count - 1].hi;
+	size_t n = CALL_OWNERS, owners_at = 0;
+	struct read_call head, gaps;
+	char sequence[64];
+	const char *values[] = {sequence};
+	enum err_code code;
+
+	call_fill_head(&head, r);
+	calls[CALL_HEAD] = head.call;
+	if (r->is_looking) {
+		pg_source_sequence(r->pipe, sequence, sizeof(sequence));
+		calls[n] = pg_source_call(r->s, PG_STMT_OWNERS);
+		calls[n].n = 1;
+		calls[n].values = values;
+		owners_at = n++;
+	}
+	if (at_once) {
+		code = call_fill_gaps(&gaps, r, e);
+		if (code != ERR_OK)
+			return code;
+		calls[n++] = gaps.call;
+		calls[n++] = (struct pg_call){.sql = "COMMIT"};
+	}
+	r->in_transaction = true;
+	code = pg_conn_pipeline(r->s->conn, calls, n, results, e);
+	r->in_transaction = code != ERR_OK || !at_once;
+	a->head = results[CALL_HEAD];
+	a->owners = owners_at ? results[owners_at] : NULL;
+	a->gaps = at_once ? results[n - 2] : NULL;
+	return code;
+}
+
+static ATTR_MUST_CHECK enum err_code ask(struct read *r, struct answer *a, struct err *e)
+{
+	struct read_call head;
+
+	if (r->gap_count)
+		return ask_beside_gaps(r, a, e);
+	call_fill_head(&head, r);
+	return pg_source_run(r->s, &head.call, &a->head, e);
+}
+
+static ATTR_MUST_CHECK enum err_code read_below(struct read *r, const struct answer *a,
+						struct err *e)
+{
 	enum err_code code = ERR_OK;
+
+	if (!r->gap_count)
+		return ERR_OK;
+	if (a->owners)
+		code = keep_holders(r, a->owners, e);
+	if (code == ERR_OK)
+		code = a->gaps ? add_gap_rows(r, a->gaps, e) : read_gaps(r, e);
+	if (code == ERR_OK)
+		settle(r);
+	return code;
+}
+
+static ATTR_MUST_CHECK enum err_code read_rows(struct read *r, struct err *e)
+{
+	struct answer a = {NULL};
+	enum err_code code;
 	bool any;
 
-	if (r->pipe->stray_count)
-		return read_strays(r, e);
-	code = query_head(r, &head, e);
+	pg_owners_begin(&r->pipe->owners);
+	r->is_wide = are_wide(r->gaps, r->gap_count);
+	r->is_looking = is_look_due(r);
+	code = ask(r, &a, e);
 	if (code == ERR_OK)
-		code = read_below(r, e);
-	any = code == ERR_OK && PQntuples(head) > 0;
+		code = read_below(r, &a, e);
+	any = code == ERR_OK && PQntuples(a.head) > 0;
 	if (any && !r->batch.is_full) {
 		/* the limit of the statement is the limit of the batch: more may lie behind */
-		bool is_cut = (size_t)PQntuples(head) == r->limit.events;
+		bool is_cut = (size_t)PQntuples(a.head) == r->batch.limit.events;
 
-		code = pg_batch_add(&r->batch, head, e);
+		code = pg_batch_add(&r->batch, a.head, e);
 		r->batch.is_full = r->batch.is_full || is_cut;
 	}
 	r->pipe->is_empty = code == ERR_OK && !any && !r->batch.is_full && r->batch.count == 0;
-	PQclear(head);
+	answer_done(&a);
 	return code;
+}
+
+/* A transaction that cannot be ended is a lost connection to whoever asked. */
+static ATTR_MUST_CHECK enum err_code end_transaction(struct read *r, enum err_code code,
+						     struct err *e)
+{
+	struct err own;
+
+	if (!r->in_transaction || code == ERR_UNAVAILABLE)
+		return code;
+	if (pg_conn_exec(r->s->conn, "COMMIT", &own) == ERR_OK)
+		return code;
+	return err_set(e, ERR_UNAVAILABLE, "%s", own.msg);
+}
+
+static ATTR_MUST_CHECK enum err_code read_all(struct read *r, struct err *e)
+{
+	enum err_code code;
+
+	if (r->pipe->stray_count)
+		return read_strays(r, e);
+	code = copy_gaps(r, e);
+	if (code == ERR_OK)
+		code = read_rows(r, e);
+	mem_free(r->gaps);
+	return end_transaction(r, code, e);
 }
 
 /* A failure behind the first rows: they are seen, so they must be handed on, and the next read
@@ -404,7 +456,7 @@ enum err_code pg_read(struct source *base, uint32_t p, struct source_limit limit
 		      struct event **out, size_t *ret_count, bool *ret_more, struct err *e)
 {
 	struct pg_source *s = pg_source_of(base);
-	struct read r = {.s = s, .pipe = &s->pipes[p], .limit = limit};
+	struct read r = {.s = s, .pipe = &s->pipes[p]};
 	enum err_code code;
 
 	code = pg_wake_before_read(s, e);

@@ -138,7 +138,7 @@ struct remove_call {
 	const char *schema, *table, *name;
 };
 
-static enum err_code remove_work(struct pg_admin *a, void *ctx, struct err *e)
+static ATTR_MUST_CHECK enum err_code remove_work(struct pg_admin *a, void *ctx, struct err *e)
 {
 	const struct remove_call *r = ctx;
 	struct buf sql;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#include "config/field.h"
 #include "source/pg_trigger.h"
+#include "config/field.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -26,15 +26,7 @@ void pg_sequence_name(struct buf *out, const char *pipeline)
 	pg_quote_ident(out, name);
 }
 
-
 /* ---- arguments ---- */
-
-static const char *column_mode(const struct pg_trigger *t)
-{
-	if (t->columns->count)
-		return "only";
-	return t->exclude->count ? "not" : "all";
-}
 
 static bool is_captured(const struct pg_trigger *t, const char *column)
 {
@@ -58,61 +50,24 @@ static void array_element(struct buf *out, const char *s, bool *first)
 	buf_add_char(out, '"');
 }
 
-/* What `only` keeps or `not` leaves out. With both lists given, `only` without the excluded. */
-static void column_array(struct buf *out, const struct pg_trigger *t)
+/* "" takes every column, +{..} only these, -{..} all but these. With both lists given, the columns
+ * without the excluded ones. The key is always in. */
+static void column_choice(struct buf *out, const struct pg_trigger *t)
 {
 	bool only = t->columns->count > 0, first = true;
 	const struct string_list *from = only ? t->columns : t->exclude;
 	size_t i;
 
-	buf_add_char(out, '{');
+	if (!from->count)
+		return;
+	buf_add_str(out, only ? "+{" : "-{");
 	for (i = 0; i < from->count; i++)
-		if (only ? is_captured(t, from->items[i])
-			 : !string_list_has(t->key, from->items[i]))
+		if (is_captured(t, from->items[i]) == only)
 			array_element(out, from->items[i], &first);
 	for (i = 0; only && i < t->key->count; i++)
 		if (!string_list_has(t->columns, t->key->items[i]))
 			array_element(out, t->key->items[i], &first);
 	buf_add_char(out, '}');
-}
-
-static void fields_of_row(struct buf *out, const struct string_list *columns)
-{
-	size_t i;
-
-	for (i = 0; i < columns->count; i++) {
-		buf_add_str(out, i ? ", ($1)." : "($1).");
-		pg_quote_ident(out, columns->items[i]);
-	}
-}
-
-/* $1 is the row, $2 the cap. The size of the built row is known before its JSON is made. */
-static void data_sql(struct buf *out, const struct pg_trigger *t)
-{
-	bool all = !t->columns->count && !t->exclude->count, first = true;
-	size_t i;
-
-	buf_add_str(out, "SELECT CASE WHEN pg_column_size(r) <= $2 THEN row_to_json(r)::text END "
-			 "FROM (SELECT ");
-	if (all)
-		buf_add_str(out, "($1).*");
-	for (i = 0; !all && i < t->live->count; i++) {
-		if (!is_captured(t, t->live->items[i]))
-			continue;
-		buf_add_str(out, first ? "($1)." : ", ($1).");
-		first = false;
-		pg_quote_ident(out, t->live->items[i]);
-	}
-	buf_add_str(out, ") r");
-}
-
-static void key_sql(struct buf *out, const struct pg_trigger *t)
-{
-	if (!t->key->count)
-		return;
-	buf_add_str(out, "SELECT row_to_json(r)::text FROM (SELECT ");
-	fields_of_row(out, t->key);
-	buf_add_str(out, ") r");
 }
 
 static void key_pairs(struct buf *out, const struct pg_trigger *t, char sep)
@@ -151,16 +106,8 @@ void pg_trigger_args(struct buf *out, const struct pg_trigger *t, char sep)
 	if (strcmp(t->pipeline, "default") != 0)
 		pg_sequence_name(out, t->pipeline);
 	buf_add_char(out, sep);
-	buf_add_str(out, row ? column_mode(t) : "all");
-	buf_add_char(out, sep);
-	if (row && (t->columns->count || t->exclude->count))
-		column_array(out, t);
-	buf_add_char(out, sep);
 	if (row)
-		data_sql(out, t);
-	buf_add_char(out, sep);
-	if (row)
-		key_sql(out, t);
+		column_choice(out, t);
 	buf_add_char(out, sep);
 	buf_add_str(out, t->where ? t->where : "");
 	buf_add_char(out, sep);

@@ -170,7 +170,6 @@ static void pipe_done(struct pg_pipe *p)
 {
 	pg_owners_done(&p->owners);
 	position_free(p->position);
-	pg_looks_forget(p);
 	mem_free(p->strays);
 }
 
@@ -236,7 +235,7 @@ static void forget_everything(struct pg_source *s)
 			continue;
 		position_reset(p->position);
 		pg_owners_reset(&p->owners);
-		pg_looks_forget(p);
+		p->looked_us = 0;
 		p->cache = 1;
 		p->by_time = false;
 		p->is_empty = false;

@@ -201,6 +201,12 @@ static void log_status(const struct source_status *before, const struct source_s
 		log_info("the source is in order again");
 }
 
+/* Figures are no reason to stop delivering: only a lost connection is. */
+static bool is_inspect_fatal(enum err_code code)
+{
+	return code == ERR_UNAVAILABLE || code == ERR_NOMEM;
+}
+
 static ATTR_MUST_CHECK enum err_code inspect_due(struct runner *r, struct err *e)
 {
 	int64_t begin = now_us(r), cost;
@@ -209,16 +215,21 @@ static ATTR_MUST_CHECK enum err_code inspect_due(struct runner *r, struct err *e
 
 	if (begin < r->inspect_us)
 		return ERR_OK;
+	mutex_lock(&r->lock);
+	before = r->stats.source;
+	mutex_unlock(&r->lock);
 	code = r->ops->inspect(r->source, &st, e);
 	cost = now_us(r) - begin;
 	r->inspect_us = begin + INSPECT_MIN_US;
 	if (cost * INSPECT_COST > INSPECT_MIN_US)
 		r->inspect_us = begin + cost * INSPECT_COST;
-	if (code != ERR_OK)
+	if (is_inspect_fatal(code))
 		return err_prefix(e, "cannot inspect the source");
-	mutex_lock(&r->lock);
-	before = r->stats.source;
-	mutex_unlock(&r->lock);
+	if (code != ERR_OK) {
+		st = before;
+		(void)snprintf(st.warning, sizeof(st.warning), "cannot be inspected: %.200s",
+			       e->msg);
+	}
 	note_status(r, &st);
 	log_status(&before, &st);
 	/* it may have found rows that were missed */

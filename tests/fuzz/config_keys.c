@@ -178,7 +178,8 @@ static void example(void)
 	size_t s, i;
 
 	for (s = 0; s < key_section_count; s++) {
-		int is_list = key_sections[s].kind != KEY_SECTION_MAPPING;
+		int is_list = key_sections[s].kind == KEY_SECTION_LIST ||
+			      key_sections[s].kind == KEY_SECTION_TABLES;
 		const char *lead = is_list ? "  - " : "  ";
 
 		printf("\n# %s\n#%s:\n", key_sections[s].help, key_sections[s].name);

@@ -84,9 +84,11 @@ static enum err_code work_with(struct source *s)
 	struct reading r = {.first = ERR_OK};
 	struct source_status st;
 	enum err_code code;
-	int64_t far = 1LL << 40;
+	int64_t far = 1LL << 40, deadline_us = clock_now_us(clock_system()) + 10 * CLOCK_US_PER_S;
 
-	code = s->ops->open(s, NULL);
+	do { /* the server may not yet have seen the end of the last life */
+		code = s->ops->open(s, NULL);
+	} while (code == ERR_BUSY && clock_now_us(clock_system()) < deadline_us);
 	if (code != ERR_OK)
 		return code;
 	code = s->ops->hold(s, 0, &far, 1, NULL);
@@ -221,24 +223,37 @@ static void a_runner_is_made_whole_or_not_at_all(void **state)
 
 /* ---- owners: no memory only delays ---- */
 
+static void look(struct pg_owners *o, int64_t upto, size_t n)
+{
+	pg_owner *holders;
+	size_t i;
+
+	torture_suspend();
+	holders = mem_alloc((n + 1) * sizeof(*holders));
+	torture_resume();
+	for (i = 0; i < n; i++)
+		holders[i] = upto + (int64_t)i;
+	if (n && upto % 3 == 0)
+		holders[0] = -upto;
+	pg_owners_begin(o);
+	pg_owners_look(o, upto, holders, n);
+}
+
 static enum err_code live_owners(void *ctx)
 {
 	struct pg_owners o;
-	pg_owner now[3];
-	int64_t i, close = 0;
+	int64_t i;
 
 	(void)ctx;
 	pg_owners_init(&o);
 	for (i = 1; i < 30; i++) {
-		now[0] = i;
-		now[1] = i + 1;
-		now[2] = i % 3 ? i + 2 : -i;
-		pg_owners_look(&o, now, 3);
-		close = pg_owners_settle(&o, i);
-		assert_true(close < i);
+		look(&o, i, 3);
+		assert_true(pg_owners_settle(&o) < i);
 	}
-	pg_owners_look(&o, now, 0);
-	assert_int_equal(pg_owners_settle(&o, i), i);
+	look(&o, 100, 0);
+	(void)pg_owners_settle(&o);
+	look(&o, 100, 0);
+	assert_int_equal(pg_owners_settle(&o), 100);
 	pg_owners_done(&o);
 	return ERR_OK;
 }
@@ -246,7 +261,7 @@ static enum err_code live_owners(void *ctx)
 static void owners_survive_without_memory(void **state)
 {
 	(void)state;
-	assert_true(torture_run(live_owners, NULL) >= 10);
+	assert_true(torture_run(live_owners, NULL) >= 5);
 }
 
 int main(void)

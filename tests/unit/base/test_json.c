@@ -287,8 +287,8 @@ static json_t *random_value(struct random *r, struct json *j, const char *name, 
 		json_add_null(j, name);
 		return json_pack("n");
 	case 3:
-		json_text(j, name, TEXT_LIT("te\0xt \"\n\xE2\x82\xAC"));
-		return json_stringn("te\0xt \"\n\xE2\x82\xAC", 11);
+		json_text(j, name, TEXT_LIT("a\0b \"\n\xE2\x82\xAC"));
+		return json_stringn("a\0b \"\n\xE2\x82\xAC", 9);
 	default:
 		if (is_object)
 			json_open_object(j, name);

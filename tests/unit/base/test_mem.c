@@ -62,7 +62,7 @@ static void realloc_keeps_the_content_and_does_not_free_on_zero(void **state)
 static void strdup_copies(void **state)
 {
 	static const char text[] = "text";
-	char *all = mem_strdup(text), *part = mem_strndup(text, 2), *none = mem_strndup(text, 0);
+	char *all = mem_strdup(text), *part = mem_strndup(text, 3), *none = mem_strndup(text, 0);
 
 	(void)state;
 	assert_non_null(all);
@@ -70,7 +70,7 @@ static void strdup_copies(void **state)
 	assert_non_null(none);
 	assert_ptr_not_equal(all, text);
 	assert_string_equal(all, "text");
-	assert_string_equal(part, "te");
+	assert_string_equal(part, "tex");
 	assert_string_equal(none, "");
 	mem_free(all);
 	mem_free(part);

@@ -52,7 +52,7 @@ static const struct {
 	 "f:1:35: database.database: given twice, first in line 1\n"},
 	{DATABASE "webhook: {url: http://h, [a]: b}\n",
 	 "f:2:26: webhook: a key must be a single word, not a list\n"},
-	{BOTH "databse: {}\n", "f:3:1: databse: unknown key, did you mean database?\n"},
+	{BOTH "dtabase: {}\n", "f:3:1: dtabase: unknown key, did you mean database?\n"},
 	{BOTH "pool_size: 3\n", "f:3:1: pool_size: unknown key, did you mean worker.pool_size?\n"},
 	{BOTH "zzzzzzzz: 3\n", "f:3:1: zzzzzzzz: unknown key\n"},
 	{DATABASE "webhook:\n"
@@ -182,19 +182,19 @@ static const struct {
 	 "f:9:24: tables[5].columns: must be a single value, not a mapping\n"},
 	{"database: {database: d}\n" WEBHOOK "tables:\n"
 	 "  - {name: a, where: 'a; b'}\n"
-	 "  - {name: b, where: {insert: OLD.a, delete: NEW.a, truncate: x, updat: y}}\n"
+	 "  - {name: b, where: {insert: OLD.a, delete: NEW.a, truncate: x, updae: y}}\n"
 	 "  - {name: c, where: [x]}\n"
 	 "  - {name: d, where: ''}\n",
 	 "f:4:22: tables[0].where: a semicolon is not allowed outside quotes\n"
 	 "f:5:31: tables[1].where.insert: an insert has no OLD row\n"
 	 "f:5:46: tables[1].where.delete: a delete has no NEW row\n"
 	 "f:5:53: tables[1].where.truncate: a truncate has no rows to filter\n"
-	 "f:5:66: tables[1].where.updat: not an operation, did you mean update?\n"
+	 "f:5:66: tables[1].where.updae: not an operation, did you mean update?\n"
 	 "f:6:22: tables[2].where: must be a single value, not a list\n"
 	 "f:7:22: tables[3].where: must not be empty\n"},
-	{BOTH "listener: {modes: 'insert, updat', wakeup: sometimes, ordering: rows, batch_size: "
+	{BOTH "listener: {modes: 'insert, updae', wakeup: sometimes, ordering: rows, batch_size: "
 	      "0, poll_interval: 0}\n",
-	 "f:3:19: listener.modes: \"updat\" is not an operation, did you mean update?\n"
+	 "f:3:19: listener.modes: \"updae\" is not an operation, did you mean update?\n"
 	 "f:3:44: listener.wakeup: \"sometimes\" is none of auto, notify, poll\n"
 	 "f:3:65: listener.ordering: \"rows\" is none of key, table, pipeline, none\n"
 	 "f:3:83: listener.batch_size: 0 is below the minimum of 1\n"

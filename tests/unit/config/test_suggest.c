@@ -47,7 +47,7 @@ static void only_near_words_are_offered_and_the_first_of_equals(void **state)
 		const char *word, *best;
 	} cases[] = {
 		{"retry_cont", "retry_count"},
-		{"timout", "timeout"},
+		{"timeou", "timeout"},
 		{"urk", "url"},
 		{"zzz", NULL},
 		{"x", NULL},

@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "base/attr.h"
+#include "base/mem.h"
 #include "base/random.h"
 #include "source/pg_owners.h"
 
@@ -38,24 +39,36 @@ static void a_virtual_transaction_is_parsed(void **state)
 	}
 }
 
-/* One look with these holders (0 ends the list), and what may be closed then. */
-static int64_t step(struct pg_owners *o, int64_t upto, const pg_owner *holders)
+static void look(struct pg_owners *o, int64_t upto, const pg_owner *holders)
 {
-	static pg_owner now[64];
+	pg_owner *own;
 	size_t n = 0;
 
-	while (holders[n]) {
-		now[n] = holders[n];
+	while (holders[n])
 		n++;
-	}
-	pg_owners_look(o, now, n);
-	return pg_owners_settle(o, upto);
+	own = mem_alloc(n * sizeof(*own));
+	memcpy(own, holders, n * sizeof(*own));
+	pg_owners_begin(o);
+	pg_owners_look(o, upto, own, n);
+}
+
+/* Two cycles with these holders (0 ends the list): the second settles what the first saw. */
+static int64_t step(struct pg_owners *o, int64_t upto, const pg_owner *holders)
+{
+	int64_t close, first;
+
+	look(o, upto, holders);
+	first = pg_owners_settle(o);
+	look(o, upto, holders);
+	close = pg_owners_settle(o);
+	close = first > close ? first : close;
+	pg_owners_begin(o);
+	(void)pg_owners_settle(o);
+	return close;
 }
 
 #define STEP(upto, ...) step(&o, upto, (const pg_owner[]){__VA_ARGS__ __VA_OPT__(, ) 0})
-#define LOOK(...)                                                                                  \
-	pg_owners_look(&o, (pg_owner[]){__VA_ARGS__},                                              \
-		       sizeof((pg_owner[]){__VA_ARGS__}) / sizeof(pg_owner))
+#define LOOK(...) look(&o, 1000000, (const pg_owner[]){__VA_ARGS__ __VA_OPT__(, ) 0})
 
 static void without_holders_all_gaps_close(void **state)
 {
@@ -110,11 +123,46 @@ static void a_look_without_settling_forgets_nothing(void **state)
 	(void)state;
 	pg_owners_init(&o);
 	assert_int_equal(STEP(10, 1), 0);
-	LOOK(2); /* 1 is gone, but the gaps were not read to the end */
+	/* 1 is gone, but the gaps were not read to the end */
+	look(&o, 15, (const pg_owner[]){2, 0});
 	assert_true(pg_owners_may_fill(&o, 10));
-	LOOK(2);
+	look(&o, 15, (const pg_owner[]){2, 0});
 	assert_true(pg_owners_may_fill(&o, 10));
 	assert_int_equal(STEP(20, 2), 10);
+	pg_owners_done(&o);
+}
+
+static void what_ended_behind_the_snapshot_is_read_with_the_next(void **state)
+{
+	struct pg_owners o;
+
+	(void)state;
+	pg_owners_init(&o);
+	assert_int_equal(STEP(10, 1), 0);
+	look(&o, 20, (const pg_owner[]){1, 2, 0});
+	assert_int_equal(pg_owners_settle(&o), 0);
+	/* 1 may have ended behind this snapshot */
+	look(&o, 30, (const pg_owner[]){2, 0});
+	assert_true(pg_owners_may_fill(&o, 10));
+	assert_int_equal(pg_owners_settle(&o), 0);
+	look(&o, 40, (const pg_owner[]){2, 0});
+	assert_true(pg_owners_may_fill(&o, 10));
+	assert_int_equal(pg_owners_settle(&o), 10);
+	pg_owners_done(&o);
+}
+
+static void reading_without_a_look_settles_the_last_one(void **state)
+{
+	struct pg_owners o;
+
+	(void)state;
+	pg_owners_init(&o);
+	look(&o, 10, (const pg_owner[]){0});
+	assert_int_equal(pg_owners_settle(&o), 0);
+	pg_owners_begin(&o);
+	assert_int_equal(pg_owners_settle(&o), 10);
+	pg_owners_begin(&o);
+	assert_int_equal(pg_owners_settle(&o), 0);
 	pg_owners_done(&o);
 }
 
@@ -186,16 +234,18 @@ static void forgetting_starts_anew(void **state)
 	pg_owners_done(&o);
 }
 
-/* Against a model: transactions own ids; a gap may be closed only when its owner has ended before
- * the look, and what is not to be read must not have been filled since it was read. */
+/* Against a model: transactions take ids and end at any moment, also between the snapshot and the
+ * look. What the snapshot shows for the first time must not be left out; what is closed must have
+ * nothing to come. */
 enum { MODEL_IDS = 3000, MODEL_OPEN = 12 };
 
 struct model {
-	pg_owner owner[MODEL_IDS + 1]; /* of each id; 0: seen */
+	struct random random;
+	pg_owner owner[MODEL_IDS + 1]; /* of each id; 0: it has ended */
+	bool unread[MODEL_IDS + 1];    /* it has ended, and was not read since */
 	pg_owner open[MODEL_OPEN];
 	pg_owner next;
 	int64_t ids;
-	bool filled[MODEL_IDS + 1]; /* its owner has ended and it was not read */
 };
 
 static void model_end(struct model *m, size_t slot)
@@ -205,53 +255,70 @@ static void model_end(struct model *m, size_t slot)
 	for (id = 1; id <= m->ids; id++) {
 		if (m->owner[id] == m->open[slot]) {
 			m->owner[id] = 0;
-			m->filled[id] = true;
+			m->unread[id] = true;
 		}
 	}
 	m->open[slot] = m->next++;
 }
 
-static void model_look(struct model *m, struct pg_owners *o)
+/* Some slots hold their transaction for long. */
+static void model_write(struct model *m)
 {
-	pg_owner now[MODEL_OPEN];
-	int64_t id, close;
+	size_t slot = random_below(&m->random, MODEL_OPEN);
 
-	memcpy(now, m->open, sizeof(now));
-	pg_owners_look(o, now, MODEL_OPEN);
-	for (id = 1; id <= m->ids; id++) {
-		if (pg_owners_may_fill(o, id))
-			m->filled[id] = false;
-		assert_false(m->filled[id]);
+	if (m->ids < MODEL_IDS)
+		m->owner[++m->ids] = m->open[slot];
+	if (random_below(&m->random, 4 + slot * slot * 4) == 0)
+		model_end(m, slot);
+}
+
+static void model_cycle(struct model *m, struct pg_owners *o)
+{
+	static bool shown[MODEL_IDS + 1];
+	pg_owner *now = mem_alloc(sizeof(m->open));
+	int64_t id, close, upto = m->ids;
+	bool is_looking = random_below(&m->random, 3) != 0;
+
+	pg_owners_begin(o);
+	memcpy(shown, m->unread, sizeof(shown)); /* the snapshot */
+	while (random_below(&m->random, 3))
+		model_write(m);
+	memcpy(now, m->open, sizeof(m->open));
+	if (is_looking)
+		pg_owners_look(o, upto, now, MODEL_OPEN);
+	else
+		mem_free(now);
+	for (id = 1; id <= upto; id++) {
+		if (is_looking && !pg_owners_may_fill(o, id))
+			assert_false(shown[id]);
+		m->unread[id] = m->unread[id] && !shown[id];
 	}
-	close = pg_owners_settle(o, m->ids);
+	if (random_below(&m->random, 4) == 0) /* the batch was full */
+		return;
+	close = pg_owners_settle(o);
+	assert_true(close <= upto);
 	for (id = 1; id <= close; id++)
-		assert_true(m->owner[id] == 0);
+		assert_true(m->owner[id] == 0 && !m->unread[id]);
 }
 
 static void marks_agree_with_a_model(void **state)
 {
-	struct pg_owners o;
-	struct random random;
 	static struct model m;
+	struct pg_owners o;
 	size_t slot;
 	int seed;
 
 	(void)state;
-	for (seed = 1; seed <= 20; seed++) {
+	for (seed = 1; seed <= 30; seed++) {
 		memset(&m, 0, sizeof(m));
-		random_init_seed(&random, (uint64_t)seed);
+		random_init_seed(&m.random, (uint64_t)seed);
 		pg_owners_init(&o);
 		for (slot = 0, m.next = 1; slot < MODEL_OPEN; slot++)
 			m.open[slot] = m.next++;
 		while (m.ids < MODEL_IDS) {
-			slot = random_below(&random, MODEL_OPEN);
-			m.ids++;
-			m.owner[m.ids] = m.open[slot];
-			/* some slots hold their transaction for long */
-			if (random_below(&random, 4 + slot * slot * 4) == 0)
-				model_end(&m, slot);
-			if (random_below(&random, 10) == 0)
-				model_look(&m, &o);
+			model_write(&m);
+			if (random_below(&m.random, 10) == 0)
+				model_cycle(&m, &o);
 		}
 		pg_owners_done(&o);
 	}
@@ -265,6 +332,8 @@ int main(void)
 		cmocka_unit_test(a_gap_closes_when_the_holders_of_its_time_are_gone),
 		cmocka_unit_test(only_gaps_whose_owners_ended_need_reading),
 		cmocka_unit_test(a_look_without_settling_forgets_nothing),
+		cmocka_unit_test(what_ended_behind_the_snapshot_is_read_with_the_next),
+		cmocka_unit_test(reading_without_a_look_settles_the_last_one),
 		cmocka_unit_test(a_transaction_that_was_prepared_is_still_waited_for),
 		cmocka_unit_test(a_long_transaction_keeps_its_mark_however_many_others_pass),
 		cmocka_unit_test(overlapping_transactions_do_not_keep_old_gaps_open_for_ever),

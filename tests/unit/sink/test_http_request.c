@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: MIT */
+/* What sink/http sends. */
+#include "http_fixture.h"
+
+/* ---- what is sent ---- */
+
+static void a_request_carries_its_id_time_and_type(void **state)
+{
+	struct seen seen = {0};
+	struct fixture f;
+	struct peer p;
+
+	(void)state;
+	assert_true(peer_start(&p, serve_and_note, &seen));
+	fixture_open(&f, p.url);
+	send_small(&f, "abc-7");
+	run_until(&f, 1);
+	assert_int_equal(f.results[0].status, 200);
+	assert_string_equal(f.ids[0], "abc-7");
+	assert_memory_equal(seen.last.head, "POST /hook HTTP/1.1\r\n", 21);
+	assert_header(&seen, "webhook-id", "abc-7");
+	assert_header(&seen, "webhook-timestamp", "1700000000");
+	assert_header(&seen, "Content-Type", "application/json");
+	assert_header(&seen, "Content-Length", "7");
+	assert_header(&seen, "Expect", "");
+	assert_header(&seen, "Upgrade", "");
+	assert_header(&seen, "Accept-Encoding", "");
+	assert_non_null(strstr(seen.last.head, "\r\nUser-Agent: app-db-listener/"));
+	http_free(f.h);
+	peer_stop(&p);
+}
+
+static void a_large_body_is_sent_without_waiting_for_a_go_ahead(void **state)
+{
+	struct seen seen = {0};
+	struct fixture f;
+	struct peer p;
+
+	(void)state;
+	assert_true(peer_start(&p, serve_and_note, &seen));
+	fixture_open(&f, p.url);
+	send_large(&f, "large", 3 * 1024 * 1024);
+	run_until(&f, 1);
+	assert_int_equal(f.results[0].status, 200);
+	assert_int_equal(seen.last.body_len, 3 * 1024 * 1024);
+	assert_header(&seen, "Expect", "");
+	http_free(f.h);
+	peer_stop(&p);
+}
+
+static void an_empty_body_is_sent_as_empty(void **state)
+{
+	struct seen seen = {0};
+	struct fixture f;
+	struct peer p;
+
+	(void)state;
+	assert_true(peer_start(&p, serve_and_note, &seen));
+	fixture_open(&f, p.url);
+	send_body(&f, "empty", "", 0);
+	run_until(&f, 1);
+	assert_int_equal(f.results[0].status, 200);
+	assert_header(&seen, "Content-Length", "0");
+	http_free(f.h);
+	peer_stop(&p);
+}
+
+static void configured_headers_are_sent_and_replace_the_defaults(void **state)
+{
+	static char type[] = "content-type", json[] = "application/cloudevents+json";
+	static char auth[] = "Authorization", token[] = "Bearer t0ken";
+	static char empty[] = "X-Empty";
+	struct webhook_header headers[] = {{type, {json}}, {auth, {token}}, {empty, {NULL}}};
+	struct seen seen = {0};
+	struct fixture f;
+	struct peer p;
+
+	(void)state;
+	assert_true(peer_start(&p, serve_and_note, &seen));
+	fixture_open(&f, p.url);
+	f.to.headers = headers;
+	f.to.header_count = ARRAY_LEN(headers);
+	send_small(&f, "h");
+	run_until(&f, 1);
+	assert_header(&seen, "Content-Type", json);
+	assert_header(&seen, "Authorization", token);
+	assert_non_null(strstr(seen.last.head, "\r\nX-Empty:\r\n"));
+	assert_null(strstr(seen.last.head, "application/json"));
+	http_free(f.h);
+	peer_stop(&p);
+}
+
+static void a_header_with_a_line_break_is_refused(void **state)
+{
+	static char name[] = "X-A", value[] = "a\r\nX-B: b";
+	struct webhook_header headers[] = {{name, {value}}};
+	static char url[] = "http://127.0.0.1:1/";
+	struct http_request *r;
+	struct fixture f;
+	struct err e;
+
+	(void)state;
+	fixture_open(&f, url);
+	f.to.headers = headers;
+	f.to.header_count = 1;
+	r = http_request_get(f.h);
+	r->to = &f.to;
+	assert_int_equal(http_send(f.h, r, &e), ERR_CONFIG);
+	assert_non_null(strstr(e.msg, "X-A"));
+	assert_int_equal(http_in_flight(f.h), 0);
+	http_request_put(f.h, r);
+	http_free(f.h);
+}
+
+static void the_proxy_of_the_environment_is_ignored(void **state)
+{
+	struct seen seen = {0};
+	struct fixture f;
+	struct peer p;
+
+	(void)state;
+	assert_true(peer_start(&p, serve_and_note, &seen));
+	(void)setenv("http_proxy", "http://127.0.0.1:1", 1);
+	(void)setenv("ALL_PROXY", "http://127.0.0.1:1", 1);
+	fixture_open(&f, p.url);
+	send_small(&f, "p");
+	run_until(&f, 1);
+	(void)unsetenv("http_proxy");
+	(void)unsetenv("ALL_PROXY");
+	assert_int_equal(f.results[0].status, 200);
+	http_free(f.h);
+	peer_stop(&p);
+}
+
+static void a_configured_proxy_is_used_whatever_no_proxy_says(void **state)
+{
+	static char url[] = "http://receiver.invalid/hook";
+	struct seen seen = {0};
+	struct fixture f;
+	struct peer p;
+
+	(void)state;
+	assert_true(peer_start(&p, serve_and_note, &seen));
+	(void)setenv("no_proxy", "*", 1);
+	fixture_open(&f, url);
+	f.to.proxy = p.url;
+	send_small(&f, "p");
+	run_until(&f, 1);
+	(void)unsetenv("no_proxy");
+	assert_int_equal(f.results[0].status, 200);
+	assert_memory_equal(seen.last.head, "POST http://receiver.invalid/hook ", 34);
+	http_free(f.h);
+	peer_stop(&p);
+}
+
+/* ---- answers ---- */
+
+static void only_http_and_https_are_spoken(void **state)
+{
+	static char urls[][32] = {"file:///etc/hostname", "gopher://127.0.0.1:1/",
+				  "dict://127.0.0.1:1/"};
+	struct fixture f;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < ARRAY_LEN(urls); i++) {
+		fixture_open(&f, urls[i]);
+		send_small(&f, "f");
+		run_until(&f, 1);
+		assert_int_equal(f.results[0].status, 0);
+		assert_int_equal(f.results[0].phase, ANSWER_PHASE_LOOKUP);
+		assert_non_null(strstr(f.results[0].reason, "rotocol"));
+		http_free(f.h);
+	}
+}
+
+/* ---- phases before the answer ---- */
+
+/* The first flight of a TLS client: what it can do stands there in the clear. */
+struct hello {
+	char bytes[4096];
+	size_t len;
+};
+
+static bool serve_hello(struct peer *p, struct peer_request *r)
+{
+	struct hello *h = p->ctx;
+	ssize_t n = peer_readable(p, r->fd) ? read(r->fd, h->bytes, sizeof(h->bytes)) : 0;
+
+	h->len = n > 0 ? (size_t)n : 0;
+	return false;
+}
+
+static bool hello_has(const struct hello *h, const void *bytes, size_t len)
+{
+	return memmem(h->bytes, h->len, bytes, len) != NULL;
+}
+
+static void only_http_1_1_and_tls_from_1_2_are_offered(void **state)
+{
+	/* supported_versions: 1.3 and 1.2, RFC 8446 section 4.2.1 */
+	static const unsigned char versions[] = {0, 0x2b, 0, 5, 4, 3, 4, 3, 3};
+	struct hello hello = {.len = 0};
+	struct http_result r;
+	struct peer p;
+
+	(void)state;
+	assert_true(peer_start_at(&p, 0, serve_hello, &hello));
+	p.greet = true;
+	assert_true(peer_go(&p));
+	(void)snprintf(p.url, sizeof(p.url), "https://127.0.0.1:%d/", p.port);
+	r = result_at(p.url, 1);
+	peer_stop(&p);
+	assert_int_equal(r.phase, ANSWER_PHASE_TLS);
+	assert_true(hello_has(&hello, "\x08http/1.1", 9));
+	assert_false(hello_has(&hello, "\x02h2", 3));
+	assert_true(hello_has(&hello, versions, sizeof(versions)));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_request_carries_its_id_time_and_type),
+		cmocka_unit_test(a_large_body_is_sent_without_waiting_for_a_go_ahead),
+		cmocka_unit_test(an_empty_body_is_sent_as_empty),
+		cmocka_unit_test(configured_headers_are_sent_and_replace_the_defaults),
+		cmocka_unit_test(a_header_with_a_line_break_is_refused),
+		cmocka_unit_test(the_proxy_of_the_environment_is_ignored),
+		cmocka_unit_test(a_configured_proxy_is_used_whatever_no_proxy_says),
+		cmocka_unit_test(only_http_and_https_are_spoken),
+		cmocka_unit_test(only_http_1_1_and_tls_from_1_2_are_offered),
+	};
+
+	return cmocka_run_group_tests(tests, group_open, group_close);
+}
