@@ -317,33 +317,6 @@ static void lose(struct runner *r, const struct err *e)
 	pause_until(r, now_us(r) + delay_us);
 }
 
-static bool is_same_history(struct runner *r)
-{
-	const char *identity = r->ops->identity(r->source);
-	bool same = !*identity || !r->identity[0] || strcmp(identity, r->identity) == 0;
-	size_t i;
-
-	for (i = 0; i < r->pipe_count; i++)
-		if (r->pipes[i].install_id[0] &&
-		    strcmp(r->pipes[i].install_id, r->shared[i].install_id) != 0)
-			same = false;
-	return same;
-}
-
-static void adopt_history(struct runner *r)
-{
-	const char *identity = r->ops->identity(r->source);
-	size_t i;
-
-	if (*identity)
-		(void)snprintf(r->identity, sizeof(r->identity), "%s", identity);
-	for (i = 0; i < r->pipe_count; i++)
-		/* workers read it while events exist: leave it alone when it is the same */
-		if (strcmp(r->pipes[i].install_id, r->shared[i].install_id) != 0)
-			(void)snprintf(r->pipes[i].install_id, sizeof(r->pipes[i].install_id), "%s",
-				       r->shared[i].install_id);
-}
-
 /* The ids of what is in flight mean other rows now: let it settle, and drop its acks. Their rows,
  * if they are still there, are delivered again. Twice nothing, because a worker may be between
  * settling and pushing the ack. */
@@ -374,9 +347,9 @@ static ATTR_MUST_CHECK enum err_code resume(struct runner *r, struct err *e)
 	size_t i;
 
 	drop_queued(r);
-	if (!is_same_history(r))
+	if (!runner_history_is_same(r))
 		settle_old_history(r);
-	adopt_history(r);
+	runner_history_adopt(r);
 	for (i = 0; code == ERR_OK && i < r->pipe_count; i++)
 		code = runner_pipe_hold(&r->pipes[i], r->source, e);
 	if (code == ERR_OK)
