@@ -14,6 +14,7 @@
  * Rules, which hold at every moment:
  *  - never more than `capacity` events and `max_bytes` bytes inside (QUEUED + WAITING + INFLIGHT),
  *    except that an empty ring takes one event of any size, so that nothing is stuck for ever;
+ *  - no further event becomes INFLIGHT while those that are hold `max_inflight_bytes`;
  *  - it never drops: ring_push answers ERR_FULL and the source stops reading;
  *  - per lane, events become INFLIGHT in push order, one at a time; an event with two lanes must be
  *    the head of both;

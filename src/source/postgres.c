@@ -63,13 +63,15 @@ static const struct {
 				       "LIMIT $3::int8) AS r ORDER BY r.id LIMIT $3::int8",
 				       "id")},
 	/* likewise; the last pair is all above the cursor */
+	/* a look into the index for each gap, whatever the planner believes of their number */
 	[PG_STMT_READ_BY_TIME] =
 		{"adbl_read_by_time",
-		 ROWS_OF("SELECT " ROW " FROM ROWS FROM (pg_catalog.unnest($2::int8[]), "
-			 "pg_catalog.unnest($6::int8[])) AS g (lo, hi) JOIN " PG_SCHEMA
-			 ".outbox AS o ON o.pipeline = $1::text "
-			 "AND o.id BETWEEN g.lo AND g.hi ORDER BY o.changed_at, o.id "
-			 "LIMIT $3::int8",
+		 ROWS_OF("SELECT r.* FROM ROWS FROM (pg_catalog.unnest($2::int8[]), "
+			 "pg_catalog.unnest($6::int8[])) AS g (lo, hi) CROSS JOIN "
+			 "LATERAL (SELECT " ROW " FROM " PG_SCHEMA
+			 ".outbox AS o WHERE o.pipeline = $1::text "
+			 "AND o.id BETWEEN g.lo AND g.hi OFFSET 0) AS r "
+			 "ORDER BY r.changed_at, r.id LIMIT $3::int8",
 			 "changed_at, id")},
 	/* One row at least. The sequence's CACHE, and who holds the outbox. */
 	[PG_STMT_OWNERS] =

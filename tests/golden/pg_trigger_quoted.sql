@@ -1,4 +1,4 @@
-CREATE TRIGGER "app_db_listener_audit_2_update"
+CREATE TRIGGER "!app_db_listener_audit_2_update"
 	AFTER UPDATE ON "Sch""ema"."part
 1" FOR EACH ROW
 	WHEN (NEW."Id" > 5 -- the new ones
@@ -16,6 +16,6 @@ CREATE TRIGGER "app_db_listener_audit_2_update"
 		E',"a\\"b\\\\c''":',
 		E'a"b\\c''');
 ALTER TABLE "Sch""ema"."part
-1" ENABLE ALWAYS TRIGGER "app_db_listener_audit_2_update";
+1" ENABLE ALWAYS TRIGGER "!app_db_listener_audit_2_update";
 SELECT 1 FROM (SELECT 1) AS one, "Sch""ema"."ta'ble\" AS new, "Sch""ema"."ta'ble\" AS old WHERE (NEW."Id" > 5 -- the new ones
 );

@@ -1,4 +1,4 @@
-CREATE OR REPLACE TRIGGER "app_db_listener_default_insert"
+CREATE OR REPLACE TRIGGER "!app_db_listener_default_insert"
 	AFTER INSERT ON "public"."users" FOR EACH ROW
 	EXECUTE FUNCTION app_db_listener.capture(
 		'default',
@@ -10,8 +10,8 @@ CREATE OR REPLACE TRIGGER "app_db_listener_default_insert"
 		'',
 		'{"id":',
 		'id');
-ALTER TABLE "public"."users" ENABLE TRIGGER "app_db_listener_default_insert";
-CREATE OR REPLACE TRIGGER "app_db_listener_default_update"
+ALTER TABLE "public"."users" ENABLE TRIGGER "!app_db_listener_default_insert";
+CREATE OR REPLACE TRIGGER "!app_db_listener_default_update"
 	AFTER UPDATE ON "public"."users" FOR EACH ROW
 	EXECUTE FUNCTION app_db_listener.capture(
 		'default',
@@ -23,8 +23,8 @@ CREATE OR REPLACE TRIGGER "app_db_listener_default_update"
 		'',
 		'{"id":',
 		'id');
-ALTER TABLE "public"."users" ENABLE TRIGGER "app_db_listener_default_update";
-CREATE OR REPLACE TRIGGER "app_db_listener_default_delete"
+ALTER TABLE "public"."users" ENABLE TRIGGER "!app_db_listener_default_update";
+CREATE OR REPLACE TRIGGER "!app_db_listener_default_delete"
 	AFTER DELETE ON "public"."users" FOR EACH ROW
 	EXECUTE FUNCTION app_db_listener.capture(
 		'default',
@@ -36,8 +36,8 @@ CREATE OR REPLACE TRIGGER "app_db_listener_default_delete"
 		'',
 		'{"id":',
 		'id');
-ALTER TABLE "public"."users" ENABLE TRIGGER "app_db_listener_default_delete";
-CREATE OR REPLACE TRIGGER "app_db_listener_default_truncate"
+ALTER TABLE "public"."users" ENABLE TRIGGER "!app_db_listener_default_delete";
+CREATE OR REPLACE TRIGGER "!app_db_listener_default_truncate"
 	AFTER TRUNCATE ON "public"."users" FOR EACH STATEMENT
 	EXECUTE FUNCTION app_db_listener.capture(
 		'default',
@@ -47,5 +47,5 @@ CREATE OR REPLACE TRIGGER "app_db_listener_default_truncate"
 		'',
 		'',
 		'');
-ALTER TABLE "public"."users" ENABLE TRIGGER "app_db_listener_default_truncate";
-DROP TRIGGER IF EXISTS "app_db_listener_default_insert" ON "public"."users";
+ALTER TABLE "public"."users" ENABLE TRIGGER "!app_db_listener_default_truncate";
+DROP TRIGGER IF EXISTS "!app_db_listener_default_insert" ON "public"."users";

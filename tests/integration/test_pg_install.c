@@ -5,7 +5,7 @@
 
 #define TRIGGERS                                                                                   \
 	"SELECT c.relname, t.tgname, t.tgenabled FROM pg_trigger t JOIN pg_class c ON c.oid = "    \
-	"t.tgrelid WHERE t.tgname LIKE 'app\\_db\\_listener%' ORDER BY 1, 2"
+	"t.tgrelid WHERE t.tgname LIKE '!app\\_db\\_listener%' ORDER BY 1, 2"
 
 static void users(struct fixture *f)
 {
@@ -68,15 +68,15 @@ static void a_changed_configuration_changes_the_triggers(void **state)
 	f->pipelines[0].table_count = 1;
 	f->tables[0][0].where[OP_INSERT] = (char *)(uintptr_t) "NEW.id > 5";
 	install(f);
-	assert_string_equal(rows(f, TRIGGERS), "users|app_db_listener_default_insert|O\n"
-					       "users|app_db_listener_default_truncate|O\n"
-					       "users|app_db_listener_default_update|O");
+	assert_string_equal(rows(f, TRIGGERS), "users|!app_db_listener_default_insert|O\n"
+					       "users|!app_db_listener_default_truncate|O\n"
+					       "users|!app_db_listener_default_update|O");
 	assert_string_equal(rows(f, "SELECT table_name FROM app_db_listener.captured"), "users");
 	run(f, "INSERT INTO users VALUES (1), (6)");
 	assert_string_equal(rows(f, "SELECT row_key FROM app_db_listener.outbox"), "{\"id\":6}");
 	f->pipelines[0].always = true;
 	install(f);
-	assert_has(rows(f, TRIGGERS), "users|app_db_listener_default_insert|A");
+	assert_has(rows(f, TRIGGERS), "users|!app_db_listener_default_insert|A");
 	run(f, "INSERT INTO users VALUES (2), (7)");
 	assert_string_equal(rows(f, "SELECT count(*) FROM app_db_listener.outbox"), "2");
 }
@@ -92,15 +92,15 @@ static void what_was_damaged_is_repaired(void **state)
 	caching = fixture_connect(f->database, "postgres");
 	run_on(caching, "INSERT INTO users VALUES (1)");
 	run(f,
-	    "ALTER TABLE users DISABLE TRIGGER app_db_listener_default_insert; "
-	    "DROP TRIGGER app_db_listener_default_update ON users; "
+	    "ALTER TABLE users DISABLE TRIGGER \"!app_db_listener_default_insert\"; "
+	    "DROP TRIGGER \"!app_db_listener_default_update\" ON users; "
 	    "CREATE OR REPLACE FUNCTION app_db_listener.capture() RETURNS trigger LANGUAGE plpgsql "
 	    "AS 'BEGIN RETURN NULL; END'; GRANT EXECUTE ON FUNCTION app_db_listener.capture() "
 	    "TO PUBLIC");
 	install(f);
 	assert_has(buf_str(&f->findings), "WARN app_db_listener.outbox_id_seq: had CACHE 50");
-	assert_has(rows(f, TRIGGERS), "users|app_db_listener_default_insert|O");
-	assert_has(rows(f, TRIGGERS), "users|app_db_listener_default_update|O");
+	assert_has(rows(f, TRIGGERS), "users|!app_db_listener_default_insert|O");
+	assert_has(rows(f, TRIGGERS), "users|!app_db_listener_default_update|O");
 	run(f, "INSERT INTO users VALUES (2)");
 	run_on(caching, "UPDATE users SET name = 'x' WHERE id = 2");
 	PQfinish(caching);
@@ -223,7 +223,7 @@ static void a_table_that_cannot_be_locked_is_told_with_who_holds_it(void **state
 	/* the other table has all its triggers, this one none */
 	assert_string_equal(rows(f,
 				 "SELECT c.relname, count(*) FROM pg_trigger t JOIN pg_class c ON "
-				 "c.oid = t.tgrelid WHERE tgname LIKE 'app%' GROUP BY 1"),
+				 "c.oid = t.tgrelid WHERE tgname LIKE '!app%' GROUP BY 1"),
 			    "pets|4");
 	run_on(writer, "COMMIT");
 	PQfinish(writer);

@@ -4,7 +4,7 @@
 
 #define TRIGGERS                                                                                   \
 	"SELECT c.relname, t.tgname, t.tgenabled FROM pg_trigger t JOIN pg_class c ON c.oid = "    \
-	"t.tgrelid WHERE t.tgname LIKE 'app\\_db\\_listener%' ORDER BY 1, 2"
+	"t.tgrelid WHERE t.tgname LIKE '!app\\_db\\_listener%' ORDER BY 1, 2"
 
 static void users(struct fixture *f)
 {

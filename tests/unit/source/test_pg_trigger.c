@@ -86,7 +86,7 @@ static void the_short_configuration_gives_four_triggers(void **state)
 		pg_trigger_enable(&out, &t);
 		buf_add_str(&out, ";\n");
 	}
-	pg_trigger_drop(&out, "public", "users", "app_db_listener_default_insert");
+	pg_trigger_drop(&out, "public", "users", "!app_db_listener_default_insert");
 	buf_add_str(&out, ";\n");
 	assert_golden("pg_trigger_short.sql", &out);
 	buf_done(&out);
@@ -211,11 +211,11 @@ static void names_are_cut_as_the_server_cuts_them(void **state)
 
 	(void)state;
 	pg_trigger_name("default", OP_DELETE, name);
-	assert_string_equal(name, "app_db_listener_default_delete");
+	assert_string_equal(name, "!app_db_listener_default_delete");
 	pg_trigger_name(forty, OP_TRUNCATE, name);
 	assert_int_equal(strlen(name), 63);
 	assert_string_equal(name,
-			    "app_db_listener_a_pipeline_whose_name_has_forty_bytes_00_trunca");
+			    "!app_db_listener_a_pipeline_whose_name_has_forty_bytes_00_trunc");
 	buf_init(&out, 256);
 	pg_sequence_name(&out, "default");
 	assert_string_equal(buf_str(&out), "app_db_listener.outbox_id_seq");
