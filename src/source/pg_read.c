@@ -395,7 +395,7 @@ static ATTR_MUST_CHECK enum err_code read_below(struct read *r, const struct ans
 
 static ATTR_MUST_CHECK enum err_code read_rows(struct read *r, struct err *e)
 {
-	struct answer a = {NULL};
+	struct answer a = {.head = NULL};
 	enum err_code code;
 	bool any;
 
