@@ -4,6 +4,7 @@
  *
  *     postgres.c    open, close, the vtable
  *     pg_read.c     reading: above the cursor, and the gaps below it
+ *                   pg_read_call.c has its statements
  *     pg_events.c   result rows into events
  *     pg_owners.c   when gaps may have been filled, when they close
  *     pg_wake.c     waiting for changes
@@ -25,6 +26,7 @@
 enum pg_stmt {
 	PG_STMT_READ,
 	PG_STMT_READ_GAPS,
+	PG_STMT_READ_BY_TIME,
 	PG_STMT_OWNERS,
 	PG_STMT_DELETE,
 	PG_STMT_BURY,
@@ -43,7 +45,7 @@ struct pg_pipe {
 	struct pg_owners owners;
 	int64_t looked_us; /* when; 0: never */
 	int64_t cache;     /* of the sequence, as last seen */
-	bool by_time;      /* CACHE was not 1: ids are in no order, times nearly are */
+	bool by_time;      /* CACHE was not 1: ids are in no order, times are */
 	bool is_empty;     /* the last read found nothing */
 	int64_t *strays;   /* ids below the cursor found by inspect, seen but not yet returned */
 	size_t stray_count;
@@ -93,12 +95,34 @@ enum err_code pg_source_run(struct pg_source *s, const struct pg_call *call, PGr
 /* The unqualified name of the pipeline's sequence. */
 void pg_source_sequence(const struct pg_pipe *p, char *out, size_t size);
 
+/* Is p still the installation that was opened? Errors: ERR_UNAVAILABLE when it is another, whose
+ * ids begin anew. */
+enum err_code pg_source_check_install(struct pg_source *s, const struct pg_pipe *p,
+				      struct err *e) ATTR_MUST_CHECK;
+
 /* ---- pg_read.c ---- */
 enum err_code pg_read(struct source *base, uint32_t p, struct source_limit limit,
 		      struct event **out, size_t *ret_count, bool *ret_more,
 		      struct err *e) ATTR_MUST_CHECK;
 
 /* ---- pg_events.c: a batch on its way out ---- */
+
+/* The columns of the reading statements. */
+enum pg_column {
+	PG_COL_ID,
+	PG_COL_OPERATION,
+	PG_COL_SCHEMA,
+	PG_COL_TABLE,
+	PG_COL_CHANGED_AT,
+	PG_COL_TRUNCATED,
+	PG_COL_FITS,
+	PG_COL_KEY,
+	PG_COL_OLD_KEY,
+	PG_COL_DATA,
+	PG_COL_OLD_DATA,
+	PG_COL_CACHE, /* the sequence's; NULL: it is gone */
+};
+
 struct pg_batch {
 	struct pg_pipe *pipe;
 	struct source_limit limit;

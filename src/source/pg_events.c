@@ -13,20 +13,6 @@
 #define PG_EPOCH_US (946684800LL * CLOCK_US_PER_S)
 #define NAME_BYTES_MAX 63
 
-enum column {
-	COL_ID,
-	COL_OPERATION,
-	COL_SCHEMA,
-	COL_TABLE,
-	COL_CHANGED_AT,
-	COL_TRUNCATED,
-	COL_FITS,
-	COL_KEY,
-	COL_OLD_KEY,
-	COL_DATA,
-	COL_OLD_DATA,
-};
-
 size_t pg_batch_overhead(void)
 {
 	static const struct event_fields empty = {.id = 1};
@@ -35,7 +21,7 @@ size_t pg_batch_overhead(void)
 	return event_size(&empty) + 2 * NAME_BYTES_MAX + CLOCK_TEXT_BYTES + 8;
 }
 
-static struct text column_text(const PGresult *res, int row, enum column col)
+static struct text column_text(const PGresult *res, int row, enum pg_column col)
 {
 	if (PQgetisnull(res, row, (int)col))
 		return TEXT_NONE;
@@ -46,23 +32,23 @@ static struct text column_text(const PGresult *res, int row, enum column col)
 static ATTR_MUST_CHECK enum err_code row_event(const PGresult *res, int row, struct event **ret_ev,
 					       struct err *e)
 {
-	struct text operation = column_text(res, row, COL_OPERATION);
+	struct text operation = column_text(res, row, PG_COL_OPERATION);
 	struct event_fields f = {
-		.id = pg_get_i64(PQgetvalue(res, row, COL_ID)),
-		.truncated = *PQgetvalue(res, row, COL_TRUNCATED),
-		.schema = column_text(res, row, COL_SCHEMA),
-		.table = column_text(res, row, COL_TABLE),
-		.key = column_text(res, row, COL_KEY),
-		.old_key = column_text(res, row, COL_OLD_KEY),
-		.data = column_text(res, row, COL_DATA),
-		.old_data = column_text(res, row, COL_OLD_DATA),
+		.id = pg_get_i64(PQgetvalue(res, row, PG_COL_ID)),
+		.truncated = *PQgetvalue(res, row, PG_COL_TRUNCATED),
+		.schema = column_text(res, row, PG_COL_SCHEMA),
+		.table = column_text(res, row, PG_COL_TABLE),
+		.key = column_text(res, row, PG_COL_KEY),
+		.old_key = column_text(res, row, PG_COL_OLD_KEY),
+		.data = column_text(res, row, PG_COL_DATA),
+		.old_data = column_text(res, row, PG_COL_OLD_DATA),
 	};
 	char changed_at[CLOCK_TEXT_BYTES];
 
 	if (!op_parse(operation, &f.op))
 		return err_set(e, ERR_DB, "outbox row %lld has an unknown operation: %.*s",
 			       (long long)f.id, (int)operation.len, operation.s);
-	f.changed_wall_us = pg_get_i64(PQgetvalue(res, row, COL_CHANGED_AT)) + PG_EPOCH_US;
+	f.changed_wall_us = pg_get_i64(PQgetvalue(res, row, PG_COL_CHANGED_AT)) + PG_EPOCH_US;
 	clock_format_wall(f.changed_wall_us, changed_at);
 	f.changed_at = text_of(changed_at);
 	return event_new(&f, ret_ev, e);
@@ -92,7 +78,7 @@ enum err_code pg_batch_add(struct pg_batch *b, const PGresult *res, struct err *
 	enum err_code code;
 
 	for (row = 0; row < rows && !b->is_full; row++) {
-		if (b->count == b->limit.events || !*PQgetvalue(res, row, COL_FITS)) {
+		if (b->count == b->limit.events || !*PQgetvalue(res, row, PG_COL_FITS)) {
 			b->is_full = true;
 			break;
 		}

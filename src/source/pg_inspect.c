@@ -171,7 +171,8 @@ static ATTR_MUST_CHECK enum err_code inspect_oldest(struct pg_source *s, struct 
 		if (!st->oldest_wall_us || wall_us < st->oldest_wall_us)
 			st->oldest_wall_us = wall_us;
 	}
-	if (!p->stray_count)
+	/* by time no gap is closed, so nothing strays; and ids would be the wrong order */
+	if (!p->stray_count && !p->by_time)
 		code = find_strays(p, res, e);
 	PQclear(res);
 	return code;
@@ -198,7 +199,10 @@ enum err_code pg_inspect(struct source *base, struct source_status *ret_status, 
 
 		st.gaps += (int64_t)pos.gaps;
 		st.late += pos.late;
-		code = inspect_sequence(s, p, &st, e);
+		/* first: rows of another installation must not become strays of this one */
+		code = pg_source_check_install(s, p, e);
+		if (code == ERR_OK)
+			code = inspect_sequence(s, p, &st, e);
 		if (code == ERR_OK)
 			code = inspect_tables(s, p, &st, e);
 		if (code == ERR_OK)

@@ -17,6 +17,13 @@
  * costs more than reading a few small gaps. So narrow gaps are all read each time, and the holders
  * looked at now and then; only wide ones (a transaction stays open for long) make a look at every
  * read pay off. pg_locks is no part of the snapshot: it shows the present.
+ *
+ * All this rests on ids that rise with every change of a key, and so on a sequence with CACHE 1.
+ * With another CACHE the order is in the times: a change's is taken while its transaction holds the
+ * row. Then one statement reads above the cursor and the gaps together by time, and no gap is
+ * closed, for a session may sit on its ids as long as it lives. That costs a look at every row of
+ * the outbox for each read. ALTER SEQUENCE, which install does, makes the sessions drop the ids
+ * that they have in store.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,93 +31,18 @@
 
 #include "base/mem.h"
 #include "source/pg_array.h"
-#include "source/pg_source.h"
+#include "source/pg_read.h"
 
 #define LOOK_US (50 * CLOCK_US_PER_MS)
 #define GAPS_WIDE_COUNT 64
 #define GAPS_WIDE_IDS 4096
 #define PIECE_GAPS 1000
-
-struct read {
-	struct pg_source *s;
-	struct pg_pipe *pipe;
-	struct pg_batch batch;
-	struct position_gap *gaps; /* those below the cursor, as they were before; NULL: none */
-	size_t gap_count;
-	bool is_wide;
-	bool is_looking; /* at the holders */
-	bool has_looked;
-	bool in_transaction;
-};
-
-/* ---- statements ---- */
-
-#define PARAMS 6
-
-/* One of the reading statements with its parameters. */
-struct read_call {
-	struct pg_call call;
-	const char *values[PARAMS];
-	int lengths[PARAMS];
-	int formats[PARAMS];
-	char cursor[24];
-	char rows[24];
-	char bytes[24];
-	char overhead[24];
-};
-
-static void call_fill(struct read_call *c, struct read *r, enum pg_stmt stmt)
-{
-	const struct pg_batch *b = &r->batch;
-	size_t bytes = b->limit.bytes > b->bytes ? b->limit.bytes - b->bytes : 1;
-
-	memset(c, 0, sizeof(*c));
-	(void)snprintf(c->rows, sizeof(c->rows), "%zu", b->limit.events - b->count);
-	(void)snprintf(c->bytes, sizeof(c->bytes), "%zu", bytes);
-	(void)snprintf(c->overhead, sizeof(c->overhead), "%zu", pg_batch_overhead());
-	c->call = pg_source_call(r->s, stmt);
-	c->values[0] = r->pipe->pub->settings->name;
-	c->values[2] = c->rows;
-	c->values[3] = c->bytes;
-	c->values[4] = c->overhead;
-	c->call.values = c->values;
-	c->call.lengths = c->lengths;
-	c->call.formats = c->formats;
-	c->call.binary = true;
-}
-
-static void call_fill_head(struct read_call *c, struct read *r)
-{
-	call_fill(c, r, PG_STMT_READ);
-	(void)snprintf(c->cursor, sizeof(c->cursor), "%lld",
-		       (long long)position_cursor(r->pipe->position));
-	c->values[1] = c->cursor;
-	c->call.n = 5;
-}
-
-/* The rows whose ids lie in the gaps in s->params, within what the batch has left. */
-static ATTR_MUST_CHECK enum err_code call_fill_gaps(struct read_call *c, struct read *r,
-						    struct err *e)
-{
-	const struct buf *lo = &r->s->params[0], *hi = &r->s->params[1];
-
-	if (buf_error(lo) != ERR_OK || buf_error(hi) != ERR_OK)
-		return err_set(e, ERR_NOMEM, "no memory to read gaps");
-	call_fill(c, r, PG_STMT_READ_GAPS);
-	c->values[1] = buf_str(lo);
-	c->lengths[1] = (int)lo->len;
-	c->formats[1] = 1;
-	c->values[5] = buf_str(hi);
-	c->lengths[5] = (int)hi->len;
-	c->formats[5] = 1;
-	c->call.n = 6;
-	return ERR_OK;
-}
+#define PIECE_ROWS 4096
 
 /* ---- holders ---- */
 
 /* Rows of PG_STMT_OWNERS, in text: virtualtransaction has no other form. */
-static ATTR_MUST_CHECK enum err_code keep_holders(struct read *r, const PGresult *res,
+static ATTR_MUST_CHECK enum err_code keep_holders(struct pg_read *r, const PGresult *res,
 						  struct err *e)
 {
 	int row, rows = PQntuples(res);
@@ -143,9 +75,9 @@ static bool are_wide(const struct position_gap *gaps, size_t n)
 	return ids > GAPS_WIDE_IDS;
 }
 
-static bool is_look_due(const struct read *r)
+static bool is_look_due(const struct pg_read *r)
 {
-	return (r->is_wide && !r->pipe->by_time) || !r->pipe->looked_us ||
+	return r->is_wide || !r->pipe->looked_us ||
 	       pg_source_now(r->s) - r->pipe->looked_us >= LOOK_US;
 }
 
@@ -153,11 +85,12 @@ static bool is_look_due(const struct read *r)
 
 /* Put the next piece of gaps behind id `after` into the parameters. Returns its last id, 0 when no
  * gap is left. */
-static int64_t next_piece(struct read *r, int64_t after)
+static int64_t next_piece(struct pg_read *r, int64_t after)
 {
-	bool narrow = r->has_looked && !r->pipe->by_time;
+	bool narrow = r->has_looked;
 	const struct position_gap *gaps = r->gaps;
-	int64_t room = (int64_t)r->batch.limit.events * 4, lo, hi = 0;
+	int64_t events = (int64_t)r->batch.limit.events, lo, hi = 0;
+	int64_t room = events > PIECE_ROWS ? events : PIECE_ROWS;
 	struct position_gap piece[PIECE_GAPS];
 	size_t i, count = 0;
 
@@ -170,8 +103,7 @@ static int64_t next_piece(struct read *r, int64_t after)
 		hi = gaps[i].hi;
 		piece[count++] = (struct position_gap){.lo = lo, .hi = hi};
 		/* no gap gives more rows than one read may return */
-		room -= hi - lo < (int64_t)r->batch.limit.events ? hi - lo + 1
-								 : (int64_t)r->batch.limit.events;
+		room -= hi - lo < events ? hi - lo + 1 : events;
 	}
 	buf_reset(&r->s->params[0]);
 	buf_reset(&r->s->params[1]);
@@ -184,7 +116,7 @@ static int64_t next_piece(struct read *r, int64_t after)
 	return hi;
 }
 
-static ATTR_MUST_CHECK enum err_code add_gap_rows(struct read *r, const PGresult *res,
+static ATTR_MUST_CHECK enum err_code add_gap_rows(struct pg_read *r, const PGresult *res,
 						  struct err *e)
 {
 	struct pg_batch *b = &r->batch;
@@ -196,11 +128,11 @@ static ATTR_MUST_CHECK enum err_code add_gap_rows(struct read *r, const PGresult
 }
 
 /* Read what the gaps hold, until all are read or the batch is full. */
-static ATTR_MUST_CHECK enum err_code read_gaps(struct read *r, struct err *e)
+static ATTR_MUST_CHECK enum err_code read_gaps(struct pg_read *r, struct err *e)
 {
 	struct pg_batch *b = &r->batch;
 	int64_t after = 0, last;
-	struct read_call c;
+	struct pg_read_call c;
 	PGresult *res;
 	enum err_code code;
 	size_t rows, asked;
@@ -208,7 +140,7 @@ static ATTR_MUST_CHECK enum err_code read_gaps(struct read *r, struct err *e)
 	while (!b->is_full && (last = next_piece(r, after)) != 0) {
 		asked = b->limit.events - b->count;
 		b->last_id = 0;
-		code = call_fill_gaps(&c, r, e);
+		code = pg_read_call_ids(&c, r, PG_STMT_READ_GAPS, e);
 		if (code == ERR_OK)
 			code = pg_source_run(r->s, &c.call, &res, e);
 		if (code != ERR_OK)
@@ -224,7 +156,7 @@ static ATTR_MUST_CHECK enum err_code read_gaps(struct read *r, struct err *e)
 	return ERR_OK;
 }
 
-static void settle(struct read *r)
+static void settle(struct pg_read *r)
 {
 	int64_t close;
 
@@ -238,7 +170,7 @@ static void settle(struct read *r)
 /* ---- strays: see pg_inspect.c ---- */
 
 /* Strays up to id are returned, or their rows are gone. */
-static void forget_strays(struct read *r, int64_t upto)
+static void forget_strays(struct pg_read *r, int64_t upto)
 {
 	const struct pg_batch *b = &r->batch;
 	struct pg_pipe *p = r->pipe;
@@ -255,10 +187,10 @@ static void forget_strays(struct read *r, int64_t upto)
 	p->stray_count -= n;
 }
 
-static ATTR_MUST_CHECK enum err_code read_strays(struct read *r, struct err *e)
+static ATTR_MUST_CHECK enum err_code read_strays(struct pg_read *r, struct err *e)
 {
 	struct pg_pipe *p = r->pipe;
-	struct read_call c;
+	struct pg_read_call c;
 	PGresult *res;
 	enum err_code code;
 	size_t i;
@@ -270,7 +202,7 @@ static ATTR_MUST_CHECK enum err_code read_strays(struct read *r, struct err *e)
 		for (i = 0; i < p->stray_count; i++)
 			pg_array_i64(&r->s->params[j], p->strays[i]);
 	}
-	code = call_fill_gaps(&c, r, e);
+	code = pg_read_call_ids(&c, r, PG_STMT_READ_GAPS, e);
 	if (code == ERR_OK)
 		code = pg_source_run(r->s, &c.call, &res, e);
 	if (code != ERR_OK)
@@ -289,17 +221,8 @@ static ATTR_MUST_CHECK enum err_code read_strays(struct read *r, struct err *e)
 
 /* ---- the whole ---- */
 
-static int by_time(const void *a, const void *b)
-{
-	const struct event *x = *(struct event *const *)a, *y = *(struct event *const *)b;
-
-	if (x->f.changed_wall_us != y->f.changed_wall_us)
-		return x->f.changed_wall_us < y->f.changed_wall_us ? -1 : 1;
-	return (x->f.id > y->f.id) - (x->f.id < y->f.id);
-}
-
 /* The gaps as they are now: seeing rows changes position's own. */
-static ATTR_MUST_CHECK enum err_code copy_gaps(struct read *r, struct err *e)
+static ATTR_MUST_CHECK enum err_code copy_gaps(struct pg_read *r, struct err *e)
 {
 	const struct position_gap *gaps = position_gaps(r->pipe->position, &r->gap_count);
 
@@ -329,7 +252,7 @@ static void answer_done(struct answer *a)
 
 /* Beside gaps: begin, the rows above the cursor, perhaps the holders, and when the gaps are few,
  * they and the end, all in one round trip. */
-static ATTR_MUST_CHECK enum err_code ask_beside_gaps(struct read *r, struct answer *a,
+static ATTR_MUST_CHECK enum err_code ask_beside_gaps(struct pg_read *r, struct answer *a,
 						     struct err *e)
 {
 	struct pg_call calls[CALLS] = {
@@ -337,12 +260,12 @@ static ATTR_MUST_CHECK enum err_code ask_beside_gaps(struct read *r, struct answ
 	PGresult *results[CALLS] = {NULL};
 	bool at_once = !r->is_wide && next_piece(r, 0) == r->gaps[r->gap_count - 1].hi;
 	size_t n = CALL_OWNERS, owners_at = 0;
-	struct read_call head, gaps;
+	struct pg_read_call head, gaps;
 	char sequence[64];
 	const char *values[] = {sequence};
 	enum err_code code;
 
-	call_fill_head(&head, r);
+	pg_read_call_head(&head, r);
 	calls[CALL_HEAD] = head.call;
 	if (r->is_looking) {
 		pg_source_sequence(r->pipe, sequence, sizeof(sequence));
@@ -352,7 +275,7 @@ static ATTR_MUST_CHECK enum err_code ask_beside_gaps(struct read *r, struct answ
 		owners_at = n++;
 	}
 	if (at_once) {
-		code = call_fill_gaps(&gaps, r, e);
+		code = pg_read_call_ids(&gaps, r, PG_STMT_READ_GAPS, e);
 		if (code != ERR_OK)
 			return code;
 		calls[n++] = gaps.call;
@@ -367,17 +290,17 @@ static ATTR_MUST_CHECK enum err_code ask_beside_gaps(struct read *r, struct answ
 	return code;
 }
 
-static ATTR_MUST_CHECK enum err_code ask(struct read *r, struct answer *a, struct err *e)
+static ATTR_MUST_CHECK enum err_code ask(struct pg_read *r, struct answer *a, struct err *e)
 {
-	struct read_call head;
+	struct pg_read_call head;
 
 	if (r->gap_count)
 		return ask_beside_gaps(r, a, e);
-	call_fill_head(&head, r);
+	pg_read_call_head(&head, r);
 	return pg_source_run(r->s, &head.call, &a->head, e);
 }
 
-static ATTR_MUST_CHECK enum err_code read_below(struct read *r, const struct answer *a,
+static ATTR_MUST_CHECK enum err_code read_below(struct pg_read *r, const struct answer *a,
 						struct err *e)
 {
 	enum err_code code = ERR_OK;
@@ -393,33 +316,55 @@ static ATTR_MUST_CHECK enum err_code read_below(struct read *r, const struct ans
 	return code;
 }
 
-static ATTR_MUST_CHECK enum err_code read_rows(struct read *r, struct err *e)
+/* CACHE may have been altered since the last read. */
+static void note_cache(const struct pg_read *r, const PGresult *rows)
+{
+	if (PQntuples(rows) > 0 && !PQgetisnull(rows, 0, PG_COL_CACHE))
+		pg_inspect_cache(r->pipe, pg_get_i64(PQgetvalue(rows, 0, PG_COL_CACHE)));
+}
+
+/* The rows above the cursor; none when a row in the gaps had no place left. */
+static ATTR_MUST_CHECK enum err_code add_head_rows(struct pg_read *r, const PGresult *res,
+						   struct err *e)
+{
+	struct pg_batch *b = &r->batch;
+	/* the limit of the statement is the limit of the batch: more may lie behind */
+	bool is_cut = (size_t)PQntuples(res) == b->limit.events;
+	enum err_code code;
+
+	if (b->is_full || PQntuples(res) == 0)
+		return ERR_OK;
+	code = pg_batch_add(b, res, e);
+	b->is_full = b->is_full || is_cut;
+	return code;
+}
+
+static ATTR_MUST_CHECK enum err_code read_rows(struct pg_read *r, struct err *e)
 {
 	struct answer a = {.head = NULL};
 	enum err_code code;
-	bool any;
 
 	pg_owners_begin(&r->pipe->owners);
 	r->is_wide = are_wide(r->gaps, r->gap_count);
 	r->is_looking = is_look_due(r);
+	r->pipe->is_empty = false;
 	code = ask(r, &a, e);
 	if (code == ERR_OK)
-		code = read_below(r, &a, e);
-	any = code == ERR_OK && PQntuples(a.head) > 0;
-	if (any && !r->batch.is_full) {
-		/* the limit of the statement is the limit of the batch: more may lie behind */
-		bool is_cut = (size_t)PQntuples(a.head) == r->batch.limit.events;
-
-		code = pg_batch_add(&r->batch, a.head, e);
-		r->batch.is_full = r->batch.is_full || is_cut;
-	}
-	r->pipe->is_empty = code == ERR_OK && !any && !r->batch.is_full && r->batch.count == 0;
+		note_cache(r, a.head);
+	if (code != ERR_OK || r->pipe->by_time)
+		goto out_answer;
+	code = read_below(r, &a, e);
+	if (code == ERR_OK)
+		code = add_head_rows(r, a.head, e);
+	r->pipe->is_empty = code == ERR_OK && PQntuples(a.head) == 0 && !r->batch.is_full &&
+			    r->batch.count == 0;
+out_answer:
 	answer_done(&a);
 	return code;
 }
 
 /* A transaction that cannot be ended is a lost connection to whoever asked. */
-static ATTR_MUST_CHECK enum err_code end_transaction(struct read *r, enum err_code code,
+static ATTR_MUST_CHECK enum err_code end_transaction(struct pg_read *r, enum err_code code,
 						     struct err *e)
 {
 	struct err own;
@@ -431,23 +376,61 @@ static ATTR_MUST_CHECK enum err_code end_transaction(struct read *r, enum err_co
 	return err_set(e, ERR_UNAVAILABLE, "%s", own.msg);
 }
 
-static ATTR_MUST_CHECK enum err_code read_all(struct read *r, struct err *e)
+/* Everything that is not yet seen, in the order of time. */
+static ATTR_MUST_CHECK enum err_code read_by_time(struct pg_read *r, struct err *e)
+{
+	struct buf *lo = &r->s->params[0], *hi = &r->s->params[1];
+	const struct position *position = r->pipe->position;
+	size_t i, n;
+	const struct position_gap *gaps = position_gaps(position, &n);
+	struct pg_read_call c;
+	PGresult *res;
+	enum err_code code;
+
+	buf_reset(lo);
+	buf_reset(hi);
+	pg_array_begin(lo, PG_OID_INT8, n + 1);
+	pg_array_begin(hi, PG_OID_INT8, n + 1);
+	for (i = 0; i < n; i++) {
+		pg_array_i64(lo, gaps[i].lo);
+		pg_array_i64(hi, gaps[i].hi);
+	}
+	pg_array_i64(lo, position_cursor(position) + 1);
+	pg_array_i64(hi, INT64_MAX);
+	code = pg_read_call_ids(&c, r, PG_STMT_READ_BY_TIME, e);
+	if (code == ERR_OK)
+		code = pg_source_run(r->s, &c.call, &res, e);
+	if (code != ERR_OK)
+		return code;
+	note_cache(r, res);
+	code = add_head_rows(r, res, e);
+	r->pipe->is_empty = code == ERR_OK && PQntuples(res) == 0;
+	PQclear(res);
+	return code;
+}
+
+static ATTR_MUST_CHECK enum err_code read_all(struct pg_read *r, struct err *e)
 {
 	enum err_code code;
 
 	if (r->pipe->stray_count)
 		return read_strays(r, e);
+	if (r->pipe->by_time)
+		return read_by_time(r, e);
 	code = copy_gaps(r, e);
 	if (code == ERR_OK)
 		code = read_rows(r, e);
 	mem_free(r->gaps);
-	return end_transaction(r, code, e);
+	code = end_transaction(r, code, e);
+	if (code == ERR_OK && r->pipe->by_time && r->batch.count == 0)
+		code = read_by_time(r, e);
+	return code;
 }
 
 /* A failure behind the first rows: they are seen, so they must be handed on, and the next read
  * fails again or not. Only a lost connection drops them: the next open forgets that they were seen.
  */
-static bool is_kept(const struct read *r, enum err_code code)
+static bool is_kept(const struct pg_read *r, enum err_code code)
 {
 	return r->batch.count && (code == ERR_NOMEM || code == ERR_OK);
 }
@@ -456,7 +439,7 @@ enum err_code pg_read(struct source *base, uint32_t p, struct source_limit limit
 		      struct event **out, size_t *ret_count, bool *ret_more, struct err *e)
 {
 	struct pg_source *s = pg_source_of(base);
-	struct read r = {.s = s, .pipe = &s->pipes[p]};
+	struct pg_read r = {.s = s, .pipe = &s->pipes[p]};
 	enum err_code code;
 
 	code = pg_wake_before_read(s, e);
@@ -470,8 +453,6 @@ enum err_code pg_read(struct source *base, uint32_t p, struct source_limit limit
 			event_free(out[--r.batch.count]);
 		return code;
 	}
-	if (r.pipe->by_time && r.batch.count)
-		qsort(out, r.batch.count, sizeof(struct event *), by_time);
 	*ret_count = r.batch.count;
 	*ret_more = r.batch.is_full || code != ERR_OK;
 	pg_wake_after_read(s, r.batch.count > 0 || *ret_more);

@@ -146,8 +146,9 @@ static void refuse_unknown_columns(struct pg_table *t, const struct string_list 
 		near = pg_near(&t->live, names->items[i]);
 		(void)snprintf(message, sizeof(message), "has no column \"%.63s\", named in %s",
 			       names->items[i], setting);
-		(void)snprintf(hint, sizeof(hint), near ? "did you mean \"%.63s\"?" : "%.0s",
-			       near ? near : "");
+		hint[0] = '\0';
+		if (near)
+			(void)snprintf(hint, sizeof(hint), "did you mean \"%.63s\"?", near);
 		refuse(t, ERR_CONFIG, message, hint);
 	}
 }

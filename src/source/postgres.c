@@ -20,19 +20,30 @@
 #define PARAM_BYTES_MAX (64UL << 20)
 
 /* The rows of one read. Columns: see pg_events.c. $1 pipeline, $3 rows, $4 bytes, $5 overhead per
- * row. The row that goes over the bytes comes without its texts: it says that there is more. */
+ * row. The row that goes over the bytes comes without its texts: it says that there is more. The
+ * sequence's CACHE is asked for in the same snapshot: whoever sees an id from a cache sees the
+ * CACHE too, as ALTER SEQUENCE had committed before the id was drawn. */
 #define ROW                                                                                        \
 	"o.id, o.operation, o.schema_name, o.table_name, o.changed_at, o.truncated, "              \
 	"o.row_key, o.old_key, o.data, o.old_data, "                                               \
 	"least(o.bytes, 2000000000) + $5::int4 AS cost"
-#define ROWS_OF(inner)                                                                             \
+#define ROWS_OF(inner, order)                                                                      \
 	"SELECT id, operation, schema_name, table_name, changed_at, truncated, fits, "             \
 	"CASE WHEN fits THEN row_key END, CASE WHEN fits THEN old_key END, "                       \
-	"CASE WHEN fits THEN data END, CASE WHEN fits THEN old_data END "                          \
+	"CASE WHEN fits THEN data END, CASE WHEN fits THEN old_data END, "                         \
+	"(SELECT q.seqcache FROM pg_catalog.pg_sequence AS q WHERE q.seqrelid = "                  \
+	"pg_catalog.to_regclass(pg_catalog.format('" PG_SCHEMA ".%I', CASE $1::text "              \
+	"WHEN 'default' THEN 'outbox_id_seq' ELSE 'outbox_' || $1::text || '_id_seq' END))) "      \
 	"FROM (SELECT *, upto <= $4::int8 OR upto = cost AS fits "                                 \
-	"FROM (SELECT *, sum(cost) OVER (ORDER BY id ROWS UNBOUNDED PRECEDING) AS upto FROM "      \
-	"(" inner ") AS r) AS s "                                                                  \
-	"WHERE upto - cost < $4::int8) AS t ORDER BY id"
+	"FROM (SELECT *, sum(cost) OVER (ORDER BY " order " ROWS UNBOUNDED PRECEDING) AS upto "    \
+	"FROM (" inner ") AS r) AS s WHERE upto - cost <= $4::int8) AS t ORDER BY " order
+
+/* $1 pipeline, $2 ids. Not `id = ANY ($2)`: planned while the outbox was empty, that becomes a
+ * condition on each row of the pipeline. This has only one plan. */
+#define IS_ONE_OF_IDS                                                                              \
+	"ctid = ANY (ARRAY (SELECT o.ctid FROM pg_catalog.unnest($2::int8[]) AS g (id) "           \
+	"CROSS JOIN LATERAL (SELECT i.ctid FROM " PG_SCHEMA ".outbox AS i "                        \
+	"WHERE i.pipeline = $1::text AND i.id = g.id OFFSET 0) AS o))"
 
 static const struct {
 	const char *name;
@@ -40,7 +51,8 @@ static const struct {
 } stmt_table[PG_STMT_COUNT] = {
 	[PG_STMT_READ] = {"adbl_read", ROWS_OF("SELECT " ROW " FROM " PG_SCHEMA ".outbox AS o "
 					       "WHERE o.pipeline = $1::text AND o.id > $2::int8 "
-					       "ORDER BY o.id LIMIT $3::int8")},
+					       "ORDER BY o.id LIMIT $3::int8",
+					       "id")},
 	/* $2, $6: first and last ids of gaps */
 	[PG_STMT_READ_GAPS] = {"adbl_read_gaps",
 			       ROWS_OF("SELECT r.* FROM ROWS FROM (pg_catalog.unnest($2::int8[]), "
@@ -48,7 +60,17 @@ static const struct {
 				       "LATERAL (SELECT " ROW " FROM " PG_SCHEMA
 				       ".outbox AS o WHERE o.pipeline = $1::text "
 				       "AND o.id BETWEEN g.lo AND g.hi ORDER BY o.id "
-				       "LIMIT $3::int8) AS r ORDER BY r.id LIMIT $3::int8")},
+				       "LIMIT $3::int8) AS r ORDER BY r.id LIMIT $3::int8",
+				       "id")},
+	/* likewise; the last pair is all above the cursor */
+	[PG_STMT_READ_BY_TIME] =
+		{"adbl_read_by_time",
+		 ROWS_OF("SELECT " ROW " FROM ROWS FROM (pg_catalog.unnest($2::int8[]), "
+			 "pg_catalog.unnest($6::int8[])) AS g (lo, hi) JOIN " PG_SCHEMA
+			 ".outbox AS o ON o.pipeline = $1::text "
+			 "AND o.id BETWEEN g.lo AND g.hi ORDER BY o.changed_at, o.id "
+			 "LIMIT $3::int8",
+			 "changed_at, id")},
 	/* One row at least. The sequence's CACHE, and who holds the outbox. */
 	[PG_STMT_OWNERS] =
 		{"adbl_owners",
@@ -64,22 +86,21 @@ static const struct {
 		 "AND l.relation = '" PG_SCHEMA ".outbox'::pg_catalog.regclass "
 		 "AND l.mode = 'RowExclusiveLock' AND l.granted "
 		 "AND l.pid IS DISTINCT FROM pg_catalog.pg_backend_pid()"},
-	[PG_STMT_DELETE] = {"adbl_delete", "DELETE FROM " PG_SCHEMA ".outbox "
-					   "WHERE pipeline = $1::text AND id = ANY ($2::int8[])"},
-	/* $3 attempts, $4 statuses, $5 reasons. `id = ANY` is for the planner. */
+	[PG_STMT_DELETE] = {"adbl_delete", "DELETE FROM " PG_SCHEMA ".outbox WHERE " IS_ONE_OF_IDS},
+	/* $3 attempts, $4 statuses, $5 reasons */
 	[PG_STMT_BURY] =
 		{"adbl_bury",
-		 "WITH gone AS (DELETE FROM " PG_SCHEMA ".outbox AS o USING "
-		 "ROWS FROM (pg_catalog.unnest($2::int8[]), pg_catalog.unnest($3::int4[]), "
-		 "pg_catalog.unnest($4::int4[]), pg_catalog.unnest($5::text[])) "
-		 "AS a (id, attempts, status, reason) WHERE o.pipeline = $1::text "
-		 "AND o.id = ANY ($2::int8[]) AND o.id = a.id RETURNING o.*, a.attempts, a.status, "
-		 "a.reason) INSERT INTO " PG_SCHEMA ".dead_letter (id, pipeline, operation, "
+		 "WITH gone AS (DELETE FROM " PG_SCHEMA ".outbox WHERE " IS_ONE_OF_IDS
+		 " RETURNING *) INSERT INTO " PG_SCHEMA ".dead_letter (id, pipeline, operation, "
 		 "schema_name, table_name, row_key, old_key, changed_at, truncated, data, "
 		 "old_data, "
 		 "attempts, last_status, last_error) SELECT id, pipeline, operation, schema_name, "
 		 "table_name, row_key, old_key, changed_at, truncated, data, old_data, attempts, "
-		 "nullif(status, 0), reason FROM gone ON CONFLICT DO NOTHING"},
+		 "nullif(status, 0), reason FROM gone JOIN ROWS FROM "
+		 "(pg_catalog.unnest($2::int8[]), "
+		 "pg_catalog.unnest($3::int4[]), pg_catalog.unnest($4::int4[]), "
+		 "pg_catalog.unnest($5::text[])) AS a (id, attempts, status, reason) USING (id) "
+		 "ON CONFLICT DO NOTHING"},
 	[PG_STMT_LOCK] = {"adbl_lock",
 			  "SELECT pg_catalog.pg_try_advisory_lock($1::int4, $2::int4)"},
 	[PG_STMT_UNLOCK] = {"adbl_unlock",
@@ -304,6 +325,17 @@ static ATTR_MUST_CHECK enum err_code find_installs(struct pg_source *s, struct e
 
 	for (i = 0; code == ERR_OK && i < s->env.pipeline_count; i++)
 		code = find_install(s, &s->env.pipelines[i], e);
+	return code;
+}
+
+enum err_code pg_source_check_install(struct pg_source *s, const struct pg_pipe *p, struct err *e)
+{
+	struct source_pipeline now = {.settings = p->pub->settings};
+	enum err_code code = find_install(s, &now, e);
+
+	if (code == ERR_OK && strcmp(now.install_id, p->pub->install_id) != 0)
+		code = err_set(e, ERR_UNAVAILABLE, "pipeline %s was installed anew",
+			       now.settings->name);
 	return code;
 }
 

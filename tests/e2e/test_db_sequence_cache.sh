@@ -19,15 +19,19 @@ ok "... and in the log" wait_until 10 grep -q 'CACHE 50' "$test_dir/daemon.log"
 app check
 ok "check says so" grep -q CACHE "$test_dir/app.log"
 ok "it delivers still" more_delivered 2000
-ok "no statement of the application failed" workload_stop
-order_by_id=no workload_verify "with CACHE 50"
-
-workload_start 8
-ok "install repairs it" app install
+ok "install repairs it under load" app install
 is "... back to CACHE 1" "$(sql "SELECT seqcache FROM pg_sequence
 	WHERE seqrelid = 'app_db_listener.outbox_id_seq'::regclass")" 1
 ok "it delivers still" more_delivered 500
 ok "no statement of the application failed" workload_stop
-order_by_id=no workload_verify "repaired"
+order_by_id=no workload_verify "altered and repaired"
 ok "the alarm ends" wait_until 60 source_is warning ''
+
+process_stop daemon
+sql 'ALTER SEQUENCE app_db_listener.outbox_id_seq CACHE 50'
+workload_start 16
+ok "a backlog" wait_until 60 sql_is 'SELECT count(*) > 5000 FROM app_db_listener.outbox' t
+ok "no statement of the application failed" workload_stop
+daemon_start
+order_by_id=no workload_verify "a backlog with CACHE 50"
 tests_end

@@ -14,6 +14,7 @@
 #   tests_end
 #
 # WORKLOAD_SCALE=N makes loads and times N times as large where a test says so: make soak.
+# shellcheck source=SCRIPTDIR/lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 scale=${WORKLOAD_SCALE:-1}
@@ -128,8 +129,8 @@ workload_arrived() {
 workload_verify() {
 	local what=${1:+$1: }
 	ok "${what}the outbox empties" wait_until $((120 * scale)) workload_arrived || {
-		diag "outbox $(sql 'SELECT count(*) FROM app_db_listener.outbox'), committed $(committed), $(stats -c .)"
-		metrics -c . | diag
+		diag "outbox $(sql 'SELECT count(*) FROM app_db_listener.outbox'), committed $(committed), $(stats . | jq -c .)"
+		diag "$(metrics . | jq -c .)"
 	}
 	wait_until 10 journal_is_complete
 	delivered >"$test_dir/delivered"
