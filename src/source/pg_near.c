@@ -9,8 +9,7 @@
 #define NEAR_FAR 1000
 
 /* Levenshtein's distance, one row of the table at a time. */
-/* Edit distance of two names, case apart; large when either is longer than 63 bytes. */
-static size_t distance_of(const char *a, const char *b)
+size_t pg_near_distance(const char *a, const char *b)
 {
 	size_t row[NEAR_NAME_BYTES], na = strlen(a), nb = strlen(b), i, k, diagonal, above, best;
 
@@ -48,7 +47,7 @@ const char *pg_near(const struct string_list *names, const char *wanted)
 	const char *found = NULL;
 
 	for (i = 0; i < names->count; i++) {
-		distance = distance_of(names->items[i], wanted);
+		distance = pg_near_distance(names->items[i], wanted);
 		if (distance < best) {
 			best = distance;
 			found = names->items[i];
@@ -76,7 +75,7 @@ enum err_code pg_near_table(struct pg_admin *a, const char *schema, const char *
 	if (code != ERR_OK)
 		return code;
 	for (i = 0; i < PQntuples(res); i++) {
-		distance = distance_of(PQgetvalue(res, i, 1), table);
+		distance = pg_near_distance(PQgetvalue(res, i, 1), table);
 		if (distance >= best)
 			continue;
 		best = distance;
