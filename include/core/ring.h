@@ -45,8 +45,9 @@ struct ring;
 typedef void (*ring_notify_fn)(void *ctx);
 
 struct ring_options {
-	size_t capacity;         /* events, >= 1 */
-	size_t max_bytes;        /* sum of event.bytes, >= 1 */
+	size_t capacity;           /* events, >= 1 */
+	size_t max_bytes;          /* sum of event.bytes, >= 1 */
+	size_t max_inflight_bytes; /* what is sent takes about as much memory again; 0: no bound */
 	enum ordering order;     /* what shares a lane; events without a key share their table's */
 	ring_notify_fn on_ready; /* may be NULL */
 	void *on_ready_ctx;
@@ -108,7 +109,7 @@ int64_t ring_next_due_us(struct ring *r);
 struct ring_stats {
 	size_t capacity;
 	size_t max_bytes;
-	size_t events; /* QUEUED + WAITING + INFLIGHT */
+	size_t events;             /* QUEUED + WAITING + INFLIGHT */
 	size_t bytes;
 	size_t ready;   /* could be taken now */
 	size_t blocked; /* behind another event of a lane, or a barrier, or paused */

@@ -10,7 +10,7 @@
 #include "config/settings.h"
 #include "source/pg_admin.h"
 
-/* Edit distance of two names; large when either is longer than 63 bytes. */
+/* Edit distance of two names, case apart; large when either is longer than 63 bytes. */
 size_t pg_near_distance(const char *a, const char *b);
 
 /* The nearest of names, NULL when none is near; a loan. */

@@ -341,7 +341,7 @@ static ATTR_MUST_CHECK enum err_code add_head_rows(struct pg_read *r, const PGre
 
 static ATTR_MUST_CHECK enum err_code read_rows(struct pg_read *r, struct err *e)
 {
-	struct answer a = {NULL};
+	struct answer a = {.head = NULL};
 	enum err_code code;
 
 	pg_owners_begin(&r->pipe->owners);

@@ -27,7 +27,7 @@ enum err_code pg_trigger_compare(struct pg_admin *a, const struct pg_trigger *t,
 	const char *values[4] = {t->on_schema, t->on_table};
 	char name[PG_NAME_BYTES];
 	struct buf args;
-	PGresult *res;
+	PGresult *res = NULL;
 	enum err_code code;
 
 	pg_trigger_name(t->pipeline, t->op, name);

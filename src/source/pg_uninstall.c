@@ -62,10 +62,10 @@ static ATTR_MUST_CHECK enum err_code remove_triggers(struct pg_admin *a, struct 
 static ATTR_MUST_CHECK enum err_code drop_objects(struct pg_admin *a, void *ctx, struct err *e)
 {
 	static const char *const sql[] = {
-		"DROP FUNCTION IF EXISTS " PG_SCHEMA ".capture()",
-		"DROP TABLE IF EXISTS " PG_SCHEMA ".outbox, " PG_SCHEMA ".dead_letter, " PG_SCHEMA
-		".captured, " PG_SCHEMA ".install",
-		"DROP SCHEMA IF EXISTS " PG_SCHEMA,
+		("DROP FUNCTION IF EXISTS " PG_SCHEMA ".capture()"),
+		("DROP TABLE IF EXISTS " PG_SCHEMA ".outbox, " PG_SCHEMA ".dead_letter, " PG_SCHEMA
+		 ".captured, " PG_SCHEMA ".install"),
+		("DROP SCHEMA IF EXISTS " PG_SCHEMA),
 	};
 	enum err_code code = ERR_OK;
 	bool installed = false;

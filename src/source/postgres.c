@@ -151,8 +151,7 @@ enum err_code pg_source_run(struct pg_source *s, const struct pg_call *call, PGr
 	enum err_code code;
 
 	if (call->name)
-		code = pg_conn_execute(s->conn, call->name, call->n, call->values, call->lengths,
-				       call->formats, call->binary, &res, e);
+		code = pg_conn_execute(s->conn, call, &res, e);
 	else
 		code = pg_conn_pipeline(s->conn, call, 1, &res, e);
 	if (code != ERR_OK)
