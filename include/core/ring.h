@@ -109,7 +109,7 @@ int64_t ring_next_due_us(struct ring *r);
 struct ring_stats {
 	size_t capacity;
 	size_t max_bytes;
-	size_t events;             /* QUEUED + WAITING + INFLIGHT */
+	size_t events; /* QUEUED + WAITING + INFLIGHT */
 	size_t bytes;
 	size_t ready;   /* could be taken now */
 	size_t blocked; /* behind another event of a lane, or a barrier, or paused */

@@ -109,8 +109,4 @@ enum err_code pg_conn_consume(struct pg_conn *c, struct err *e) ATTR_MUST_CHECK;
  * while connecting. PostgreSQL manual, pg_backend_pid() and PQbackendPID. Errors: none. */
 enum err_code pg_conn_is_pooled(struct pg_conn *c, bool *ret_pooled, struct err *e) ATTR_MUST_CHECK;
 
-/* Append name as a quoted identifier, value as a quoted literal (E'' form when needed). */
-void pg_quote_ident(struct buf *out, const char *name);
-void pg_quote_literal(struct buf *out, struct text value);
-
 #endif

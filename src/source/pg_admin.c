@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "source/pg_admin.h"
+#include "source/pg_quote.h"
 
 #include <assert.h>
 #include <stdarg.h>

@@ -474,31 +474,3 @@ enum err_code pg_conn_is_pooled(struct pg_conn *c, bool *ret_pooled, struct err 
 	*ret_pooled = c->pooled;
 	return ERR_OK;
 }
-
-/* ---- quoting: PostgreSQL manual, "Lexical Structure" ---- */
-
-void pg_quote_ident(struct buf *out, const char *name)
-{
-	buf_add_char(out, '"');
-	for (; *name; name++) {
-		if (*name == '"')
-			buf_add_char(out, '"');
-		buf_add_char(out, *name);
-	}
-	buf_add_char(out, '"');
-}
-
-void pg_quote_literal(struct buf *out, struct text value)
-{
-	size_t i;
-
-	if (memchr(value.s, '\\', value.len))
-		buf_add_str(out, "E");
-	buf_add_char(out, '\'');
-	for (i = 0; i < value.len; i++) {
-		if (value.s[i] == '\'' || value.s[i] == '\\')
-			buf_add_char(out, value.s[i]);
-		buf_add_char(out, value.s[i]);
-	}
-	buf_add_char(out, '\'');
-}

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "source/pg_quote.h"
 #include "source/pg_schema.h"
 #include "source/pg_trigger.h"
 

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "source/pg_quote.h"
 #include "source/pg_schema.h"
 
 /* ---- looking ---- */

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "source/pg_quote.h"
 #include "source/pg_trigger.h"
 
 static const char *const table_sql[] = {

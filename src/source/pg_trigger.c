@@ -7,6 +7,7 @@
 
 #include "base/json.h"
 #include "source/pg_admin.h"
+#include "source/pg_quote.h"
 
 /* Triggers of one table fire in the order of their names. Ours goes first: a trigger of the
  * application's that changes the row again would otherwise have its change captured before the one
