@@ -26,6 +26,10 @@ void notify_status(const char *fmt, ...) ATTR_PRINTF(1, 2);
 /* Still alive. Only from the main loop, and only when control/health.h says so. */
 void notify_watchdog(void);
 
+/* From now on the watchdog bites after us without notify_watchdog; this counts as one. For a step
+ * in which the main loop stands still by design. */
+void notify_watchdog_limit(int64_t us);
+
 /* The manager is to wait at least this long for the present step (stopping). */
 void notify_extend_timeout(int64_t us);
 

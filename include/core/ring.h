@@ -14,6 +14,7 @@
  * Rules, which hold at every moment:
  *  - never more than `capacity` events and `max_bytes` bytes inside (QUEUED + WAITING + INFLIGHT),
  *    except that an empty ring takes one event of any size, so that nothing is stuck for ever;
+ *  - no further event becomes INFLIGHT while those that are hold `max_inflight_bytes`;
  *  - it never drops: ring_push answers ERR_FULL and the source stops reading;
  *  - per lane, events become INFLIGHT in push order, one at a time; an event with two lanes must be
  *    the head of both;
@@ -44,8 +45,9 @@ struct ring;
 typedef void (*ring_notify_fn)(void *ctx);
 
 struct ring_options {
-	size_t capacity;         /* events, >= 1 */
-	size_t max_bytes;        /* sum of event.bytes, >= 1 */
+	size_t capacity;           /* events, >= 1 */
+	size_t max_bytes;          /* sum of event.bytes, >= 1 */
+	size_t max_inflight_bytes; /* what is sent takes about as much memory again; 0: no bound */
 	enum ordering order;     /* what shares a lane; events without a key share their table's */
 	ring_notify_fn on_ready; /* may be NULL */
 	void *on_ready_ctx;
@@ -107,7 +109,7 @@ int64_t ring_next_due_us(struct ring *r);
 struct ring_stats {
 	size_t capacity;
 	size_t max_bytes;
-	size_t events; /* QUEUED + WAITING + INFLIGHT */
+	size_t events;             /* QUEUED + WAITING + INFLIGHT */
 	size_t bytes;
 	size_t ready;   /* could be taken now */
 	size_t blocked; /* behind another event of a lane, or a barrier, or paused */

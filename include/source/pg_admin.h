@@ -27,7 +27,7 @@ struct pg_admin {
 	int64_t deadline_us; /* no further attempt for a lock behind it */
 	int64_t lock_timeout_us;
 	int version;     /* 150018 */
-	bool pooled;	 /* nothing may be set for the session, no session lock taken */
+	bool pooled;     /* nothing may be set for the session, no session lock taken */
 	char server[64]; /* "PostgreSQL 15.18" */
 };
 

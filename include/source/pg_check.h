@@ -14,7 +14,6 @@ enum err_code pg_check(const struct settings *s, size_t source, const struct ins
 
 /* The parts, each in its own file. Errors: as pg_conn_query. */
 struct pg_admin;
-enum err_code pg_check_server(struct pg_admin *a, struct err *e) ATTR_MUST_CHECK;
 enum err_code pg_check_outbox(struct pg_admin *a, struct err *e) ATTR_MUST_CHECK;
 enum err_code pg_check_tables(struct pg_admin *a, bool installed, struct err *e) ATTR_MUST_CHECK;
 

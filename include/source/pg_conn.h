@@ -70,24 +70,25 @@ enum err_code pg_conn_exec(struct pg_conn *c, const char *sql, struct err *e) AT
 enum err_code pg_conn_query(struct pg_conn *c, const char *sql, int n, const char *const *values,
 			    bool binary, PGresult **ret_res, struct err *e) ATTR_MUST_CHECK;
 
-/* Prepare once, then run by name; same errors. values as PQexecPrepared takes them: lengths and
- * formats may be NULL for all-text parameters. */
+/* Prepare once, then run by name with pg_conn_execute. Errors: as pg_conn_query. */
 enum err_code pg_conn_prepare(struct pg_conn *c, const char *name, const char *sql,
 			      struct err *e) ATTR_MUST_CHECK;
-enum err_code pg_conn_execute(struct pg_conn *c, const char *name, int n, const char *const *values,
-			      const int *lengths, const int *formats, bool binary,
-			      PGresult **ret_res, struct err *e) ATTR_MUST_CHECK;
 
-/* One statement of a pipeline. */
+/* One statement with its parameters as PQexecPrepared takes them: lengths and formats may be NULL
+ * for all-text parameters. */
 struct pg_call {
 	const char *name; /* prepared; NULL: sql counts */
 	const char *sql;
-	int n;
 	const char *const *values;
 	const int *lengths;
 	const int *formats;
+	int n;
 	bool binary; /* results */
 };
+
+/* Run a prepared statement; same errors, *ret_res as with pg_conn_query. */
+enum err_code pg_conn_execute(struct pg_conn *c, const struct pg_call *call, PGresult **ret_res,
+			      struct err *e) ATTR_MUST_CHECK;
 
 /* Run n statements as one transaction in one round trip, all or none. results: NULL, or room for n,
  * each to be PQclear()ed by the caller (NULL where a statement returns no rows). Errors: as

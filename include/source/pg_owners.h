@@ -45,6 +45,7 @@ struct pg_owners_look {
 
 struct pg_owners {
 	struct pg_owners_look marks[PG_OWNERS_MARKS]; /* rising */
+	bool shrunk[PG_OWNERS_MARKS];                 /* at the last look: a holder has gone */
 	size_t count;
 	struct pg_owners_look before; /* older than this cycle's snapshot */
 	struct pg_owners_look now;    /* younger than it */

@@ -95,6 +95,11 @@ enum err_code pg_source_run(struct pg_source *s, const struct pg_call *call, PGr
 /* The unqualified name of the pipeline's sequence. */
 void pg_source_sequence(const struct pg_pipe *p, char *out, size_t size);
 
+/* Is p still the installation that was opened? Errors: ERR_UNAVAILABLE when it is another, whose
+ * ids begin anew. */
+enum err_code pg_source_check_install(struct pg_source *s, const struct pg_pipe *p,
+				      struct err *e) ATTR_MUST_CHECK;
+
 /* ---- pg_read.c ---- */
 enum err_code pg_read(struct source *base, uint32_t p, struct source_limit limit,
 		      struct event **out, size_t *ret_count, bool *ret_more,

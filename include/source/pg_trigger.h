@@ -67,5 +67,4 @@ void pg_trigger_enable(struct buf *out, const struct pg_trigger *t);
  * for preparing, never for running. */
 void pg_trigger_filter_probe(struct buf *out, const struct pg_trigger *t);
 
-
 #endif

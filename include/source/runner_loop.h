@@ -47,4 +47,9 @@ struct runner {
 /* The thread: arg is the runner. */
 void runner_loop(void *arg);
 
+/* Of the source just opened: do the ids mean the same rows as at the last open? */
+bool runner_history_is_same(struct runner *r);
+/* From now on they mean what this open says. Nothing may be in flight when that differs. */
+void runner_history_adopt(struct runner *r);
+
 #endif

@@ -53,9 +53,9 @@ enum err_code runner_pipe_read(struct runner_pipe *p, struct source *s, struct a
 			       int64_t now_us, bool *ret_read, struct err *e) ATTR_MUST_CHECK;
 
 /* Drop what is queued, here and in the ring: it is in the outbox. The ring is paused until
- * runner_pipe_resume, for without the source's consent nothing may be sent. */
+ * runner_pipes_resume, for without the source's consent nothing may be sent. */
 void runner_pipe_drop(struct runner_pipe *p, struct acks *acks);
-void runner_pipe_resume(struct runner_pipe *p);
+void runner_pipes_resume(struct runner_pipe *pipes, size_t n);
 
 /* Tell the source, just opened, what is in flight. Errors: ERR_NOMEM. */
 enum err_code runner_pipe_hold(struct runner_pipe *p, struct source *s,

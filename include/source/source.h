@@ -124,7 +124,7 @@ struct source_ops {
 			      int *ret_woken, struct err *e);
 
 	/* Once a minute and after open: look for drift (tables, triggers, sequence) and fill
-	 * ret_status. Errors: ERR_UNAVAILABLE, ERR_DB. */
+	 * ret_status. Errors: ERR_UNAVAILABLE; any other becomes the standing alarm. */
 	enum err_code (*inspect)(struct source *s, struct source_status *ret_status, struct err *e);
 
 	/* Make a call that blocks in another thread return soon: shutdown. */

@@ -45,6 +45,11 @@ void notify_watchdog(void)
 	(void)sd_notify(0, "WATCHDOG=1");
 }
 
+void notify_watchdog_limit(int64_t us)
+{
+	(void)sd_notifyf(0, "WATCHDOG_USEC=%" PRId64, us);
+}
+
 void notify_extend_timeout(int64_t us)
 {
 	(void)sd_notifyf(0, "EXTEND_TIMEOUT_USEC=%" PRId64, us);

@@ -39,6 +39,7 @@ struct ring {
 	size_t events;
 	size_t bytes;
 	size_t inflight;
+	size_t inflight_bytes;
 	int64_t last_seq;
 	bool paused;
 	bool room_wanted; /* somebody waits for on_room */
@@ -266,6 +267,12 @@ static size_t ring_take_due_locked(struct ring *r, int64_t now_us)
 	return n;
 }
 
+/* Who sends an event makes a body of it, about as large: so what is in flight is bounded, too. */
+static bool ring_may_send_locked(const struct ring *r)
+{
+	return !r->o.max_inflight_bytes || r->inflight_bytes < r->o.max_inflight_bytes;
+}
+
 size_t ring_take(struct ring *r, int64_t now_us, struct event **out, size_t max)
 {
 	struct ring_news news = {0};
@@ -277,11 +284,12 @@ size_t ring_take(struct ring *r, int64_t now_us, struct event **out, size_t max)
 	if (r->paused)
 		goto out_unlock;
 	due = ring_take_due_locked(r, now_us);
-	while (n < max && (ev = ready_take(&r->ready))) {
+	while (n < max && ring_may_send_locked(r) && (ev = ready_take(&r->ready))) {
 		event_to_inflight(ev);
+		r->inflight++;
+		r->inflight_bytes += ev->bytes;
 		out[n++] = ev;
 	}
-	r->inflight += n;
 	news.ready = due > 0 && ready_count(&r->ready) > 0;
 out_unlock:
 	mutex_unlock(&r->lock);
@@ -298,6 +306,7 @@ void ring_retry(struct ring *r, struct event *ev, int64_t due_us)
 	ev->rank = due_us;
 	heap_push(&r->waiting, ev);
 	r->inflight--;
+	r->inflight_bytes -= ev->bytes;
 	r->retried++;
 	news.room = ring_room_is_back_locked(r);
 	mutex_unlock(&r->lock);
@@ -310,6 +319,7 @@ void ring_release(struct ring *r, struct event *ev)
 	event_to_released(ev);
 	ready_add_released(&r->ready, ev);
 	r->inflight--;
+	r->inflight_bytes -= ev->bytes;
 	mutex_unlock(&r->lock);
 	ring_tell(r, (struct ring_news){.ready = true});
 }
@@ -323,6 +333,7 @@ void ring_settle(struct ring *r, struct event *ev, enum event_state state)
 	news.ready = order_leave(&r->order, ev, &r->ready);
 	ring_unlink_locked(r, ev);
 	r->inflight--;
+	r->inflight_bytes -= ev->bytes;
 	r->settled++;
 	news.room = ring_room_is_back_locked(r);
 	mutex_unlock(&r->lock);

@@ -51,7 +51,7 @@ static const struct command {
 	 "than half a second at a time. Each table is done completely or not at all.\n"
 	 "\nExamples:\n"
 	 "  app-db-listener install\n"
-	 "  app-db-listener install --user postgres --password-file /root/pw\n"
+	 "  app-db-listener install --user postgres --password-file FILE\n"
 	 "  app-db-listener install --print | less\n"},
 	{"uninstall", command_uninstall,
 	 OPTION_CONFIG | OPTION_PRINT | OPTION_USER | OPTION_PASSWORD_FILE | OPTION_SOURCE |

@@ -9,6 +9,10 @@
 #include "sink/webhook.h"
 #include "source/runner.h"
 
+/* Bodies of requests are copies; this part of a ring's bytes may be in flight at once, so that both
+ * together stay within the budget and a quarter. */
+#define INFLIGHT_SHARE 4
+
 /* A pipeline's place in its source: the source counts only its own. */
 struct engine_pipeline {
 	struct ring *ring;

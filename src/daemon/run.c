@@ -22,6 +22,7 @@
 #include "sink/http.h"
 
 #define TICK_US CLOCK_US_PER_S
+#define STOP_MARGIN_US (10 * CLOCK_US_PER_S)
 #define DIFF_MAX_BYTES (64UL * 1024)
 
 struct run {
@@ -138,11 +139,23 @@ static ATTR_MUST_CHECK enum err_code start_engine(struct run *r, struct err *e)
 	return code;
 }
 
+/* How long stop_engine may take: requests, then each source's last statement. */
+static int64_t stop_limit_us(struct run *r)
+{
+	const struct settings *s = run_settings(r);
+	int64_t us = s->daemon.shutdown_timeout_us + STOP_MARGIN_US;
+	size_t i;
+
+	for (i = 0; i < s->source_count; i++)
+		us += s->sources[i].statement_timeout_us;
+	return us;
+}
+
 static void stop_engine(struct run *r)
 {
 	int64_t timeout_us = run_settings(r)->daemon.shutdown_timeout_us;
 
-	notify_extend_timeout(timeout_us + 10 * CLOCK_US_PER_S);
+	notify_extend_timeout(stop_limit_us(r));
 	engine_stop(r->engine, clock_now_us(r->clock) + timeout_us);
 	engine_free(r->engine);
 	r->engine = NULL;
@@ -187,7 +200,8 @@ static ATTR_MUST_CHECK enum err_code parts_start(struct run *r, struct err *e)
 		if (code == ERR_OK)
 			continue;
 		(void)err_prefix(e, "cannot start, %s", part_table[i].name);
-		if (run_settings(r)->logging.file) /* stderr gets it from the caller */
+		/* stderr gets it from the caller */
+		if (run_settings(r)->logging.file && part_table[i].start != start_log)
 			log_error("stopped", LOG_E(e));
 		parts_stop(r, i);
 		return code;
@@ -284,7 +298,12 @@ static void run_reload(struct run *r)
 		log_error("configuration refused, the old one stays in force", LOG_E(&e));
 	} else {
 		reload_say_changes(r);
+		/* nobody feeds the watchdog while requests in flight are waited for */
+		if (r->watchdog_us)
+			notify_watchdog_limit(2 * r->watchdog_us + stop_limit_us(r));
 		reload_engine(r);
+		if (r->watchdog_us)
+			notify_watchdog_limit(2 * r->watchdog_us);
 	}
 	notify_ready();
 }

@@ -408,15 +408,17 @@ static bool run_events(struct http *h, const struct epoll_event *ev, int count)
 static void trim(struct http *h, int64_t now_us)
 {
 	struct profile *p;
+	size_t spare;
 
 	if (now_us < h->trim_us)
 		return;
 	h->trim_us = now_us + HTTP_TRIM_US;
-	for (; h->free_min; h->free_min--)
+	/* popping lowers free_min too: it must not count the loop */
+	for (spare = h->free_min; spare; spare--)
 		post_free(post_pop(h));
 	h->free_min = h->free_count;
 	for (p = h->profiles; p; p = p->next) {
-		for (; p->free_min; p->free_min--)
+		for (spare = p->free_min; spare; spare--)
 			transfer_free(profile_pop(p));
 		p->free_min = p->free_count;
 	}

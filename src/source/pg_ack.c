@@ -139,21 +139,24 @@ enum err_code pg_acknowledge(struct source *base, const struct ack *acks, size_t
 	struct pg_call *calls = mem_calloc(max, sizeof(*calls));
 	enum err_code code = ERR_OK;
 
-	if (!steps || !calls)
+	if (!steps || !calls) {
 		code = err_set(e, ERR_NOMEM, "no memory to acknowledge");
-	for (i = 0; code == ERR_OK && i < max; i++) {
+		goto out_arrays;
+	}
+	for (i = 0; i < max; i++) {
 		uint32_t p = (uint32_t)(i / ARRAY_LEN(stmts));
 		enum ack_outcome outcome = (enum ack_outcome)(i % ARRAY_LEN(stmts));
 
 		if (step_fill(&steps[used], s, acks, n, p, outcome))
 			calls[used++] = pg_source_call(s, stmts[outcome]);
 	}
-	if (code == ERR_OK && used)
+	if (used)
 		code = run_steps(s, steps, calls, used, e);
 	for (i = 0; code == ERR_OK && i < n; i++)
 		position_forget(s->pipes[acks[i].pipeline].position, acks[i].id);
 	for (i = 0; i < used; i++)
 		buf_done(&steps[i].arrays);
+out_arrays:
 	mem_free(steps);
 	mem_free(calls);
 	return code;

@@ -23,6 +23,7 @@ enum err_code pg_admin_open(struct pg_admin *a, const struct settings *s, size_t
 	struct pg_conn_options open = {.settings = &s->sources[source], .clock = clock_system()};
 	const char *version;
 	int64_t give_up_us;
+	enum err_code code;
 
 	assert(source < s->source_count);
 	*a = (struct pg_admin){
@@ -39,22 +40,21 @@ enum err_code pg_admin_open(struct pg_admin *a, const struct settings *s, size_t
 		a->options->lock_timeout_us > 0 ? a->options->lock_timeout_us : LOCK_TIMEOUT_US;
 	give_up_us = a->options->give_up_us > 0 ? a->options->give_up_us : GIVE_UP_US;
 	a->deadline_us = clock_now_us(a->clock) + give_up_us;
-	if (pg_conn_open(&open, &a->conn, e) != ERR_OK)
-		return err_prefix(e, "source %s", a->source->name);
+	code = pg_conn_open(&open, &a->conn, e);
+	if (code != ERR_OK)
+		return code;
 	a->version = PQserverVersion(pg_conn_raw(a->conn));
 	version = PQparameterStatus(pg_conn_raw(a->conn), "server_version");
 	(void)snprintf(a->server, sizeof(a->server), "PostgreSQL %.40s", version ? version : "?");
 	if (a->version < PG_VERSION_MIN) {
 		pg_admin_close(a);
-		return err_set(e, ERR_CONFIG,
-			       "source %s: %s is too old, 12 is the oldest supported",
-			       s->sources[source].name, a->server);
+		return err_set(e, ERR_CONFIG, "%s is too old, 12 is the oldest supported",
+			       a->server);
 	}
-	if (pg_conn_is_pooled(a->conn, &a->pooled, e) != ERR_OK) {
+	code = pg_conn_is_pooled(a->conn, &a->pooled, e);
+	if (code != ERR_OK)
 		pg_admin_close(a);
-		return err_prefix(e, "source %s", a->source->name);
-	}
-	return ERR_OK;
+	return code;
 }
 
 void pg_admin_close(struct pg_admin *a)
@@ -153,8 +153,8 @@ static bool pause_before_retry(struct pg_admin *a, int attempt)
 	return true;
 }
 
-static enum err_code transaction_once(struct pg_admin *a, pg_admin_work_fn work, void *ctx,
-				      struct err *e)
+static ATTR_MUST_CHECK enum err_code transaction_once(struct pg_admin *a, pg_admin_work_fn work,
+						      void *ctx, struct err *e)
 {
 	char sql[64];
 	enum err_code code;

@@ -5,8 +5,9 @@
  *
  * - NEW.id: raises when the column was dropped or renamed, and, in sessions with a cached plan,
  *   when its type was altered. So NEW and OLD are only ever used as whole rows.
- * - NEW IS DISTINCT FROM OLD: raises for types without equality (json, point), and flattens
- *   rows that may be over 1 GB together. Instead the JSON texts are compared.
+ * - WHEN (OLD.* IS DISTINCT FROM NEW.*): raises for types without equality (json, point), fetches
+ *   every value stored out of line, and fails when those are over 1 GB together. Instead the JSON
+ *   texts are compared here; what is left out by columns and exclude does not count either.
  * - json -> name on application data: raises on \u0000 in a json column and on deep nesting. So it
  *   stands in a block with an exception handler; what it refuses goes the slow way.
  * - row_to_json of anything large: raises at 1 GB, and control characters grow sixfold. The fast
@@ -16,6 +17,9 @@
  *   settings are pinned, and the body holds no backslash. Pinned time zone and formats also keep
  *   one row's key the same text whatever session wrote it, which the order per key relies on.
  * - pg_notify into a full queue: asked before. pg_notify(channel, '') has no payload to exceed.
+ *
+ * Triggers keep the arguments they were created with, so install replaces this function some
+ * moments before the last of them: another layout of the arguments needs another name.
  *
  * Errors in the handlers take only what they guard; a statement that is cancelled stays cancelled.
  * What remains: somebody drops the outbox by hand while triggers exist. Uninstall never does.

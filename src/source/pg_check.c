@@ -14,7 +14,7 @@
 
 /* ---- the server ---- */
 
-static enum err_code check_recovery(struct pg_admin *a, struct err *e)
+static ATTR_MUST_CHECK enum err_code check_recovery(struct pg_admin *a, struct err *e)
 {
 	int64_t standby;
 	enum err_code code =
@@ -41,7 +41,7 @@ static void check_pooler(struct pg_admin *a)
 			      "not safe in transaction mode");
 }
 
-static enum err_code check_two_phase(struct pg_admin *a, struct err *e)
+static ATTR_MUST_CHECK enum err_code check_two_phase(struct pg_admin *a, struct err *e)
 {
 	int64_t n;
 	enum err_code code =
@@ -56,7 +56,7 @@ static enum err_code check_two_phase(struct pg_admin *a, struct err *e)
 	return code;
 }
 
-static enum err_code check_notify_queue(struct pg_admin *a, struct err *e)
+static ATTR_MUST_CHECK enum err_code check_notify_queue(struct pg_admin *a, struct err *e)
 {
 	int64_t percent;
 	enum err_code code = pg_admin_number(
@@ -72,7 +72,7 @@ static enum err_code check_notify_queue(struct pg_admin *a, struct err *e)
 	return code;
 }
 
-static enum err_code check_long_transactions(struct pg_admin *a, struct err *e)
+static ATTR_MUST_CHECK enum err_code check_long_transactions(struct pg_admin *a, struct err *e)
 {
 	static const char sql[] =
 		"SELECT s.pid, coalesce(nullif(s.application_name, ''), s.usename, '?'), "
@@ -94,7 +94,7 @@ static enum err_code check_long_transactions(struct pg_admin *a, struct err *e)
 	return ERR_OK;
 }
 
-enum err_code pg_check_server(struct pg_admin *a, struct err *e)
+static ATTR_MUST_CHECK enum err_code check_server(struct pg_admin *a, struct err *e)
 {
 	enum err_code code = check_recovery(a, e);
 
@@ -111,7 +111,8 @@ enum err_code pg_check_server(struct pg_admin *a, struct err *e)
 /* ---- the whole ---- */
 
 /* Rights to install: told as a failure only when there is something to install. */
-static enum err_code check_may_install(struct pg_admin *a, bool installed, struct err *e)
+static ATTR_MUST_CHECK enum err_code check_may_install(struct pg_admin *a, bool installed,
+						       struct err *e)
 {
 	int64_t may;
 	enum err_code code =
@@ -131,7 +132,7 @@ static enum err_code check_may_install(struct pg_admin *a, bool installed, struc
 	return ERR_OK;
 }
 
-static enum err_code check_all(struct pg_admin *a, struct err *e)
+static ATTR_MUST_CHECK enum err_code check_all(struct pg_admin *a, struct err *e)
 {
 	bool installed = false;
 	enum err_code code = ERR_OK;
@@ -140,7 +141,7 @@ static enum err_code check_all(struct pg_admin *a, struct err *e)
 	if (!a->pooled)
 		code = pg_conn_exec(a->conn, "SET default_transaction_read_only = on", e);
 	if (code == ERR_OK)
-		code = pg_check_server(a, e);
+		code = check_server(a, e);
 	if (code == ERR_OK)
 		code = pg_schema_is_installed(a, &installed, e);
 	if (code == ERR_OK)

@@ -9,8 +9,9 @@
 #include "source/pg_trigger.h"
 
 /* One finding per row of sql: column 0 the subject, column 1 the message. */
-static enum err_code find_rows(struct pg_admin *a, enum finding_level level, const char *hint,
-			       const char *sql, int n, const char *const *values, struct err *e)
+static ATTR_MUST_CHECK enum err_code find_rows(struct pg_admin *a, enum finding_level level,
+					       const char *hint, const char *sql, int n,
+					       const char *const *values, struct err *e)
 {
 	PGresult *res;
 	int i;
@@ -24,7 +25,7 @@ static enum err_code find_rows(struct pg_admin *a, enum finding_level level, con
 	return ERR_OK;
 }
 
-static enum err_code check_objects(struct pg_admin *a, struct err *e)
+static ATTR_MUST_CHECK enum err_code check_objects(struct pg_admin *a, struct err *e)
 {
 	static const char sql[] =
 		"SELECT '" PG_SCHEMA "', 'table ' || v.name || ' is missing' FROM (VALUES "
@@ -39,7 +40,7 @@ static enum err_code check_objects(struct pg_admin *a, struct err *e)
 }
 
 /* Privileges by catalog, not by trying: the one who checks need not be the daemon. */
-static enum err_code check_privileges(struct pg_admin *a, struct err *e)
+static ATTR_MUST_CHECK enum err_code check_privileges(struct pg_admin *a, struct err *e)
 {
 	static const char sql[] =
 		"WITH r AS (SELECT oid, rolname FROM pg_roles WHERE rolname = "
@@ -66,7 +67,7 @@ static enum err_code check_privileges(struct pg_admin *a, struct err *e)
 			 e);
 }
 
-static enum err_code check_open_to_public(struct pg_admin *a, struct err *e)
+static ATTR_MUST_CHECK enum err_code check_open_to_public(struct pg_admin *a, struct err *e)
 {
 	static const char sql[] =
 		"SELECT '" PG_SCHEMA ".capture', 'anybody may call it, and with it write to the "
@@ -77,7 +78,7 @@ static enum err_code check_open_to_public(struct pg_admin *a, struct err *e)
 	return find_rows(a, FINDING_FAIL, "run install", sql, 0, NULL, e);
 }
 
-static enum err_code check_sequences(struct pg_admin *a, struct err *e)
+static ATTR_MUST_CHECK enum err_code check_sequences(struct pg_admin *a, struct err *e)
 {
 	static const char sql[] =
 		"SELECT '" PG_SCHEMA ".' || c.relname, CASE WHEN q.seqcache <> 1 THEN 'has CACHE ' "
@@ -90,7 +91,7 @@ static enum err_code check_sequences(struct pg_admin *a, struct err *e)
 	return find_rows(a, FINDING_FAIL, "run install", sql, 0, NULL, e);
 }
 
-static enum err_code check_autovacuum(struct pg_admin *a, struct err *e)
+static ATTR_MUST_CHECK enum err_code check_autovacuum(struct pg_admin *a, struct err *e)
 {
 	static const char sql[] =
 		"SELECT '" PG_SCHEMA ".outbox', CASE WHEN current_setting('autovacuum') = 'off' "
@@ -115,7 +116,7 @@ static bool is_configured(const struct pg_admin *a, const char *pipeline)
 	return false;
 }
 
-static enum err_code check_pipelines(struct pg_admin *a, struct err *e)
+static ATTR_MUST_CHECK enum err_code check_pipelines(struct pg_admin *a, struct err *e)
 {
 	static const char known_sql[] = "SELECT version FROM " PG_SCHEMA ".install "
 					"WHERE pipeline = $1";

@@ -16,8 +16,8 @@ struct counts {
 	int disabled;
 };
 
-static enum err_code count_states(struct pg_admin *a, const struct pg_trigger *t, void *ctx,
-				  struct err *e)
+static ATTR_MUST_CHECK enum err_code count_states(struct pg_admin *a, const struct pg_trigger *t,
+						  void *ctx, struct err *e)
 {
 	enum pg_trigger_state state;
 	struct counts *c = ctx;
@@ -32,7 +32,8 @@ static enum err_code count_states(struct pg_admin *a, const struct pg_trigger *t
 	return ERR_OK;
 }
 
-static enum err_code check_triggers(struct pg_admin *a, const struct pg_table *t, struct err *e)
+static ATTR_MUST_CHECK enum err_code check_triggers(struct pg_admin *a, const struct pg_table *t,
+						    struct err *e)
 {
 	const char *pipeline = a->settings->pipelines[t->pipeline].name;
 	struct counts c = {0};
@@ -69,7 +70,8 @@ static void check_key(struct pg_admin *a, const struct pg_table *t)
 		      "has no primary key: its events are delivered one after the other");
 }
 
-static enum err_code check_filters(struct pg_admin *a, const struct pg_table *t, struct err *e)
+static ATTR_MUST_CHECK enum err_code check_filters(struct pg_admin *a, const struct pg_table *t,
+						   struct err *e)
 {
 	struct err here;
 	enum err_code code = pg_conn_exec(a->conn, "BEGIN READ ONLY", e);
@@ -90,21 +92,25 @@ static enum err_code check_filters(struct pg_admin *a, const struct pg_table *t,
 }
 
 /* Rows of (level, message, hint) about the table with OID $1. */
-static enum err_code check_surroundings(struct pg_admin *a, const struct pg_table *t,
-					struct err *e)
+static ATTR_MUST_CHECK enum err_code check_surroundings(struct pg_admin *a,
+							const struct pg_table *t, struct err *e)
 {
 	static const char sql[] =
 		/* row_to_json calls such a cast, with the rights of the function's owner */
-		"SELECT 'W', 'column ' || a.attname || ' has a type with a cast to json written in ' "
+		"SELECT 'W', 'column ' || a.attname || ' has a type with a cast to json written in "
+		"' "
 		"|| l.lanname || ': it runs inside the capture', 'exclude the column, or make sure "
-		"who owns the cast' FROM pg_attribute a JOIN pg_cast c ON c.castsource = a.atttypid "
+		"who owns the cast' FROM pg_attribute a JOIN pg_cast c ON c.castsource = "
+		"a.atttypid "
 		"AND c.casttarget = 'json'::regtype JOIN pg_proc f ON f.oid = c.castfunc "
 		"JOIN pg_language l ON l.oid = f.prolang WHERE a.attrelid = $1::oid AND "
 		"a.attnum > 0 AND l.lanname NOT IN ('c', 'internal') "
 		"UNION ALL SELECT 'W', 'has the child table ' || n.nspname || '.' || k.relname || "
-		"', whose rows have triggers of their own only', 'capture it too' FROM pg_inherits i "
+		"', whose rows have triggers of their own only', 'capture it too' FROM pg_inherits "
+		"i "
 		"JOIN pg_class k ON k.oid = i.inhrelid JOIN pg_namespace n ON n.oid = "
-		"k.relnamespace WHERE i.inhparent = $1::oid AND NOT k.relispartition AND NOT EXISTS "
+		"k.relnamespace WHERE i.inhparent = $1::oid AND NOT k.relispartition AND NOT "
+		"EXISTS "
 		"(SELECT FROM pg_trigger g WHERE g.tgrelid = k.oid AND g.tgname LIKE "
 		"'" PG_SCHEMA "\\_%') "
 		"UNION ALL SELECT 'W', 'the installing role may not create triggers on it', "
@@ -131,8 +137,8 @@ static enum err_code check_surroundings(struct pg_admin *a, const struct pg_tabl
 	return ERR_OK;
 }
 
-static enum err_code check_table(struct pg_admin *a, const struct pg_table *t, bool installed,
-				 struct err *e)
+static ATTR_MUST_CHECK enum err_code check_table(struct pg_admin *a, const struct pg_table *t,
+						 bool installed, struct err *e)
 {
 	enum err_code code;
 
@@ -152,7 +158,7 @@ static enum err_code check_table(struct pg_admin *a, const struct pg_table *t, b
 
 /* ---- all ---- */
 
-static enum err_code check_drift(struct pg_admin *a, struct err *e)
+static ATTR_MUST_CHECK enum err_code check_drift(struct pg_admin *a, struct err *e)
 {
 	char label[2 * PG_NAME_BYTES];
 	struct err here;
@@ -178,7 +184,8 @@ static enum err_code check_drift(struct pg_admin *a, struct err *e)
 	return ERR_OK;
 }
 
-static enum err_code check_stale(struct pg_admin *a, const struct pg_tables *tables, struct err *e)
+static ATTR_MUST_CHECK enum err_code check_stale(struct pg_admin *a, const struct pg_tables *tables,
+						 struct err *e)
 {
 	char label[2 * PG_NAME_BYTES];
 	PGresult *res;

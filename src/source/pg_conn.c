@@ -359,11 +359,11 @@ enum err_code pg_conn_prepare(struct pg_conn *c, const char *name, const char *s
 	return collect(c, NULL, e);
 }
 
-enum err_code pg_conn_execute(struct pg_conn *c, const char *name, int n, const char *const *values,
-			      const int *lengths, const int *formats, bool binary,
-			      PGresult **ret_res, struct err *e)
+enum err_code pg_conn_execute(struct pg_conn *c, const struct pg_call *call, PGresult **ret_res,
+			      struct err *e)
 {
-	if (!PQsendQueryPrepared(c->raw, name, n, values, lengths, formats, binary))
+	if (!PQsendQueryPrepared(c->raw, call->name, call->n, call->values, call->lengths,
+				 call->formats, call->binary))
 		return connection_error(c, e);
 	return collect(c, ret_res, e);
 }
@@ -392,28 +392,37 @@ static ATTR_MUST_CHECK enum err_code pipeline_send(struct pg_conn *c, const stru
 	return PQpipelineSync(c->raw) ? ERR_OK : connection_error(c, e);
 }
 
-/* Until the sync answers: each statement's results, then a NULL. */
+/* The next result, NULL where those of one statement end. */
+static ATTR_MUST_CHECK enum err_code pipeline_next(struct pg_conn *c, int64_t deadline_us,
+						   PGresult **ret_res, struct err *e)
+{
+	enum err_code code = await_result(c, deadline_us, e);
+
+	if (code != ERR_OK)
+		return code;
+	*ret_res = PQgetResult(c->raw);
+	return *ret_res || PQstatus(c->raw) == CONNECTION_OK ? ERR_OK : connection_error(c, e);
+}
+
+/* Until the sync answers: each statement's results, then a NULL. The first error counts. */
 static ATTR_MUST_CHECK enum err_code pipeline_collect(struct pg_conn *c, PGresult **results,
 						      size_t n, struct err *e)
 {
 	int64_t deadline_us = statement_deadline(c);
-	enum err_code code = ERR_OK, waited;
+	enum err_code code = ERR_OK, next;
 	ExecStatusType status;
-	PGresult *res;
+	PGresult *res = NULL;
 	size_t at = 0;
 
 	for (;;) {
-		waited = await_result(c, deadline_us, code == ERR_OK ? e : NULL);
-		if (waited != ERR_OK)
-			return code == ERR_OK ? waited : code;
-		res = PQgetResult(c->raw);
-		status = PQresultStatus(res); /* of NULL: PGRES_FATAL_ERROR */
-		if (!res && PQstatus(c->raw) != CONNECTION_OK)
-			return code == ERR_OK ? connection_error(c, e) : code;
+		next = pipeline_next(c, deadline_us, &res, code == ERR_OK ? e : NULL);
+		if (next != ERR_OK)
+			return code == ERR_OK ? next : code;
 		if (!res) {
 			at++;
 			continue;
 		}
+		status = PQresultStatus(res);
 		if (code == ERR_OK && is_failure(res))
 			code = result_error(c, res, e);
 		if (results && at < n && !results[at] && status == PGRES_TUPLES_OK)

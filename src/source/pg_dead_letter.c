@@ -21,7 +21,8 @@
 
 /* ---- filters ---- */
 
-static enum err_code check_pipeline(struct pg_admin *a, const char *name, struct err *e)
+static ATTR_MUST_CHECK enum err_code check_pipeline(struct pg_admin *a, const char *name,
+						    struct err *e)
 {
 	const char *const values[] = {name};
 	PGresult *res;
@@ -74,8 +75,10 @@ static int64_t page_rows(const struct dead_letter_filter *f, int64_t done, int64
 	return page;
 }
 
-static enum err_code open_installed(struct pg_admin *a, const struct settings *s, size_t source,
-				    const struct dead_letter_filter *f, struct err *e)
+static ATTR_MUST_CHECK enum err_code open_installed(struct pg_admin *a, const struct settings *s,
+						    size_t source,
+						    const struct dead_letter_filter *f,
+						    struct err *e)
 {
 	bool installed = false;
 	enum err_code code = pg_admin_open(a, s, source, NULL, e);
@@ -161,8 +164,9 @@ static void place_after(struct place *p, const PGresult *res, int row)
 }
 
 /* One page; *ret_rows tells how many came. */
-static enum err_code list_page(struct pg_admin *a, const struct buf *sql, struct place *p,
-			       dead_letter_fn fn, void *ctx, int *ret_rows, struct err *e)
+static ATTR_MUST_CHECK enum err_code list_page(struct pg_admin *a, const struct buf *sql,
+					       struct place *p, dead_letter_fn fn, void *ctx,
+					       int *ret_rows, struct err *e)
 {
 	const char *const values[] = {p->pipeline, p->id};
 	struct dead_letter letter;
@@ -254,7 +258,7 @@ static void purge_sql(struct buf *out, const struct dead_letter_filter *f, int64
 typedef void (*batch_sql_fn)(struct buf *out, const struct dead_letter_filter *f, int64_t rows);
 
 /* As the triggers do it: tell a reader that sleeps, see source/pg_capture.c. */
-static enum err_code wake_reader(struct pg_admin *a, struct err *e)
+static ATTR_MUST_CHECK enum err_code wake_reader(struct pg_admin *a, struct err *e)
 {
 	char sql[256];
 
@@ -265,8 +269,8 @@ static enum err_code wake_reader(struct pg_admin *a, struct err *e)
 	return pg_conn_exec(a->conn, sql, e);
 }
 
-static enum err_code run_batch(struct pg_admin *a, const char *sql, int64_t *ret_rows,
-			       struct err *e)
+static ATTR_MUST_CHECK enum err_code run_batch(struct pg_admin *a, const char *sql,
+					       int64_t *ret_rows, struct err *e)
 {
 	enum err_code code = pg_conn_exec(a->conn, "BEGIN; SET LOCAL synchronous_commit = on", e);
 
@@ -282,9 +286,10 @@ static enum err_code run_batch(struct pg_admin *a, const char *sql, int64_t *ret
 
 /* In batches until one is not full. Letters that die meanwhile are not chased for ever: only those
  * that had died when the command began are taken. */
-static enum err_code run_batches(const struct settings *s, size_t source,
-				 const struct dead_letter_filter *filter, batch_sql_fn make,
-				 int64_t *ret_count, struct err *e)
+static ATTR_MUST_CHECK enum err_code run_batches(const struct settings *s, size_t source,
+						 const struct dead_letter_filter *filter,
+						 batch_sql_fn make, int64_t *ret_count,
+						 struct err *e)
 {
 	struct dead_letter_filter f = *filter;
 	int64_t start_us, rows = 0, want, done = 0;

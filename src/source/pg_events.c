@@ -3,6 +3,8 @@
  * Any prefix of the rows is a valid batch, as long as position has seen exactly that prefix: so an
  * event is built first, then seen, then handed on, and the first failure ends the batch.
  */
+#include <assert.h>
+
 #include "base/op.h"
 #include "source/pg_array.h"
 #include "source/pg_source.h"
@@ -72,7 +74,7 @@ static ATTR_MUST_CHECK enum err_code add_event(struct pg_batch *b, struct event 
 enum err_code pg_batch_add(struct pg_batch *b, const PGresult *res, struct err *e)
 {
 	int row, rows = PQntuples(res);
-	struct event *ev;
+	struct event *ev = NULL;
 	enum err_code code;
 
 	for (row = 0; row < rows && !b->is_full; row++) {
@@ -83,6 +85,7 @@ enum err_code pg_batch_add(struct pg_batch *b, const PGresult *res, struct err *
 		code = row_event(res, row, &ev, e);
 		if (code != ERR_OK)
 			return code;
+		assert(ev);
 		if (b->count && b->bytes + ev->bytes > b->limit.bytes) {
 			event_free(ev);
 			b->is_full = true;

@@ -199,7 +199,10 @@ enum err_code pg_inspect(struct source *base, struct source_status *ret_status, 
 
 		st.gaps += (int64_t)pos.gaps;
 		st.late += pos.late;
-		code = inspect_sequence(s, p, &st, e);
+		/* first: rows of another installation must not become strays of this one */
+		code = pg_source_check_install(s, p, e);
+		if (code == ERR_OK)
+			code = inspect_sequence(s, p, &st, e);
 		if (code == ERR_OK)
 			code = inspect_tables(s, p, &st, e);
 		if (code == ERR_OK)

@@ -14,8 +14,8 @@
 /* ---- looking ---- */
 
 /* Tell every problem; return the code of the first. */
-static enum err_code refuse_problems(struct pg_admin *a, const struct pg_tables *tables,
-				     struct err *e)
+static ATTR_MUST_CHECK enum err_code refuse_problems(struct pg_admin *a,
+						     const struct pg_tables *tables, struct err *e)
 {
 	const struct pg_table *t, *first = NULL;
 	size_t i;
@@ -36,7 +36,8 @@ static enum err_code refuse_problems(struct pg_admin *a, const struct pg_tables 
 		       first->hint[0] ? "; " : "", first->hint);
 }
 
-static enum err_code look(struct pg_admin *a, struct pg_tables *tables, struct err *e)
+static ATTR_MUST_CHECK enum err_code look(struct pg_admin *a, struct pg_tables *tables,
+					  struct err *e)
 {
 	enum err_code code = pg_tables_load(a, tables, e);
 	size_t i;
@@ -50,8 +51,8 @@ static enum err_code look(struct pg_admin *a, struct pg_tables *tables, struct e
 
 /* ---- one table ---- */
 
-static enum err_code put_trigger(struct pg_admin *a, const struct pg_trigger *t, void *ctx,
-				 struct err *e)
+static ATTR_MUST_CHECK enum err_code put_trigger(struct pg_admin *a, const struct pg_trigger *t,
+						 void *ctx, struct err *e)
 {
 	bool or_replace = a->version >= 140000;
 	enum pg_trigger_state state = PG_TRIGGER_ABSENT;
@@ -91,8 +92,8 @@ struct options_call {
 	const struct pg_table *table;
 };
 
-static enum err_code add_options(struct pg_admin *a, const struct pg_trigger *t, void *ctx,
-				 struct err *e)
+static ATTR_MUST_CHECK enum err_code add_options(struct pg_admin *a, const struct pg_trigger *t,
+						 void *ctx, struct err *e)
 {
 	struct options_call *c = ctx;
 	char name[PG_NAME_BYTES];
@@ -130,7 +131,8 @@ static void captured_sql(struct buf *sql, const struct pg_admin *a, const struct
 			 "WHERE c.fingerprint <> EXCLUDED.fingerprint");
 }
 
-static enum err_code put_captured(struct pg_admin *a, const struct pg_table *t, struct err *e)
+static ATTR_MUST_CHECK enum err_code put_captured(struct pg_admin *a, const struct pg_table *t,
+						  struct err *e)
 {
 	struct options_call c = {.table = t};
 	enum err_code code;
@@ -152,7 +154,7 @@ static enum err_code put_captured(struct pg_admin *a, const struct pg_table *t, 
 	return code;
 }
 
-static enum err_code table_work(struct pg_admin *a, void *ctx, struct err *e)
+static ATTR_MUST_CHECK enum err_code table_work(struct pg_admin *a, void *ctx, struct err *e)
 {
 	const struct pg_table *t = ctx;
 	enum err_code code;
@@ -171,8 +173,8 @@ static enum err_code table_work(struct pg_admin *a, void *ctx, struct err *e)
 	return code;
 }
 
-static enum err_code count_wrong(struct pg_admin *a, const struct pg_trigger *t, void *ctx,
-				 struct err *e)
+static ATTR_MUST_CHECK enum err_code count_wrong(struct pg_admin *a, const struct pg_trigger *t,
+						 void *ctx, struct err *e)
 {
 	enum pg_trigger_state state = PG_TRIGGER_ABSENT;
 	enum err_code code = pg_trigger_compare(a, t, &state, e);
@@ -183,8 +185,8 @@ static enum err_code count_wrong(struct pg_admin *a, const struct pg_trigger *t,
 }
 
 /* Words of the server about this one table, as an error of the configuration. */
-static enum err_code table_error(const struct pg_admin *a, const struct pg_table *t,
-				 enum err_code code, struct err *e)
+static ATTR_MUST_CHECK enum err_code table_error(const struct pg_admin *a, const struct pg_table *t,
+						 enum err_code code, struct err *e)
 {
 	switch (code) {
 	case ERR_UNAVAILABLE:
@@ -216,7 +218,8 @@ static void find_installed(struct pg_admin *a, const struct pg_table *t, bool al
 		      already ? "already installed" : "installed", p->name, operations);
 }
 
-static enum err_code install_table(struct pg_admin *a, struct pg_table *t, struct err *e)
+static ATTR_MUST_CHECK enum err_code install_table(struct pg_admin *a, struct pg_table *t,
+						   struct err *e)
 {
 	enum err_code code = ERR_OK;
 	int wrong = 0;
@@ -240,8 +243,8 @@ static enum err_code install_table(struct pg_admin *a, struct pg_table *t, struc
 }
 
 /* A table that does not get its lock does not keep the others from theirs. */
-static enum err_code install_tables(struct pg_admin *a, const struct pg_tables *tables,
-				    struct err *e)
+static ATTR_MUST_CHECK enum err_code install_tables(struct pg_admin *a,
+						    const struct pg_tables *tables, struct err *e)
 {
 	enum err_code code, first = ERR_OK;
 	struct err here;
@@ -265,8 +268,8 @@ static enum err_code install_tables(struct pg_admin *a, const struct pg_tables *
 
 /* ---- what is no longer configured ---- */
 
-static enum err_code remove_stale_triggers(struct pg_admin *a, const struct pg_tables *tables,
-					   struct err *e)
+static ATTR_MUST_CHECK enum err_code
+remove_stale_triggers(struct pg_admin *a, const struct pg_tables *tables, struct err *e)
 {
 	const char *schema, *table, *name;
 	PGresult *res;
@@ -291,8 +294,8 @@ static enum err_code remove_stale_triggers(struct pg_admin *a, const struct pg_t
 	return code;
 }
 
-static enum err_code remove_stale_captured(struct pg_admin *a, const struct pg_tables *tables,
-					   struct err *e)
+static ATTR_MUST_CHECK enum err_code
+remove_stale_captured(struct pg_admin *a, const struct pg_tables *tables, struct err *e)
 {
 	enum err_code code;
 	struct buf sql;
@@ -319,7 +322,7 @@ static enum err_code remove_stale_captured(struct pg_admin *a, const struct pg_t
 }
 
 /* Rows of a pipeline that nobody reads any more stay for ever: say so. */
-static enum err_code find_orphans(struct pg_admin *a, struct err *e)
+static ATTR_MUST_CHECK enum err_code find_orphans(struct pg_admin *a, struct err *e)
 {
 	const struct settings *s = a->settings;
 	PGresult *res;
@@ -351,7 +354,7 @@ static enum err_code find_orphans(struct pg_admin *a, struct err *e)
 
 /* ---- the whole ---- */
 
-static enum err_code install_begin(struct pg_admin *a, struct err *e)
+static ATTR_MUST_CHECK enum err_code install_begin(struct pg_admin *a, struct err *e)
 {
 	char sql[80];
 

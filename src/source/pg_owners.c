@@ -90,10 +90,14 @@ void pg_owners_begin(struct pg_owners *o)
 
 void pg_owners_look(struct pg_owners *o, int64_t upto, pg_owner *holders, size_t n)
 {
+	size_t i;
+
 	assert(upto > 0 && !o->now.upto);
 	if (n)
 		qsort(holders, n, sizeof(*holders), owner_cmp);
 	o->now = (struct pg_owners_look){.upto = upto, .holders = holders, .count = n};
+	for (i = 0; i < o->count; i++)
+		o->shrunk[i] = has_shrunk(&o->marks[i], &o->now);
 }
 
 bool pg_owners_may_fill(const struct pg_owners *o, int64_t hi)
@@ -102,7 +106,7 @@ bool pg_owners_may_fill(const struct pg_owners *o, int64_t hi)
 
 	for (i = 0; i < o->count; i++)
 		if (hi <= o->marks[i].upto)
-			return has_shrunk(&o->marks[i], &o->now);
+			return o->shrunk[i];
 	return true;
 }
 

@@ -37,6 +37,7 @@
 #define GAPS_WIDE_COUNT 64
 #define GAPS_WIDE_IDS 4096
 #define PIECE_GAPS 1000
+#define PIECE_ROWS 4096
 
 /* ---- holders ---- */
 
@@ -88,7 +89,8 @@ static int64_t next_piece(struct pg_read *r, int64_t after)
 {
 	bool narrow = r->has_looked;
 	const struct position_gap *gaps = r->gaps;
-	int64_t room = (int64_t)r->batch.limit.events * 4, lo, hi = 0;
+	int64_t events = (int64_t)r->batch.limit.events, lo, hi = 0;
+	int64_t room = events > PIECE_ROWS ? events : PIECE_ROWS;
 	struct position_gap piece[PIECE_GAPS];
 	size_t i, count = 0;
 
@@ -101,8 +103,7 @@ static int64_t next_piece(struct pg_read *r, int64_t after)
 		hi = gaps[i].hi;
 		piece[count++] = (struct position_gap){.lo = lo, .hi = hi};
 		/* no gap gives more rows than one read may return */
-		room -= hi - lo < (int64_t)r->batch.limit.events ? hi - lo + 1
-								 : (int64_t)r->batch.limit.events;
+		room -= hi - lo < events ? hi - lo + 1 : events;
 	}
 	buf_reset(&r->s->params[0]);
 	buf_reset(&r->s->params[1]);
@@ -340,7 +341,7 @@ static ATTR_MUST_CHECK enum err_code add_head_rows(struct pg_read *r, const PGre
 
 static ATTR_MUST_CHECK enum err_code read_rows(struct pg_read *r, struct err *e)
 {
-	struct answer a = {NULL};
+	struct answer a = {.head = NULL};
 	enum err_code code;
 
 	pg_owners_begin(&r->pipe->owners);

@@ -88,7 +88,7 @@ enum err_code pg_schema_is_installed(struct pg_admin *a, bool *ret_installed, st
 
 /* Somebody who made this schema or a table in it beforehand could let the capture function, which
  * runs with the installer's rights, run triggers of theirs. */
-static enum err_code refuse_foreign_owner(struct pg_admin *a, struct err *e)
+static ATTR_MUST_CHECK enum err_code refuse_foreign_owner(struct pg_admin *a, struct err *e)
 {
 	static const char sql[] =
 		"SELECT pg_get_userbyid(o.owner) FROM ("
@@ -114,7 +114,7 @@ static enum err_code refuse_foreign_owner(struct pg_admin *a, struct err *e)
 	return code;
 }
 
-static enum err_code install_schema(struct pg_admin *a, struct err *e)
+static ATTR_MUST_CHECK enum err_code install_schema(struct pg_admin *a, struct err *e)
 {
 	int64_t exists;
 	enum err_code code = pg_admin_number(
@@ -133,7 +133,8 @@ static enum err_code install_schema(struct pg_admin *a, struct err *e)
 
 /* ---- sequences ---- */
 
-static enum err_code repair_sequence(struct pg_admin *a, const char *name, struct err *e)
+static ATTR_MUST_CHECK enum err_code repair_sequence(struct pg_admin *a, const char *name,
+						     struct err *e)
 {
 	const char *const values[] = {name};
 	char sql[256];
@@ -158,7 +159,8 @@ static enum err_code repair_sequence(struct pg_admin *a, const char *name, struc
 	return code;
 }
 
-static enum err_code install_sequence(struct pg_admin *a, const char *pipeline, struct err *e)
+static ATTR_MUST_CHECK enum err_code install_sequence(struct pg_admin *a, const char *pipeline,
+						      struct err *e)
 {
 	struct buf name, sql;
 	bool is_default = strcmp(pipeline, "default") == 0;
@@ -183,7 +185,7 @@ static enum err_code install_sequence(struct pg_admin *a, const char *pipeline, 
 	return code;
 }
 
-static enum err_code install_default_sequence(struct pg_admin *a, struct err *e)
+static ATTR_MUST_CHECK enum err_code install_default_sequence(struct pg_admin *a, struct err *e)
 {
 	int64_t has;
 	enum err_code code = ERR_OK;
@@ -201,7 +203,7 @@ static enum err_code install_default_sequence(struct pg_admin *a, struct err *e)
 	return code == ERR_OK ? install_sequence(a, "default", e) : code;
 }
 
-static enum err_code install_pipelines(struct pg_admin *a, struct err *e)
+static ATTR_MUST_CHECK enum err_code install_pipelines(struct pg_admin *a, struct err *e)
 {
 	const struct settings *s = a->settings;
 	enum err_code code = install_default_sequence(a, e);
@@ -233,7 +235,8 @@ static enum err_code install_pipelines(struct pg_admin *a, struct err *e)
 
 /* A column's type may carry a cast to json written by its owner; row_to_json calls it. So when the
  * installer is a superuser and the daemon has a role of its own, the function belongs to that. */
-static enum err_code give_function(struct pg_admin *a, const char *role, struct err *e)
+static ATTR_MUST_CHECK enum err_code give_function(struct pg_admin *a, const char *role,
+						   struct err *e)
 {
 	struct buf sql;
 	int64_t is_super;
@@ -251,8 +254,8 @@ static enum err_code give_function(struct pg_admin *a, const char *role, struct 
 	return code;
 }
 
-static enum err_code grant_one(struct pg_admin *a, const char *what, const char *role,
-			       struct err *e)
+static ATTR_MUST_CHECK enum err_code grant_one(struct pg_admin *a, const char *what,
+					       const char *role, struct err *e)
 {
 	struct buf sql;
 	enum err_code code;
@@ -265,7 +268,7 @@ static enum err_code grant_one(struct pg_admin *a, const char *what, const char 
 	return code;
 }
 
-static enum err_code grant_all(struct pg_admin *a, const char *role, struct err *e)
+static ATTR_MUST_CHECK enum err_code grant_all(struct pg_admin *a, const char *role, struct err *e)
 {
 	static const char *const grants[] = {
 		"USAGE ON SCHEMA " PG_SCHEMA,
@@ -282,7 +285,7 @@ static enum err_code grant_all(struct pg_admin *a, const char *role, struct err 
 }
 
 /* The daemon's role when it is another one than we are. */
-static enum err_code install_grants(struct pg_admin *a, struct err *e)
+static ATTR_MUST_CHECK enum err_code install_grants(struct pg_admin *a, struct err *e)
 {
 	const char *role = a->source->user;
 	const char *const values[] = {role};
@@ -306,7 +309,7 @@ static enum err_code install_grants(struct pg_admin *a, struct err *e)
 	return code == ERR_OK ? give_function(a, role, e) : code;
 }
 
-static enum err_code install_objects(struct pg_admin *a, void *ctx, struct err *e)
+static ATTR_MUST_CHECK enum err_code install_objects(struct pg_admin *a, void *ctx, struct err *e)
 {
 	enum err_code code = install_schema(a, e);
 	size_t i;

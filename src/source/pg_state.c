@@ -27,7 +27,7 @@ enum err_code pg_trigger_compare(struct pg_admin *a, const struct pg_trigger *t,
 	const char *values[4] = {t->on_schema, t->on_table};
 	char name[PG_NAME_BYTES];
 	struct buf args;
-	PGresult *res;
+	PGresult *res = NULL;
 	enum err_code code;
 
 	pg_trigger_name(t->pipeline, t->op, name);
@@ -138,7 +138,7 @@ struct remove_call {
 	const char *schema, *table, *name;
 };
 
-static enum err_code remove_work(struct pg_admin *a, void *ctx, struct err *e)
+static ATTR_MUST_CHECK enum err_code remove_work(struct pg_admin *a, void *ctx, struct err *e)
 {
 	const struct remove_call *r = ctx;
 	struct buf sql;

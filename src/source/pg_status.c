@@ -8,7 +8,7 @@
 
 /* Seen in pg_locks, not tried: taking it, however briefly, could keep a standby from taking over.
  */
-static enum err_code is_active(struct pg_admin *a, bool *ret_active, struct err *e)
+static ATTR_MUST_CHECK enum err_code is_active(struct pg_admin *a, bool *ret_active, struct err *e)
 {
 	char sql[320];
 	int64_t n;
@@ -27,8 +27,8 @@ static enum err_code is_active(struct pg_admin *a, bool *ret_active, struct err 
 	return code;
 }
 
-static enum err_code pipeline_status(struct pg_admin *a, const char *pipeline,
-				     struct outbox_status *s, struct err *e)
+static ATTR_MUST_CHECK enum err_code pipeline_status(struct pg_admin *a, const char *pipeline,
+						     struct outbox_status *s, struct err *e)
 {
 	static const char sql[] =
 		"SELECT count(*), coalesce((extract(epoch FROM min(changed_at)) * "

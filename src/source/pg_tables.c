@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#include "config/field.h"
 #include "source/pg_tables.h"
+#include "config/field.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,7 +21,7 @@ static void list_done(struct string_list *l)
 	*l = (struct string_list){0};
 }
 
-static enum err_code list_push(struct string_list *l, const char *s, struct err *e)
+static ATTR_MUST_CHECK enum err_code list_push(struct string_list *l, const char *s, struct err *e)
 {
 	char **items = mem_realloc(l->items, (l->count + 2) * sizeof(*items));
 
@@ -146,15 +146,17 @@ static void refuse_unknown_columns(struct pg_table *t, const struct string_list 
 		near = pg_near(&t->live, names->items[i]);
 		(void)snprintf(message, sizeof(message), "has no column \"%.63s\", named in %s",
 			       names->items[i], setting);
-		(void)snprintf(hint, sizeof(hint), near ? "did you mean \"%.63s\"?" : "%.0s",
-			       near ? near : "");
+		hint[0] = '\0';
+		if (near)
+			(void)snprintf(hint, sizeof(hint), "did you mean \"%.63s\"?", near);
 		refuse(t, ERR_CONFIG, message, hint);
 	}
 }
 
 /* ---- reading the catalog ---- */
 
-static enum err_code load_columns(struct pg_admin *a, struct pg_table *t, struct err *e)
+static ATTR_MUST_CHECK enum err_code load_columns(struct pg_admin *a, struct pg_table *t,
+						  struct err *e)
 {
 	const char *const values[] = {t->oid};
 	PGresult *res;
@@ -173,7 +175,7 @@ static enum err_code load_columns(struct pg_admin *a, struct pg_table *t, struct
 	return code;
 }
 
-static enum err_code load_key(struct pg_admin *a, struct pg_table *t, struct err *e)
+static ATTR_MUST_CHECK enum err_code load_key(struct pg_admin *a, struct pg_table *t, struct err *e)
 {
 	const char *const values[] = {t->oid};
 	PGresult *res;
@@ -202,7 +204,8 @@ static enum err_code load_key(struct pg_admin *a, struct pg_table *t, struct err
 	return code;
 }
 
-static enum err_code load_partitions(struct pg_admin *a, struct pg_table *t, struct err *e)
+static ATTR_MUST_CHECK enum err_code load_partitions(struct pg_admin *a, struct pg_table *t,
+						     struct err *e)
 {
 	const char *const values[] = {t->oid};
 	struct pg_table_name *p;
@@ -232,7 +235,8 @@ static enum err_code load_partitions(struct pg_admin *a, struct pg_table *t, str
 	return code;
 }
 
-static enum err_code load_details(struct pg_admin *a, struct pg_table *t, struct err *e)
+static ATTR_MUST_CHECK enum err_code load_details(struct pg_admin *a, struct pg_table *t,
+						  struct err *e)
 {
 	enum err_code code = load_columns(a, t, e);
 
@@ -249,9 +253,9 @@ static enum err_code load_details(struct pg_admin *a, struct pg_table *t, struct
 }
 
 /* Only the name that was asked for exists to make a table from. */
-static enum err_code table_init(struct pg_table *t, size_t pipeline,
-				const struct table_settings *settings, const char *schema,
-				const char *name, struct err *e)
+static ATTR_MUST_CHECK enum err_code table_init(struct pg_table *t, size_t pipeline,
+						const struct table_settings *settings,
+						const char *schema, const char *name, struct err *e)
 {
 	t->pipeline = pipeline;
 	t->settings = settings;
@@ -263,8 +267,10 @@ static enum err_code table_init(struct pg_table *t, size_t pipeline,
 	return ERR_OK;
 }
 
-static enum err_code add_missing(struct pg_admin *a, struct pg_tables *out, size_t pipeline,
-				 const struct table_settings *settings, struct err *e)
+static ATTR_MUST_CHECK enum err_code add_missing(struct pg_admin *a, struct pg_tables *out,
+						 size_t pipeline,
+						 const struct table_settings *settings,
+						 struct err *e)
 {
 	const char *schema = settings->schema ? settings->schema : "public";
 	struct pg_table *t = tables_push(out);
@@ -284,9 +290,10 @@ static enum err_code add_missing(struct pg_admin *a, struct pg_tables *out, size
 }
 
 /* One row of find_sql. */
-static enum err_code add_found(struct pg_admin *a, struct pg_tables *out, size_t pipeline,
-			       const struct table_settings *settings, PGresult *res, int row,
-			       struct err *e)
+static ATTR_MUST_CHECK enum err_code add_found(struct pg_admin *a, struct pg_tables *out,
+					       size_t pipeline,
+					       const struct table_settings *settings, PGresult *res,
+					       int row, struct err *e)
 {
 	const char *schema = PQgetvalue(res, row, 0), *name = PQgetvalue(res, row, 1);
 	struct pg_table *t;
@@ -309,8 +316,10 @@ static enum err_code add_found(struct pg_admin *a, struct pg_tables *out, size_t
 	return t->problem == ERR_OK ? load_details(a, t, e) : ERR_OK;
 }
 
-static enum err_code load_entry(struct pg_admin *a, struct pg_tables *out, size_t pipeline,
-				const struct table_settings *settings, struct err *e)
+static ATTR_MUST_CHECK enum err_code load_entry(struct pg_admin *a, struct pg_tables *out,
+						size_t pipeline,
+						const struct table_settings *settings,
+						struct err *e)
 {
 	static const char find_sql[] =
 		"SELECT n.nspname, c.relname, c.oid, c.relkind, c.relpersistence, "

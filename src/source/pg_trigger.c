@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#include "config/field.h"
 #include "source/pg_trigger.h"
+#include "config/field.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -8,9 +8,12 @@
 #include "base/json.h"
 #include "source/pg_admin.h"
 
+/* Triggers of one table fire in the order of their names. Ours goes first: a trigger of the
+ * application's that changes the row again would otherwise have its change captured before the one
+ * that made it fire. PostgreSQL manual, "Overview of Trigger Behavior". */
 void pg_trigger_name(const char *pipeline, enum op op, char out[static PG_NAME_BYTES])
 {
-	(void)snprintf(out, PG_NAME_BYTES, PG_SCHEMA "_%.40s_%s", pipeline, op_name(op));
+	(void)snprintf(out, PG_NAME_BYTES, "!" PG_SCHEMA "_%.40s_%s", pipeline, op_name(op));
 }
 
 void pg_sequence_name(struct buf *out, const char *pipeline)
@@ -25,7 +28,6 @@ void pg_sequence_name(struct buf *out, const char *pipeline)
 	buf_add_str(out, PG_SCHEMA ".");
 	pg_quote_ident(out, name);
 }
-
 
 /* ---- arguments ---- */
 

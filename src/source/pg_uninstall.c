@@ -10,7 +10,7 @@
 #include "source/pg_schema.h"
 
 /* Leadership is taken, not only looked at, so that no daemon starts while things go. */
-static enum err_code refuse_active(struct pg_admin *a, struct err *e)
+static ATTR_MUST_CHECK enum err_code refuse_active(struct pg_admin *a, struct err *e)
 {
 	char sql[96];
 	int64_t got;
@@ -24,7 +24,8 @@ static enum err_code refuse_active(struct pg_admin *a, struct err *e)
 	return code;
 }
 
-static enum err_code refuse_undelivered(struct pg_admin *a, const char *advice, struct err *e)
+static ATTR_MUST_CHECK enum err_code refuse_undelivered(struct pg_admin *a, const char *advice,
+							struct err *e)
 {
 	int64_t rows;
 	enum err_code code;
@@ -39,7 +40,7 @@ static enum err_code refuse_undelivered(struct pg_admin *a, const char *advice, 
 	return code;
 }
 
-static enum err_code remove_triggers(struct pg_admin *a, struct err *e)
+static ATTR_MUST_CHECK enum err_code remove_triggers(struct pg_admin *a, struct err *e)
 {
 	PGresult *res;
 	int i;
@@ -58,13 +59,13 @@ static enum err_code remove_triggers(struct pg_admin *a, struct err *e)
 	return code;
 }
 
-static enum err_code drop_objects(struct pg_admin *a, void *ctx, struct err *e)
+static ATTR_MUST_CHECK enum err_code drop_objects(struct pg_admin *a, void *ctx, struct err *e)
 {
 	static const char *const sql[] = {
-		"DROP FUNCTION IF EXISTS " PG_SCHEMA ".capture()",
-		"DROP TABLE IF EXISTS " PG_SCHEMA ".outbox, " PG_SCHEMA ".dead_letter, " PG_SCHEMA
-		".captured, " PG_SCHEMA ".install",
-		"DROP SCHEMA IF EXISTS " PG_SCHEMA,
+		("DROP FUNCTION IF EXISTS " PG_SCHEMA ".capture()"),
+		("DROP TABLE IF EXISTS " PG_SCHEMA ".outbox, " PG_SCHEMA ".dead_letter, " PG_SCHEMA
+		 ".captured, " PG_SCHEMA ".install"),
+		("DROP SCHEMA IF EXISTS " PG_SCHEMA),
 	};
 	enum err_code code = ERR_OK;
 	bool installed = false;
@@ -86,7 +87,7 @@ static enum err_code drop_objects(struct pg_admin *a, void *ctx, struct err *e)
 	return code;
 }
 
-static enum err_code has_schema(struct pg_admin *a, bool *ret_has, struct err *e)
+static ATTR_MUST_CHECK enum err_code has_schema(struct pg_admin *a, bool *ret_has, struct err *e)
 {
 	int64_t n;
 	enum err_code code = pg_admin_number(
@@ -98,7 +99,7 @@ static enum err_code has_schema(struct pg_admin *a, bool *ret_has, struct err *e
 	return code;
 }
 
-static enum err_code uninstall(struct pg_admin *a, struct err *e)
+static ATTR_MUST_CHECK enum err_code uninstall(struct pg_admin *a, struct err *e)
 {
 	bool installed = false;
 	enum err_code code = ERR_OK;

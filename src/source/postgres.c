@@ -36,7 +36,14 @@
 	"WHEN 'default' THEN 'outbox_id_seq' ELSE 'outbox_' || $1::text || '_id_seq' END))) "      \
 	"FROM (SELECT *, upto <= $4::int8 OR upto = cost AS fits "                                 \
 	"FROM (SELECT *, sum(cost) OVER (ORDER BY " order " ROWS UNBOUNDED PRECEDING) AS upto "    \
-	"FROM (" inner ") AS r) AS s WHERE upto - cost < $4::int8) AS t ORDER BY " order
+	"FROM (" inner ") AS r) AS s WHERE upto - cost <= $4::int8) AS t ORDER BY " order
+
+/* $1 pipeline, $2 ids. Not `id = ANY ($2)`: planned while the outbox was empty, that becomes a
+ * condition on each row of the pipeline. This has only one plan. */
+#define IS_ONE_OF_IDS                                                                              \
+	"ctid = ANY (ARRAY (SELECT o.ctid FROM pg_catalog.unnest($2::int8[]) AS g (id) "           \
+	"CROSS JOIN LATERAL (SELECT i.ctid FROM " PG_SCHEMA ".outbox AS i "                        \
+	"WHERE i.pipeline = $1::text AND i.id = g.id OFFSET 0) AS o))"
 
 static const struct {
 	const char *name;
@@ -56,13 +63,15 @@ static const struct {
 				       "LIMIT $3::int8) AS r ORDER BY r.id LIMIT $3::int8",
 				       "id")},
 	/* likewise; the last pair is all above the cursor */
+	/* a look into the index for each gap, whatever the planner believes of their number */
 	[PG_STMT_READ_BY_TIME] =
 		{"adbl_read_by_time",
-		 ROWS_OF("SELECT " ROW " FROM ROWS FROM (pg_catalog.unnest($2::int8[]), "
-			 "pg_catalog.unnest($6::int8[])) AS g (lo, hi) JOIN " PG_SCHEMA
-			 ".outbox AS o ON o.pipeline = $1::text "
-			 "AND o.id BETWEEN g.lo AND g.hi ORDER BY o.changed_at, o.id "
-			 "LIMIT $3::int8",
+		 ROWS_OF("SELECT r.* FROM ROWS FROM (pg_catalog.unnest($2::int8[]), "
+			 "pg_catalog.unnest($6::int8[])) AS g (lo, hi) CROSS JOIN "
+			 "LATERAL (SELECT " ROW " FROM " PG_SCHEMA
+			 ".outbox AS o WHERE o.pipeline = $1::text "
+			 "AND o.id BETWEEN g.lo AND g.hi OFFSET 0) AS r "
+			 "ORDER BY r.changed_at, r.id LIMIT $3::int8",
 			 "changed_at, id")},
 	/* One row at least. The sequence's CACHE, and who holds the outbox. */
 	[PG_STMT_OWNERS] =
@@ -79,22 +88,21 @@ static const struct {
 		 "AND l.relation = '" PG_SCHEMA ".outbox'::pg_catalog.regclass "
 		 "AND l.mode = 'RowExclusiveLock' AND l.granted "
 		 "AND l.pid IS DISTINCT FROM pg_catalog.pg_backend_pid()"},
-	[PG_STMT_DELETE] = {"adbl_delete", "DELETE FROM " PG_SCHEMA ".outbox "
-					   "WHERE pipeline = $1::text AND id = ANY ($2::int8[])"},
-	/* $3 attempts, $4 statuses, $5 reasons. `id = ANY` is for the planner. */
+	[PG_STMT_DELETE] = {"adbl_delete", "DELETE FROM " PG_SCHEMA ".outbox WHERE " IS_ONE_OF_IDS},
+	/* $3 attempts, $4 statuses, $5 reasons */
 	[PG_STMT_BURY] =
 		{"adbl_bury",
-		 "WITH gone AS (DELETE FROM " PG_SCHEMA ".outbox AS o USING "
-		 "ROWS FROM (pg_catalog.unnest($2::int8[]), pg_catalog.unnest($3::int4[]), "
-		 "pg_catalog.unnest($4::int4[]), pg_catalog.unnest($5::text[])) "
-		 "AS a (id, attempts, status, reason) WHERE o.pipeline = $1::text "
-		 "AND o.id = ANY ($2::int8[]) AND o.id = a.id RETURNING o.*, a.attempts, a.status, "
-		 "a.reason) INSERT INTO " PG_SCHEMA ".dead_letter (id, pipeline, operation, "
+		 "WITH gone AS (DELETE FROM " PG_SCHEMA ".outbox WHERE " IS_ONE_OF_IDS
+		 " RETURNING *) INSERT INTO " PG_SCHEMA ".dead_letter (id, pipeline, operation, "
 		 "schema_name, table_name, row_key, old_key, changed_at, truncated, data, "
 		 "old_data, "
 		 "attempts, last_status, last_error) SELECT id, pipeline, operation, schema_name, "
 		 "table_name, row_key, old_key, changed_at, truncated, data, old_data, attempts, "
-		 "nullif(status, 0), reason FROM gone ON CONFLICT DO NOTHING"},
+		 "nullif(status, 0), reason FROM gone JOIN ROWS FROM "
+		 "(pg_catalog.unnest($2::int8[]), "
+		 "pg_catalog.unnest($3::int4[]), pg_catalog.unnest($4::int4[]), "
+		 "pg_catalog.unnest($5::text[])) AS a (id, attempts, status, reason) USING (id) "
+		 "ON CONFLICT DO NOTHING"},
 	[PG_STMT_LOCK] = {"adbl_lock",
 			  "SELECT pg_catalog.pg_try_advisory_lock($1::int4, $2::int4)"},
 	[PG_STMT_UNLOCK] = {"adbl_unlock",
@@ -143,8 +151,7 @@ enum err_code pg_source_run(struct pg_source *s, const struct pg_call *call, PGr
 	enum err_code code;
 
 	if (call->name)
-		code = pg_conn_execute(s->conn, call->name, call->n, call->values, call->lengths,
-				       call->formats, call->binary, &res, e);
+		code = pg_conn_execute(s->conn, call, &res, e);
 	else
 		code = pg_conn_pipeline(s->conn, call, 1, &res, e);
 	if (code != ERR_OK)
@@ -320,6 +327,17 @@ static ATTR_MUST_CHECK enum err_code find_installs(struct pg_source *s, struct e
 
 	for (i = 0; code == ERR_OK && i < s->env.pipeline_count; i++)
 		code = find_install(s, &s->env.pipelines[i], e);
+	return code;
+}
+
+enum err_code pg_source_check_install(struct pg_source *s, const struct pg_pipe *p, struct err *e)
+{
+	struct source_pipeline now = {.settings = p->pub->settings};
+	enum err_code code = find_install(s, &now, e);
+
+	if (code == ERR_OK && strcmp(now.install_id, p->pub->install_id) != 0)
+		code = err_set(e, ERR_UNAVAILABLE, "pipeline %s was installed anew",
+			       now.settings->name);
 	return code;
 }
 

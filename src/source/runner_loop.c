@@ -17,7 +17,6 @@
 #include "base/log.h"
 #include "base/mem.h"
 
-#define STACK_BYTES (512UL * 1024) /* name lookup and TLS happen here */
 #define BACKOFF_MIN_US (100 * CLOCK_US_PER_MS)
 #define STANDBY_US CLOCK_US_PER_S
 #define PROGRESS_US CLOCK_US_PER_S
@@ -209,16 +208,21 @@ static ATTR_MUST_CHECK enum err_code inspect_due(struct runner *r, struct err *e
 
 	if (begin < r->inspect_us)
 		return ERR_OK;
+	mutex_lock(&r->lock);
+	before = r->stats.source;
+	mutex_unlock(&r->lock);
 	code = r->ops->inspect(r->source, &st, e);
 	cost = now_us(r) - begin;
 	r->inspect_us = begin + INSPECT_MIN_US;
 	if (cost * INSPECT_COST > INSPECT_MIN_US)
 		r->inspect_us = begin + cost * INSPECT_COST;
-	if (code != ERR_OK)
+	if (code == ERR_UNAVAILABLE || code == ERR_NOMEM)
 		return err_prefix(e, "cannot inspect the source");
-	mutex_lock(&r->lock);
-	before = r->stats.source;
-	mutex_unlock(&r->lock);
+	if (code != ERR_OK) { /* figures are no reason to stop delivering */
+		st = before;
+		(void)snprintf(st.warning, sizeof(st.warning), "cannot be inspected: %.200s",
+			       e->msg);
+	}
 	note_status(r, &st);
 	log_status(&before, &st);
 	/* it may have found rows that were missed */
@@ -313,33 +317,6 @@ static void lose(struct runner *r, const struct err *e)
 	pause_until(r, now_us(r) + delay_us);
 }
 
-static bool is_same_history(struct runner *r)
-{
-	const char *identity = r->ops->identity(r->source);
-	bool same = !*identity || !r->identity[0] || strcmp(identity, r->identity) == 0;
-	size_t i;
-
-	for (i = 0; i < r->pipe_count; i++)
-		if (r->pipes[i].install_id[0] &&
-		    strcmp(r->pipes[i].install_id, r->shared[i].install_id) != 0)
-			same = false;
-	return same;
-}
-
-static void adopt_history(struct runner *r)
-{
-	const char *identity = r->ops->identity(r->source);
-	size_t i;
-
-	if (*identity)
-		(void)snprintf(r->identity, sizeof(r->identity), "%s", identity);
-	for (i = 0; i < r->pipe_count; i++)
-		/* workers read it while events exist: leave it alone when it is the same */
-		if (strcmp(r->pipes[i].install_id, r->shared[i].install_id) != 0)
-			(void)snprintf(r->pipes[i].install_id, sizeof(r->pipes[i].install_id), "%s",
-				       r->shared[i].install_id);
-}
-
 /* The ids of what is in flight mean other rows now: let it settle, and drop its acks. Their rows,
  * if they are still there, are delivered again. Twice nothing, because a worker may be between
  * settling and pushing the ack. */
@@ -370,9 +347,9 @@ static ATTR_MUST_CHECK enum err_code resume(struct runner *r, struct err *e)
 	size_t i;
 
 	drop_queued(r);
-	if (!is_same_history(r))
+	if (!runner_history_is_same(r))
 		settle_old_history(r);
-	adopt_history(r);
+	runner_history_adopt(r);
 	for (i = 0; code == ERR_OK && i < r->pipe_count; i++)
 		code = runner_pipe_hold(&r->pipes[i], r->source, e);
 	if (code == ERR_OK)
@@ -384,14 +361,11 @@ static ATTR_MUST_CHECK enum err_code resume(struct runner *r, struct err *e)
 
 static void note_opened(struct runner *r)
 {
-	size_t i;
-
 	mutex_lock(&r->lock);
 	r->stats.connects++;
 	mutex_unlock(&r->lock);
 	set_state(r, RUNNER_ACTIVE);
-	for (i = 0; i < r->pipe_count; i++)
-		runner_pipe_resume(&r->pipes[i]);
+	runner_pipes_resume(r->pipes, r->pipe_count);
 	log_info("reading the source", LOG_I("pipelines", r->pipe_count));
 }
 

@@ -159,9 +159,12 @@ enum err_code runner_pipe_hold(struct runner_pipe *p, struct source *s, struct e
 	return code;
 }
 
-void runner_pipe_resume(struct runner_pipe *p)
+void runner_pipes_resume(struct runner_pipe *pipes, size_t n)
 {
-	ring_pause(p->ring, false);
+	size_t i;
+
+	for (i = 0; i < n; i++)
+		ring_pause(pipes[i].ring, false);
 }
 
 void runner_pipes_want(struct runner_pipe *pipes, size_t n)

@@ -9,7 +9,7 @@ receiver_start receiver
 shop_new
 # what the database looks like, for comparing
 schema_dump() {
-	pg_dump -s -h "$TEST_PG_HOST" -p "$TEST_PG_PORT" -U "$TEST_PG_USER" -d "$test_db" | grep -v '^--\|^\\' >"$test_dir/$1.sql"
+	pg_dump -s -h "$TEST_PG_HOST" -p "$TEST_PG_PORT" -U "$TEST_PG_USER" -d "$test_db" | grep -vE '^(--|[\\])' >"$test_dir/$1.sql"
 }
 same_schema() {
 	diff -u "$test_dir/$1.sql" "$test_dir/$2.sql" >"$test_dir/diff" || { diag "$(head -40 "$test_dir/diff")"; return 1; }

@@ -19,8 +19,10 @@ exits "replay of one that is not there" 66 adbl dead-letters replay 4711
 receiver_control 'status=422&match=refused'
 people 1 3 refused
 people 4 6
+ok "three die" wait_until 30 dead_is 3
 receiver_control 'status=500&match=broken'
 people 7 8 broken
+ok "two more" wait_until 30 dead_is 5
 receiver_control 'status=400&match=old'
 sql "UPDATE users SET n = 7 WHERE id = 1"
 ok "six are dead" wait_until 30 dead_is 6

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: MIT
 # The database server goes away and comes back: before the daemon starts, in a crash under load, and for the daemon's
 # connection alone.
+# shellcheck disable=SC2154 # admin_port is of lib.sh, which workload.sh sources
 . "$(dirname "$0")/../support/workload.sh"
 need_postgres -o 'deadlock_timeout = 50ms'
 

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: MIT
 # Two daemons with the same configuration: one works, the other stands by and takes over when the first is killed; and a
 # daemon that is stopped in its sleep, holding the lock for which writers look, is nothing to them.
+# shellcheck disable=SC2154 # admin_port is of lib.sh, which workload.sh sources
 . "$(dirname "$0")/../support/workload.sh"
 need_postgres -o 'deadlock_timeout = 50ms'
 

@@ -79,7 +79,10 @@ grows() {
 	[ "$(metrics ".oldest_pending_seconds > $sleeping")" = true ]
 }
 ok "... and for how long" wait_until 10 grows
-exits "... monitor.sh alarms" 1 scripts/monitor.sh -u "http://127.0.0.1:$admin_port" >"$test_dir/monitor.out"
+monitor() {
+	scripts/monitor.sh -u "http://127.0.0.1:$admin_port" >"$test_dir/monitor.out"
+}
+exits "... monitor.sh alarms" 1 monitor
 receiver_start receiver
 all_delivered "receiver back" 30
 ok "... no warning" wait_until 10 metrics_is .breakers_open 0

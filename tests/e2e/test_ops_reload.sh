@@ -44,6 +44,7 @@ all_delivered "the old configuration works on" 20
 # ---- a good one, under load
 
 receiver_control delay_ms=5
+# shellcheck disable=SC2016 # expanded by the inner shell
 process_start writer bash -c 'for i in {1..60}; do
 	echo "INSERT INTO users SELECT $i * 1000 + j FROM generate_series(1, 10) j;"
 	echo "UPDATE users SET n = $i WHERE id > $i * 1000;"

@@ -26,10 +26,11 @@ keep() {
 	return "$status"
 }
 run_all() {
+	local c words
 	for c in check status 'check --json' 'status --json' 'dead-letters list' 'dead-letters list --json' test-webhook \
 		'test-webhook --json' 'install --print' 'uninstall --print' version; do
-		# shellcheck disable=SC2086 # words
-		keep "$ADBL" ${c%% *} -c "$shop_config" $([ "$c" = "${c#* }" ] || echo "${c#* }")
+		read -ra words <<<"$c"
+		keep "$ADBL" "${words[@]}" -c "$shop_config"
 	done
 	keep curl -s -m 5 "http://127.0.0.1:$admin_port/metrics"
 	keep curl -s -m 5 "http://127.0.0.1:$admin_port/metrics?format=prometheus"

@@ -16,6 +16,7 @@ mkdir -m 777 "$test_dir/run"
 
 # listen_notify: a socket as systemd's, whose messages go to $test_dir/notify.log, fields joined by spaces
 listen_notify() {
+	# shellcheck disable=SC2016 # perl's variables
 	process_start notify perl -MIO::Socket::UNIX -MSocket -e '
 		$| = 1;
 		umask 0;
@@ -39,7 +40,10 @@ receiver_start receiver
 shop_new
 config_set webhook.max_in_flight 16 webhook.timeout 60 daemon.shutdown_timeout 20
 chmod 644 "$shop_config"
-exits "install as an ordinary user" 0 "${as[@]}" "$ADBL" install -c "$shop_config" >"$test_dir/install.log"
+install_as_nobody() {
+	"${as[@]}" "$ADBL" install -c "$shop_config" >"$test_dir/install.log"
+}
+exits "install as an ordinary user" 0 install_as_nobody
 start NOTIFY_SOCKET="$test_dir/run/notify" WATCHDOG_USEC=600000
 ok "run stays in the foreground" test "$(ps -o ppid= -p "${process[daemon]}" | tr -d ' ')" = $$
 [ "$(id -u)" != 0 ] || is "... as nobody" "$(ps -o user= -p "${process[daemon]}")" nobody

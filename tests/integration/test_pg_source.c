@@ -14,7 +14,7 @@
 #include "base/fd.h"
 #include "base/thread.h"
 #include "pgreader.h"
-#include "source/pg_conn.h"
+#include "source/pg_source.h"
 
 #define PATIENCE_US (30 * CLOCK_US_PER_S)
 
@@ -198,6 +198,36 @@ static void a_gap_read_costs_no_more_with_many_dead_rows(void **state)
 	pgreader_close(&r);
 }
 
+static void acknowledging_costs_no_more_with_a_backlog(void **state)
+{
+	struct pgtest *pg = *state;
+	static struct pgreader r;
+	int64_t start, cost = INT64_MAX;
+	int i;
+
+	pgreader_open(&r, pg); /* its statements are planned while the outbox is empty */
+	for (i = 0; i < 10; i++) {
+		(void)pgtest_put(pg->conn, "default", "1", 10);
+		assert_int_equal(pgreader_read(&r), 1);
+		r.acks[0] = (struct ack){.id = r.events[0]->f.id};
+		assert_int_equal(source_postgres.acknowledge(r.s, r.acks, 1, NULL), ERR_OK);
+	}
+	pgtest_exec(pg->conn, "SELECT app_db_listener.put('default', '1', 10) FROM "
+			      "generate_series(1, 100000)");
+	assert_true(pgreader_read(&r) > 20);
+	for (i = 0; i < 20; i++) {
+		r.acks[0] = (struct ack){.id = r.events[i]->f.id,
+					 .outcome = i % 2 ? ACK_DEAD : ACK_DELIVERED};
+		start = pgreader_now_us();
+		assert_int_equal(source_postgres.acknowledge(r.s, r.acks, 1, NULL), ERR_OK);
+		if (pgreader_now_us() - start < cost)
+			cost = pgreader_now_us() - start;
+	}
+	print_message("acknowledging one of 100,000: %lld us\n", (long long)cost);
+	assert_true(cost < 5000);
+	pgreader_close(&r);
+}
+
 static void a_reason_that_the_database_cannot_spell_is_no_obstacle(void **state)
 {
 	static struct pgtest latin;
@@ -218,6 +248,59 @@ static void a_reason_that_the_database_cannot_spell_is_no_obstacle(void **state)
 			 1);
 	pgreader_close(&r);
 	pgtest_close(&latin);
+}
+
+/* Rows that fill the limit to the last byte hide what is behind them no better than others. */
+static void rows_that_just_fill_the_limit_do_not_close_a_gap(void **state)
+{
+	struct pgtest *pg = *state;
+	/* a key of one byte and data of 10: see ROW in postgres.c, and put() in pgtest.c */
+	struct source_limit limit = {.events = PGREADER_BATCH};
+	PGconn *late = pgtest_connect(pg, NULL);
+	static struct pgreader r;
+	size_t total = 0;
+	int i;
+
+	limit.bytes = 3 * (10 + pg_batch_overhead());
+	pgtest_exec(late, "BEGIN");
+	for (i = 0; i < 9; i++)
+		(void)pgtest_put(late, "default", "1", 10);
+	(void)pgtest_put(pg->conn, "default", "1", 10);
+	pgreader_open(&r, pg);
+	assert_int_equal(pgreader_read(&r), 1);
+	(void)pgreader_read(&r);
+	pgtest_exec(late, "COMMIT");
+	for (i = 0; i < 9; i++) {
+		struct event *out[PGREADER_BATCH];
+		int64_t now = pgreader_now_us();
+		bool more;
+		size_t n;
+
+		/* until it looks at the holders again */
+		(void)fd_wait(-1, -1, now, now + 60 * CLOCK_US_PER_MS);
+
+		assert_int_equal(source_postgres.read(r.s, 0, limit, out, &n, &more, NULL), ERR_OK);
+		for (total += n; n > 0; n--)
+			event_free(out[n - 1]);
+	}
+	assert_int_equal(total, 9);
+	PQfinish(late);
+	pgreader_close(&r);
+}
+
+static void another_installation_is_noticed(void **state)
+{
+	struct pgtest *pg = *state;
+	struct err e = {.code = ERR_OK};
+	struct source_status st;
+	static struct pgreader r;
+
+	pgreader_open(&r, pg);
+	(void)pgreader_inspect(&r);
+	pgtest_exec(pg->conn, "UPDATE app_db_listener.install SET install_id = gen_random_uuid()");
+	assert_int_equal(source_postgres.inspect(r.s, &st, &e), ERR_UNAVAILABLE);
+	assert_non_null(strstr(e.msg, "installed anew"));
+	pgreader_close(&r);
 }
 
 static void drift_is_told(void **state)
@@ -393,7 +476,10 @@ int main(void)
 		TEST(an_idle_reader_sleeps_on_the_lock_and_a_full_one_does_not),
 		TEST(a_writer_that_skipped_its_notification_keeps_the_reader_polling),
 		TEST(a_gap_read_costs_no_more_with_many_dead_rows),
+		TEST(acknowledging_costs_no_more_with_a_backlog),
 		TEST(a_reason_that_the_database_cannot_spell_is_no_obstacle),
+		TEST(rows_that_just_fill_the_limit_do_not_close_a_gap),
+		TEST(another_installation_is_noticed),
 		TEST(drift_is_told),
 		TEST(opening_without_an_installation_says_what_to_do),
 		TEST(a_crash_of_the_server_changes_the_identity),

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Loading, printing and comparing configurations while the Nth allocation fails: nothing leaks,
- * nothing is half done, and libyaml's own failures are ERR_NOMEM too (which is only seen when
- * libyaml is linked statically, so that its calls are wrapped as well).
+ * nothing is half done, and libyaml's own failures are ERR_NOMEM too (it is
+ * linked statically, so that its calls are wrapped as well).
  */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * Sources and the runner without memory. PostgreSQL itself is there when TEST_PG_PORT is set
- * (tests/support/with-postgres).
- */
+/* Sources and the runner without memory. Runs under tests/support/with-postgres. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -162,8 +159,6 @@ static void a_postgres_source_survives_without_memory(void **state)
 	struct life life = {.ops = &source_postgres, .prepare = prepare_postgres};
 
 	(void)state;
-	if (!getenv("TEST_PG_PORT"))
-		skip();
 	pgtest_open(&life.pg);
 	life.settings = &life.pg.settings;
 	assert_true(torture_run(live, &life) >= 15);

@@ -65,6 +65,8 @@ static void each_message_has_its_words(void **state)
 	assert_received("STOPPING=1");
 	notify_watchdog();
 	assert_received("WATCHDOG=1");
+	notify_watchdog_limit(90000000);
+	assert_received("WATCHDOG_USEC=90000000");
 	notify_extend_timeout(30000000);
 	assert_received("EXTEND_TIMEOUT_USEC=30000000");
 }

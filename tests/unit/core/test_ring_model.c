@@ -127,6 +127,17 @@ static size_t sum_bytes(const struct model *m)
 	return n;
 }
 
+static bool may_send(const struct model *m)
+{
+	size_t n = 0;
+	int i;
+
+	for (i = 0; i < (int)m->count; i++)
+		if (m->items[i].state == EVENT_INFLIGHT)
+			n += m->items[i].bytes;
+	return !m->o.max_inflight_bytes || n < m->o.max_inflight_bytes;
+}
+
 static bool fits(const struct model *m, size_t bytes)
 {
 	return m->count == 0 ||
@@ -299,6 +310,7 @@ static void do_take(struct model *m)
 	}
 	n = ring_take(m->r, m->now_us, out, max);
 	for (i = 0; i < n; i++) {
+		assert_true(may_send(m));
 		at = next_to_take(m);
 		assert_true(at >= 0);
 		assert_int_equal(out[i]->f.id, m->items[at].id);
@@ -306,7 +318,7 @@ static void do_take(struct model *m)
 		m->items[at].state = EVENT_INFLIGHT;
 		m->items[at].released = false;
 	}
-	assert_true(n == max || count_ready(m) == 0);
+	assert_true(n == max || count_ready(m) == 0 || !may_send(m));
 	m->ready_due += any_due && count_ready(m) > 0;
 }
 
@@ -425,6 +437,7 @@ static void open_model(struct model *m, uint64_t seed, enum ordering order)
 	m->o = (struct ring_options){
 		.capacity = capacities[below(m, ARRAY_LEN(capacities))],
 		.max_bytes = below(m, 3) ? 1 << 20 : 1 + below(m, 20000),
+		.max_inflight_bytes = below(m, 3) ? 0 : 1 + below(m, 3000),
 		.order = order,
 		.on_ready = count_call,
 		.on_ready_ctx = &m->ready_calls,

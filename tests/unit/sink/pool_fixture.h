@@ -5,6 +5,13 @@
 #ifndef TESTS_UNIT_SINK_POOL_FIXTURE_H
 #define TESTS_UNIT_SINK_POOL_FIXTURE_H
 
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
 #include "base/mem.h"
 #include "base/random.h"
 #include "core/event.h"

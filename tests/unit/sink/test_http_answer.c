@@ -1,12 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* What sink/http takes for an answer. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
 #include "http_fixture.h"
 
 /* ---- one engine, one webhook, the results so far ---- */

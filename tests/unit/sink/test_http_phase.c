@@ -1,11 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* The phases of a request before its answer, each of which may hang. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
 #include <dlfcn.h>
 #include <netdb.h>
 

@@ -1,12 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* What sink/http sends. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
 #include "http_fixture.h"
 
 /* ---- what is sent ---- */

@@ -1,12 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* What becomes of an event that its receiver does not take. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
 #include "pool_fixture.h"
 
 /* ---- failures of the event ---- */

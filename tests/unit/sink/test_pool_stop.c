@@ -1,12 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* The end of a pool. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
 #include "pool_fixture.h"
 
 static void stopping_lets_requests_finish(void **state)

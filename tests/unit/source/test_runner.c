@@ -210,6 +210,20 @@ static void a_quiesced_runner_with_a_full_ring_does_not_spin(void **state)
 	assert_in_range(bench_calls(b, FAKE_WAIT) - before, 0, 3);
 }
 
+static void what_cannot_be_inspected_is_delivered_nevertheless(void **state)
+{
+	struct bench *b = *state;
+	int64_t id;
+
+	fake_db_fail(b->db, FAKE_INSPECT, ERR_TIMEOUT, 1000000);
+	bench_start(b);
+	AWAIT(strstr(bench_stats(b).source.warning, "inspect was told to fail"));
+	id = bench_insert(b, "1");
+	assert_int_equal(bench_deliver(b, 0), id);
+	AWAIT(bench_rows(b) == 0);
+	assert_int_equal(bench_stats(b).connects, 1);
+}
+
 static void a_warning_reaches_the_stats(void **state)
 {
 	struct bench *b = *state;
@@ -270,6 +284,7 @@ int main(void)
 		TEST(quiesced_it_reads_nothing_but_acknowledges),
 		TEST(a_burst_of_acknowledgements_goes_at_once),
 		TEST(a_quiesced_runner_with_a_full_ring_does_not_spin),
+		TEST(what_cannot_be_inspected_is_delivered_nevertheless),
 		TEST(a_warning_reaches_the_stats),
 		TEST(a_type_is_found_if_this_build_has_it),
 		TEST(an_unknown_database_is_a_configuration_error),
