@@ -56,5 +56,5 @@ sql "INSERT INTO items SELECT 0, repeat('x', 100000000)"
 ok "it is delivered" wait_until 30 stats_is .distinct 1
 ok "... and recorded" wait_until 10 test -s "$test_dir/receiver.ndjson"
 is "... with its key only, and says so" "$(last '[.operation, .body.key, .body.data, .body.truncated]')" \
-	'["insert",{"k":0},null,true]'
+	'["insert",{"k":0},{"k":0},true]'
 tests_end
