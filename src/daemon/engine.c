@@ -10,8 +10,8 @@
 #include "source/runner.h"
 
 /* Bodies of requests are copies; this part of a ring's bytes may be in flight at once, so that both
- * together stay within the budget and a quarter. */
-#define INFLIGHT_SHARE 4
+ * together stay within the budget and a sixteenth. */
+#define INFLIGHT_SHARE 16
 
 /* A pipeline's place in its source: the source counts only its own. */
 struct engine_pipeline {
@@ -138,6 +138,7 @@ static ATTR_MUST_CHECK enum err_code make_rings(struct engine *g, struct err *e)
 					 .on_room = room_notify,
 					 .on_room_ctx = r};
 
+		o.max_inflight_bytes = o.max_bytes / INFLIGHT_SHARE + 1;
 		code = ring_new(&o, &g->pipelines[i].ring, e);
 		if (code != ERR_OK)
 			return code;

@@ -4,7 +4,7 @@
 #include "base/mem.h"
 
 #define READ_BYTES_MAX                                                                             \
-	(4UL << 20) /* the result and its events are in memory twice for a moment                  \
+	(2UL << 20) /* the result and its events are in memory twice for a moment                  \
 		     */
 #define ROOM_SHARE 8
 #define LITTLE_ROOM_US (20 * CLOCK_US_PER_MS)
