@@ -61,12 +61,12 @@ SUPPORT_OBJ := $(patsubst %.c,$(BUILD)/%.o,$(filter-out $(TEST_MAINS),$(wildcard
 tests-of = $(patsubst %.c,$(BUILD)/%,$(wildcard $(1)))
 UNIT := $(call tests-of,tests/unit/*/test_*.c)
 UNIT_TSAN := $(filter $(BUILD)/tests/unit/base/% $(BUILD)/tests/unit/core/% $(BUILD)/tests/unit/source/% \
-	$(BUILD)/tests/unit/sink/% $(BUILD)/tests/unit/control/%,$(UNIT))
+	$(BUILD)/tests/unit/sink/% $(BUILD)/tests/unit/control/% $(BUILD)/tests/unit/daemon/%,$(UNIT))
 CONTRACT := $(call tests-of,tests/contract/test_*.c)
 TORTURE := $(call tests-of,tests/torture/test_*.c)
 INTEGRATION := $(call tests-of,tests/integration/test_*.c)
-FUZZ := $(call tests-of,tests/fuzz/fuzz_*.c)
 E2E ?= $(wildcard tests/e2e/test_*.sh)
+FUZZ := $(call tests-of,tests/fuzz/fuzz_*.c)
 BENCH := $(call tests-of,tests/bench/*.c)
 RECEIVER := $(BUILD)/tests/support/receiver
 DAEMON := $(BUILD)/app-db-listener
