@@ -61,10 +61,11 @@ SUPPORT_OBJ := $(patsubst %.c,$(BUILD)/%.o,$(filter-out $(TEST_MAINS),$(wildcard
 tests-of = $(patsubst %.c,$(BUILD)/%,$(wildcard $(1)))
 UNIT := $(call tests-of,tests/unit/*/test_*.c)
 UNIT_TSAN := $(filter $(BUILD)/tests/unit/base/% $(BUILD)/tests/unit/core/% $(BUILD)/tests/unit/source/% \
-	$(BUILD)/tests/unit/sink/% $(BUILD)/tests/unit/control/%,$(UNIT))
+	$(BUILD)/tests/unit/sink/% $(BUILD)/tests/unit/control/% $(BUILD)/tests/unit/daemon/%,$(UNIT))
 CONTRACT := $(call tests-of,tests/contract/test_*.c)
 TORTURE := $(call tests-of,tests/torture/test_*.c)
 INTEGRATION := $(call tests-of,tests/integration/test_*.c)
+E2E ?= $(wildcard tests/e2e/test_*.sh)
 FUZZ := $(call tests-of,tests/fuzz/fuzz_*.c)
 BENCH := $(call tests-of,tests/bench/*.c)
 RECEIVER := $(BUILD)/tests/support/receiver
@@ -149,7 +150,7 @@ integration: $(INTEGRATION) tools $(if $(wildcard src/daemon/main.c),all)
 	@$(RUN) integration/$(VARIANT) --under tests/support/with-postgres $(INTEGRATION) \
 		$(wildcard tests/integration/test_*.sh)
 e2e: all tools deps-test
-	@$(RUN) e2e/$(VARIANT) --timeout 600 $(wildcard tests/e2e/test_*.sh)
+	@$(RUN) e2e/$(VARIANT) --timeout 600 $(E2E)
 lint: deps-lint lib
 	@$(RUN) lint $(shell find tests/lint -maxdepth 1 -type f -perm -u+x ! -name 'analyze-*' | sort)
 analyzer: deps-lint

@@ -11,10 +11,14 @@
 
 #define STATM_BYTES 256 /* seven numbers: proc(5) */
 #define ARENAS 2
+#define MMAP_BYTES (256 * 1024)
 
 void memory_setup(void)
 {
 	(void)mallopt(M_ARENA_MAX, ARENAS);
+	/* fixed, or glibc raises it with the first large block that is freed, and the next ones
+	 * stay in the heap */
+	(void)mallopt(M_MMAP_THRESHOLD, MMAP_BYTES);
 }
 
 static int64_t rss_read(void)

@@ -92,13 +92,15 @@ static int64_t asked_take(struct monitor *m, char ret_enable[static METRICS_NAME
 	return asked;
 }
 
-static void publish(struct monitor *m, int64_t asked, enum err_code enable_code)
+/* enable_code: NULL when nobody asked, for the answer before may not have been fetched yet. */
+static void publish(struct monitor *m, int64_t asked, const enum err_code *enable_code)
 {
 	mutex_lock(&m->lock);
 	*m->snapshot = *m->fresh;
 	m->verdict = m->fresh_verdict;
 	m->served = asked;
-	m->enable_code = enable_code;
+	if (enable_code)
+		m->enable_code = *enable_code;
 	cond_broadcast(&m->published);
 	mutex_unlock(&m->lock);
 }
@@ -120,7 +122,7 @@ void monitor_refresh(struct monitor *m, struct engine *g)
 	in.history = &m->history;
 	metrics_collect(&in, m->fresh);
 	health_judge(m->health, m->fresh, &m->fresh_verdict);
-	publish(m, asked, enable_code);
+	publish(m, asked, enable[0] ? &enable_code : NULL);
 }
 
 void monitor_restart(struct monitor *m, const struct settings *s)

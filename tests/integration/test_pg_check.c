@@ -177,7 +177,7 @@ static void a_server_that_cannot_be_reached_is_a_finding_and_an_error(void **sta
 	buf_reset(&f->findings);
 	assert_int_equal(source_admin_postgres.check(&f->settings, 0, &f->options, &f->err),
 			 ERR_UNAVAILABLE);
-	assert_has(buf_str(&f->findings), "FAIL connection: source default: cannot connect");
+	assert_has(buf_str(&f->findings), "FAIL connection: cannot connect");
 	assert_has(f->err.msg, "cannot connect");
 }
 

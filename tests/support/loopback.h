@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A scripted HTTP receiver on loopback for the tests of this directory: a thread per connection,
+ * A scripted HTTP receiver on loopback for unit tests: a thread per connection,
  * which reads a request and calls the test's function to answer it. That function runs in the
  * connection's thread and must not use cmocka's asserts; it counts, and the test looks.
  */
-#ifndef TESTS_UNIT_SINK_LOOPBACK_H
-#define TESTS_UNIT_SINK_LOOPBACK_H
+#ifndef SUPPORT_LOOPBACK_H
+#define SUPPORT_LOOPBACK_H
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
