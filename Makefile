@@ -159,7 +159,7 @@ fuzz: deps-lint
 	@$(MAKE) --no-print-directory VARIANT=fuzz BUILD=build/fuzz $(FUZZ:$(BUILD)/%=build/fuzz/%)
 	@tests/fuzz/run $(FUZZ:$(BUILD)/%=build/fuzz/%)
 soak: deps-test all tools
-	@tests/soak/run
+	@tests/e2e/soak
 coverage: deps
 	@tests/support/coverage report
 coverage-gate:
