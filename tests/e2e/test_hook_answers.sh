@@ -73,7 +73,7 @@ distinct=$((distinct + 160))
 ok "fail_first=2: all arrive" wait_until 60 stats_is .distinct $distinct
 is "... in order, one at a time for a row" "$(stats '"\(.out_of_order) \(.overlaps)"')" "0 0"
 ok "... nobody died" dead_is "$dead"
-receiver_control 'rate=0.2&status=503'
+receiver_control 'rate=0.05&status=503'
 people 3001 3040
 for i in 1 2 3; do
 	sql "UPDATE users SET n = $i WHERE id > 3000"
