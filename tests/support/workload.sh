@@ -152,7 +152,7 @@ workload_verify() {
 workload_report() {
 	diag "committed $(wc -l <"$test_dir/want"), delivered $(wc -l <"$test_dir/got"), lost $(wc -l <"$test_dir/lost")," \
 		"out of order $(wc -l <"$test_dir/broken"), duplicates $(stats .duplicates)," \
-		"requests $(stats .requests), RSS at most ${process[daemon]:+$(rss_max_kb daemon)} kB"
+		"requests $(stats .requests)${process[daemon]:+, RSS at most $(rss_max_kb daemon) kB}"
 }
 
 # source_is FIELD WANT: of the first source in /metrics.
