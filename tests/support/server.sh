@@ -8,10 +8,12 @@ server_dir() {
 	local user=nobody
 	dir=$(mktemp -d "${TMPDIR:-/tmp}/adbl-$1.XXXXXX")
 	chmod 755 "$dir"
+	# shellcheck disable=SC2034 # used by the caller
 	as=()
 	if [ "$(id -u)" = 0 ]; then
 		id "$2" >/dev/null 2>&1 && user=$2
 		chown "$user" "$dir"
+		# shellcheck disable=SC2034
 		as=(setpriv --reuid "$user" --regid "$(id -g "$user")" --clear-groups)
 	fi
 	child=
@@ -20,7 +22,7 @@ server_dir() {
 	trap 'exit 143' TERM HUP
 }
 
-# shellcheck disable=SC2317 # called by trap
+# shellcheck disable=SC2317,SC2154 # called by trap; server_stop is the caller's
 server_finish() {
 	trap '' EXIT INT TERM HUP
 	if [ -n "$child" ]; then
