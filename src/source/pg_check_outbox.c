@@ -8,7 +8,8 @@
 #include "source/pg_schema.h"
 #include "source/pg_trigger.h"
 
-/* One finding per row of sql: column 0 the subject, column 1 the message. */
+/* One finding per row of sql: column 0 the subject, column 1 the message, column 2 the hint where
+ * it is not the same for all. */
 static ATTR_MUST_CHECK enum err_code find_rows(struct pg_admin *a, enum finding_level level,
 					       const char *hint, const char *sql, int n,
 					       const char *const *values, struct err *e)
@@ -20,7 +21,8 @@ static ATTR_MUST_CHECK enum err_code find_rows(struct pg_admin *a, enum finding_
 	if (code != ERR_OK)
 		return code;
 	for (i = 0; i < PQntuples(res); i++)
-		pg_admin_find(a, level, PQgetvalue(res, i, 0), hint, "%s", PQgetvalue(res, i, 1));
+		pg_admin_find(a, level, PQgetvalue(res, i, 0), hint ? hint : PQgetvalue(res, i, 2),
+			      "%s", PQgetvalue(res, i, 1));
 	PQclear(res);
 	return ERR_OK;
 }
@@ -65,6 +67,44 @@ static ATTR_MUST_CHECK enum err_code check_privileges(struct pg_admin *a, struct
 
 	return find_rows(a, FINDING_FAIL, "run install with an owner's credentials", sql, 1, values,
 			 e);
+}
+
+/* What the triggers do with the rights of the function's owner. Of the server's functions those
+ * stand here that are called outside a handler: a server that is made safer takes them from PUBLIC.
+ * What else the owner or the daemon lacks hurts no writer: tests/integration/test_pg_roles.c. */
+static ATTR_MUST_CHECK enum err_code check_capture_rights(struct pg_admin *a, struct err *e)
+{
+	static const char sql[] =
+		"WITH f AS (SELECT p.proowner AS role, n.oid AS schema, quote_ident(r.rolname) AS "
+		"name, r.rolname FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace "
+		"JOIN pg_roles r ON r.oid = p.proowner WHERE n.nspname = '" PG_SCHEMA "' "
+		"AND p.proname = 'capture'), o AS (SELECT c.oid, c.relkind, c.relrowsecurity, "
+		"c.relname, format('%I.%I', '" PG_SCHEMA "', c.relname) AS name FROM pg_class c "
+		"JOIN f ON c.relnamespace = f.schema WHERE c.relkind = 'S' OR c.relname = "
+		"'outbox'), "
+		"lacks (what, grant_sql) AS ("
+		"SELECT 'use schema " PG_SCHEMA "', 'USAGE ON SCHEMA " PG_SCHEMA "' FROM f "
+		"WHERE NOT has_schema_privilege(f.role, f.schema, 'USAGE') "
+		"UNION ALL SELECT 'INSERT on ' || o.name, 'INSERT ON ' || o.name FROM f, o "
+		"WHERE o.relkind = 'r' AND NOT has_table_privilege(f.role, o.oid, 'INSERT') "
+		"UNION ALL SELECT 'use sequence ' || o.name, 'USAGE ON SEQUENCE ' || o.name FROM "
+		"f, o "
+		"WHERE o.relkind = 'S' AND NOT has_sequence_privilege(f.role, o.oid, "
+		"'USAGE, UPDATE') UNION ALL SELECT 'call ' || g.oid::regprocedure, "
+		"'EXECUTE ON FUNCTION pg_catalog.' || g.oid::regprocedure FROM f, pg_proc g WHERE "
+		"g.oid = ANY ('{nextval(regclass),clock_timestamp(),lower(text),octet_length(text),"
+		"\"pg_try_advisory_xact_lock_shared(integer,integer)\",\"pg_notify(text,text)\","
+		"pg_notification_queue_usage()}'::regprocedure[]) "
+		"AND NOT has_function_privilege(f.role, g.oid, 'EXECUTE')) "
+		"SELECT '" PG_SCHEMA
+		".capture', 'belongs to role ' || f.rolname || ', which may not ' "
+		"|| l.what || ': writes to captured tables fail', "
+		"'GRANT ' || l.grant_sql || ' TO ' || f.name FROM f, lacks l "
+		"UNION ALL SELECT o.name, 'has row level security: writes to captured tables can "
+		"fail, and the daemon does not see every event', 'ALTER TABLE ' || o.name || "
+		"' DISABLE ROW LEVEL SECURITY' FROM o WHERE o.relrowsecurity";
+
+	return find_rows(a, FINDING_FAIL, NULL, sql, 0, NULL, e);
 }
 
 static ATTR_MUST_CHECK enum err_code check_open_to_public(struct pg_admin *a, struct err *e)
@@ -157,6 +197,8 @@ enum err_code pg_check_outbox(struct pg_admin *a, struct err *e)
 	struct err here;
 	enum err_code code = check_objects(a, e);
 
+	if (code == ERR_OK)
+		code = check_capture_rights(a, e);
 	if (code == ERR_OK)
 		code = check_privileges(a, e);
 	if (code == ERR_OK)
