@@ -118,6 +118,29 @@ static ATTR_MUST_CHECK enum err_code check_open_to_public(struct pg_admin *a, st
 	return find_rows(a, FINDING_FAIL, "run install", sql, 0, NULL, e);
 }
 
+/* The function as a daemon before or after this one wrote it: install replaces it. */
+static ATTR_MUST_CHECK enum err_code check_capture_text(struct pg_admin *a, struct err *e)
+{
+	static const char quote[] = "$capture$";
+	static const char sql[] =
+		"SELECT '" PG_SCHEMA ".capture', 'is not the function that this version installs' "
+		"FROM pg_proc f JOIN pg_namespace n ON n.oid = f.pronamespace WHERE n.nspname = "
+		"'" PG_SCHEMA "' AND f.proname = 'capture' AND f.prosrc <> $1";
+	const char *begin = strstr(pg_schema_capture_sql(), quote) + sizeof(quote) - 1;
+	const char *values[1];
+	struct buf body;
+	enum err_code code;
+
+	buf_init(&body, PG_SQL_MAX_BYTES);
+	buf_add_text(&body, (struct text){begin, (size_t)(strstr(begin, quote) - begin)});
+	values[0] = buf_str(&body);
+	code = buf_error(&body) == ERR_OK
+		       ? find_rows(a, FINDING_WARN, "run install", sql, 1, values, e)
+		       : err_set(e, ERR_NOMEM, "no memory to compare a function");
+	buf_done(&body);
+	return code;
+}
+
 static ATTR_MUST_CHECK enum err_code check_sequences(struct pg_admin *a, struct err *e)
 {
 	static const char sql[] =
@@ -203,6 +226,8 @@ enum err_code pg_check_outbox(struct pg_admin *a, struct err *e)
 		code = check_privileges(a, e);
 	if (code == ERR_OK)
 		code = check_open_to_public(a, e);
+	if (code == ERR_OK)
+		code = check_capture_text(a, e);
 	if (code == ERR_OK)
 		code = check_sequences(a, e);
 	if (code == ERR_OK)

@@ -85,6 +85,9 @@ static const struct damage {
 	 "FAIL default: installed by another version"},
 	{"GRANT EXECUTE ON FUNCTION app_db_listener.capture() TO PUBLIC",
 	 "FAIL app_db_listener.capture: anybody may call it"},
+	{"CREATE OR REPLACE FUNCTION app_db_listener.capture() RETURNS trigger LANGUAGE plpgsql "
+	 "SECURITY DEFINER AS 'BEGIN RETURN NULL; END'",
+	 "WARN app_db_listener.capture: is not the function that this version installs"},
 	{"ALTER TABLE users ADD COLUMN more int",
 	 "WARN public.users: its columns changed since it was installed"},
 	{"ALTER TABLE users DROP CONSTRAINT users_pkey", "WARN public.users: has no primary key"},
