@@ -117,6 +117,13 @@ static struct path source_path(const struct loading *l, size_t i)
 	return path_item(&path, i - is_short);
 }
 
+/* Whether the i-th source needs no tables: also when its audit_table is a mistake. */
+static bool has_audit_table(const struct loading *l, size_t i)
+{
+	return node_is_given(node_find_key(l->source_nodes[i], "audit_table")) ||
+	       node_is_given(node_find_key(node_find(l->root, "listener"), "audit_table"));
+}
+
 /* The pipeline's own tables, else its source's, else those at the top. */
 static void tables_choose(struct loading *l, struct pipeline_settings *p, struct node n,
 			  const struct path *path, bool has_source)
@@ -135,7 +142,7 @@ static void tables_choose(struct loading *l, struct pipeline_settings *p, struct
 	}
 	l->top_tables_used = true;
 	if (!tables_from(l, p, l->root, &top, "tables", KEY_TABLES) &&
-	    !(has_source && l->tables_source->audit_table)) {
+	    !(has_source && has_audit_table(l, p->source))) {
 		if (!node_is_given(n))
 			where = path_of("tables");
 		loading_mistake(l, node_is_given(n) ? n : l->root, &where,

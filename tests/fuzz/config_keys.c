@@ -27,52 +27,15 @@ static int is_in(const struct key *k, const char *section)
 
 static void dict(void)
 {
-	static const char *const more[] = {"\\x0a  ",
-					   ": ",
-					   "- ",
-					   "[",
-					   "]",
-					   "{",
-					   "}",
-					   "${",
-					   "${SET}",
-					   "${X:-",
-					   "$${",
-					   "_file: ",
-					   "_credential: ",
-					   "insert",
-					   "update",
-					   "delete",
-					   "truncate",
-					   "OLD.",
-					   "NEW.",
-					   "''",
-					   "$$",
-					   "/*",
-					   "--",
-					   "-- ",
-					   "/*!",
-					   "#",
-					   "`",
-					   "\\\\'",
-					   "500ms",
-					   "64MB",
-					   "0.5",
-					   "1d",
-					   "9223372036854775807",
-					   "http://h",
-					   "default",
-					   "*",
-					   "a.*",
-					   "\\\"a\\\".b",
-					   "&a",
-					   "*a",
-					   "!!str",
-					   "---",
-					   "|",
-					   ">-",
-					   "file",
-					   "credential"};
+	/* clang-format off */
+	static const char *const more[] = {
+		"\\x0a  ", ": ", "- ", "[", "]", "{", "}", "${", "${SET}", "${X:-", "$${",
+		"_file: ", "_credential: ", "insert", "update", "delete", "truncate", "OLD.",
+		"NEW.", "''", "$$", "/*", "--", "-- ", "/*!", "#", "`", "\\\\'", "500ms",
+		"64MB", "0.5", "1d", "9223372036854775807", "http://h", "default", "*", "a.*",
+		"\\\"a\\\".b", "&a", "*a", "!!str", "---", "|", ">-", "file", "credential",
+	};
+	/* clang-format on */
 	const struct key_word *w;
 	size_t i;
 
