@@ -9,8 +9,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "base/random.h"
 #include "source/admin.h"
+#include "source/attempts.h"
 #include "source/pg_conn.h"
 
 #define PG_VERSION_MIN 120000
@@ -23,8 +23,7 @@ struct pg_admin {
 	size_t source_index;
 	const struct install_options *options; /* never NULL after open */
 	const struct clock *clock;
-	struct random random;
-	int64_t deadline_us; /* no further attempt for a lock behind it */
+	struct attempts attempts; /* to get locks */
 	int64_t lock_timeout_us;
 	int version;     /* 150018 */
 	bool pooled;     /* nothing may be set for the session, no session lock taken */

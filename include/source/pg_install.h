@@ -26,7 +26,7 @@ enum err_code pg_trigger_compare(struct pg_admin *a, const struct pg_trigger *t,
  * Stops at the first error of fn. */
 typedef enum err_code (*pg_trigger_fn)(struct pg_admin *a, const struct pg_trigger *t, void *ctx,
 				       struct err *e);
-enum err_code pg_table_each_trigger(struct pg_admin *a, const struct pg_table *t, pg_trigger_fn fn,
+enum err_code pg_table_each_trigger(struct pg_admin *a, const struct table *t, pg_trigger_fn fn,
 				    void *ctx, struct err *e) ATTR_MUST_CHECK;
 
 /* Every trigger that calls our function, clones on partitions apart: rows of (schema, table,
@@ -39,7 +39,7 @@ enum err_code pg_trigger_remove(struct pg_admin *a, const char *schema, const ch
 				const char *name, struct err *e) ATTR_MUST_CHECK;
 
 /* Does any table of the list want this trigger? */
-bool pg_tables_want(const struct pg_admin *a, const struct pg_tables *tables, const char *schema,
+bool pg_tables_want(const struct pg_admin *a, const struct tables *tables, const char *schema,
 		    const char *table, const char *trigger);
 
 #endif

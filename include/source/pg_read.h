@@ -10,7 +10,7 @@
 struct pg_read {
 	struct pg_source *s;
 	struct pg_pipe *pipe;
-	struct pg_batch batch;
+	struct batch batch;
 	struct position_gap *gaps; /* those below the cursor, as they were before; NULL: none */
 	size_t gap_count;
 	bool is_wide;

@@ -16,8 +16,10 @@
 
 #include "base/buf.h"
 #include "core/position.h"
+#include "source/batch.h"
 #include "source/pg_conn.h"
 #include "source/pg_owners.h"
+#include "source/poll.h"
 #include "source/source.h"
 
 #define PG_VERSION 1 /* of the schema, install.version */
@@ -52,12 +54,11 @@ struct pg_pipe {
 };
 
 struct pg_wake {
-	bool asleep;      /* we hold PG_LOCK_WAKE: writers notify */
-	bool release;     /* give it back before the next read */
-	int64_t delay_us; /* back-off between polls */
-	int64_t busy_us;  /* since when writers keep us awake; 0: they do not */
-	int64_t poll_us;  /* when the next one is due; 0: a read was just made */
-	int64_t rows_us;  /* when rows were found last */
+	bool asleep;           /* we hold PG_LOCK_WAKE: writers notify */
+	bool release;          /* give it back before the next read */
+	struct poll_plan poll; /* due_us 0: a read was just made */
+	int64_t busy_us;       /* since when writers keep us awake; 0: they do not */
+	int64_t rows_us;       /* when rows were found last */
 };
 
 struct pg_source {
@@ -123,24 +124,9 @@ enum pg_column {
 	PG_COL_CACHE, /* the sequence's; NULL: it is gone */
 };
 
-struct pg_batch {
-	struct pg_pipe *pipe;
-	struct source_limit limit;
-	struct event **out;
-	size_t count;
-	size_t bytes;
-	int64_t now_us;
-	bool is_full;    /* a row did not fit: there is more, and nothing behind it may be added */
-	bool are_strays; /* the rows were seen by position before */
-	int64_t last_id; /* of the last row looked at */
-};
-
-/* The bytes an event costs beyond what outbox.bytes counts, at most. */
-size_t pg_batch_overhead(void);
-
 /* Append the rows of res (columns of PG_STMT_READ) until one does not fit. Errors: ERR_NOMEM,
  * ERR_DB (a row that makes no sense); what was appended until then stays. */
-enum err_code pg_batch_add(struct pg_batch *b, const PGresult *res, struct err *e) ATTR_MUST_CHECK;
+enum err_code pg_batch_add(struct batch *b, const PGresult *res, struct err *e) ATTR_MUST_CHECK;
 
 /* ---- pg_ack.c ---- */
 enum err_code pg_acknowledge(struct source *base, const struct ack *acks, size_t n,

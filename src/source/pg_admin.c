@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "source/pg_admin.h"
 #include "source/pg_quote.h"
+#include "source/report.h"
 
 #include <assert.h>
 #include <stdarg.h>
@@ -8,13 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/fd.h"
-
 #define LOCK_TIMEOUT_US (500 * CLOCK_US_PER_MS)
 #define GIVE_UP_US (30 * CLOCK_US_PER_S)
-#define PAUSE_FIRST_US (100 * CLOCK_US_PER_MS)
-#define PAUSE_MAX_US (2 * CLOCK_US_PER_S)
-#define FINDING_BYTES 1024
 
 static const struct install_options no_options;
 
@@ -36,11 +32,10 @@ enum err_code pg_admin_open(struct pg_admin *a, const struct settings *s, size_t
 	};
 	open.user = a->options->user;
 	open.password = a->options->password;
-	random_init(&a->random);
 	a->lock_timeout_us =
 		a->options->lock_timeout_us > 0 ? a->options->lock_timeout_us : LOCK_TIMEOUT_US;
 	give_up_us = a->options->give_up_us > 0 ? a->options->give_up_us : GIVE_UP_US;
-	a->deadline_us = clock_now_us(a->clock) + give_up_us;
+	attempts_init(&a->attempts, a->clock, give_up_us);
 	code = pg_conn_open(&open, &a->conn, e);
 	if (code != ERR_OK)
 		return code;
@@ -71,18 +66,10 @@ bool pg_admin_has_pipeline(const struct pg_admin *a, size_t p)
 
 /* ---- running or printing ---- */
 
-static void print_sql(struct pg_admin *a, const char *sql)
-{
-	if (!a->options->on_sql)
-		return;
-	a->options->on_sql(a->options->ctx, text_of(sql));
-	a->options->on_sql(a->options->ctx, TEXT_LIT(";\n"));
-}
-
 enum err_code pg_admin_run(struct pg_admin *a, const char *sql, struct err *e)
 {
 	if (a->options->print_only) {
-		print_sql(a, sql);
+		report_sql(a->options, sql, ";\n");
 		return ERR_OK;
 	}
 	return pg_conn_exec(a->conn, sql, e);
@@ -97,21 +84,11 @@ enum err_code pg_admin_run_buf(struct pg_admin *a, const struct buf *sql, struct
 
 void pg_admin_comment(struct pg_admin *a, const char *fmt, ...)
 {
-	char line[256], *c;
 	va_list ap;
 
-	if (!a->options->print_only || !a->options->on_sql)
-		return;
 	va_start(ap, fmt);
-	(void)vsnprintf(line, sizeof(line), fmt, ap);
+	report_comment(a->options, fmt, ap);
 	va_end(ap);
-	/* a table's name may hold a newline, which would end the comment */
-	for (c = line; *c; c++)
-		if (*c == '\n' || *c == '\r')
-			*c = ' ';
-	a->options->on_sql(a->options->ctx, TEXT_LIT("\n-- "));
-	a->options->on_sql(a->options->ctx, text_of(line));
-	a->options->on_sql(a->options->ctx, TEXT_LIT("\n"));
 }
 
 enum err_code pg_admin_query(struct pg_admin *a, const char *sql, int n, const char *const *values,
@@ -136,23 +113,6 @@ enum err_code pg_admin_number(struct pg_admin *a, const char *sql, int n, const 
 }
 
 /* ---- locks ---- */
-
-/* A growing pause with jitter; false when the deadline is nearer than the pause. */
-static bool pause_before_retry(struct pg_admin *a, int attempt)
-{
-	int64_t cap_us = PAUSE_FIRST_US, until_us, now_us = clock_now_us(a->clock);
-
-	while (attempt-- > 0 && cap_us < PAUSE_MAX_US)
-		cap_us *= 2;
-	until_us = now_us + cap_us / 2 + (int64_t)random_below(&a->random, (uint64_t)cap_us / 2);
-	if (until_us >= a->deadline_us)
-		return false;
-	while (now_us < until_us) {
-		(void)fd_wait(-1, -1, now_us, until_us);
-		now_us = clock_now_us(a->clock);
-	}
-	return true;
-}
 
 static ATTR_MUST_CHECK enum err_code transaction_once(struct pg_admin *a, pg_admin_work_fn work,
 						      void *ctx, struct err *e)
@@ -217,7 +177,7 @@ enum err_code pg_admin_transaction(struct pg_admin *a, const char *what, pg_admi
 		code = transaction_once(a, work, ctx, e);
 		if (code != ERR_TIMEOUT && code != ERR_BUSY)
 			return code;
-		if (!pause_before_retry(a, attempt))
+		if (!attempts_pause(&a->attempts, attempt))
 			break;
 	}
 	describe_holder(a, what, holder);
@@ -242,7 +202,7 @@ enum err_code pg_admin_lock(struct pg_admin *a, struct err *e)
 		code = pg_admin_number(a, sql, 0, NULL, 0, &got, e);
 		if (code != ERR_OK || got)
 			return code;
-		if (!pause_before_retry(a, attempt))
+		if (!attempts_pause(&a->attempts, attempt))
 			return err_set(e, ERR_BUSY, "another install or uninstall is running");
 	}
 }
@@ -252,16 +212,11 @@ enum err_code pg_admin_lock(struct pg_admin *a, struct err *e)
 void pg_admin_find(struct pg_admin *a, enum finding_level level, const char *subject,
 		   const char *hint, const char *fmt, ...)
 {
-	char message[FINDING_BYTES];
-	struct finding f = {.level = level, .subject = subject, .message = message, .hint = hint};
 	va_list ap;
 
-	if (!a->options->on_finding)
-		return;
 	va_start(ap, fmt);
-	(void)vsnprintf(message, sizeof(message), fmt, ap);
+	report_finding(a->options, level, subject, hint, fmt, ap);
 	va_end(ap);
-	a->options->on_finding(a->options->ctx, &f);
 }
 
 void pg_quote_name(struct buf *out, const char *schema, const char *name)

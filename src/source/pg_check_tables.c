@@ -32,7 +32,7 @@ static ATTR_MUST_CHECK enum err_code count_states(struct pg_admin *a, const stru
 	return ERR_OK;
 }
 
-static ATTR_MUST_CHECK enum err_code check_triggers(struct pg_admin *a, const struct pg_table *t,
+static ATTR_MUST_CHECK enum err_code check_triggers(struct pg_admin *a, const struct table *t,
 						    struct err *e)
 {
 	const char *pipeline = a->settings->pipelines[t->pipeline].name;
@@ -60,7 +60,7 @@ static ATTR_MUST_CHECK enum err_code check_triggers(struct pg_admin *a, const st
 	return ERR_OK;
 }
 
-static void check_key(struct pg_admin *a, const struct pg_table *t)
+static void check_key(struct pg_admin *a, const struct table *t)
 {
 	const struct pipeline_settings *p = &a->settings->pipelines[t->pipeline];
 
@@ -70,7 +70,7 @@ static void check_key(struct pg_admin *a, const struct pg_table *t)
 		      "has no primary key: its events are delivered one after the other");
 }
 
-static ATTR_MUST_CHECK enum err_code check_filters(struct pg_admin *a, const struct pg_table *t,
+static ATTR_MUST_CHECK enum err_code check_filters(struct pg_admin *a, const struct table *t,
 						   struct err *e)
 {
 	struct err here;
@@ -92,8 +92,8 @@ static ATTR_MUST_CHECK enum err_code check_filters(struct pg_admin *a, const str
 }
 
 /* Rows of (level, message, hint) about the table with OID $1. */
-static ATTR_MUST_CHECK enum err_code check_surroundings(struct pg_admin *a,
-							const struct pg_table *t, struct err *e)
+static ATTR_MUST_CHECK enum err_code check_surroundings(struct pg_admin *a, const struct table *t,
+							struct err *e)
 {
 	static const char sql[] =
 		/* row_to_json calls such a cast, with the rights of the function's owner */
@@ -137,7 +137,7 @@ static ATTR_MUST_CHECK enum err_code check_surroundings(struct pg_admin *a,
 	return ERR_OK;
 }
 
-static ATTR_MUST_CHECK enum err_code check_table(struct pg_admin *a, const struct pg_table *t,
+static ATTR_MUST_CHECK enum err_code check_table(struct pg_admin *a, const struct table *t,
 						 bool installed, struct err *e)
 {
 	enum err_code code;
@@ -184,7 +184,7 @@ static ATTR_MUST_CHECK enum err_code check_drift(struct pg_admin *a, struct err 
 	return ERR_OK;
 }
 
-static ATTR_MUST_CHECK enum err_code check_stale(struct pg_admin *a, const struct pg_tables *tables,
+static ATTR_MUST_CHECK enum err_code check_stale(struct pg_admin *a, const struct tables *tables,
 						 struct err *e)
 {
 	char label[2 * PG_NAME_BYTES];
@@ -209,7 +209,7 @@ static ATTR_MUST_CHECK enum err_code check_stale(struct pg_admin *a, const struc
 
 enum err_code pg_check_tables(struct pg_admin *a, bool installed, struct err *e)
 {
-	struct pg_tables tables = {0};
+	struct tables tables = {0};
 	size_t i;
 	enum err_code code = pg_tables_load(a, &tables, e);
 
@@ -219,6 +219,6 @@ enum err_code pg_check_tables(struct pg_admin *a, bool installed, struct err *e)
 		code = check_drift(a, e);
 	if (code == ERR_OK && installed)
 		code = check_stale(a, &tables, e);
-	pg_tables_done(&tables);
+	tables_done(&tables);
 	return code;
 }

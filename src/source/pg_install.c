@@ -16,9 +16,9 @@
 
 /* Tell every problem; return the code of the first. */
 static ATTR_MUST_CHECK enum err_code refuse_problems(struct pg_admin *a,
-						     const struct pg_tables *tables, struct err *e)
+						     const struct tables *tables, struct err *e)
 {
-	const struct pg_table *t, *first = NULL;
+	const struct table *t, *first = NULL;
 	size_t i;
 
 	for (i = 0; i < tables->count; i++) {
@@ -37,8 +37,7 @@ static ATTR_MUST_CHECK enum err_code refuse_problems(struct pg_admin *a,
 		       first->hint[0] ? "; " : "", first->hint);
 }
 
-static ATTR_MUST_CHECK enum err_code look(struct pg_admin *a, struct pg_tables *tables,
-					  struct err *e)
+static ATTR_MUST_CHECK enum err_code look(struct pg_admin *a, struct tables *tables, struct err *e)
 {
 	enum err_code code = pg_tables_load(a, tables, e);
 	size_t i;
@@ -90,7 +89,7 @@ static ATTR_MUST_CHECK enum err_code put_trigger(struct pg_admin *a, const struc
 struct options_call {
 	struct buf options; /* every argument of every trigger */
 	struct buf names;   /* array literal content of the triggers on the table itself */
-	const struct pg_table *table;
+	const struct table *table;
 };
 
 static ATTR_MUST_CHECK enum err_code add_options(struct pg_admin *a, const struct pg_trigger *t,
@@ -110,7 +109,7 @@ static ATTR_MUST_CHECK enum err_code add_options(struct pg_admin *a, const struc
 	return ERR_OK;
 }
 
-static void captured_sql(struct buf *sql, const struct pg_admin *a, const struct pg_table *t,
+static void captured_sql(struct buf *sql, const struct pg_admin *a, const struct table *t,
 			 const struct options_call *c)
 {
 	buf_add_str(sql, "INSERT INTO " PG_SCHEMA ".captured AS c (pipeline, schema_name, "
@@ -132,7 +131,7 @@ static void captured_sql(struct buf *sql, const struct pg_admin *a, const struct
 			 "WHERE c.fingerprint <> EXCLUDED.fingerprint");
 }
 
-static ATTR_MUST_CHECK enum err_code put_captured(struct pg_admin *a, const struct pg_table *t,
+static ATTR_MUST_CHECK enum err_code put_captured(struct pg_admin *a, const struct table *t,
 						  struct err *e)
 {
 	struct options_call c = {.table = t};
@@ -157,7 +156,7 @@ static ATTR_MUST_CHECK enum err_code put_captured(struct pg_admin *a, const stru
 
 static ATTR_MUST_CHECK enum err_code table_work(struct pg_admin *a, void *ctx, struct err *e)
 {
-	const struct pg_table *t = ctx;
+	const struct table *t = ctx;
 	enum err_code code;
 	struct buf sql;
 
@@ -186,7 +185,7 @@ static ATTR_MUST_CHECK enum err_code count_wrong(struct pg_admin *a, const struc
 }
 
 /* Words of the server about this one table, as an error of the configuration. */
-static ATTR_MUST_CHECK enum err_code table_error(const struct pg_admin *a, const struct pg_table *t,
+static ATTR_MUST_CHECK enum err_code table_error(const struct pg_admin *a, const struct table *t,
 						 enum err_code code, struct err *e)
 {
 	switch (code) {
@@ -204,7 +203,7 @@ static ATTR_MUST_CHECK enum err_code table_error(const struct pg_admin *a, const
 	return code;
 }
 
-static void find_installed(struct pg_admin *a, const struct pg_table *t, bool already)
+static void find_installed(struct pg_admin *a, const struct table *t, bool already)
 {
 	const struct pipeline_settings *p = &a->settings->pipelines[t->pipeline];
 	char operations[64] = "";
@@ -219,7 +218,7 @@ static void find_installed(struct pg_admin *a, const struct pg_table *t, bool al
 		      already ? "already installed" : "installed", p->name, operations);
 }
 
-static ATTR_MUST_CHECK enum err_code install_table(struct pg_admin *a, struct pg_table *t,
+static ATTR_MUST_CHECK enum err_code install_table(struct pg_admin *a, struct table *t,
 						   struct err *e)
 {
 	enum err_code code = ERR_OK;
@@ -244,8 +243,8 @@ static ATTR_MUST_CHECK enum err_code install_table(struct pg_admin *a, struct pg
 }
 
 /* A table that does not get its lock does not keep the others from theirs. */
-static ATTR_MUST_CHECK enum err_code install_tables(struct pg_admin *a,
-						    const struct pg_tables *tables, struct err *e)
+static ATTR_MUST_CHECK enum err_code install_tables(struct pg_admin *a, const struct tables *tables,
+						    struct err *e)
 {
 	enum err_code code, first = ERR_OK;
 	struct err here;
@@ -270,7 +269,7 @@ static ATTR_MUST_CHECK enum err_code install_tables(struct pg_admin *a,
 /* ---- what is no longer configured ---- */
 
 static ATTR_MUST_CHECK enum err_code
-remove_stale_triggers(struct pg_admin *a, const struct pg_tables *tables, struct err *e)
+remove_stale_triggers(struct pg_admin *a, const struct tables *tables, struct err *e)
 {
 	const char *schema, *table, *name;
 	PGresult *res;
@@ -296,7 +295,7 @@ remove_stale_triggers(struct pg_admin *a, const struct pg_tables *tables, struct
 }
 
 static ATTR_MUST_CHECK enum err_code
-remove_stale_captured(struct pg_admin *a, const struct pg_tables *tables, struct err *e)
+remove_stale_captured(struct pg_admin *a, const struct tables *tables, struct err *e)
 {
 	enum err_code code;
 	struct buf sql;
@@ -372,7 +371,7 @@ static ATTR_MUST_CHECK enum err_code install_begin(struct pg_admin *a, struct er
 enum err_code pg_install(const struct settings *s, size_t source, const struct install_options *o,
 			 struct err *e)
 {
-	struct pg_tables tables = {0};
+	struct tables tables = {0};
 	struct pg_admin a;
 	enum err_code code = pg_admin_open(&a, s, source, o, e);
 
@@ -391,7 +390,7 @@ enum err_code pg_install(const struct settings *s, size_t source, const struct i
 		code = remove_stale_captured(&a, &tables, e);
 	if (code == ERR_OK)
 		code = find_orphans(&a, e);
-	pg_tables_done(&tables);
+	tables_done(&tables);
 	pg_admin_close(&a);
 	return code;
 }

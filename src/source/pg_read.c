@@ -119,7 +119,7 @@ static int64_t next_piece(struct pg_read *r, int64_t after)
 static ATTR_MUST_CHECK enum err_code add_gap_rows(struct pg_read *r, const PGresult *res,
 						  struct err *e)
 {
-	struct pg_batch *b = &r->batch;
+	struct batch *b = &r->batch;
 	enum err_code code = pg_batch_add(b, res, e);
 
 	if (b->count == b->limit.events)
@@ -130,7 +130,7 @@ static ATTR_MUST_CHECK enum err_code add_gap_rows(struct pg_read *r, const PGres
 /* Read what the gaps hold, until all are read or the batch is full. */
 static ATTR_MUST_CHECK enum err_code read_gaps(struct pg_read *r, struct err *e)
 {
-	struct pg_batch *b = &r->batch;
+	struct batch *b = &r->batch;
 	int64_t after = 0, last;
 	struct pg_read_call c;
 	PGresult *res;
@@ -172,7 +172,7 @@ static void settle(struct pg_read *r)
 /* Strays up to id are returned, or their rows are gone. */
 static void forget_strays(struct pg_read *r, int64_t upto)
 {
-	const struct pg_batch *b = &r->batch;
+	const struct batch *b = &r->batch;
 	struct pg_pipe *p = r->pipe;
 	size_t i, n = 0, at = 0;
 
@@ -207,10 +207,10 @@ static ATTR_MUST_CHECK enum err_code read_strays(struct pg_read *r, struct err *
 		code = pg_source_run(r->s, &c.call, &res, e);
 	if (code != ERR_OK)
 		return code;
-	r->batch.are_strays = true;
+	r->batch.position = NULL;
 	code = pg_batch_add(&r->batch, res, e);
 	PQclear(res);
-	r->batch.are_strays = false;
+	r->batch.position = p->position;
 	if (code == ERR_OK && !r->batch.is_full && r->batch.count < r->batch.limit.events)
 		forget_strays(r, INT64_MAX);
 	else
@@ -327,7 +327,7 @@ static void note_cache(const struct pg_read *r, const PGresult *rows)
 static ATTR_MUST_CHECK enum err_code add_head_rows(struct pg_read *r, const PGresult *res,
 						   struct err *e)
 {
-	struct pg_batch *b = &r->batch;
+	struct batch *b = &r->batch;
 	/* the limit of the statement is the limit of the batch: more may lie behind */
 	bool is_cut = (size_t)PQntuples(res) == b->limit.events;
 	enum err_code code;
@@ -445,12 +445,13 @@ enum err_code pg_read(struct source *base, uint32_t p, struct source_limit limit
 	code = pg_wake_before_read(s, e);
 	if (code != ERR_OK)
 		return code;
-	r.batch = (struct pg_batch){
-		.pipe = r.pipe, .limit = limit, .out = out, .now_us = pg_source_now(s)};
+	r.batch = (struct batch){.position = r.pipe->position,
+				 .limit = limit,
+				 .out = out,
+				 .now_us = pg_source_now(s)};
 	code = read_all(&r, e);
 	if (code != ERR_OK && !is_kept(&r, code)) {
-		while (r.batch.count)
-			event_free(out[--r.batch.count]);
+		batch_drop(&r.batch);
 		return code;
 	}
 	*ret_count = r.batch.count;

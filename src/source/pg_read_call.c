@@ -4,15 +4,17 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "source/pg_trigger.h"
+
 static void call_fill(struct pg_read_call *c, struct pg_read *r, enum pg_stmt stmt)
 {
-	const struct pg_batch *b = &r->batch;
+	const struct batch *b = &r->batch;
 	size_t bytes = b->limit.bytes > b->bytes ? b->limit.bytes - b->bytes : 1;
 
 	memset(c, 0, sizeof(*c));
 	(void)snprintf(c->rows, sizeof(c->rows), "%zu", b->limit.events - b->count);
 	(void)snprintf(c->bytes, sizeof(c->bytes), "%zu", bytes);
-	(void)snprintf(c->overhead, sizeof(c->overhead), "%zu", pg_batch_overhead());
+	(void)snprintf(c->overhead, sizeof(c->overhead), "%zu", batch_overhead(PG_NAME_BYTES));
 	c->call = pg_source_call(r->s, stmt);
 	c->values[0] = r->pipe->pub->settings->name;
 	c->values[2] = c->rows;

@@ -52,7 +52,7 @@ enum err_code pg_trigger_compare(struct pg_admin *a, const struct pg_trigger *t,
 	return ERR_OK;
 }
 
-enum err_code pg_table_each_trigger(struct pg_admin *a, const struct pg_table *t, pg_trigger_fn fn,
+enum err_code pg_table_each_trigger(struct pg_admin *a, const struct table *t, pg_trigger_fn fn,
 				    void *ctx, struct err *e)
 {
 	const struct pipeline_settings *p = &a->settings->pipelines[t->pipeline];
@@ -67,9 +67,9 @@ enum err_code pg_table_each_trigger(struct pg_admin *a, const struct pg_table *t
 		trigger = pg_table_trigger(a, t, op);
 		code = fn(a, &trigger, ctx, e);
 		/* row triggers are cloned to partitions by the server, TRUNCATE triggers are not */
-		for (i = 0; op == OP_TRUNCATE && i < t->partition_count && code == ERR_OK; i++) {
-			trigger.on_schema = t->partitions[i].schema;
-			trigger.on_table = t->partitions[i].name;
+		for (i = 0; op == OP_TRUNCATE && i < t->part_count && code == ERR_OK; i++) {
+			trigger.on_schema = t->parts[i].schema;
+			trigger.on_table = t->parts[i].name;
 			code = fn(a, &trigger, ctx, e);
 		}
 	}
@@ -92,28 +92,27 @@ enum err_code pg_triggers_installed(struct pg_admin *a, PGresult **ret_res, stru
 		0, NULL, ret_res, e);
 }
 
-static bool table_is(const struct pg_table *t, const char *schema, const char *table)
+static bool table_is(const struct table *t, const char *schema, const char *table)
 {
 	return strcmp(t->name, table) == 0 && strcmp(t->schema, schema) == 0;
 }
 
-static bool partition_is(const struct pg_table *t, const char *schema, const char *table)
+static bool partition_is(const struct table *t, const char *schema, const char *table)
 {
 	size_t i;
 
-	for (i = 0; i < t->partition_count; i++)
-		if (strcmp(t->partitions[i].name, table) == 0 &&
-		    strcmp(t->partitions[i].schema, schema) == 0)
+	for (i = 0; i < t->part_count; i++)
+		if (strcmp(t->parts[i].name, table) == 0 && strcmp(t->parts[i].schema, schema) == 0)
 			return true;
 	return false;
 }
 
-bool pg_tables_want(const struct pg_admin *a, const struct pg_tables *tables, const char *schema,
+bool pg_tables_want(const struct pg_admin *a, const struct tables *tables, const char *schema,
 		    const char *table, const char *trigger)
 {
 	const struct pipeline_settings *p;
 	char name[PG_NAME_BYTES];
-	const struct pg_table *t;
+	const struct table *t;
 	enum op op;
 	size_t i;
 

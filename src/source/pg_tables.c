@@ -1,103 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 #include "source/pg_tables.h"
-#include "config/field.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/mem.h"
-#include "source/pg_near.h"
-
-/* ---- lists ---- */
-
-static void list_done(struct string_list *l)
-{
-	size_t i;
-
-	for (i = 0; i < l->count; i++)
-		mem_free(l->items[i]);
-	mem_free(l->items);
-	*l = (struct string_list){0};
-}
-
-static ATTR_MUST_CHECK enum err_code list_push(struct string_list *l, const char *s, struct err *e)
-{
-	char **items = mem_realloc(l->items, (l->count + 2) * sizeof(*items));
-
-	if (items)
-		l->items = items;
-	if (!items || !(items[l->count] = mem_strdup(s)))
-		return err_set(e, ERR_NOMEM, "no memory for a list of columns");
-	items[++l->count] = NULL;
-	return ERR_OK;
-}
-
-static void table_done(struct pg_table *t)
-{
-	size_t i;
-
-	for (i = 0; i < t->partition_count; i++) {
-		mem_free(t->partitions[i].schema);
-		mem_free(t->partitions[i].name);
-	}
-	mem_free(t->partitions);
-	list_done(&t->live);
-	list_done(&t->key);
-	mem_free(t->schema);
-	mem_free(t->name);
-}
-
-void pg_tables_done(struct pg_tables *t)
-{
-	size_t i;
-
-	for (i = 0; i < t->count; i++)
-		table_done(&t->items[i]);
-	mem_free(t->items);
-	*t = (struct pg_tables){0};
-}
-
-static struct pg_table *tables_push(struct pg_tables *t)
-{
-	size_t cap = t->cap ? t->cap * 2 : 16;
-	struct pg_table *items;
-
-	if (t->count == t->cap) {
-		items = mem_realloc(t->items, cap * sizeof(*items));
-		if (!items)
-			return NULL;
-		t->items = items;
-		t->cap = cap;
-	}
-	t->items[t->count] = (struct pg_table){0};
-	return &t->items[t->count++];
-}
-
-static struct pg_table *tables_find(struct pg_tables *t, size_t pipeline, const char *schema,
-				    const char *name)
-{
-	size_t i;
-
-	for (i = 0; i < t->count; i++)
-		if (t->items[i].pipeline == pipeline && strcmp(t->items[i].name, name) == 0 &&
-		    strcmp(t->items[i].schema, schema) == 0)
-			return &t->items[i];
-	return NULL;
-}
+#include "config/suggest.h"
 
 /* ---- what cannot be captured ---- */
 
-static void refuse(struct pg_table *t, enum err_code code, const char *message, const char *hint)
-{
-	if (t->problem != ERR_OK)
-		return;
-	t->problem = code;
-	(void)snprintf(t->message, sizeof(t->message), "%s", message);
-	(void)snprintf(t->hint, sizeof(t->hint), "%s", hint);
-}
-
-static void refuse_kind(struct pg_table *t, char kind, char persistence)
+static void refuse_kind(struct table *t, char kind, char persistence)
 {
 	static const struct {
 		char kind;
@@ -116,46 +29,27 @@ static void refuse_kind(struct pg_table *t, char kind, char persistence)
 
 	for (i = 0; i < ARRAY_LEN(kinds); i++)
 		if (kinds[i].kind == kind)
-			refuse(t, ERR_CONFIG, kinds[i].what, "");
+			table_refuse(t, ERR_CONFIG, kinds[i].what, "");
 	if (persistence == 't')
-		refuse(t, ERR_CONFIG, "is a temporary table", "");
+		table_refuse(t, ERR_CONFIG, "is a temporary table", "");
 	if (persistence == 'u')
-		refuse(t, ERR_CONFIG, "is an unlogged table: a crash empties it without a trace",
-		       "ALTER TABLE ... SET LOGGED");
+		table_refuse(t, ERR_CONFIG,
+			     "is an unlogged table: a crash empties it without a trace",
+			     "ALTER TABLE ... SET LOGGED");
 }
 
-static void refuse_schema(struct pg_table *t)
+static void refuse_schema(struct table *t)
 {
 	if (strcmp(t->schema, PG_SCHEMA) == 0)
-		refuse(t, ERR_CONFIG,
-		       "belongs to the outbox itself: it would capture its own events", "");
+		table_refuse(t, ERR_CONFIG,
+			     "belongs to the outbox itself: it would capture its own events", "");
 	if (strncmp(t->schema, "pg_", 3) == 0 || strcmp(t->schema, "information_schema") == 0)
-		refuse(t, ERR_CONFIG, "is a system catalog", "");
-}
-
-static void refuse_unknown_columns(struct pg_table *t, const struct string_list *names,
-				   const char *setting)
-{
-	char message[256], hint[256];
-	const char *near;
-	size_t i;
-
-	for (i = 0; i < names->count; i++) {
-		if (string_list_has(&t->live, names->items[i]))
-			continue;
-		near = pg_near(&t->live, names->items[i]);
-		(void)snprintf(message, sizeof(message), "has no column \"%.63s\", named in %s",
-			       names->items[i], setting);
-		hint[0] = '\0';
-		if (near)
-			(void)snprintf(hint, sizeof(hint), "did you mean \"%.63s\"?", near);
-		refuse(t, ERR_CONFIG, message, hint);
-	}
+		table_refuse(t, ERR_CONFIG, "is a system catalog", "");
 }
 
 /* ---- reading the catalog ---- */
 
-static ATTR_MUST_CHECK enum err_code load_columns(struct pg_admin *a, struct pg_table *t,
+static ATTR_MUST_CHECK enum err_code load_columns(struct pg_admin *a, struct table *t,
 						  struct err *e)
 {
 	const char *const values[] = {t->oid};
@@ -170,24 +64,21 @@ static ATTR_MUST_CHECK enum err_code load_columns(struct pg_admin *a, struct pg_
 	if (code != ERR_OK)
 		return code;
 	for (i = 0; i < PQntuples(res) && code == ERR_OK; i++)
-		code = list_push(&t->live, PQgetvalue(res, i, 0), e);
+		code = table_list_add(&t->columns, PQgetvalue(res, i, 0), e);
 	PQclear(res);
 	return code;
 }
 
-static ATTR_MUST_CHECK enum err_code load_key(struct pg_admin *a, struct pg_table *t, struct err *e)
+static ATTR_MUST_CHECK enum err_code load_key(struct pg_admin *a, struct table *t, struct err *e)
 {
 	const char *const values[] = {t->oid};
 	PGresult *res;
-	size_t k;
+	bool taken = false;
 	int i;
-	enum err_code code = ERR_OK;
+	enum err_code code = table_take_configured_key(t, &taken, e);
 
-	if (t->settings->key.count) {
-		for (k = 0; k < t->settings->key.count && code == ERR_OK; k++)
-			code = list_push(&t->key, t->settings->key.items[k], e);
+	if (code != ERR_OK || taken)
 		return code;
-	}
 	code = pg_admin_query(
 		a,
 		"SELECT a.attname FROM pg_index i "
@@ -199,16 +90,16 @@ static ATTR_MUST_CHECK enum err_code load_key(struct pg_admin *a, struct pg_tabl
 	if (code != ERR_OK)
 		return code;
 	for (i = 0; i < PQntuples(res) && code == ERR_OK; i++)
-		code = list_push(&t->key, PQgetvalue(res, i, 0), e);
+		code = table_list_add(&t->key, PQgetvalue(res, i, 0), e);
 	PQclear(res);
 	return code;
 }
 
-static ATTR_MUST_CHECK enum err_code load_partitions(struct pg_admin *a, struct pg_table *t,
+static ATTR_MUST_CHECK enum err_code load_partitions(struct pg_admin *a, struct table *t,
 						     struct err *e)
 {
 	const char *const values[] = {t->oid};
-	struct pg_table_name *p;
+	struct table_name *p;
 	PGresult *res;
 	int i;
 	enum err_code code = pg_admin_query(
@@ -220,11 +111,11 @@ static ATTR_MUST_CHECK enum err_code load_partitions(struct pg_admin *a, struct 
 
 	if (code != ERR_OK)
 		return code;
-	t->partitions = mem_calloc((size_t)PQntuples(res), sizeof(*t->partitions));
-	if (!t->partitions)
+	t->parts = mem_calloc((size_t)PQntuples(res), sizeof(*t->parts));
+	if (!t->parts)
 		code = err_set(e, ERR_NOMEM, "no memory for the partitions of %s", t->label);
 	for (i = 0; i < PQntuples(res) && code == ERR_OK; i++) {
-		p = &t->partitions[t->partition_count++];
+		p = &t->parts[t->part_count++];
 		p->schema = mem_strdup(PQgetvalue(res, i, 0));
 		p->name = mem_strdup(PQgetvalue(res, i, 1));
 		if (!p->schema || !p->name)
@@ -235,7 +126,7 @@ static ATTR_MUST_CHECK enum err_code load_partitions(struct pg_admin *a, struct 
 	return code;
 }
 
-static ATTR_MUST_CHECK enum err_code load_details(struct pg_admin *a, struct pg_table *t,
+static ATTR_MUST_CHECK enum err_code load_details(struct pg_admin *a, struct table *t,
 						  struct err *e)
 {
 	enum err_code code = load_columns(a, t, e);
@@ -246,81 +137,96 @@ static ATTR_MUST_CHECK enum err_code load_details(struct pg_admin *a, struct pg_
 		code = load_partitions(a, t, e);
 	if (code != ERR_OK)
 		return code;
-	refuse_unknown_columns(t, &t->settings->key, "key");
-	refuse_unknown_columns(t, &t->settings->columns, "columns");
-	refuse_unknown_columns(t, &t->settings->exclude, "exclude");
+	table_refuse_unknown_columns(t);
 	return ERR_OK;
 }
 
-/* Only the name that was asked for exists to make a table from. */
-static ATTR_MUST_CHECK enum err_code table_init(struct pg_table *t, size_t pipeline,
-						const struct table_settings *settings,
-						const char *schema, const char *name, struct err *e)
+/* "did you mean" for a table: one of any schema that is called nearly so. */
+static ATTR_MUST_CHECK enum err_code suggest_table(struct pg_admin *a, struct table *t,
+						   struct err *e)
 {
-	t->pipeline = pipeline;
-	t->settings = settings;
-	t->schema = mem_strdup(schema);
-	t->name = mem_strdup(name);
-	if (!t->schema || !t->name)
-		return err_set(e, ERR_NOMEM, "no memory for table %s", name);
-	(void)snprintf(t->label, sizeof(t->label), "%.63s.%.63s", schema, name);
+	const char *const values[] = {t->schema};
+	struct suggest near;
+	PGresult *res;
+	int i;
+	enum err_code code = pg_admin_query(
+		a,
+		"SELECT n.nspname || '.' || c.relname, c.relname FROM pg_class c "
+		"JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind IN ('r', 'p') "
+		"AND n.nspname !~ '^pg_' AND n.nspname NOT IN ('information_schema', '" PG_SCHEMA
+		"') ORDER BY n.nspname <> $1, 1, 2 LIMIT 10000",
+		1, values, &res, e);
+
+	if (code != ERR_OK)
+		return code;
+	suggest_init(&near, text_of(t->name));
+	for (i = 0; i < PQntuples(res); i++)
+		suggest_add(&near, PQgetvalue(res, i, 1));
+	for (i = 0; suggest_best(&near) && i < PQntuples(res); i++) {
+		if (PQgetvalue(res, i, 1) != suggest_best(&near))
+			continue;
+		(void)snprintf(t->hint, sizeof(t->hint), "did you mean %.127s?",
+			       PQgetvalue(res, i, 0));
+	}
+	PQclear(res);
 	return ERR_OK;
 }
 
-static ATTR_MUST_CHECK enum err_code add_missing(struct pg_admin *a, struct pg_tables *out,
+static ATTR_MUST_CHECK enum err_code add_missing(struct pg_admin *a, struct tables *out,
 						 size_t pipeline,
 						 const struct table_settings *settings,
 						 struct err *e)
 {
 	const char *schema = settings->schema ? settings->schema : "public";
-	struct pg_table *t = tables_push(out);
 	bool all = strcmp(settings->table, "*") == 0;
+	struct table *t;
 	enum err_code code;
 
-	if (!t)
-		return err_set(e, ERR_NOMEM, "no memory for table %s", settings->table);
-	code = table_init(t, pipeline, settings, schema, settings->table, e);
+	code = tables_add(out, pipeline, settings, schema, settings->table, &t, e);
 	if (code != ERR_OK)
 		return code;
 	refuse_schema(t);
 	if (t->problem != ERR_OK)
 		return ERR_OK;
-	refuse(t, ERR_NOT_FOUND, all ? "no table in this schema" : "no such table", "");
-	return pg_near_table(a, schema, settings->table, t->hint, sizeof(t->hint), e);
+	table_refuse(t, ERR_NOT_FOUND, all ? "no table in this schema" : "no such table", "");
+	return suggest_table(a, t, e);
 }
 
 /* One row of find_sql. */
-static ATTR_MUST_CHECK enum err_code add_found(struct pg_admin *a, struct pg_tables *out,
+static ATTR_MUST_CHECK enum err_code add_found(struct pg_admin *a, struct tables *out,
 					       size_t pipeline,
 					       const struct table_settings *settings, PGresult *res,
 					       int row, struct err *e)
 {
 	const char *schema = PQgetvalue(res, row, 0), *name = PQgetvalue(res, row, 1);
-	struct pg_table *t;
+	struct table *t;
 	enum err_code code;
 
-	if (tables_find(out, pipeline, schema, name))
+	if (tables_has(out, pipeline, schema, name))
 		return ERR_OK;
-	t = tables_push(out);
-	if (!t)
-		return err_set(e, ERR_NOMEM, "no memory for table %s", name);
-	code = table_init(t, pipeline, settings, schema, name, e);
+	code = tables_add(out, pipeline, settings, schema, name, &t, e);
 	if (code != ERR_OK)
 		return code;
 	(void)snprintf(t->oid, sizeof(t->oid), "%.15s", PQgetvalue(res, row, 2));
 	refuse_schema(t);
 	refuse_kind(t, PQgetvalue(res, row, 3)[0], PQgetvalue(res, row, 4)[0]);
 	if (!PQgetisnull(res, row, 5))
-		refuse(t, ERR_CONFIG, "is a partition: capture the whole table",
-		       PQgetvalue(res, row, 5));
+		table_refuse(t, ERR_CONFIG, "is a partition: capture the whole table",
+			     PQgetvalue(res, row, 5));
 	return t->problem == ERR_OK ? load_details(a, t, e) : ERR_OK;
 }
 
-static ATTR_MUST_CHECK enum err_code load_entry(struct pg_admin *a, struct pg_tables *out,
-						size_t pipeline,
-						const struct table_settings *settings,
-						struct err *e)
+struct loading {
+	struct pg_admin *a;
+	struct tables *out;
+};
+
+static ATTR_MUST_CHECK enum err_code
+load_entry(void *ctx, size_t pipeline, const struct table_settings *settings, struct err *e)
 {
+	const struct loading *l = ctx;
+	struct tables *out = l->out;
+	struct pg_admin *a = l->a;
 	static const char find_sql[] =
 		"SELECT n.nspname, c.relname, c.oid, c.relkind, c.relpersistence, "
 		"CASE WHEN c.relispartition THEN (SELECT 'it is ' || pn.nspname || '.' || "
@@ -346,30 +252,17 @@ static ATTR_MUST_CHECK enum err_code load_entry(struct pg_admin *a, struct pg_ta
 	return code;
 }
 
-enum err_code pg_tables_load(struct pg_admin *a, struct pg_tables *out, struct err *e)
+enum err_code pg_tables_load(struct pg_admin *a, struct tables *out, struct err *e)
 {
-	const struct pipeline_settings *p;
-	enum err_code code = ERR_OK;
-	size_t i, k;
-	int stars;
+	struct loading l = {a, out};
 
-	*out = (struct pg_tables){0};
-	for (i = 0; i < a->settings->pipeline_count; i++) {
-		p = &a->settings->pipelines[i];
-		if (!pg_admin_has_pipeline(a, i))
-			continue;
-		/* named tables first, so that theirs is the entry that counts */
-		for (stars = 0; stars < 2; stars++)
-			for (k = 0; k < p->table_count && code == ERR_OK; k++)
-				if ((strcmp(p->tables[k].table, "*") == 0) == stars)
-					code = load_entry(a, out, i, &p->tables[k], e);
-	}
-	return code;
+	*out = (struct tables){0};
+	return tables_each_entry(a->settings, a->source_index, load_entry, &l, e);
 }
 
 /* ---- triggers of a table ---- */
 
-struct pg_trigger pg_table_trigger(const struct pg_admin *a, const struct pg_table *t, enum op op)
+struct pg_trigger pg_table_trigger(const struct pg_admin *a, const struct table *t, enum op op)
 {
 	const struct pipeline_settings *p = &a->settings->pipelines[t->pipeline];
 
@@ -389,7 +282,7 @@ struct pg_trigger pg_table_trigger(const struct pg_admin *a, const struct pg_tab
 	};
 }
 
-enum err_code pg_table_check_filters(struct pg_admin *a, const struct pg_table *t, struct err *e)
+enum err_code pg_table_check_filters(struct pg_admin *a, const struct table *t, struct err *e)
 {
 	const struct pipeline_settings *p = &a->settings->pipelines[t->pipeline];
 	struct pg_trigger trigger;

@@ -22,7 +22,6 @@
 #include "base/fd.h"
 #include "source/pg_source.h"
 
-#define DELAY_MIN_US (2 * CLOCK_US_PER_MS)
 #define DELAY_BUSY_MAX_US (50 * CLOCK_US_PER_MS)
 #define NAP_US CLOCK_US_PER_MS
 #define LOAD_US (5 * CLOCK_US_PER_MS)
@@ -98,20 +97,12 @@ void pg_wake_after_read(struct pg_source *s, bool any)
 	struct pg_wake *w = &s->wake;
 	int64_t now = pg_source_now(s);
 
-	w->poll_us = 0;
+	w->poll.due_us = 0;
 	if (!any)
 		return;
 	w->release = w->asleep && now - w->rows_us < LOAD_US;
 	w->rows_us = now;
-	w->delay_us = w->busy_us = 0;
-}
-
-static int64_t next_delay(struct pg_wake *w, int64_t max_us)
-{
-	w->delay_us = w->delay_us ? w->delay_us * 2 : DELAY_MIN_US;
-	if (w->delay_us > max_us)
-		w->delay_us = max_us;
-	return w->delay_us;
+	w->poll.delay_us = w->busy_us = 0;
 }
 
 /* While a writer's transaction keeps us from sleeping: a quarter of the time it has done so. */
@@ -139,15 +130,15 @@ static ATTR_MUST_CHECK enum err_code plan(struct pg_source *s, bool *ret_again, 
 
 	*ret_again = false;
 	if (w->asleep) {
-		w->poll_us = now + interval_us;
+		w->poll.due_us = now + interval_us;
 		return ERR_OK;
 	}
 	if (!s->notify) {
-		w->poll_us = now + next_delay(w, interval_us);
+		w->poll.due_us = now + poll_delay(&w->poll, interval_us);
 		return ERR_OK;
 	}
 	if (w->rows_us && now - w->rows_us < LOAD_US) {
-		w->poll_us = now + NAP_US;
+		w->poll.due_us = now + NAP_US;
 		return ERR_OK;
 	}
 	code = call_lock(s, PG_STMT_LOCK, &w->asleep, e);
@@ -157,7 +148,7 @@ static ATTR_MUST_CHECK enum err_code plan(struct pg_source *s, bool *ret_again, 
 	if (w->asleep)
 		w->busy_us = 0;
 	else
-		w->poll_us = now + busy_delay(w, now, interval_us);
+		w->poll.due_us = now + busy_delay(w, now, interval_us);
 	return ERR_OK;
 }
 
@@ -216,7 +207,7 @@ enum err_code pg_wait(struct source *base, bool idle, int wake_fd, int64_t deadl
 		return code;
 	if (!idle)
 		return sleep_until(s, false, wake_fd, deadline_us, ret_woken, e);
-	if (!w->poll_us)
+	if (!w->poll.due_us)
 		code = plan(s, &again, e);
 	if (code != ERR_OK)
 		return code;
@@ -224,9 +215,10 @@ enum err_code pg_wait(struct source *base, bool idle, int wake_fd, int64_t deadl
 		*ret_woken = SOURCE_WOKEN_CHANGE;
 		return ERR_OK;
 	}
-	code = sleep_until(s, true, wake_fd, deadline_us < w->poll_us ? deadline_us : w->poll_us,
-			   ret_woken, e);
-	if (code == ERR_OK && !*ret_woken && pg_source_now(s) >= w->poll_us)
+	code = sleep_until(s, true, wake_fd,
+			   deadline_us < w->poll.due_us ? deadline_us : w->poll.due_us, ret_woken,
+			   e);
+	if (code == ERR_OK && !*ret_woken && pg_source_now(s) >= w->poll.due_us)
 		*ret_woken = SOURCE_WOKEN_CHANGE;
 	return code;
 }

@@ -261,7 +261,7 @@ static void rows_that_just_fill_the_limit_do_not_close_a_gap(void **state)
 	size_t total = 0;
 	int i;
 
-	limit.bytes = 3 * (10 + pg_batch_overhead());
+	limit.bytes = 3 * (10 + batch_overhead(64));
 	pgtest_exec(late, "BEGIN");
 	for (i = 0; i < 9; i++)
 		(void)pgtest_put(late, "default", "1", 10);

@@ -12,7 +12,6 @@
 #include <string.h>
 
 #include "base/fd.h"
-#include "source/pg_near.h"
 #include "source/pg_schema.h"
 #include "source/pg_trigger.h"
 
@@ -227,32 +226,6 @@ static void names_are_cut_as_the_server_cuts_them(void **state)
 	buf_done(&out);
 }
 
-static void the_nearest_name_is_found(void **state)
-{
-	static const struct {
-		const char *wanted, *near;
-	} cases[] = {
-		{"user", "users"},    {"USERS", "users"},
-		{"ordesr", "orders"}, {"ordr_items", "order_items"},
-		{"invoices", NULL},   {"x", NULL},
-	};
-	const char *names[] = {"users", "orders", "order_items"};
-	struct string_list known = list(names, 3);
-	const char *near;
-	size_t i;
-
-	(void)state;
-	for (i = 0; i < ARRAY_LEN(cases); i++) {
-		near = pg_near(&known, cases[i].wanted);
-		if (!cases[i].near)
-			assert_null(near);
-		else
-			assert_string_equal(near, cases[i].near);
-	}
-	assert_int_equal(pg_near_distance("kitten", "sitting"), 3);
-	assert_int_equal(pg_near_distance("", "abc"), 3);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -264,7 +237,6 @@ int main(void)
 		cmocka_unit_test(truncate_carries_no_columns_and_no_key),
 		cmocka_unit_test(the_cap_is_kept_within_what_a_row_of_the_outbox_can_hold),
 		cmocka_unit_test(names_are_cut_as_the_server_cuts_them),
-		cmocka_unit_test(the_nearest_name_is_found),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
