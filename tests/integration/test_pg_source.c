@@ -317,12 +317,7 @@ static void drift_is_told(void **state)
 		{"ALTER TABLE items RENAME TO things", "table public.items is gone or renamed"},
 		{"INSERT INTO app_db_listener.captured SELECT 'default', 'public', 't' || i, '' "
 		 "FROM "
-		 "generate_series(1, 2) AS i",
-		 "tables public.items is gone or renamed, public.t1 is gone or renamed, "
-		 "public.t2 is gone or renamed"},
-		{"INSERT INTO app_db_listener.captured SELECT 'default', 'public', 't' || i, '' "
-		 "FROM "
-		 "generate_series(3, 6) AS i; CREATE TABLE t1 ()",
+		 "generate_series(1, 6) AS i; CREATE TABLE t1 ()",
 		 "tables public.items is gone or renamed, public.t1 has lost its triggers, "
 		 "public.t2 is gone or renamed and 4 more"},
 		{"DELETE FROM app_db_listener.captured", ""},
