@@ -169,6 +169,23 @@ static ATTR_MUST_CHECK enum err_code check_autovacuum(struct pg_admin *a, struct
 	return find_rows(a, FINDING_WARN, "run install; set autovacuum = on", sql, 0, NULL, e);
 }
 
+/* VACUUM takes ACCESS EXCLUSIVE to cut off the empty end of a table: every writer waits then. The
+ * outbox is empty most of the time. PostgreSQL manual, "Storage Parameters". */
+static ATTR_MUST_CHECK enum err_code check_vacuum_truncate(struct pg_admin *a, struct err *e)
+{
+	static const char sql[] =
+		"SELECT '" PG_SCHEMA
+		".outbox', 'VACUUM may truncate it' || CASE WHEN t.oid <> c.oid "
+		"THEN 's TOAST table' ELSE '' END || ', and locks out all writers for that moment' "
+		"FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_class t "
+		"ON t.oid IN (c.oid, c.reltoastrelid) WHERE n.nspname = '" PG_SCHEMA "' AND "
+		"c.relname = 'outbox' AND NOT EXISTS (SELECT FROM "
+		"pg_options_to_table(t.reloptions) o "
+		"WHERE o.option_name = 'vacuum_truncate' AND NOT o.option_value::boolean)";
+
+	return find_rows(a, FINDING_WARN, "run install", sql, 0, NULL, e);
+}
+
 static bool is_configured(const struct pg_admin *a, const char *pipeline)
 {
 	size_t i;
@@ -232,6 +249,8 @@ enum err_code pg_check_outbox(struct pg_admin *a, struct err *e)
 		code = check_sequences(a, e);
 	if (code == ERR_OK)
 		code = check_autovacuum(a, e);
+	if (code == ERR_OK)
+		code = check_vacuum_truncate(a, e);
 	if (code != ERR_OK)
 		return code;
 	code = check_pipelines(a, &here);
