@@ -182,7 +182,8 @@ static ATTR_MUST_CHECK enum err_code compose(struct quickstart *q, struct err *e
 }
 
 /* A file that is given, or the password before its file is there. */
-static enum err_code read_password(void *ctx, const char *path, struct buf *out, struct err *e)
+static ATTR_MUST_CHECK enum err_code read_password(void *ctx, const char *path, struct buf *out,
+						   struct err *e)
 {
 	const struct quickstart *q = ctx;
 
