@@ -172,7 +172,7 @@ static ATTR_MUST_CHECK enum err_code inspect_oldest(struct pg_source *s, struct 
 			st->oldest_wall_us = wall_us;
 	}
 	/* by time no gap is closed, so nothing strays; and ids would be the wrong order */
-	if (!p->stray_count && !p->by_time)
+	if (!p->stray_count && !p->by_time && !p->is_backlog)
 		code = find_strays(p, res, e);
 	PQclear(res);
 	return code;
