@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What every source must do, run against each. PostgreSQL is there when TEST_PG_PORT is set
- * (tests/support/with-postgres); tests/integration/test_pg_contract.c sees to it that it is.
+ * (tests/support/with-postgres), MySQL when TEST_MY_PORT is (tests/support/with-mariadb);
+ * tests/integration/test_*_contract.c see to it that they are.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -479,22 +480,27 @@ static void inspecting_tells_what_is_there(void **state)
 		IN(lab, a_second_reader_stands_by_and_takes_over),                                 \
 		IN(lab, an_interrupt_ends_a_wait), IN(lab, inspecting_tells_what_is_there)
 
+/* The fake always; a database when its server is there. TEST_ONLY: that one alone, and it must be.
+ */
 int main(void)
 {
-	const struct CMUnitTest fake[] = {ALL_IN(&lab_kinds[0])};
-	const struct CMUnitTest postgres[] = {ALL_IN(&lab_kinds[1])};
+	const struct CMUnitTest fake[] = {ALL_IN(&lab_kinds[LAB_FAKE])};
+	const struct CMUnitTest postgres[] = {ALL_IN(&lab_kinds[LAB_POSTGRES])};
+	const struct CMUnitTest mysql[] = {ALL_IN(&lab_kinds[LAB_MYSQL])};
+#ifdef TEST_ONLY
+	bool all = false;
+	int only = TEST_ONLY;
+#else
+	bool all = true;
+	int only = LAB_FAKE;
+#endif
 	int failed = 0;
 
-#ifndef TEST_POSTGRES_ONLY
-	failed += cmocka_run_group_tests_name("fake source", fake, NULL, NULL);
-#else
-	(void)fake;
-#endif
-	if (getenv("TEST_PG_PORT"))
+	if (only == LAB_FAKE)
+		failed += cmocka_run_group_tests_name("fake source", fake, NULL, NULL);
+	if (only == LAB_POSTGRES || (all && getenv("TEST_PG_PORT")))
 		failed += cmocka_run_group_tests_name("postgres source", postgres, NULL, NULL);
-#ifdef TEST_POSTGRES_ONLY
-	else
-		failed++;
-#endif
+	if (only == LAB_MYSQL || (all && getenv("TEST_MY_PORT")))
+		failed += cmocka_run_group_tests_name("mysql source", mysql, NULL, NULL);
 	return failed;
 }
