@@ -244,7 +244,9 @@ static ATTR_MUST_CHECK enum err_code connect_once(struct my_source *s, struct er
 		return code;
 	s->status.connections = 1;
 	(void)snprintf(s->status.server, sizeof(s->status.server), "%s", my_conn_server(s->conn));
-	return find_installs(s, e);
+	/* see my_ack.c */
+	code = my_conn_exec(s->conn, "SET SESSION sql_safe_updates = 1", e);
+	return code == ERR_OK ? find_installs(s, e) : code;
 }
 
 static ATTR_MUST_CHECK enum err_code my_open(struct source *base, struct err *e)

@@ -43,20 +43,39 @@ static const char *env(const char *name)
 	return value;
 }
 
-static MYSQL *connect_to(const char *database)
+static MYSQL *try_connect(const char *database, char *ret_why, size_t size)
 {
 	MYSQL *conn = mysql_init(NULL);
 
 	(void)mysql_options(conn, MYSQL_SET_CHARSET_NAME, "utf8mb4");
-	if (!mysql_real_connect(conn, env("TEST_MY_HOST"), env("TEST_MY_USER"), NULL, database,
-				(unsigned)strtoul(env("TEST_MY_PORT"), NULL, 10), NULL, 0))
-		fail_msg("%s", mysql_error(conn));
+	if (mysql_real_connect(conn, env("TEST_MY_HOST"), env("TEST_MY_USER"), NULL, database,
+			       (unsigned)strtoul(env("TEST_MY_PORT"), NULL, 10), NULL, 0))
+		return conn;
+	(void)snprintf(ret_why, size, "%s", mysql_error(conn));
+	mysql_close(conn);
+	return NULL;
+}
+
+static MYSQL *connect_to(const char *database)
+{
+	char why[512];
+	MYSQL *conn = try_connect(database, why, sizeof(why));
+
+	if (!conn)
+		fail_msg("%s", why);
 	return conn;
 }
 
 MYSQL *mytest_connect(const struct mytest *t)
 {
 	return connect_to(t->database);
+}
+
+MYSQL *mytest_reconnect(const struct mytest *t)
+{
+	char why[512];
+
+	return try_connect(t->database, why, sizeof(why));
 }
 
 static unsigned run(MYSQL *conn, MYSQL_RES **ret_res, const char *fmt, va_list args)

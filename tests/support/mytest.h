@@ -30,6 +30,8 @@ void mytest_close(struct mytest *t);
 
 /* Another connection, as an application has it; mysql_close it. */
 MYSQL *mytest_connect(const struct mytest *t);
+/* The same; NULL when the server cannot be reached. */
+MYSQL *mytest_reconnect(const struct mytest *t);
 
 void mytest_exec(MYSQL *conn, const char *fmt, ...) ATTR_PRINTF(2, 3);
 /* The same; returns the error number instead of failing, 0 when there is none. */
