@@ -42,7 +42,7 @@ struct my_audit;
 /* What a row costs beside its overhead, and what is written besides the ids. */
 #define MY_AUDIT_BYTES                                                                             \
 	"COALESCE(OCTET_LENGTH(data), 0) + COALESCE(OCTET_LENGTH(old_data), 0) + "                 \
-	"2 * OCTET_LENGTH(table_name)"
+	"2 * COALESCE(OCTET_LENGTH(table_name), 0)"
 #define MY_AUDIT_FILTER " AND processed = 0"
 
 /* The operation that a word means; false when it is none. */

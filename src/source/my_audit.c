@@ -349,11 +349,15 @@ enum err_code my_audit_after(struct my_source *s, struct my_pipe *p, bool *ret_m
 	return ERR_OK;
 }
 
+/* Nothing of a row may keep it out of the dead letters. */
 void my_audit_letter(struct buf *sql)
 {
-	buf_add_str(sql, "LEFT(operation, 16), "
-			 "IF(LOCATE('.', table_name), SUBSTRING_INDEX(table_name, '.', 1), "
-			 "DATABASE()), LEFT(SUBSTRING_INDEX(table_name, '.', -1), 64), NULL, NULL, "
-			 "COALESCE(changed_at, UTC_TIMESTAMP(6)), 0, " MY_AUDIT_BYTES
-			 ", CONVERT(data USING utf8mb4), CONVERT(old_data USING utf8mb4)");
+	buf_add_str(sql,
+		    "LEFT(COALESCE(operation, ''), 16), "
+		    "LEFT(IF(LOCATE('.', table_name), SUBSTRING_INDEX(table_name, '.', 1), "
+		    "DATABASE()), 64), "
+		    "LEFT(SUBSTRING(COALESCE(table_name, ''), LOCATE('.', COALESCE(table_name, "
+		    "'')) + 1), 64), NULL, NULL, COALESCE(changed_at, UTC_TIMESTAMP(6)), 0, "
+		    "COALESCE(" MY_AUDIT_BYTES ", 0), "
+		    "CONVERT(data USING utf8mb4), CONVERT(old_data USING utf8mb4)");
 }
