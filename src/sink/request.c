@@ -3,43 +3,90 @@
 
 #include <stdio.h>
 
-#include "base/json.h"
+#include "base/percent.h"
+#include "config/check.h"
+#include "sink/format.h"
 
 /* What stands around the values; names of tables are short, so doubling them covers escapes. */
-#define REQUEST_FRAME_BYTES 320
+#define REQUEST_FRAME_BYTES 512
 
-void request_id(const char *install_id, int64_t id, char out[static REQUEST_ID_BYTES])
+static ATTR_MUST_CHECK enum err_code fill_body(const struct format *format,
+					       const struct format_event *ev, struct buf *out)
 {
-	(void)snprintf(out, REQUEST_ID_BYTES, "%s-%lld", install_id, (long long)id);
-}
-
-enum err_code request_body(const struct event *ev, const char *install_id, const char *pipeline,
-			   struct buf *out)
-{
-	const struct event_fields *f = &ev->f;
-	char id[REQUEST_ID_BYTES];
+	const struct event_fields *f = ev->f;
 	struct json j;
 	enum err_code code;
 
 	/* once, so that a large row is not copied again and again while the body grows */
-	code = buf_reserve(out, REQUEST_FRAME_BYTES + f->key.len + f->data.len + f->old_data.len +
-					2 * (f->schema.len + f->table.len));
+	code = buf_reserve(out, REQUEST_FRAME_BYTES + 2 * f->key.len + f->old_key.len +
+					f->data.len + f->old_data.len +
+					4 * (f->schema.len + f->table.len));
 	if (code != ERR_OK)
 		return code;
-	request_id(install_id, f->id, id);
 	json_begin(&j, out);
-	json_open_object(&j, NULL);
-	json_str(&j, "id", id);
-	json_str(&j, "pipeline", pipeline);
-	json_str(&j, "operation", op_name(f->op));
-	json_text(&j, "schema", f->schema);
-	json_text(&j, "table", f->table);
-	json_raw(&j, "key", f->key);
-	json_text(&j, "changed_at", f->changed_at);
-	json_raw(&j, "data", f->data);
-	json_raw(&j, "old_data", f->old_data);
-	if (f->truncated)
-		json_bool(&j, "truncated", true);
-	json_end(&j);
+	format->body(ev, &j);
 	return buf_error(out);
+}
+
+static void add_header(const struct webhook_header *h, const struct format_event *ev,
+		       struct buf *out)
+{
+	size_t start = out->len, value;
+
+	buf_add_str(out, h->name);
+	buf_add_str(out, ": ");
+	value = out->len;
+	template_write(h->value.value, ev->values, buf_add_text, percent_add_header, out);
+	if (out->len == value && buf_error(out) == ERR_OK) {
+		/* how curl is told of a header without a value: CURLOPT_HTTPHEADER(3) */
+		buf_truncate(out, start);
+		buf_add_str(out, h->name);
+		buf_add_char(out, ';');
+	}
+	buf_add_char(out, '\0');
+}
+
+static void add_url(const char *url, const struct format_event *ev, struct buf *out)
+{
+	size_t front = check_url_front(url);
+
+	buf_add(out, url, front);
+	template_write(url + front, ev->values, buf_add_text, percent_add_url, out);
+}
+
+enum err_code request_fill(const struct request_origin *o, const struct webhook_settings *to,
+			   const struct event_fields *f, struct http_request *r)
+{
+	const struct format *format = format_get(to->format);
+	struct format_event ev = {
+		.f = f,
+		.pipeline = o->pipeline,
+		.source = o->source,
+		.type = to->type ? to->type : format->type,
+		.values =
+			{
+				[TEMPLATE_PIPELINE] = text_of(o->pipeline),
+				[TEMPLATE_SCHEMA] = f->schema,
+				[TEMPLATE_TABLE] = f->table,
+				[TEMPLATE_OPERATION] = text_of(op_name(f->op)),
+			},
+	};
+	enum err_code code;
+	size_t i;
+
+	r->to = to;
+	(void)snprintf(r->id, sizeof(r->id), "%s-%lld", o->install_id, (long long)f->id);
+	ev.values[TEMPLATE_ID] = text_of(r->id);
+	code = fill_body(format, &ev, &r->body);
+	if (code != ERR_OK)
+		return code;
+	if (format->lines)
+		format->lines(&ev, &r->lines);
+	for (i = 0; i < to->header_count; i++)
+		if (to->headers[i].is_template)
+			add_header(&to->headers[i], &ev, &r->lines);
+	if (to->url_is_template)
+		add_url(to->url.value, &ev, &r->url);
+	code = buf_error(&r->lines);
+	return code == ERR_OK ? buf_error(&r->url) : code;
 }
