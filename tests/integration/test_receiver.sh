@@ -84,7 +84,7 @@ receiver_control 'delay_ms=5'
 for n in $(seq 1001 3000); do
 	printf 'next\nurl = "http://127.0.0.1:%s/hook?%s"\nheader = "webhook-id: abc-%s"\ndata = "x"\noutput = "/dev/null"\n' \
 		"${port[receiver]}" "$n" "$n"
-	echo 'write-out = "%{http_code} %{url}\n"'
+	printf '%s\n' 'write-out = "%{http_code} %{url}\n"'
 done >"$test_dir/many"
 curl -s --no-progress-meter -Z --parallel-max 20 -K "$test_dir/many" >"$test_dir/told" &
 ok "requests come" wait_until 10 stats_min .requests 300
