@@ -18,6 +18,7 @@
 /* What a format makes a request of; everything is a loan. */
 struct format_event {
 	const struct event_fields *f;
+	const struct event_fields *root; /* of the partition f that was truncated alone; or NULL */
 	const char *pipeline;
 	const struct source_settings *source; /* NULL: unknown */
 	const char *type;                     /* the template; NULL: the format has no types */
@@ -39,6 +40,9 @@ const struct format *format_get(enum webhook_format format);
 
 /* The native body; for formats that carry it as their data. */
 void format_native(const struct format_event *ev, struct json *j, const char *name);
+
+/* Append "partition_of":{"schema":...,"table":...} when ev has a root. */
+void format_root(const struct format_event *ev, struct json *j);
 
 /* Append TABLE or SCHEMA.TABLE piece by piece. */
 void format_table(const struct format_event *ev, template_put_fn put, struct buf *out);

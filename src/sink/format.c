@@ -59,6 +59,17 @@ void format_native(const struct format_event *ev, struct json *j, const char *na
 	json_raw(j, "old_data", f->old_data);
 	if (f->truncated)
 		json_bool(j, "truncated", true);
+	format_root(ev, j);
+	json_end(j);
+}
+
+void format_root(const struct format_event *ev, struct json *j)
+{
+	if (!ev->root)
+		return;
+	json_open_object(j, "partition_of");
+	json_text(j, "schema", ev->root->schema);
+	json_text(j, "table", ev->root->table);
 	json_end(j);
 }
 

@@ -62,6 +62,7 @@ static void add_source(const struct format_event *ev, struct json *j)
 		json_raw(j, "old_key", f->old_key);
 	if (f->truncated)
 		json_bool(j, "truncated", true);
+	format_root(ev, j);
 	json_end(j);
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "sink/request.h"
 
+#include <jansson.h>
 #include <stdio.h>
 
 #include "base/percent.h"
@@ -54,39 +55,96 @@ static void add_url(const char *url, const struct format_event *ev, struct buf *
 	template_write(url + front, ev->values, buf_add_text, percent_add_url, out);
 }
 
-enum err_code request_fill(const struct request_origin *o, const struct webhook_settings *to,
-			   const struct event_fields *f, struct http_request *r)
+/* A partition truncated by itself: data and old_data are its name and schema as JSON strings. */
+static bool is_partition(const struct event_fields *f)
 {
+	return f->op == OP_TRUNCATE && f->data.s;
+}
+
+/* The string that json is in *ret_tree, to be freed, and its text in *t. */
+static ATTR_MUST_CHECK enum err_code decode(struct text json, json_t **ret_tree, struct text *t)
+{
+	json_error_t e;
+
+	*ret_tree =
+		json.s ? json_loadb(json.s, json.len, JSON_DECODE_ANY | JSON_ALLOW_NUL, &e) : NULL;
+	if (json.s && !*ret_tree && json_error_code(&e) == json_error_out_of_memory)
+		return ERR_NOMEM;
+	*t = json_is_string(*ret_tree)
+		     ? (struct text){json_string_value(*ret_tree), json_string_length(*ret_tree)}
+		     : json;
+	return ERR_OK;
+}
+
+static ATTR_MUST_CHECK enum err_code fill_all(const struct format_event *ev, struct http_request *r)
+{
+	const struct webhook_settings *to = r->to;
 	const struct format *format = format_get(to->format);
-	struct format_event ev = {
+	enum err_code code = fill_body(format, ev, &r->body);
+	size_t i;
+
+	if (code != ERR_OK)
+		return code;
+	if (format->lines)
+		format->lines(ev, &r->lines);
+	for (i = 0; i < to->header_count; i++)
+		if (to->headers[i].is_template)
+			add_header(&to->headers[i], ev, &r->lines);
+	if (to->url_is_template)
+		add_url(to->url.value, ev, &r->url);
+	code = buf_error(&r->lines);
+	return code == ERR_OK ? buf_error(&r->url) : code;
+}
+
+static ATTR_MUST_CHECK enum err_code fill_event(const struct request_origin *o,
+						const struct event_fields *f,
+						const struct event_fields *root,
+						struct http_request *r)
+{
+	const struct format_event ev = {
 		.f = f,
+		.root = root,
 		.pipeline = o->pipeline,
 		.source = o->source,
-		.type = to->type ? to->type : format->type,
+		.type = r->to->type ? r->to->type : format_get(r->to->format)->type,
 		.values =
 			{
 				[TEMPLATE_PIPELINE] = text_of(o->pipeline),
 				[TEMPLATE_SCHEMA] = f->schema,
 				[TEMPLATE_TABLE] = f->table,
 				[TEMPLATE_OPERATION] = text_of(op_name(f->op)),
+				[TEMPLATE_ID] = text_of(r->id),
 			},
 	};
-	enum err_code code;
-	size_t i;
 
+	return fill_all(&ev, r);
+}
+
+/* A receiver that knows nothing of partitions must not take the truncation of one for that of the
+ * whole: everywhere it is the table. */
+static ATTR_MUST_CHECK enum err_code fill_partition(const struct request_origin *o,
+						    const struct event_fields *root,
+						    struct http_request *r)
+{
+	struct event_fields f = *root;
+	json_t *schema = NULL, *table = NULL;
+	enum err_code code;
+
+	f.data = f.old_data = TEXT_NONE;
+	code = decode(root->old_data, &schema, &f.schema);
+	if (code == ERR_OK)
+		code = decode(root->data, &table, &f.table);
+	if (code == ERR_OK)
+		code = fill_event(o, &f, root, r);
+	json_decref(schema);
+	json_decref(table);
+	return code;
+}
+
+enum err_code request_fill(const struct request_origin *o, const struct webhook_settings *to,
+			   const struct event_fields *f, struct http_request *r)
+{
 	r->to = to;
 	(void)snprintf(r->id, sizeof(r->id), "%s-%lld", o->install_id, (long long)f->id);
-	ev.values[TEMPLATE_ID] = text_of(r->id);
-	code = fill_body(format, &ev, &r->body);
-	if (code != ERR_OK)
-		return code;
-	if (format->lines)
-		format->lines(&ev, &r->lines);
-	for (i = 0; i < to->header_count; i++)
-		if (to->headers[i].is_template)
-			add_header(&to->headers[i], &ev, &r->lines);
-	if (to->url_is_template)
-		add_url(to->url.value, &ev, &r->url);
-	code = buf_error(&r->lines);
-	return code == ERR_OK ? buf_error(&r->url) : code;
+	return is_partition(f) ? fill_partition(o, f, r) : fill_event(o, f, NULL, r);
 }
