@@ -88,6 +88,8 @@ enum webhook_format {
 	WEBHOOK_FORMAT_COUNT
 };
 
+enum webhook_compression { WEBHOOK_COMPRESSION_NONE, WEBHOOK_COMPRESSION_GZIP };
+
 /* The header line that names a request's format and its version. */
 #define WEBHOOK_FORMAT_HEADER "app-db-listener-format"
 
@@ -97,6 +99,8 @@ struct webhook_settings {
 	bool url_is_template; /* its path or query has braces (config/template.h) */
 	enum webhook_format format;
 	char *type; /* template of the event's type; NULL: the format's own */
+	enum webhook_compression compression;
+	int64_t compression_min_bytes; /* smaller bodies are sent plain */
 	int64_t timeout_us;
 	int64_t connect_timeout_us;
 	int64_t retry_count;        /* further attempts after the first */

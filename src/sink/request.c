@@ -148,3 +148,25 @@ enum err_code request_fill(const struct request_origin *o, const struct webhook_
 	(void)snprintf(r->id, sizeof(r->id), "%s-%lld", o->install_id, (long long)f->id);
 	return is_partition(f) ? fill_partition(o, f, r) : fill_event(o, f, NULL, r);
 }
+
+void request_compress(struct http_request *r, struct compressor **c)
+{
+	static const char line[] = "Content-Encoding: gzip";
+	const struct webhook_settings *to = r->to;
+	size_t plain_bytes = r->body.len;
+
+	if (to->compression == WEBHOOK_COMPRESSION_NONE ||
+	    plain_bytes < (size_t)to->compression_min_bytes)
+		return;
+	if (!*c && compressor_new(c, NULL) != ERR_OK)
+		return;
+	/* first, since without this line the receiver could not read the body */
+	if (buf_reserve(&r->lines, sizeof(line)) != ERR_OK) {
+		r->lines.error = ERR_OK;
+		return;
+	}
+	if (!compressor_gzip(*c, &r->body))
+		return;
+	r->plain_bytes = plain_bytes;
+	buf_add(&r->lines, line, sizeof(line));
+}
