@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # databases: postgres mariadb sqlite
+# shellcheck disable=SC2153 # TEST_MY_PORT comes from with-mariadb
 # quickstart: from two URLs to a delivered change, and nothing half done when something is wrong.
 . "$(dirname "$0")/../support/lib.sh"
 
