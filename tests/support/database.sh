@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-# shellcheck shell=bash disable=SC2153,SC2154 # TEST_PG_HOST and the like come from with-postgres; test_dir from lib.sh
+# shellcheck shell=bash disable=SC2153,SC2154,SC2034 # TEST_PG_HOST and the like come from with-postgres; test_dir from lib.sh
 # The databases of the tests behind one set of functions; lib.sh sources it. A scenario for more than one kind has a line
 #
 #   # databases: postgres mariadb sqlite
