@@ -78,7 +78,7 @@ static void my_read(void *db, const char *last_id)
 	int len;
 
 	len = snprintf(sql, sizeof(sql),
-		       "SELECT id, pipeline, operation, schema_name, table_name, row_key,"
+		       "SELECT id, 'default', operation, schema_name, table_name, row_key,"
 		       " DATE_FORMAT(changed_at, '%%Y-%%m-%%dT%%H:%%i:%%s.%%fZ'), data, old_data"
 		       " FROM app_db_listener_outbox WHERE id > %s ORDER BY id LIMIT %d",
 		       last_id, m->batch_rows);

@@ -3,7 +3,8 @@
  * tests/support/bare.h with SQLite: bare_sqlite FILE URL [IN_FLIGHT [BATCH]]
  *
  * SQLite has no socket: statements run in between, to their end. Rows are copied, so that no read
- * transaction is open while requests are in flight.
+ * transaction is open while requests are in flight. What triggers wrote as SQL's literals is sent
+ * as it is, not made JSON as the daemon does.
  */
 #include <sqlite3.h>
 #include <stdio.h>
@@ -34,8 +35,9 @@ struct rows {
 static void *lite_open(const char *where, int batch_rows)
 {
 	static const char read[] =
-		"SELECT id, pipeline, operation, NULL, table_name, row_key, changed_at, data,"
-		" old_data FROM app_db_listener_outbox WHERE id > ? ORDER BY id LIMIT ?";
+		"SELECT id, 'default', operation, NULL, table_name, row_key, strftime("
+		"'%Y-%m-%dT%H:%M:%fZ', changed_at / 1000000.0, 'unixepoch'), data, old_data"
+		" FROM app_db_listener_outbox WHERE id > ? ORDER BY id LIMIT ?";
 	struct lite *l = calloc(1, sizeof(*l));
 
 	if (!l)
