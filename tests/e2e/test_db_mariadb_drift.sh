@@ -161,6 +161,10 @@ ok "... it says what to do" wait_until 60 last_error_has install || diag "$(metr
 ok "... install puts it back" app install
 ok "... applications write on" sql 'INSERT INTO items (k) VALUES (7007)'
 ok "... and it goes on by itself" wait_until 60 arrived 7007
+ok "the outbox is truncated by hand, so that its numbers begin again" sql "TRUNCATE $outbox" \
+	'INSERT INTO items (k) VALUES (7011)' 'INSERT INTO items (k) VALUES (7012)'
+ok "... what is written then arrives" wait_until 60 arrived 7012 || diag "$(metrics '.sources[0]')"
+ok "... all of it" wait_until 10 arrived 7011
 ok "uninstall refuses while it runs" test "$(app uninstall; echo $?)" != 0
 process_stop daemon
 ok "uninstall" app uninstall

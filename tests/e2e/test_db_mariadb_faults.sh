@@ -74,6 +74,26 @@ pause 1
 operator_ends
 ok "... and goes on" more_delivered 300
 
+# ---- a server that stands still, and one that ends idle connections
+
+kill -STOP "$("$TEST_MY_CTL" pid)"
+pause 3
+kill -CONT "$("$TEST_MY_CTL" pid)"
+ok "the server was stopped in its tracks: it goes on" more_delivered 300
+sql 'SET GLOBAL wait_timeout = 1'
+db_terminate
+more_delivered 50
+receiver_control mode=hang
+ok "everything hangs" wait_until 20 stats_min .in_flight 60
+pause 3
+receiver_control mode=ok
+ok "idle connections are ended after a second: it goes on" more_delivered 300
+sql 'SET GLOBAL wait_timeout = 28800'
+ok "200,000 changes are rolled back" sql \
+	"START TRANSACTION; INSERT INTO items (k, note) $(sql_series 2000001 2200000 "SELECT i, 'x'"); ROLLBACK"
+ok "... and it goes on" more_delivered 300
+diag "after the rollback: RSS $(rss_kb daemon) kB, gaps $(metrics '.sources[0].gaps // "?"')"
+
 # ---- a server that takes no writes, though those of root
 
 sql 'REVOKE SUPER, READ_ONLY ADMIN ON *.* FROM listener'

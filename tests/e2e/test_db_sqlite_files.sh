@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: MIT
 # What happens to an SQLite file under load: writers killed, the file locked, its disk full, read-only, replaced by a
 # restored copy; and what the daemon must not do to it: hold up checkpoints, VACUUM or backups.
+# shellcheck disable=SC2154 # admin_port is of lib.sh, which workload.sh sources
 . "$(dirname "$0")/../support/workload.sh"
 workload_need sqlite
 
@@ -74,6 +75,18 @@ ok "integrity" sql_is 'PRAGMA integrity_check' ok
 ok "it goes on" more_delivered 200
 ok "no statement of the application failed" workload_stop
 workload_verify "killed, locked"
+
+# ---- one file by two names is one source
+
+ln -s "$test_db" "$test_dir/link.db"
+link_port=$(port_free)
+sed "s|$test_db|$test_dir/link.db|; s/127.0.0.1:$admin_port/127.0.0.1:$link_port/" "$test_dir/config.yaml" >"$test_dir/link.yaml"
+daemon_start link "$test_dir/link.yaml"
+link_is() {
+	[ "$(curl -s "http://127.0.0.1:$link_port/metrics" | jq -r '.sources[0].state')" = "$1" ]
+}
+ok "a daemon with a symbolic link to the file stands by" wait_until 10 link_is standby
+process_stop link
 
 # ---- the log of the database is truncated while the receiver hangs
 
@@ -206,6 +219,12 @@ for ((i = 2051; i <= 2070; i++)); do
 	arrived "$i" || missing+=" $i"
 done
 is "... all of it" "$missing" ""
+
+# ... and its numbers begin again
+sql "DELETE FROM sqlite_sequence WHERE name LIKE 'app_db_listener%'" "INSERT INTO items VALUES (2901, 1, 1)" \
+	"INSERT INTO items VALUES (2902, 1, 1)"
+ok "its numbers begin again: what is written then arrives" wait_until 60 arrived 2902 || diag "$(metrics '.sources[0]')"
+ok "... all of it" wait_until 10 arrived 2901
 
 # ... and taken away
 mv "$test_db" "$test_dir/away.db"

@@ -56,6 +56,12 @@ pause $((15 * scale))
 ok "no statement of the application failed" workload_stop
 diag "late commits: $(metrics '.sources[0].late_total') of $(committed)"
 workload_verify
+
+# a few rows that everybody wants: what waits for a lock commits the moment after the one before it
+workload_start 16 3 0
+pause $((6 * scale))
+ok "no statement of the application failed" workload_stop
+workload_verify "three rows"
 [ "$db_kind" = sqlite ] || ok "the transaction elsewhere is still open" elsewhere_is_open
 ok "it ends cleanly" process_stop daemon
 tests_end

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: MIT
 # Two pipelines, of which one is dead; a thousand requests in flight.
 # databases: postgres mariadb sqlite
+# shellcheck disable=SC2154 # db_kind and outbox are database.sh's
 . "$(dirname "$0")/../support/lib.sh"
 need_database "${1:-}"
 . tests/e2e/shop.sh
