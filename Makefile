@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 #
 ## make              build/app-db-listener
-## make demo         see it work: database, daemon, receiver, faults; DB=postgres
+## make demo         see it work: database, daemon, receiver, faults; DB=sqlite|postgres|mariadb
 ## make check        every test and lint; ends with "N passed, N failed"
 ## make deps         install what is missing (apt); the three above call it when needed
 ## make install      PREFIX=/usr/local, DESTDIR=, SYSCONFDIR=/etc;  make uninstall removes it
