@@ -20,6 +20,13 @@ const char *check_printable(const char *value);
 /* [a-z0-9_]{1,40} */
 const char *check_name(const char *value);
 
+/* A path of an SQLite database: what check_text wants, and no database in memory. */
+const char *check_path(const char *value);
+
+/* NAME or SCHEMA.NAME, each of letters, digits, _, $, - and what is not ASCII, up to 64 bytes: what
+ * may stand between backticks as it is (MySQL Reference Manual 9.2, Schema Object Names). */
+const char *check_audit_table(const char *value);
+
 /* http:// or https:// with a host (RFC 3986, 3.2); userinfo, port, path and query as wanted. */
 const char *check_url(const char *value);
 

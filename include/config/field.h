@@ -24,8 +24,10 @@ bool field_is_list(const struct key *k);
 enum err_code field_set(const struct key *k, void *base, struct text value,
 			struct err *e) ATTR_MUST_CHECK;
 
-/* For list fields: make it empty, then add one value. Errors as field_set. */
+/* Make the field empty, zero. */
 void field_clear(const struct key *k, void *base);
+
+/* For list fields: add one value. Errors as field_set. */
 enum err_code field_add(const struct key *k, void *base, struct text value,
 			struct err *e) ATTR_MUST_CHECK;
 

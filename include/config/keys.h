@@ -69,16 +69,22 @@ struct key_word {
 	int value;
 };
 
+#define KEY_TYPE_BIT(type) (1U << (type))
+
 struct key {
 	const char *name; /* "webhook.timeout" */
 	enum key_type type;
 	enum key_target target;
-	size_t offset;    /* of the field in its struct */
-	size_t size;      /* of the field */
-	const char *def;  /* as text; NULL: none */
+	size_t offset;   /* of the field in its struct */
+	size_t size;     /* of the field */
+	const char *def; /* as text; NULL: none */
+	/* the same for databases that are only polled, MySQL and SQLite; NULL: def */
+	const char *def_polled;
 	int64_t min, max; /* of numbers, in the unit of the field; max 0: no range */
 	const struct key_word *words;
 	check_fn check;   /* NULL: any text */
+	const char *why;  /* for a message: why the others do not have it */
+	unsigned types;   /* KEY_TYPE_BIT of each kind of database that has it; 0: all */
 	bool installs;    /* is in the triggers: takes effect with the next install */
 	bool alias;       /* another row owns the same field: default and printing are there */
 	const char *help; /* one sentence */
@@ -105,6 +111,9 @@ const char *key_last_name(const struct key *k);
 
 /* The row of section.name, NULL when there is none. */
 const struct key *key_find(const char *section, struct text name);
+
+/* Whether a database of this type has k. */
+bool key_fits(const struct key *k, enum source_type type);
 
 /* "duration", "size", ...: for the documentation. Never NULL. */
 const char *key_type_name(enum key_type type);

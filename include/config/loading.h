@@ -25,7 +25,8 @@ struct loading {
 	struct node source_nodes[SETTINGS_SOURCES_MAX];
 	bool source_tables_used[SETTINGS_SOURCES_MAX];
 	bool top_tables_used;
-	enum err_code error; /* ERR_OK or ERR_NOMEM; sticks */
+	const struct source_settings *tables_source; /* whose tables are read; NULL: unknown */
+	enum err_code error;                         /* ERR_OK or ERR_NOMEM; sticks */
 };
 
 /* A dotted name for messages: "pipelines[0].tables[2].where". */
@@ -77,6 +78,11 @@ struct scope {
 
 /* Fill the bases from n. */
 void scope_read(struct loading *l, const struct scope *s, struct node n);
+
+/* Note each key of n that a database of this type does not have; whose is "" or tells which
+ * source it is. */
+void scope_check_type(struct loading *l, const struct scope *s, struct node n,
+		      enum source_type type, const char *whose);
 
 /* Whether the mapping n gives name, or name_file or name_credential. */
 bool scope_has_secret(struct node n, const char *name);

@@ -36,18 +36,24 @@ struct secret {
 enum ordering { ORDERING_KEY, ORDERING_TABLE, ORDERING_PIPELINE, ORDERING_NONE };
 
 enum source_type { SOURCE_POSTGRES, SOURCE_MYSQL, SOURCE_SQLITE, SOURCE_FAKE };
+
+/* "postgres", "mysql" (MariaDB too), "sqlite", "fake". Never NULL. */
+const char *source_type_name(enum source_type type);
+
 enum source_wakeup { SOURCE_WAKEUP_AUTO, SOURCE_WAKEUP_NOTIFY, SOURCE_WAKEUP_POLL };
 
+/* What the type has no use for is NULL or 0. */
 struct source_settings {
 	char *name;
 	enum source_type type;
-	char *host;   /* name, address, or a directory with a Unix socket */
-	int64_t port; /* 0: the type's default */
+	char *host;   /* name, address, or path of a Unix socket (PostgreSQL: of its directory) */
+	int64_t port; /* the type's default when not given */
 	char *user;
 	struct secret password;
 	char *database;
-	char *sslmode;     /* libpq's words: disable allow prefer require verify-ca verify-full */
-	char *sslrootcert; /* NULL: libpq's default */
+	char *sslmode;     /* libpq's words: disable allow prefer require verify-ca verify-full; no
+			      allow with MySQL */
+	char *sslrootcert; /* NULL: the client library's default */
 	char *sslcert;
 	char *sslkey;
 	char *target_session_attrs; /* libpq: "read-write" by default */
@@ -60,6 +66,10 @@ struct source_settings {
 	int64_t batch_size;       /* most rows per read and per acknowledgement */
 	int64_t ack_delay_us;     /* an acknowledgement waits at most this long for company */
 	int64_t max_event_bytes;  /* cap in the trigger: larger rows become key-only events */
+	/* MySQL: the operator's own audit table in place of outbox and triggers, as NAME or
+	 * SCHEMA.NAME without quotes, neither with a point inside; NULL: none. Exactly one pipeline
+	 * reads such a source; its tables are only there for their keys. */
+	char *audit_table;
 };
 
 struct webhook_header {
@@ -88,7 +98,7 @@ struct webhook_settings {
 
 /* One entry of a pipeline's tables. */
 struct table_settings {
-	char *schema; /* NULL: not given, the database's default ("public", the SQLite file) */
+	char *schema; /* NULL: not given, the database's default; always NULL with SQLite */
 	char *table;  /* "*": every table of the schema */
 	struct string_list columns; /* count 0: all */
 	struct string_list exclude;
@@ -102,8 +112,8 @@ struct pipeline_settings {
 	size_t source;  /* index in settings.sources */
 	size_t webhook; /* index in settings.webhooks */
 	struct table_settings *tables;
-	size_t table_count;
-	bool operations[OP_COUNT];
+	size_t table_count;        /* 0: only with audit_table */
+	bool operations[OP_COUNT]; /* truncate: only with PostgreSQL */
 	enum ordering ordering;
 	int64_t capacity;  /* events; 0: an equal share of queue.capacity */
 	int64_t max_bytes; /* 0: an equal share of queue.max_bytes */

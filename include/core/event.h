@@ -48,17 +48,20 @@ struct event_fields {
 	int64_t changed_wall_us; /* the same as a number; 0: unknown */
 	struct text data;        /* JSON object, TEXT_NONE on delete and truncate */
 	struct text old_data;    /* JSON object, TEXT_NONE on insert and truncate */
+	/* A truncate of one partition only, of the root `table`: data is the partition's name and
+	 * old_data its schema, as JSON strings. */
 };
 
 struct event {
 	struct event_fields f; /* texts point into this allocation */
 	size_t bytes;          /* of this allocation: what the budget is charged */
 	enum event_state state;
-	int attempts;          /* counted attempts so far */
-	int64_t read_us;       /* when the source read it */
-	int64_t due_us;        /* WAITING: not before this time */
-	int64_t first_fail_us; /* first failed attempt; 0: none yet */
-	int last_status;       /* HTTP status of the last attempt, 0: no answer */
+	int attempts;      /* counted attempts so far */
+	int held_count;    /* failures since the last counted one, which were held */
+	int64_t read_us;   /* when the source read it */
+	int64_t due_us;    /* WAITING: not before this time */
+	int64_t failed_us; /* when the last attempt failed; 0: none yet */
+	int last_status;   /* HTTP status of the last attempt, 0: no answer */
 	enum err_code last_error;
 	char last_reason[160]; /* of the last failed attempt, for the dead letter */
 

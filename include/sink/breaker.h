@@ -3,7 +3,7 @@
  * The circuit breaker of one webhook: tells an outage of the receiver from a bad event.
  *
  *           failures in a row reach the limit, or an event used
- *           up its attempts and nothing else got through
+ *           up its attempts and nothing sent meanwhile got through
  *     CLOSED ───────────────────────────────────────────────► OPEN ◄──┐
  *        ▲                                          delay passed │    │ probe failed: delay
  *        │                                                       ▼    │ doubles up to the maximum
@@ -58,15 +58,18 @@ enum breaker_ruling {
 struct breaker_result {
 	struct answer answer;
 	int64_t now_us;
-	int64_t first_fail_us; /* when this event first failed; 0: never before */
-	bool last_attempt;     /* the event would be dead if this failure counted */
-	bool probe;            /* admitted as the probe; others may still come in from before */
+	int64_t sent_us;   /* when the request was started */
+	int64_t failed_us; /* when this event's attempt before failed; 0: never */
+	bool last_attempt; /* the event would be dead if this failure, and those held, counted */
+	bool probe;        /* admitted as the probe; others may still come in from before */
 };
 
 /* Report a finished request. Any definite answer (2xx or a refusal) is a sign of life and closes
- * the breaker, unless it is DISABLED. A failure while it is not CLOSED is held; one that blames the
- * receiver is held, and opens the breaker, when it would kill an event since whose first failure
- * nothing was delivered. The probe's failure doubles the delay; a straggler's does not. */
+ * the breaker, unless it is DISABLED. A failure while it is not CLOSED is held. So is one that
+ * blames the receiver when nothing sent since the event's failure before was delivered: it says the
+ * same again; when it is the last attempt, it opens the breaker. What was sent before and answered
+ * since is no proof: a receiver that is being stopped still answers some. The probe's failure
+ * doubles the delay; a straggler's does not. */
 enum breaker_ruling breaker_report(struct breaker *b,
 				   const struct breaker_result *r) ATTR_MUST_CHECK;
 

@@ -45,11 +45,13 @@ struct pg_pipe {
 	struct source_pipeline *pub;
 	struct position *position;
 	struct pg_owners owners;
-	int64_t looked_us; /* when; 0: never */
-	int64_t cache;     /* of the sequence, as last seen */
-	bool by_time;      /* CACHE was not 1: ids are in no order, times are */
-	bool is_empty;     /* the last read found nothing */
-	int64_t *strays;   /* ids below the cursor found by inspect, seen but not yet returned */
+	int64_t looked_us;   /* when; 0: never */
+	int64_t cache;       /* of the sequence, as last seen */
+	bool by_time;        /* CACHE was not 1: ids are in no order, times are */
+	int64_t cached_upto; /* ids up to it were given out under another CACHE */
+	bool is_backlog;     /* rows up to cached_upto may be left from then: by time, and first */
+	bool is_empty;       /* the last read found nothing */
+	int64_t *strays;     /* ids below the cursor found by inspect, seen but not yet returned */
 	size_t stray_count;
 };
 

@@ -7,6 +7,8 @@
 #include <string.h>
 #include <strings.h>
 
+#define CHECK_IDENTIFIER_MAX 64
+
 static bool has_control(const char *s)
 {
 	for (; *s; s++) {
@@ -35,6 +37,37 @@ const char *check_name(const char *value)
 	if (!len || len > 40 || strspn(value, "abcdefghijklmnopqrstuvwxyz0123456789_") != len)
 		return complaint;
 	return NULL;
+}
+
+const char *check_path(const char *value)
+{
+	if (!strcmp(value, ":memory:"))
+		return "a database in memory has no writers but its own process";
+	return check_text(value);
+}
+
+static bool is_identifier(char c)
+{
+	return isalnum((unsigned char)c) || strchr("_$-", c) || (unsigned char)c >= 0x80;
+}
+
+const char *check_audit_table(const char *value)
+{
+	int points = 0;
+	size_t len = 0; /* of the part, in characters */
+
+	for (; *value; value++) {
+		if (*value == '.' && len && !points++) {
+			len = 0;
+			continue;
+		}
+		if (!is_identifier(*value))
+			return "must be NAME or SCHEMA.NAME, of letters, digits, _, $ and -";
+		len += ((unsigned char)*value & 0xc0) != 0x80;
+		if (len > CHECK_IDENTIFIER_MAX)
+			return "a name is longer than 64 characters";
+	}
+	return len ? NULL : "must be NAME or SCHEMA.NAME: a name is missing";
 }
 
 /* Decimal digits with a value of at most 65535. */

@@ -45,7 +45,10 @@ static void end(struct diff *d, bool installs)
 
 static void print_value(struct diff *d, const struct key *k, const void *base)
 {
-	if (field_is_given(k, base))
+	const struct source_settings *s = base;
+	bool fits = k->target != KEY_IN_SOURCE || key_fits(k, s->type);
+
+	if (fits && field_is_given(k, base))
 		field_print(k, base, d->out);
 	else
 		buf_add_str(d->out, "none");

@@ -26,7 +26,7 @@ enum err_code field_set(const struct key *k, void *base, struct text value, stru
 
 void field_clear(const struct key *k, void *base)
 {
-	assert(field_is_list(k));
+	assert(field_is_plain(k));
 	field_types[k->type].done(key_field(k, base));
 }
 

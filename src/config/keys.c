@@ -26,6 +26,14 @@
 
 #define INSTALL .installs = true
 
+/* keys that not every kind of database has */
+#define ONLY_SERVERS                                                                               \
+	.types = KEY_TYPE_BIT(SOURCE_POSTGRES) | KEY_TYPE_BIT(SOURCE_MYSQL),                       \
+	.why = "a file has no server, only path"
+#define ONLY_POSTGRES(reason) .types = KEY_TYPE_BIT(SOURCE_POSTGRES), .why = (reason)
+#define ONLY_MYSQL(reason) .types = KEY_TYPE_BIT(SOURCE_MYSQL), .why = (reason)
+#define ONLY_SQLITE(reason) .types = KEY_TYPE_BIT(SOURCE_SQLITE), .why = (reason)
+
 static const struct key_word type_words[] = {
 	{"postgres", SOURCE_POSTGRES}, {"postgresql", SOURCE_POSTGRES}, {"mysql", SOURCE_MYSQL},
 	{"mariadb", SOURCE_MYSQL},     {"sqlite", SOURCE_SQLITE},       {NULL, 0},
@@ -95,31 +103,38 @@ const struct key keys[] = {
 	{"database.type", KEY_WORD, SOURCE(type), .def = "postgres", .words = type_words,
 	 .help = "The kind of database."},
 	{"database.host", KEY_STRING, SOURCE(host), .def = "localhost", .check = check_text,
-	 .help = "Name or address of the server, or the directory of its Unix socket."},
-	{"database.port", KEY_INT, SOURCE(port), RANGE(1, 65535),
+	 ONLY_SERVERS,
+	 .help = "Name or address of the server, or the directory of its Unix socket; for mysql "
+		 "the "
+		 "socket too."},
+	{"database.port", KEY_INT, SOURCE(port), RANGE(1, 65535), ONLY_SERVERS,
 	 .help = "Port of the server; 5432 for postgres and 3306 for mysql when not given."},
-	{"database.user", KEY_STRING, SOURCE(user), .check = check_text,
+	{"database.user", KEY_STRING, SOURCE(user), .check = check_text, ONLY_SERVERS,
 	 .help = "User to connect as; the user the daemon runs as when not given."},
-	{"database.password", KEY_SECRET, SOURCE(password),
-	 .help = "Password of that user; libpq's own sources (.pgpass) are asked when not given."},
-	{"database.database", KEY_STRING, SOURCE(database), .check = check_text,
-	 .help = "Name of the database; required for postgres and mysql."},
-	{"database.path", KEY_STRING, SOURCE(path), .check = check_text,
-	 .help = "Path of the database file; required for sqlite."},
+	{"database.password", KEY_SECRET, SOURCE(password), ONLY_SERVERS,
+	 .help = "Password of that user; postgres: libpq's own sources (.pgpass) are asked when "
+		 "not given."},
+	{"database.database", KEY_STRING, SOURCE(database), .check = check_text, ONLY_SERVERS,
+	 .help = "Name of the database; required."},
+	{"database.path", KEY_STRING, SOURCE(path), .check = check_path,
+	 ONLY_SQLITE("it is the file of an SQLite database"),
+	 .help = "Path of the database file; required."},
 	{"database.table", KEY_TABLE, PIPELINE(tables), .alias = true,
-	 .help = "The one table to capture, as TABLE or SCHEMA.TABLE."},
+	 .help = "The one table to capture, as TABLE or SCHEMA.TABLE (sqlite: TABLE)."},
 	{"database.tables", KEY_TABLES, PIPELINE(tables), .alias = true,
 	 .help = "The tables to capture: a list as described under tables."},
 	{"database.sslmode", KEY_CHOICE, SOURCE(sslmode), .def = "prefer", .words = sslmode_words,
-	 .help = "How far the connection must be protected, in libpq's words."},
-	{"database.sslrootcert", KEY_STRING, SOURCE(sslrootcert), .check = check_text,
+	 ONLY_SERVERS,
+	 .help = "How far the connection must be protected, in libpq's words; mysql has no allow."},
+	{"database.sslrootcert", KEY_STRING, SOURCE(sslrootcert), .check = check_text, ONLY_SERVERS,
 	 .help = "File with the certificates that may sign the server's."},
-	{"database.sslcert", KEY_STRING, SOURCE(sslcert), .check = check_text,
+	{"database.sslcert", KEY_STRING, SOURCE(sslcert), .check = check_text, ONLY_SERVERS,
 	 .help = "File with the certificate to show to the server."},
-	{"database.sslkey", KEY_STRING, SOURCE(sslkey), .check = check_text,
+	{"database.sslkey", KEY_STRING, SOURCE(sslkey), .check = check_text, ONLY_SERVERS,
 	 .help = "File with the key of that certificate."},
 	{"database.target_session_attrs", KEY_CHOICE, SOURCE(target_session_attrs),
 	 .def = "read-write", .words = session_words,
+	 ONLY_POSTGRES("a choice among several hosts is libpq's"),
 	 .help = "Which server of several hosts to take, in libpq's words."},
 	{"database.connect_timeout", KEY_DURATION, SOURCE(connect_timeout_us), .def = "10s",
 	 RANGE(1 * S, 10 * MIN), .help = "A connection attempt is given up after this long."},
@@ -129,14 +144,17 @@ const struct key keys[] = {
 	 RANGE(100 * MS, HOUR), .help = "The longest wait between attempts to connect again."},
 
 	{"listener.modes", KEY_OPS, PIPELINE(operations), .def = "insert,update,delete,truncate",
-	 INSTALL, .help = "The operations to capture, as a list or with commas between."},
+	 INSTALL,
+	 .help = "The operations to capture, as a list or with commas between; truncate is for "
+		 "postgres only."},
 	{"listener.ordering", KEY_WORD, PIPELINE(ordering), .def = "key", .words = ordering_words,
 	 .help = "Which events wait for each other: those of one row, one table, the pipeline, "
 		 "none."},
 	{"listener.wakeup", KEY_WORD, SOURCE(wakeup), .def = "auto", .words = wakeup_words,
-	 .help = "Whether the database notifies the daemon of changes or is only polled."},
+	 .help = "Whether the database notifies the daemon of changes or is only polled; mysql and "
+		 "sqlite are always polled."},
 	{"listener.poll_interval", KEY_DURATION, SOURCE(poll_interval_us), .def = "2s",
-	 RANGE(1 * MS, HOUR),
+	 .def_polled = "250ms", RANGE(1 * MS, HOUR),
 	 .help = "The longest wait between two looks for changes when nothing wakes the daemon."},
 	{"listener.batch_size", KEY_INT, SOURCE(batch_size), .def = "1000", RANGE(1, 100000),
 	 .help = "The most rows read, and the most acknowledged, at once."},
@@ -145,6 +163,10 @@ const struct key keys[] = {
 	{"listener.max_event_bytes", KEY_SIZE, SOURCE(max_event_bytes), .def = "1MB",
 	 RANGE(1 * KB, 256 * MB), INSTALL,
 	 .help = "A larger row is sent with its key only, marked truncated."},
+	{"listener.audit_table", KEY_STRING, SOURCE(audit_table), .check = check_audit_table,
+	 ONLY_MYSQL("it is always captured by triggers of its own"), INSTALL,
+	 .help = "An audit table of your own that is read in place of triggers and outbox, as NAME "
+		 "or SCHEMA.NAME."},
 
 	{"webhook.url", KEY_URL, WEBHOOK(url), .check = check_url,
 	 .help = "Where to POST; required."},
@@ -217,6 +239,7 @@ const struct key keys[] = {
 	{"pipelines.max_bytes", KEY_SIZE, PIPELINE(max_bytes), .def = "0", RANGE(0, 64 * GB),
 	 .help = "The most bytes of events in memory; 0: an equal share of queue.max_bytes."},
 	{"pipelines.always", KEY_BOOL, PIPELINE(always), .def = "false", INSTALL,
+	 ONLY_POSTGRES("session_replication_role is PostgreSQL's"),
 	 .help = "Whether changes under session_replication_role=replica are captured too."},
 
 	{"worker.pool_size", KEY_INT, SETTINGS(worker.pool_size), .def = "10", RANGE(1, 256),
@@ -273,6 +296,11 @@ const struct key *key_find(const char *section, struct text name)
 			return &keys[i];
 	}
 	return NULL;
+}
+
+bool key_fits(const struct key *k, enum source_type type)
+{
+	return !k->types || (k->types & KEY_TYPE_BIT(type));
 }
 
 const char *key_type_name(enum key_type type)

@@ -117,6 +117,13 @@ static struct path source_path(const struct loading *l, size_t i)
 	return path_item(&path, i - is_short);
 }
 
+/* Whether the i-th source needs no tables: also when its audit_table is a mistake. */
+static bool has_audit_table(const struct loading *l, size_t i)
+{
+	return node_is_given(node_find_key(l->source_nodes[i], "audit_table")) ||
+	       node_is_given(node_find_key(node_find(l->root, "listener"), "audit_table"));
+}
+
 /* The pipeline's own tables, else its source's, else those at the top. */
 static void tables_choose(struct loading *l, struct pipeline_settings *p, struct node n,
 			  const struct path *path, bool has_source)
@@ -124,6 +131,7 @@ static void tables_choose(struct loading *l, struct pipeline_settings *p, struct
 	struct path top = path_of(""), where = path_key(path, TEXT_LIT("tables"));
 	struct path source;
 
+	l->tables_source = has_source ? &l->settings.sources[p->source] : NULL;
 	if (tables_within(l, p, n, path))
 		return;
 	if (has_source) {
@@ -133,7 +141,8 @@ static void tables_choose(struct loading *l, struct pipeline_settings *p, struct
 			return;
 	}
 	l->top_tables_used = true;
-	if (!tables_from(l, p, l->root, &top, "tables", KEY_TABLES)) {
+	if (!tables_from(l, p, l->root, &top, "tables", KEY_TABLES) &&
+	    !(has_source && has_audit_table(l, p->source))) {
 		if (!node_is_given(n))
 			where = path_of("tables");
 		loading_mistake(l, node_is_given(n) ? n : l->root, &where,
@@ -167,6 +176,53 @@ static void pipeline_operations_check(struct loading *l, struct node n, const st
 		loading_mistake(l, operations, &where, "means the same as modes: keep one of them");
 }
 
+/* TRUNCATE is only told by PostgreSQL. Where nobody asked for it, it is just left out. */
+static void pipeline_truncate_check(struct loading *l, struct pipeline_settings *p, struct node n,
+				    const struct path *path)
+{
+	static const char *const names[] = {"modes", "operations"};
+	const struct source_settings *s = &l->settings.sources[p->source];
+	const struct path listener = path_of("listener");
+	struct node at = node_find(node_find(l->root, "listener"), names[0]);
+	struct path where = path_key(&listener, text_of(names[0]));
+	size_t i;
+
+	if (s->type == SOURCE_POSTGRES || !p->operations[OP_TRUNCATE])
+		return;
+	for (i = 0; i < ARRAY_LEN(names); i++) {
+		if (!node_is_given(node_find(n, names[i])))
+			continue;
+		at = node_find(n, names[i]);
+		where = path_key(path, text_of(names[i]));
+	}
+	if (node_is_given(at))
+		loading_mistake(l, at, &where, "truncate is for postgres: %s",
+				s->type == SOURCE_MYSQL
+					? "in mysql a TRUNCATE fires no trigger, nothing sees it"
+					: "sqlite has no TRUNCATE, and DELETE without WHERE is "
+					  "captured row by row");
+	p->operations[OP_TRUNCATE] = false;
+}
+
+/* What a pipeline may say depends on the kind of its source. */
+static void pipeline_type_check(struct loading *l, struct pipeline_settings *p,
+				const struct scope *scope, struct node n, const struct path *path)
+{
+	const struct source_settings *s = &l->settings.sources[p->source];
+	struct path where = path_key(path, TEXT_LIT("source"));
+	const struct pipeline_settings *other = l->settings.pipelines;
+
+	scope_check_type(l, scope, n, s->type, "");
+	pipeline_truncate_check(l, p, n, path);
+	for (; s->audit_table && other < p; other++) {
+		if (other->source == p->source)
+			loading_mistake(l, n, &where,
+					"an audit_table is read by one pipeline alone, and %s "
+					"reads it already",
+					other->name ? other->name : "another");
+	}
+}
+
 static void pipeline_read(struct loading *l, struct node n, const struct path *path)
 {
 	struct pipeline_settings *p = &l->settings.pipelines[l->settings.pipeline_count];
@@ -198,6 +254,8 @@ static void pipeline_read(struct loading *l, struct node n, const struct path *p
 	}
 	has_source = target_read(l, &sources, n, path, &p->source);
 	(void)target_read(l, &webhooks, n, path, &p->webhook);
+	if (has_source)
+		pipeline_type_check(l, p, &scope, n, path);
 	tables_choose(l, p, n, path, has_source);
 }
 

@@ -8,9 +8,16 @@
 
 #define PRINT_NAME_BYTES_MAX 1024
 
-/* "    name: value" for each row of target in section that has a value. */
-static void print_rows(struct buf *out, const char *section, enum key_target target,
-		       const void *base, const char *indent)
+/* The rows of one part of the file. */
+struct print_rows {
+	const char *section;
+	enum key_target target;
+	enum source_type type; /* rows that it does not have are left out */
+	const char *indent;
+};
+
+/* "    name: value" for each row that has a value in base. */
+static void print_rows(struct buf *out, const struct print_rows *r, const void *base)
 {
 	size_t i;
 
@@ -19,10 +26,11 @@ static void print_rows(struct buf *out, const char *section, enum key_target tar
 
 		if (!strcmp(key_last_name(k), "name"))
 			continue; /* print_name wrote it */
-		if (k->target != target || k->alias || !field_is_plain(k) ||
-		    !text_eq(key_section_of(k), text_of(section)) || !field_is_given(k, base))
+		if (k->target != r->target || k->alias || !field_is_plain(k) ||
+		    !key_fits(k, r->type) || !text_eq(key_section_of(k), text_of(r->section)) ||
+		    !field_is_given(k, base))
 			continue;
-		buf_add_fmt(out, "%s%s: ", indent, key_last_name(k));
+		buf_add_fmt(out, "%s%s: ", r->indent, key_last_name(k));
 		field_print(k, base, out);
 		buf_add_char(out, '\n');
 	}
@@ -73,7 +81,7 @@ static void print_table(struct buf *out, const struct table_settings *t)
 	quote_text(buf_text(&name), out);
 	buf_add_char(out, '\n');
 	buf_done(&name);
-	print_rows(out, "tables", KEY_IN_TABLE, t, "        ");
+	print_rows(out, &(struct print_rows){"tables", KEY_IN_TABLE, SOURCE_FAKE, "        "}, t);
 	for (op = 0; op < OP_COUNT; op++) {
 		if (!t->where[op])
 			continue;
@@ -87,6 +95,7 @@ static void print_table(struct buf *out, const struct table_settings *t)
 static void print_pipeline(struct buf *out, const struct settings *s,
 			   const struct pipeline_settings *p)
 {
+	struct print_rows rows = {"listener", KEY_IN_PIPELINE, s->sources[p->source].type, "    "};
 	size_t i;
 
 	print_name(out, p->name);
@@ -95,9 +104,11 @@ static void print_pipeline(struct buf *out, const struct settings *s,
 	buf_add_str(out, "\n    webhook: ");
 	quote_text(text_of(s->webhooks[p->webhook].name), out);
 	buf_add_char(out, '\n');
-	print_rows(out, "listener", KEY_IN_PIPELINE, p, "    ");
-	print_rows(out, "pipelines", KEY_IN_PIPELINE, p, "    ");
-	buf_add_str(out, "    tables:\n");
+	print_rows(out, &rows, p);
+	rows.section = "pipelines";
+	print_rows(out, &rows, p);
+	if (p->table_count)
+		buf_add_str(out, "    tables:\n");
 	for (i = 0; i < p->table_count; i++)
 		print_table(out, &p->tables[i]);
 }
@@ -107,7 +118,7 @@ static void print_webhook(struct buf *out, const struct webhook_settings *w)
 	size_t i;
 
 	print_name(out, w->name);
-	print_rows(out, "webhook", KEY_IN_WEBHOOK, w, "    ");
+	print_rows(out, &(struct print_rows){"webhook", KEY_IN_WEBHOOK, SOURCE_FAKE, "    "}, w);
 	for (i = 0; i < w->header_count; i++) {
 		if (!i)
 			buf_add_str(out, "    headers:\n");
@@ -119,14 +130,18 @@ static void print_webhook(struct buf *out, const struct webhook_settings *w)
 
 static void print_source(struct buf *out, const struct source_settings *s)
 {
+	struct print_rows rows = {"database", KEY_IN_SOURCE, s->type, "    "};
+
 	print_name(out, s->name);
-	print_rows(out, "database", KEY_IN_SOURCE, s, "    ");
-	print_rows(out, "listener", KEY_IN_SOURCE, s, "    ");
+	print_rows(out, &rows, s);
+	rows.section = "listener";
+	print_rows(out, &rows, s);
 }
 
 /* The sections of struct settings. */
 static void print_sections(struct buf *out, const struct settings *s)
 {
+	struct print_rows rows = {NULL, KEY_IN_SETTINGS, SOURCE_FAKE, "  "};
 	size_t i, k;
 
 	for (i = 0; i < key_section_count; i++) {
@@ -138,7 +153,8 @@ static void print_sections(struct buf *out, const struct settings *s)
 		if (k == key_count)
 			continue;
 		buf_add_fmt(out, "%s:\n", key_sections[i].name);
-		print_rows(out, key_sections[i].name, KEY_IN_SETTINGS, s, "  ");
+		rows.section = key_sections[i].name;
+		print_rows(out, &rows, s);
 	}
 }
 

@@ -221,6 +221,24 @@ void scope_read(struct loading *l, const struct scope *s, struct node n)
 	}
 }
 
+void scope_check_type(struct loading *l, const struct scope *s, struct node n,
+		      enum source_type type, const char *whose)
+{
+	const struct key *k;
+	enum scope_via via;
+	struct path path;
+	size_t i;
+
+	for (i = 0; i < node_count(n) && node_kind(n) == NODE_MAPPING; i++) {
+		k = find_key(s, node_text(node_key(n, i)), &via);
+		if (!k || key_fits(k, type))
+			continue;
+		path = path_key(&s->path, node_text(node_key(n, i)));
+		loading_mistake(l, node_key(n, i), &path, "not with %s%s: %s",
+				source_type_name(type), whose, k->why);
+	}
+}
+
 bool scope_has_secret(struct node n, const char *name)
 {
 	char full[64];

@@ -6,6 +6,18 @@
 #include "base/mem.h"
 #include "config/field.h"
 
+const char *source_type_name(enum source_type type)
+{
+	static const char *const names[] = {
+		[SOURCE_POSTGRES] = "postgres",
+		[SOURCE_MYSQL] = "mysql",
+		[SOURCE_SQLITE] = "sqlite",
+		[SOURCE_FAKE] = "fake",
+	};
+
+	return names[type];
+}
+
 static void webhook_done(struct webhook_settings *w)
 {
 	size_t i;

@@ -3,6 +3,8 @@
  * Tables: names like users, sales.orders, sales.*, "Mixed Case"."odd.name", and what is said of
  * each.
  */
+#include <strings.h>
+
 #include "base/mem.h"
 #include "config/field.h"
 #include "config/loading.h"
@@ -92,6 +94,19 @@ static const char *take_name(struct text name, struct buf parts[static 2], size_
 	return NULL;
 }
 
+/* SQLite's files have one schema each; one that is attached by the application is not seen here.
+ * Nothing is left of "main", so that a table has one name. */
+static void table_schema_check(struct loading *l, struct table_settings *t, struct node n,
+			       const struct path *path)
+{
+	if (!t->schema || !l->tables_source || l->tables_source->type != SOURCE_SQLITE)
+		return;
+	if (strcasecmp(t->schema, "main") != 0)
+		loading_mistake(l, n, path, "sqlite has no schema but main: write %s", t->table);
+	mem_free(t->schema);
+	t->schema = NULL;
+}
+
 static void table_name_set(struct loading *l, struct table_settings *t, struct text name,
 			   struct node n, const struct path *path)
 {
@@ -112,6 +127,8 @@ static void table_name_set(struct loading *l, struct table_settings *t, struct t
 			t->schema = buf_take(&parts[0]);
 		if (!t->table || (count == 2 && !t->schema))
 			l->error = ERR_NOMEM;
+		else
+			table_schema_check(l, t, n, path);
 	}
 	buf_done(&parts[0]);
 	buf_done(&parts[1]);
@@ -136,7 +153,8 @@ static void where_set(struct loading *l, struct table_settings *t, struct text s
 	enum err_code code;
 
 	buf_init(&out, TABLES_TEXT_BYTES_MAX);
-	code = where_write(sql, form, op, &out, &e);
+	code = where_write(sql, l->tables_source ? l->tables_source->type : SOURCE_POSTGRES, form,
+			   op, &out, &e);
 	if (loading_note(l, n, path, code, &e)) {
 		t->where[op] = buf_take(&out);
 		if (!t->where[op])
@@ -219,6 +237,24 @@ static void table_check(struct loading *l, const struct table_settings *t, struc
 	}
 }
 
+/* What only a trigger of our own could do. */
+static void table_check_audit(struct loading *l, struct node n, const struct path *path)
+{
+	static const char *const names[] = {"columns", "exclude", "where"};
+	struct path where;
+	struct node key;
+	size_t i;
+
+	for (i = 0; i < ARRAY_LEN(names); i++) {
+		key = node_find_key(n, names[i]);
+		where = path_key(path, text_of(names[i]));
+		if (node_is_given(key))
+			loading_mistake(
+				l, key, &where,
+				"not with audit_table: the triggers that fill it are yours");
+	}
+}
+
 static void table_read_mapping(struct loading *l, struct table_settings *t, struct node n,
 			       const struct path *path)
 {
@@ -231,6 +267,8 @@ static void table_read_mapping(struct loading *l, struct table_settings *t, stru
 
 		loading_mistake(l, n, &name, "required");
 	}
+	if (l->tables_source && l->tables_source->audit_table)
+		table_check_audit(l, n, path);
 	if (loading_mistake_count(l) == before)
 		table_check(l, t, n, path);
 }

@@ -1,176 +1,46 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A loop over tokens, each of which is copied as it is, except OLD, NEW, and
- * blanks and comments, which become one space. A name
- * behind a point is a column, also when it is called old.
+ * A loop over tokens, each of which is copied as it is, except OLD, NEW, and blanks and comments,
+ * which become one space. A name behind a point is a column, also when it is called old.
+ *
+ * Safety lies in what is written: the server must see the same tokens in it. So wherever two
+ * readings exist, only text that is the same in both is written.
  */
 #include "config/where.h"
 
 #include <assert.h>
-#include <ctype.h>
 #include <stdbool.h>
 #include <strings.h>
 
 #include "config/value.h"
+#include "config/where_token.h"
 
-enum where_token {
-	WHERE_SPACE,
-	WHERE_COMMENT,
-	WHERE_WORD,
-	WHERE_QUOTED,
-	WHERE_NUMBER,
-	WHERE_OTHER /* one character */
+/* What the loop knows. */
+struct where_state {
+	const struct where_dialect *dialect;
+	enum where_form form;
+	enum op op;
+	struct buf *out;
+	int depth;             /* open parentheses */
+	enum where_token last; /* the token before, also when it was a blank */
+	char last_char;        /* its character when it was WHERE_OTHER */
+	bool any;              /* something that is no space or comment was seen */
+	bool space; /* blanks or comments since the last token: written before the next */
 };
 
-static bool is_word_start(char c)
-{
-	return isalpha((unsigned char)c) || c == '_' || (unsigned char)c >= 0x80;
-}
-
-static bool is_word(char c)
-{
-	return is_word_start(c) || isdigit((unsigned char)c) || c == '$';
-}
-
-static size_t word_length(struct text t)
-{
-	size_t n = 0;
-
-	while (n < t.len && is_word(t.s[n]))
-		n++;
-	return n;
-}
-
-/* From the opening quote at t.s[0] to behind the closing one; a doubled quote is content, and so is
- * what follows a backslash when escapes is set. 0: never closed. */
-static size_t quoted_length(struct text t, bool escapes)
-{
-	char quote = t.s[0];
-	size_t i;
-
-	for (i = 1; i < t.len; i++) {
-		if (escapes && t.s[i] == '\\') {
-			i++;
-			continue;
-		}
-		if (t.s[i] != quote)
-			continue;
-		if (i + 1 == t.len || t.s[i + 1] != quote)
-			return i + 1;
-		i++;
-	}
-	return 0;
-}
-
-/* $$...$$ or $tag$...$tag$ at t.s[0] == '$'. 1 when it is no such quote, 0: never closed. */
-static size_t dollar_length(struct text t)
-{
-	size_t tag = 1;
-	const char *end;
-
-	if (t.len > 1 && isdigit((unsigned char)t.s[1]))
-		return 1;
-	while (tag < t.len && t.s[tag] != '$' && is_word(t.s[tag]))
-		tag++;
-	if (tag == t.len || t.s[tag] != '$')
-		return 1;
-	tag++;
-	end = memmem(t.s + tag, t.len - tag, t.s, tag);
-	return end ? (size_t)(end - t.s) + tag : 0;
-}
-
-/* Comments nest (PostgreSQL manual, 4.1.5). 0: never closed. */
-static size_t block_comment_length(struct text t)
-{
-	size_t depth = 0, i;
-
-	for (i = 0; i + 1 < t.len; i++) {
-		if (t.s[i] == '/' && t.s[i + 1] == '*') {
-			depth++;
-			i++;
-		} else if (t.s[i] == '*' && t.s[i + 1] == '/') {
-			i++;
-			if (--depth == 0)
-				return i + 1;
-		}
-	}
-	return 0;
-}
-
-static size_t line_comment_length(struct text t)
-{
-	const char *end = memchr(t.s, '\n', t.len);
-
-	return end ? (size_t)(end - t.s) : t.len;
-}
-
-static bool begins(struct text t, const char *two)
-{
-	return t.len > 1 && t.s[0] == two[0] && t.s[1] == two[1];
-}
-
-static size_t number_length(struct text t)
-{
-	size_t n = 0;
-
-	while (n < t.len && (is_word(t.s[n]) || t.s[n] == '.'))
-		n++;
-	return n;
-}
-
-/* The kind and length of the token at the start of t, which is not empty; length 0: it is open. */
-static enum where_token token_at(struct text t, size_t *ret_len)
-{
-	char c = t.s[0];
-
-	*ret_len = 1;
-	if (isspace((unsigned char)c))
-		return WHERE_SPACE;
-	if (begins(t, "--")) {
-		*ret_len = line_comment_length(t);
-		return WHERE_COMMENT;
-	}
-	if (begins(t, "/*")) {
-		*ret_len = block_comment_length(t);
-		return WHERE_COMMENT;
-	}
-	if (c == '\'' || c == '"' || c == '`') {
-		*ret_len = quoted_length(t, false);
-		return WHERE_QUOTED;
-	}
-	if ((c == 'e' || c == 'E') && t.len > 1 && t.s[1] == '\'') {
-		*ret_len = quoted_length((struct text){t.s + 1, t.len - 1}, true);
-		*ret_len += *ret_len > 0;
-		return WHERE_QUOTED;
-	}
-	if (c == '$') {
-		*ret_len = dollar_length(t);
-		return WHERE_QUOTED;
-	}
-	if (is_word_start(c)) {
-		*ret_len = word_length(t);
-		return WHERE_WORD;
-	}
-	if (isdigit((unsigned char)c)) {
-		*ret_len = number_length(t);
-		return WHERE_NUMBER;
-	}
-	return WHERE_OTHER;
-}
-
 /* What is written for a word that is OLD or NEW. */
-static ATTR_MUST_CHECK enum err_code write_row(bool is_old, enum where_form form, enum op op,
-					       struct buf *out, struct err *e)
+static ATTR_MUST_CHECK enum err_code write_row(const struct where_state *s, bool is_old,
+					       struct err *e)
 {
-	if (form == WHERE_OWN && op == OP_INSERT && is_old)
+	if (s->form == WHERE_OWN && s->op == OP_INSERT && is_old)
 		return err_set(e, ERR_DATA, "an insert has no OLD row");
-	if (form == WHERE_OWN && op == OP_DELETE && !is_old)
+	if (s->form == WHERE_OWN && s->op == OP_DELETE && !is_old)
 		return err_set(e, ERR_DATA, "a delete has no NEW row");
-	if (op == OP_INSERT)
+	if (s->op == OP_INSERT)
 		is_old = false;
-	if (op == OP_DELETE)
+	if (s->op == OP_DELETE)
 		is_old = true;
-	buf_add_str(out, is_old ? "OLD" : "NEW");
+	buf_add_str(s->out, is_old ? "OLD" : "NEW");
 	return ERR_OK;
 }
 
@@ -179,72 +49,129 @@ static bool is_word_of(struct text t, const char *word)
 	return t.len == strlen(word) && !strncasecmp(t.s, word, t.len);
 }
 
-/* What the loop knows of the text before the token. */
-struct where_state {
-	int depth;         /* open parentheses */
-	bool behind_point; /* the last token was a point */
-	bool any;          /* something that is no space or comment was seen */
-	bool space;        /* blanks or comments since the last token: written before the next */
-};
+static ATTR_MUST_CHECK enum err_code write_word(const struct where_state *s, struct text word,
+						struct err *e)
+{
+	bool is_old = is_word_of(word, "OLD"), is_column = s->last_char == '.';
 
-static ATTR_MUST_CHECK enum err_code check_char(struct where_state *s, char c, struct err *e)
+	if (!is_column && (is_old || is_word_of(word, "NEW")))
+		return write_row(s, is_old, e);
+	buf_add_text(s->out, word);
+	return ERR_OK;
+}
+
+/* In MySQL \' becomes '', which ends at the same place under NO_BACKSLASH_ESCAPES and ANSI_QUOTES
+ * too. */
+static void write_quoted(const struct where_state *s, struct text quoted)
+{
+	char quote = quoted.s[0];
+	size_t i;
+
+	if (!s->dialect->backslash || quote == '`') {
+		buf_add_text(s->out, quoted);
+		return;
+	}
+	for (i = 0; i < quoted.len; i++) {
+		if (quoted.s[i] != '\\') {
+			buf_add_char(s->out, quoted.s[i]);
+			continue;
+		}
+		i++; /* what is escaped: a quote that is closed has it */
+		if (quoted.s[i] == quote)
+			buf_add_char(s->out, quote);
+		else
+			buf_add_char(s->out, '\\');
+		buf_add_char(s->out, quoted.s[i]);
+	}
+}
+
+static ATTR_MUST_CHECK enum err_code write_char(struct where_state *s, char c, struct err *e)
 {
 	if (c == ';')
 		return err_set(e, ERR_DATA, "a semicolon is not allowed outside quotes");
-	if (c == '\0' || ((unsigned char)c < 0x20) || c == 0x7f)
+	if ((unsigned char)c < 0x20 || c == 0x7f)
 		return err_set(e, ERR_DATA, "a control character is not allowed");
+	if (strchr(s->dialect->denied, c))
+		return err_set(e, ERR_DATA, "%c %s", c, s->dialect->why);
 	s->depth += c == '(';
 	s->depth -= c == ')';
 	if (s->depth < 0)
 		return err_set(e, ERR_DATA, "a ) without its (");
+	if (c == '-' && s->last_char == '-' && !s->space) /* MySQL: two minus signs */
+		buf_add_char(s->out, ' ');
+	buf_add_char(s->out, c);
 	return ERR_OK;
 }
 
 static ATTR_MUST_CHECK enum err_code write_token(struct where_state *s, enum where_token kind,
-						 struct text token, enum where_form form,
-						 enum op op, struct buf *out, struct err *e)
+						 struct text token, struct err *e)
+{
+	if (s->space && s->any)
+		buf_add_char(s->out, ' ');
+	switch (kind) {
+	case WHERE_WORD:
+		return write_word(s, token, e);
+	case WHERE_QUOTED:
+		if (s->last ==
+		    WHERE_NUMBER) /* 1E'...': how far the number goes depends on the version */
+			return err_set(e, ERR_DATA, "a quote directly behind a number");
+		write_quoted(s, token);
+		return ERR_OK;
+	case WHERE_OTHER:
+		return write_char(s, token.s[0], e);
+	case WHERE_NUMBER:
+	case WHERE_SPACE:
+	case WHERE_COMMENT:
+		break;
+	}
+	buf_add_text(s->out, token);
+	return ERR_OK;
+}
+
+/* One token off the front of *rest. */
+static ATTR_MUST_CHECK enum err_code take_token(struct where_state *s, struct text *rest,
+						struct err *e)
 {
 	enum err_code code = ERR_OK;
-	bool is_old = is_word_of(token, "OLD"), is_new = is_word_of(token, "NEW");
+	size_t len;
+	enum where_token kind = where_token_at(s->dialect, *rest, &len);
+	struct text token = {rest->s, len};
+	bool is_blank = kind == WHERE_SPACE || kind == WHERE_COMMENT;
 
-	if (kind == WHERE_SPACE || kind == WHERE_COMMENT) {
-		s->space = true;
-		return ERR_OK;
+	if (!len)
+		return err_set(e, ERR_DATA, "a %s that is never closed",
+			       kind == WHERE_COMMENT ? "comment" : "quote");
+	if (kind == WHERE_COMMENT && where_token_is_executed(s->dialect, token))
+		return err_set(e, ERR_DATA, "a comment that the server executes is not allowed");
+	if (!is_blank) {
+		code = write_token(s, kind, token, e);
+		s->any = true;
+		s->last_char = '\0';
+		if (kind == WHERE_OTHER)
+			s->last_char = token.s[0];
 	}
-	if (s->space && s->any)
-		buf_add_char(out, ' ');
-	s->space = false;
-	if (kind == WHERE_OTHER)
-		code = check_char(s, token.s[0], e);
-	if (kind == WHERE_WORD && !s->behind_point && (is_old || is_new))
-		code = write_row(is_old, form, op, out, e);
-	else
-		buf_add_text(out, token);
-	s->any = true;
-	s->behind_point = kind == WHERE_OTHER && token.s[0] == '.';
+	s->space = is_blank;
+	s->last = kind;
+	*rest = (struct text){rest->s + len, rest->len - len};
 	return code;
 }
 
-enum err_code where_write(struct text sql, enum where_form form, enum op op, struct buf *out,
-			  struct err *e)
+enum err_code where_write(struct text sql, enum source_type type, enum where_form form, enum op op,
+			  struct buf *out, struct err *e)
 {
-	struct where_state s = {.depth = 0};
+	struct where_state s = {.dialect = where_dialect_of(type),
+				.form = form,
+				.op = op,
+				.out = out,
+				.last = WHERE_SPACE};
 	struct text rest = value_trim(sql);
-	enum where_token kind;
 	enum err_code code = ERR_OK;
-	size_t len;
 
 	assert(op != OP_TRUNCATE && op < OP_COUNT);
 	if (memchr(rest.s, '\0', rest.len))
 		return err_set(e, ERR_DATA, "a NUL byte is not allowed");
-	while (rest.len && code == ERR_OK) {
-		kind = token_at(rest, &len);
-		if (!len)
-			return err_set(e, ERR_DATA, "a %s that is never closed",
-				       kind == WHERE_COMMENT ? "comment" : "quote");
-		code = write_token(&s, kind, (struct text){rest.s, len}, form, op, out, e);
-		rest = (struct text){rest.s + len, rest.len - len};
-	}
+	while (rest.len && code == ERR_OK)
+		code = take_token(&s, &rest, e);
 	if (code != ERR_OK)
 		return code;
 	if (s.depth)

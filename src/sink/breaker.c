@@ -21,6 +21,7 @@ struct breaker {
 	int64_t opened_total;
 	int64_t failures_in_row;
 	int64_t last_success_us;
+	int64_t taken_us; /* when the latest request that was delivered had been sent */
 };
 
 static const char *const breaker_state_names[] = {
@@ -118,8 +119,11 @@ void breaker_cancel(struct breaker *b, int64_t now_us)
 
 static void definite_locked(struct breaker *b, const struct breaker_result *r)
 {
-	if (r->answer.verdict == ANSWER_DELIVERED)
+	if (r->answer.verdict == ANSWER_DELIVERED) {
 		b->last_success_us = r->now_us;
+		if (b->taken_us < r->sent_us)
+			b->taken_us = r->sent_us;
+	}
 	if (r->answer.disable)
 		enter_locked(b, BREAKER_DISABLED, r->now_us);
 	else if (b->state != BREAKER_DISABLED)
@@ -128,20 +132,23 @@ static void definite_locked(struct breaker *b, const struct breaker_result *r)
 
 static bool speaks_of_outage_locked(const struct breaker *b, const struct breaker_result *r)
 {
-	int64_t since_us = r->first_fail_us ? r->first_fail_us : r->now_us;
-
-	return r->answer.blame == ANSWER_BLAME_RECEIVER && r->last_attempt &&
-	       b->last_success_us <= since_us;
+	if (r->answer.blame != ANSWER_BLAME_RECEIVER)
+		return false;
+	return r->failed_us ? b->taken_us <= r->failed_us : r->last_attempt;
 }
 
-static void failed_locked(struct breaker *b, const struct breaker_result *r)
+static ATTR_MUST_CHECK enum breaker_ruling failed_locked(struct breaker *b,
+							 const struct breaker_result *r)
 {
+	bool outage = speaks_of_outage_locked(b, r);
+
 	b->failures_in_row++;
 	if (b->state == BREAKER_HALF_OPEN && r->probe)
 		probe_failed_locked(b, r->now_us);
 	else if (b->state == BREAKER_CLOSED &&
-		 (b->failures_in_row >= b->o.failures || speaks_of_outage_locked(b, r)))
+		 (b->failures_in_row >= b->o.failures || (outage && r->last_attempt)))
 		open_locked(b, r->now_us);
+	return outage || b->state != BREAKER_CLOSED ? BREAKER_HOLD : BREAKER_COUNT;
 }
 
 enum breaker_ruling breaker_report(struct breaker *b, const struct breaker_result *r)
@@ -150,9 +157,7 @@ enum breaker_ruling breaker_report(struct breaker *b, const struct breaker_resul
 
 	mutex_lock(&b->lock);
 	if (r->answer.verdict == ANSWER_RETRY) {
-		failed_locked(b, r);
-		if (b->state != BREAKER_CLOSED)
-			ruling = BREAKER_HOLD;
+		ruling = failed_locked(b, r);
 	} else {
 		definite_locked(b, r);
 		if (r->answer.disable)

@@ -25,6 +25,8 @@
 /* A held event is due this long after the next probe, so that the probe is another one, if any. */
 #define SETTLE_BEHIND_PROBE_US (10 * CLOCK_US_PER_MS)
 #define SETTLE_ASIDE_US CLOCK_US_PER_S
+/* More are not counted: any retry_count is reached by then. */
+#define SETTLE_HELD_MAX 10000
 
 /* One verdict on its way. */
 struct verdict {
@@ -78,8 +80,7 @@ static void remember_failure(const struct verdict *v)
 {
 	struct event *ev = v->ev;
 
-	if (!ev->first_fail_us)
-		ev->first_fail_us = v->now_us;
+	ev->failed_us = v->now_us;
 	ev->last_status = v->result->status;
 	ev->last_error = v->answer.verdict == ANSWER_REFUSED ? ERR_DENIED : ERR_UNAVAILABLE;
 	(void)snprintf(ev->last_reason, sizeof(ev->last_reason), "%s", v->result->reason);
@@ -125,12 +126,13 @@ static void settle_held(const struct verdict *v)
 	int64_t due_us;
 
 	record(v, WEBHOOK_HELD);
+	v->ev->held_count += v->ev->held_count < SETTLE_HELD_MAX;
 	if (v->answer.disable) {
 		ring_release(v->pp->ring, v->ev);
 		return;
 	}
 	if (probe_us == INT64_MAX)
-		due_us = v->now_us + delay_us(v, v->ev->attempts + 1);
+		due_us = v->now_us + delay_us(v, v->ev->attempts + v->ev->held_count);
 	else
 		due_us = probe_us + SETTLE_BEHIND_PROBE_US;
 	ring_retry(v->pp->ring, v->ev, due_us);
@@ -178,6 +180,7 @@ static void settle_failed(const struct verdict *v, enum breaker_ruling ruling)
 		return;
 	}
 	v->ev->attempts++;
+	v->ev->held_count = 0;
 	if (v->answer.verdict == ANSWER_REFUSED)
 		settle_dead(v, WEBHOOK_REFUSED);
 	else if (v->ev->attempts > policy(v)->retry_count)
@@ -208,8 +211,9 @@ static void settle_answered(struct worker *w, const struct flight *f, const stru
 	const struct breaker_result report = {
 		.answer = v.answer,
 		.now_us = v.now_us,
-		.first_fail_us = f->ev->first_fail_us,
-		.last_attempt = f->ev->attempts + 1 > policy(&v)->retry_count,
+		.sent_us = r->request->started_us,
+		.failed_us = f->ev->failed_us,
+		.last_attempt = f->ev->attempts + f->ev->held_count + 1 > policy(&v)->retry_count,
 		.probe = f->probe,
 	};
 	enum breaker_ruling ruling = breaker_report(webhook_breaker(v.pp->webhook), &report);

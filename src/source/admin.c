@@ -37,7 +37,10 @@ const struct source_admin_ops *source_admin_find(enum source_type type)
 		return &source_admin_postgres;
 	case SOURCE_MYSQL:
 		return &source_admin_mysql;
-	default:
-		return NULL;
+	case SOURCE_SQLITE:
+		return &source_admin_sqlite;
+	case SOURCE_FAKE:
+		break;
 	}
+	return NULL;
 }

@@ -22,8 +22,10 @@
  * With another CACHE the order is in the times: a change's is taken while its transaction holds the
  * row. Then one statement reads above the cursor and the gaps together by time, and no gap is
  * closed, for a session may sit on its ids as long as it lives. That costs a look at every row of
- * the outbox for each read. ALTER SEQUENCE, which install does, makes the sessions drop the ids
- * that they have in store.
+ * the outbox for each read. ALTER SEQUENCE, which install does, waits for every transaction that
+ * has drawn an id, and makes the sessions drop those that they have in store. So all rows up to the
+ * sequence's value of that moment, which install writes down, come before all behind it: they are
+ * read by time first, once after each open, and then the others by id.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -376,8 +378,8 @@ static ATTR_MUST_CHECK enum err_code end_transaction(struct pg_read *r, enum err
 	return err_set(e, ERR_UNAVAILABLE, "%s", own.msg);
 }
 
-/* Everything that is not yet seen, in the order of time. */
-static ATTR_MUST_CHECK enum err_code read_by_time(struct pg_read *r, struct err *e)
+/* Everything up to an id that is not yet seen, in the order of time. */
+static ATTR_MUST_CHECK enum err_code read_by_time(struct pg_read *r, int64_t upto, struct err *e)
 {
 	struct buf *lo = &r->s->params[0], *hi = &r->s->params[1];
 	const struct position *position = r->pipe->position;
@@ -396,7 +398,7 @@ static ATTR_MUST_CHECK enum err_code read_by_time(struct pg_read *r, struct err 
 		pg_array_i64(hi, gaps[i].hi);
 	}
 	pg_array_i64(lo, position_cursor(position) + 1);
-	pg_array_i64(hi, INT64_MAX);
+	pg_array_i64(hi, upto);
 	code = pg_read_call_ids(&c, r, PG_STMT_READ_BY_TIME, e);
 	if (code == ERR_OK)
 		code = pg_source_run(r->s, &c.call, &res, e);
@@ -409,21 +411,37 @@ static ATTR_MUST_CHECK enum err_code read_by_time(struct pg_read *r, struct err 
 	return code;
 }
 
+static ATTR_MUST_CHECK enum err_code read_backlog(struct pg_read *r, struct err *e)
+{
+	enum err_code code = read_by_time(r, r->pipe->cached_upto, e);
+
+	if (code != ERR_OK || r->batch.is_full)
+		return code;
+	r->pipe->is_backlog = false;
+	r->batch.is_full = r->batch.count > 0; /* the others come with the next read */
+	return ERR_OK;
+}
+
 static ATTR_MUST_CHECK enum err_code read_all(struct pg_read *r, struct err *e)
 {
 	enum err_code code;
 
 	if (r->pipe->stray_count)
 		return read_strays(r, e);
+	if (r->pipe->is_backlog) {
+		code = read_backlog(r, e);
+		if (code != ERR_OK || r->batch.is_full)
+			return code;
+	}
 	if (r->pipe->by_time)
-		return read_by_time(r, e);
+		return read_by_time(r, INT64_MAX, e);
 	code = copy_gaps(r, e);
 	if (code == ERR_OK)
 		code = read_rows(r, e);
 	mem_free(r->gaps);
 	code = end_transaction(r, code, e);
 	if (code == ERR_OK && r->pipe->by_time && r->batch.count == 0)
-		code = read_by_time(r, e);
+		code = read_by_time(r, INT64_MAX, e);
 	return code;
 }
 

@@ -17,7 +17,8 @@ static const char *const table_sql[] = {
 	"\tpipeline text COLLATE \"C\" PRIMARY KEY,\n"
 	"\tinstall_id uuid NOT NULL DEFAULT gen_random_uuid(),\n"
 	"\tversion integer NOT NULL,\n"
-	"\tinstalled_at timestamptz NOT NULL DEFAULT now())",
+	"\tinstalled_at timestamptz NOT NULL DEFAULT now(),\n"
+	"\tcached_upto bigint)",
 
 	"CREATE TABLE IF NOT EXISTS " PG_SCHEMA ".captured (\n"
 	"\tpipeline text COLLATE \"C\" NOT NULL,\n"
@@ -44,13 +45,15 @@ static const char *const table_sql[] = {
 	"\told_data text,\n"
 	"\tPRIMARY KEY (pipeline, id))",
 
-	/* rows live for milliseconds: clean up by number of dead rows, not by share of the table */
+	/* rows live for milliseconds: clean up by number of dead rows, not by share of the table;
+	 * and to give the empty end of the file back, VACUUM would lock everybody out */
 	"ALTER TABLE " PG_SCHEMA ".outbox SET (\n"
 	"\tautovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000,\n"
 	"\tautovacuum_vacuum_cost_delay = 0,\n"
 	"\tautovacuum_analyze_scale_factor = 0, autovacuum_analyze_threshold = 50000,\n"
 	"\ttoast.autovacuum_vacuum_scale_factor = 0, toast.autovacuum_vacuum_threshold = 5000,\n"
-	"\ttoast.autovacuum_vacuum_cost_delay = 0)",
+	"\ttoast.autovacuum_vacuum_cost_delay = 0,\n"
+	"\tvacuum_truncate = off, toast.vacuum_truncate = off)",
 
 	"CREATE TABLE IF NOT EXISTS " PG_SCHEMA ".dead_letter (\n"
 	"\tid bigint NOT NULL,\n"
@@ -134,8 +137,27 @@ static ATTR_MUST_CHECK enum err_code install_schema(struct pg_admin *a, struct e
 
 /* ---- sequences ---- */
 
+/* Ids up to where the sequence is now are in no order; the lock that ALTER SEQUENCE took lets
+ * nobody draw another before this commits. What the daemon makes of it: pg_read.c. */
+static ATTR_MUST_CHECK enum err_code note_cached(struct pg_admin *a, const char *name,
+						 const char *pipeline, struct err *e)
+{
+	struct buf sql;
+	enum err_code code;
+
+	buf_init(&sql, PG_SQL_MAX_BYTES);
+	buf_add_fmt(&sql,
+		    "UPDATE " PG_SCHEMA ".install SET cached_upto = (SELECT last_value FROM %s) "
+		    "WHERE pipeline = ",
+		    name);
+	pg_quote_literal(&sql, text_of(pipeline));
+	code = pg_admin_run_buf(a, &sql, e);
+	buf_done(&sql);
+	return code;
+}
+
 static ATTR_MUST_CHECK enum err_code repair_sequence(struct pg_admin *a, const char *name,
-						     struct err *e)
+						     const char *pipeline, struct err *e)
 {
 	const char *const values[] = {name};
 	char sql[256];
@@ -153,6 +175,8 @@ static ATTR_MUST_CHECK enum err_code repair_sequence(struct pg_admin *a, const c
 	/* also makes open sessions forget the ids they hold: the sequence gets a new file */
 	(void)snprintf(sql, sizeof(sql), "ALTER SEQUENCE %s CACHE 1", name);
 	code = pg_admin_run(a, sql, e);
+	if (code == ERR_OK)
+		code = note_cached(a, name, pipeline, e);
 	if (code == ERR_OK)
 		pg_admin_find(a, FINDING_WARN, name, NULL,
 			      "had CACHE %lld, which breaks the order of events; set to 1",
@@ -175,7 +199,7 @@ static ATTR_MUST_CHECK enum err_code install_sequence(struct pg_admin *a, const 
 		    buf_str(&name));
 	code = pg_admin_run_buf(a, &sql, e);
 	if (code == ERR_OK)
-		code = repair_sequence(a, buf_str(&name), e);
+		code = repair_sequence(a, buf_str(&name), pipeline, e);
 	if (code == ERR_OK && is_default)
 		code = pg_admin_run(a,
 				    "ALTER TABLE " PG_SCHEMA ".outbox ALTER COLUMN id SET DEFAULT "
@@ -199,7 +223,7 @@ static ATTR_MUST_CHECK enum err_code install_default_sequence(struct pg_admin *a
 				       "atthasdef",
 				       0, NULL, 0, &has, e);
 		if (code == ERR_OK && has)
-			return repair_sequence(a, PG_SCHEMA ".outbox_id_seq", e);
+			return repair_sequence(a, PG_SCHEMA ".outbox_id_seq", "default", e);
 	}
 	return code == ERR_OK ? install_sequence(a, "default", e) : code;
 }
@@ -310,6 +334,24 @@ static ATTR_MUST_CHECK enum err_code install_grants(struct pg_admin *a, struct e
 	return code == ERR_OK ? give_function(a, role, e) : code;
 }
 
+/* What installations of before lack. */
+static ATTR_MUST_CHECK enum err_code install_columns(struct pg_admin *a, struct err *e)
+{
+	int64_t has;
+	enum err_code code;
+
+	if (a->options->print_only)
+		return ERR_OK;
+	code = pg_admin_number(a,
+			       "SELECT count(*) FROM pg_attribute WHERE attrelid = "
+			       "'" PG_SCHEMA ".install'::regclass AND attname = 'cached_upto'",
+			       0, NULL, 0, &has, e);
+	if (code != ERR_OK || has)
+		return code;
+	return pg_admin_run(a, "ALTER TABLE " PG_SCHEMA ".install ADD COLUMN cached_upto bigint",
+			    e);
+}
+
 static ATTR_MUST_CHECK enum err_code install_objects(struct pg_admin *a, void *ctx, struct err *e)
 {
 	enum err_code code = install_schema(a, e);
@@ -318,6 +360,8 @@ static ATTR_MUST_CHECK enum err_code install_objects(struct pg_admin *a, void *c
 	(void)ctx;
 	for (i = 0; i < ARRAY_LEN(table_sql) && code == ERR_OK; i++)
 		code = pg_admin_run(a, table_sql[i], e);
+	if (code == ERR_OK)
+		code = install_columns(a, e);
 	if (code == ERR_OK)
 		code = install_pipelines(a, e);
 	if (code == ERR_OK)

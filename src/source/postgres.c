@@ -260,6 +260,7 @@ static void forget_everything(struct pg_source *s)
 		p->looked_us = 0;
 		p->cache = 1;
 		p->by_time = false;
+		p->is_backlog = p->cached_upto > 0;
 		p->is_empty = false;
 		p->stray_count = 0;
 	}
@@ -286,8 +287,9 @@ static ATTR_MUST_CHECK enum err_code not_installed(struct pg_source *s, const ch
 		       pipeline, s->env.settings->database ? s->env.settings->database : "");
 }
 
+/* An installation of before cached_upto was a column of it has none. */
 static ATTR_MUST_CHECK enum err_code find_install(struct pg_source *s, struct source_pipeline *pub,
-						  struct err *e)
+						  int64_t *ret_cached_upto, struct err *e)
 {
 	const char *values[] = {pub->settings->name};
 	PGresult *res;
@@ -295,8 +297,9 @@ static ATTR_MUST_CHECK enum err_code find_install(struct pg_source *s, struct so
 	int version;
 
 	code = pg_conn_query(s->conn,
-			     "SELECT install_id::text, version::int4 FROM " PG_SCHEMA
-			     ".install WHERE pipeline = $1::text",
+			     "SELECT install_id::text, version::int4, coalesce((pg_catalog."
+			     "to_jsonb(i) ->> 'cached_upto')::int8, 0) FROM " PG_SCHEMA
+			     ".install AS i WHERE pipeline = $1::text",
 			     1, values, true, &res, e);
 	if (code == ERR_NOT_FOUND)
 		return not_installed(s, pub->settings->name, e);
@@ -310,6 +313,7 @@ static ATTR_MUST_CHECK enum err_code find_install(struct pg_source *s, struct so
 		return not_installed(s, pub->settings->name, e);
 	}
 	version = (int)pg_get_i32(PQgetvalue(res, 0, 1));
+	*ret_cached_upto = pg_get_i64(PQgetvalue(res, 0, 2));
 	(void)snprintf(pub->install_id, sizeof(pub->install_id), "%s", PQgetvalue(res, 0, 0));
 	PQclear(res);
 	if (version != PG_VERSION)
@@ -326,14 +330,15 @@ static ATTR_MUST_CHECK enum err_code find_installs(struct pg_source *s, struct e
 	size_t i;
 
 	for (i = 0; code == ERR_OK && i < s->env.pipeline_count; i++)
-		code = find_install(s, &s->env.pipelines[i], e);
+		code = find_install(s, &s->env.pipelines[i], &s->pipes[i].cached_upto, e);
 	return code;
 }
 
 enum err_code pg_source_check_install(struct pg_source *s, const struct pg_pipe *p, struct err *e)
 {
 	struct source_pipeline now = {.settings = p->pub->settings};
-	enum err_code code = find_install(s, &now, e);
+	int64_t cached_upto;
+	enum err_code code = find_install(s, &now, &cached_upto, e);
 
 	if (code == ERR_OK && strcmp(now.install_id, p->pub->install_id) != 0)
 		code = err_set(e, ERR_UNAVAILABLE, "pipeline %s was installed anew",

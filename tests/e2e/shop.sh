@@ -108,6 +108,8 @@ all_delivered() {
 	ok "$1: all $2 events arrive" wait_until 60 stats_min .distinct "$2" "$receiver" || {
 		diag "$(stats '"distinct \(.distinct) of requests \(.requests)"' "$receiver")"
 		diag "$(metrics '{in_flight, waiting, queue_size, outbox_rows, webhooks}')"
+		diag "outbox $(sql 'SELECT count(*) FROM app_db_listener.outbox'), dead letters:" \
+			"$(sql 'SELECT id, attempts, last_error FROM app_db_listener.dead_letter')"
 		tests_end
 	}
 	ok "... and leave the outbox" wait_until 30 outbox_is 0

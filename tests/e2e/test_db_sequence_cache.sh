@@ -34,4 +34,22 @@ ok "a backlog" wait_until 60 sql_is 'SELECT count(*) > 5000 FROM app_db_listener
 ok "no statement of the application failed" workload_stop
 daemon_start
 order_by_id=no workload_verify "a backlog with CACHE 50"
+
+process_stop daemon
+# an installation of before has no place for what install is to note
+sql 'ALTER TABLE app_db_listener.install DROP COLUMN cached_upto'
+workload_start 16
+ok "a backlog" wait_until 60 sql_is 'SELECT count(*) > 2000 FROM app_db_listener.outbox' t
+ok "install repairs it while no daemon runs" app install
+ok "more of it" wait_until 60 sql_is 'SELECT count(*) > 5000 FROM app_db_listener.outbox' t
+ok "no statement of the application failed" workload_stop
+daemon_start
+order_by_id=no workload_verify "a backlog repaired before it is read"
+process_stop daemon
+ok "install once more" app install
+workload_start 4
+daemon_start
+ok "it delivers still" more_delivered 500
+ok "no statement of the application failed" workload_stop
+order_by_id=no workload_verify "by id again"
 tests_end

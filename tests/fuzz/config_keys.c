@@ -27,47 +27,15 @@ static int is_in(const struct key *k, const char *section)
 
 static void dict(void)
 {
-	static const char *const more[] = {"\\x0a  ",
-					   ": ",
-					   "- ",
-					   "[",
-					   "]",
-					   "{",
-					   "}",
-					   "${",
-					   "${SET}",
-					   "${X:-",
-					   "$${",
-					   "_file: ",
-					   "_credential: ",
-					   "insert",
-					   "update",
-					   "delete",
-					   "truncate",
-					   "OLD.",
-					   "NEW.",
-					   "''",
-					   "$$",
-					   "/*",
-					   "--",
-					   "500ms",
-					   "64MB",
-					   "0.5",
-					   "1d",
-					   "9223372036854775807",
-					   "http://h",
-					   "default",
-					   "*",
-					   "a.*",
-					   "\\\"a\\\".b",
-					   "&a",
-					   "*a",
-					   "!!str",
-					   "---",
-					   "|",
-					   ">-",
-					   "file",
-					   "credential"};
+	/* clang-format off */
+	static const char *const more[] = {
+		"\\x0a  ", ": ", "- ", "[", "]", "{", "}", "${", "${SET}", "${X:-", "$${",
+		"_file: ", "_credential: ", "insert", "update", "delete", "truncate", "OLD.",
+		"NEW.", "''", "$$", "/*", "--", "-- ", "/*!", "#", "`", "\\\\'", "500ms",
+		"64MB", "0.5", "1d", "9223372036854775807", "http://h", "default", "*", "a.*",
+		"\\\"a\\\".b", "&a", "*a", "!!str", "---", "|", ">-", "file", "credential",
+	};
+	/* clang-format on */
 	const struct key_word *w;
 	size_t i;
 
@@ -99,6 +67,21 @@ static void print_bound(const struct key *k, int64_t v)
 	buf_done(&text);
 }
 
+/* " Only with postgres and mysql." for a key that not every type has */
+static void print_types(const struct key *k)
+{
+	const char *before = " Only with ";
+	enum source_type type;
+
+	for (type = 0; k->types && type < SOURCE_FAKE; type++) {
+		if (!key_fits(k, type))
+			continue;
+		printf("%s%s", before, source_type_name(type));
+		before = " and ";
+	}
+	printf("%s", k->types ? "." : "");
+}
+
 static void markdown_row(const struct key *k)
 {
 	printf("| `%s` | %s", key_last_name(k), key_type_name(k->type));
@@ -112,8 +95,12 @@ static void markdown_row(const struct key *k)
 		printf(": ");
 		print_words(k, ", ");
 	}
-	printf(" | %s%s%s | %s | %s |\n", k->def ? "`" : "", k->def ? k->def : "",
-	       k->def ? "`" : "", k->installs ? "yes" : "", k->help);
+	printf(" | %s%s%s", k->def ? "`" : "", k->def ? k->def : "", k->def ? "`" : "");
+	if (k->def_polled)
+		printf("; `%s` with mysql and sqlite", k->def_polled);
+	printf(" | %s | %s", k->installs ? "yes" : "", k->help);
+	print_types(k);
+	printf(" |\n");
 }
 
 static void markdown(void)
@@ -146,6 +133,7 @@ static const char *sample(const struct key *k)
 		       {"database.sslrootcert", "/etc/ssl/certs/db-ca.pem"},
 		       {"database.sslcert", "/etc/app-db-listener/client.pem"},
 		       {"database.sslkey", "/etc/app-db-listener/client.key"},
+		       {"listener.audit_table", "audit_log"},
 		       {"webhook.url", "${WEBHOOK_URL}"},
 		       {"webhook.headers", "{Authorization: \"Bearer ${WEBHOOK_TOKEN}\"}"},
 		       {"webhook.ca_file", "/etc/ssl/certs/receiver-ca.pem"},
@@ -188,8 +176,11 @@ static void example(void)
 				continue;
 			printf("  # %s%s", keys[i].help, keys[i].words ? " One of: " : "");
 			print_words(&keys[i], ", ");
-			printf("%s\n#%s%s: %s\n", keys[i].words ? "." : "", lead,
-			       key_last_name(&keys[i]), sample(&keys[i]));
+			printf("%s", keys[i].words ? "." : "");
+			print_types(&keys[i]);
+			if (keys[i].def_polled)
+				printf(" Default with mysql and sqlite: %s.", keys[i].def_polled);
+			printf("\n#%s%s: %s\n", lead, key_last_name(&keys[i]), sample(&keys[i]));
 			lead = is_list ? "    " : "  ";
 		}
 	}

@@ -58,7 +58,7 @@ static const struct value values[] = {
 	{"char(10)", "'a  '", "\"a\""},
 	{"varchar(10)", "'a  '", "\"a  \""},
 	{"varchar(10)", "''", "\"\""},
-	{"varchar(60)", "_utf8mb4 x'000108090a0c0d1f225c2f7fc3a4f09f9880'",
+	{"varchar(60) character set utf8mb4", "_utf8mb4 x'000108090a0c0d1f225c2f7fc3a4f09f9880'",
 	 "\"\\u0000\\u0001\\b\\t\\n\\f\\r\\u001F\\\"\\\\/\x7f\xc3\xa4\xf0\x9f\x98\x80\""},
 	{"varchar(10) character set latin1", "_utf8mb4'\xc3\xa4\xe2\x82\xac'",
 	 "\"\xc3\xa4\xe2\x82\xac\""},

@@ -78,6 +78,23 @@ is "a new one knows what the old one was given" "$(stats '"\(.distinct) \(.out_o
 is "... and calls a redelivery a duplicate" "$(post "$(event 1 7)"; stats .distinct)" "$(printf '200 0\n%s' "${before% *}")"
 is "the record has a line for each request" "$(jq -r .status "$test_dir/receiver.ndjson" | wc -l)" \
 	"$(jq -rs length "$test_dir/receiver.ndjson")"
+
+# stopped while it answers: what a client was told is in the record
+receiver_control 'delay_ms=5'
+for n in $(seq 1001 3000); do
+	printf '%s\n' next "url = \"http://127.0.0.1:${port[receiver]}/hook?$n\"" "header = \"webhook-id: abc-$n\"" \
+		'data = "x"' 'output = "/dev/null"' 'write-out = "%{http_code} %{url}\n"'
+done >"$test_dir/many"
+curl -s --no-progress-meter -Z --parallel-max 20 -K "$test_dir/many" >"$test_dir/told" &
+ok "requests come" wait_until 10 stats_min .requests 300
+receiver_stop
+wait $!
+sed -n 's/^200 .*hook?/abc-/p' "$test_dir/told" | sort >"$test_dir/told.ids"
+jq -r 'select(.status == 200) | .id' "$test_dir/receiver.ndjson" | sort -u >"$test_dir/recorded.ids"
+told=$(wc -l <"$test_dir/told.ids")
+ok "it ends in the middle: $told of 2000 answered" test "$told" -gt 0 -a "$told" -lt 2000
+is "... all in the record" "$(comm -23 "$test_dir/told.ids" "$test_dir/recorded.ids")" ""
+receiver_start
 is "not HTTP" "$(printf 'hello\r\n\r\n' | timeout 2 bash -c "exec 3<>/dev/tcp/127.0.0.1/${port[receiver]}; cat >&3; cat <&3")" ""
 is "... is counted" "$(stats .bad)" 1
 tests_end

@@ -36,6 +36,8 @@ static const char good_yaml[] =
 	"sources:\n"
 	"  - {name: shop, database: shop, password_file: /p, poll_interval: 500ms}\n"
 	"  - {name: crm, type: mysql, database: crm, tables: \"a, b.c\"}\n"
+	"  - {name: lite, type: sqlite, path: /x}\n"
+	"  - {name: log, type: mysql, database: d, audit_table: a}\n"
 	"webhooks:\n"
 	"  - name: one\n"
 	"    url: https://u:p@h/a?b\n"
@@ -49,13 +51,18 @@ static const char good_yaml[] =
 	"      - {name: sales.orders, columns: [id, a], key: [id], where: \"NEW.a > OLD.a\"}\n"
 	"      - {name: '\"My Schema\".*', where: {insert: NEW.a is null}}\n"
 	"    operations: [insert, update]\n"
-	"  - {name: p2, source: crm, webhook: two, modes: \"delete, truncate\"}\n"
+	"  - {name: p2, source: crm, webhook: two, modes: \"delete, update\"}\n"
+	"  - {name: p3, source: lite, webhook: two, tables: [main.t]}\n"
+	"  - {name: p4, source: log, webhook: two}\n"
 	"admin: {token_credential: t}\n";
 
-static const char bad_yaml[] = "database: {hots: a, port: 0, user: \"${NONE}\", type: x}\n"
-			       "webhook: {url: ftp://h, headers: {\"a b\": c}, timeout: 5y}\n"
-			       "tables: [a, a, {where: \"(\"}]\n"
-			       "queue: {capacity: 1, capacity: 2}\n";
+static const char bad_yaml[] =
+	"database: {hots: a, port: 0, user: \"${NONE}\", type: x}\n"
+	"webhook: {url: ftp://h, headers: {\"a b\": c}, timeout: 5y}\n"
+	"sources: [{name: s, type: sqlite, path: /x, host: h, wakeup: notify}]\n"
+	"tables: [a, a, {where: \"(\"}]\n"
+	"pipelines: [{name: p, source: s, modes: truncate, table: x.y}]\n"
+	"queue: {capacity: 1, capacity: 2}\n";
 
 static enum err_code print_and_compare(const struct settings *s)
 {

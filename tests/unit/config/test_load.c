@@ -196,9 +196,9 @@ static const char long_form[] =
 	"  - {name: one, url: 'http://one', proxy: ''}\n"
 	"  - {name: two, url: 'http://two', tls_verify: off}\n"
 	"pipelines:\n"
-	"  - {name: p1, source: shop, webhook: two}\n"
-	"  - {name: p2, source: crm, webhook: one, table: t, modes: 'delete, truncate',\n"
-	"     ordering: none, capacity: 7, max_bytes: 2MB, always: yes}\n"
+	"  - {name: p1, source: shop, webhook: two, always: yes}\n"
+	"  - {name: p2, source: crm, webhook: one, table: t, modes: 'delete, update',\n"
+	"     ordering: none, capacity: 7, max_bytes: 2MB}\n"
 	"  - {name: p3, source: lite, webhook: one, operations: [update], table: '*'}\n";
 
 static void the_long_form_joins_sources_and_webhooks_by_name(void **state)
@@ -220,6 +220,7 @@ static void the_long_form_joins_sources_and_webhooks_by_name(void **state)
 	p = s.pipelines;
 	assert_int_equal(p[0].source, 0);
 	assert_int_equal(p[0].webhook, 1);
+	assert_true(p[0].always);
 	assert_int_equal(p[0].table_count, 2);
 	assert_string_equal(p[0].tables[1].schema, "s");
 	assert_string_equal(p[0].tables[1].table, "b");
@@ -230,10 +231,9 @@ static void the_long_form_joins_sources_and_webhooks_by_name(void **state)
 	assert_int_equal(p[1].source, 1);
 	assert_int_equal(p[1].ordering, ORDERING_NONE);
 	assert_false(p[1].operations[OP_INSERT]);
-	assert_true(p[1].operations[OP_DELETE] && p[1].operations[OP_TRUNCATE]);
+	assert_true(p[1].operations[OP_DELETE] && p[1].operations[OP_UPDATE]);
 	assert_int_equal(p[1].capacity, 7);
 	assert_int_equal(p[1].max_bytes, 2097152);
-	assert_true(p[1].always);
 	assert_true(p[2].operations[OP_UPDATE]);
 	assert_string_equal(p[2].tables[0].table, "*");
 	assert_null(p[2].tables[0].schema);

@@ -113,7 +113,8 @@ static const struct {
 	 "f:1:11: database.database: required for mysql\n"},
 	{"database: {type: sqlite, table: t, database: d}\n"
 	 "webhook: {url: http://h}\n",
-	 "f:1:11: database.path: required for sqlite\n"},
+	 "f:1:11: database.path: required for sqlite\n"
+	 "f:1:36: database.database: not with sqlite: a file has no server, only path\n"},
 	{"database: {database: d, table: t}\n",
 	 "f:1:1: webhook: required: where to send changes\n"},
 	{"webhook: {url: http://h}\n", "f:1:1: database: required: which database to capture\n"

@@ -74,7 +74,7 @@ static void a_new_event_has_no_history(void **state)
 	(void)state;
 	assert_int_equal(ev->state, EVENT_NEW);
 	assert_int_equal(ev->attempts, 0);
-	assert_int_equal(ev->first_fail_us, 0);
+	assert_int_equal(ev->failed_us, 0);
 	assert_int_equal(ev->last_status, 0);
 	assert_int_equal(ev->last_error, ERR_OK);
 	assert_string_equal(ev->last_reason, "");

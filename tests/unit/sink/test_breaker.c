@@ -35,17 +35,15 @@ static int free_breaker(void **state)
 
 static enum breaker_ruling report(struct answer a, int64_t now_us)
 {
-	const struct breaker_result r = {.answer = a, .now_us = now_us};
+	const struct breaker_result r = {.answer = a, .now_us = now_us, .sent_us = now_us};
 
 	return breaker_report(b, &r);
 }
 
-static enum breaker_ruling report_last(struct answer a, int64_t now_us, int64_t first_fail_us)
+static enum breaker_ruling report_last(struct answer a, int64_t now_us, int64_t failed_us)
 {
-	const struct breaker_result r = {.answer = a,
-					 .now_us = now_us,
-					 .first_fail_us = first_fail_us,
-					 .last_attempt = true};
+	const struct breaker_result r = {
+		.answer = a, .now_us = now_us, .failed_us = failed_us, .last_attempt = true};
 
 	return breaker_report(b, &r);
 }
@@ -143,6 +141,34 @@ static void an_event_dies_when_others_got_through_meanwhile(void **state)
 	assert_int_equal(now_state(), BREAKER_CLOSED);
 	/* a success before its first failure says nothing */
 	assert_int_equal(report_last(down, 9 * S, 3 * S), BREAKER_HOLD);
+}
+
+static void what_was_sent_before_it_failed_proves_nothing(void **state)
+{
+	const struct breaker_result straggler = {.answer = ok, .now_us = 3 * S, .sent_us = S};
+
+	(void)state;
+	assert_int_equal(breaker_report(b, &straggler), BREAKER_COUNT);
+	assert_int_equal(breaker_stats(b).last_success_us, 3 * S);
+	assert_int_equal(report_last(down, 9 * S, 2 * S), BREAKER_HOLD);
+	assert_int_equal(now_state(), BREAKER_OPEN);
+}
+
+/* Else a few stops of the receiver, each with two attempts in it, would kill. */
+static void the_same_failure_again_is_held_before_the_last_attempt_too(void **state)
+{
+	struct breaker_result r = {.answer = down, .now_us = 2 * S};
+
+	(void)state;
+	assert_int_equal(breaker_report(b, &r), BREAKER_COUNT);
+	r.failed_us = 2 * S;
+	r.now_us = 3 * S;
+	assert_int_equal(breaker_report(b, &r), BREAKER_HOLD);
+	assert_int_equal(now_state(), BREAKER_CLOSED);
+	assert_int_equal(report(ok, 4 * S), BREAKER_COUNT);
+	r.failed_us = 3 * S;
+	r.now_us = 5 * S;
+	assert_int_equal(breaker_report(b, &r), BREAKER_COUNT);
 }
 
 static void a_refusal_is_no_delivery(void **state)
@@ -282,6 +308,8 @@ int main(void)
 		BREAKER_TEST(an_outage_never_kills_an_event),
 		BREAKER_TEST(an_event_without_retries_is_held_in_an_outage_too),
 		BREAKER_TEST(an_event_dies_when_others_got_through_meanwhile),
+		BREAKER_TEST(what_was_sent_before_it_failed_proves_nothing),
+		BREAKER_TEST(the_same_failure_again_is_held_before_the_last_attempt_too),
 		BREAKER_TEST(a_refusal_is_no_delivery),
 		BREAKER_TEST(an_events_own_failure_counts_however_long_it_lasts),
 		BREAKER_TEST(one_probe_goes_when_the_delay_has_passed),

@@ -119,6 +119,54 @@ static void an_event_that_kills_its_receiver_dies_while_others_get_through(void 
 	peer_stop(&p);
 }
 
+struct straggling {
+	struct webhook *webhook;
+	_Atomic bool is_sent; /* id 1 */
+	_Atomic int failed;   /* id 2 */
+};
+
+/* A receiver that is being stopped: it still answers id 1, which it was given before, and takes
+ * nothing any more; until it is started again. */
+static bool serve_straggler(struct peer *p, struct peer_request *q)
+{
+	struct straggling *s = p->ctx;
+
+	if (id_of(q) == 1) {
+		atomic_store(&s->is_sent, true);
+		while (!webhook_stats(s->webhook).retried)
+			if (!peer_pause(p, 1))
+				return false;
+		return peer_answer(q->fd, 200, "", "");
+	}
+	while (!atomic_load(&s->is_sent) ||
+	       (atomic_load(&s->failed) > 0 && !webhook_stats(s->webhook).delivered))
+		if (!peer_pause(p, 1))
+			return false;
+	return peer_answer(q->fd, atomic_fetch_add(&s->failed, 1) < 8 ? 502 : 200, "", "");
+}
+
+static void what_was_sent_before_does_not_prove_that_the_receiver_lives(void **state)
+{
+	struct straggling s = {0};
+	struct rig r = {0};
+	struct peer p;
+
+	(void)state;
+	assert_true(peer_start(&p, serve_straggler, &s));
+	settings_init(&r.settings[0], p.url);
+	r.settings[0].retry_count = 2;
+	rig_open(&r, 1, (const size_t[]){0}, 2);
+	s.webhook = r.webhook[0];
+	assert_int_equal(pool_start(r.pool, NULL), ERR_OK);
+	push(&r, 0, 1, 1);
+	push(&r, 0, 2, 2);
+	await(&r, 2);
+	assert_int_equal(count_dead(&r), 0);
+	assert_int_equal(webhook_stats(r.webhook[0]).retried, 1);
+	rig_close(&r);
+	peer_stop(&p);
+}
+
 static void the_probe_is_not_always_the_event_that_failed(void **state)
 {
 	struct rig r = {0};
@@ -304,6 +352,7 @@ int main(void)
 		cmocka_unit_test(used_up_attempts_and_refusals_go_to_the_dead_letters),
 		cmocka_unit_test(retries_come_when_they_are_due),
 		cmocka_unit_test(an_event_that_kills_its_receiver_dies_while_others_get_through),
+		cmocka_unit_test(what_was_sent_before_does_not_prove_that_the_receiver_lives),
 		cmocka_unit_test(the_probe_is_not_always_the_event_that_failed),
 		cmocka_unit_test(an_outage_longer_than_all_retries_loses_and_kills_nothing),
 		cmocka_unit_test(while_it_is_down_one_request_at_a_time_is_sent),
