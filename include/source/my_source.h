@@ -6,6 +6,7 @@
  *     my_read.c     which rows are new, and their texts
  *     my_events.c   result rows into events
  *     my_ack.c      acknowledging
+ *     my_owners.c   when gaps close
  *     my_inspect.c  drift, status, stray rows
  */
 #ifndef SOURCE_MY_SOURCE_H
@@ -15,6 +16,7 @@
 #include "core/position.h"
 #include "source/batch.h"
 #include "source/my_conn.h"
+#include "source/my_owners.h"
 #include "source/my_schema.h"
 #include "source/poll.h"
 #include "source/source.h"
@@ -28,6 +30,7 @@
 struct my_pipe {
 	struct source_pipeline *pub;
 	struct position *position;
+	struct my_owners owners;
 	struct buf relation; /* quoted name of the outbox or the audit table */
 	int64_t held_upto;   /* rows up to this id may be held, also above the cursor */
 	int64_t *strays;     /* ids below the cursor found by inspect, not seen */
@@ -42,6 +45,7 @@ struct my_source {
 	bool leader;          /* open has succeeded */
 	struct my_pipe *pipes;
 	struct poll_plan poll;
+	struct my_look look;
 	struct buf sql;    /* of one statement, reused */
 	int64_t started_s; /* when the server started, Unix time; 0: not known yet */
 	struct source_status status;

@@ -33,7 +33,8 @@ struct my_reading {
 	size_t id_count;
 	size_t gap_limit;
 	size_t head_limit;
-	bool is_cut; /* there is more */
+	int64_t complete; /* every visible row up to here is among ids */
+	bool is_cut;      /* there is more */
 };
 
 /* ---- which rows ---- */
@@ -124,6 +125,7 @@ static ATTR_MUST_CHECK enum err_code keep_found(struct my_reading *r, struct my_
 	if (r->gap_limit && below == r->gap_limit) {
 		r->found_count = below;
 		r->is_cut = true;
+		r->complete = 0;
 	}
 	return ERR_OK;
 }
@@ -148,6 +150,8 @@ static ATTR_MUST_CHECK enum err_code choose(struct my_reading *r, struct err *e)
 		if (r->id_count == limit->events ||
 		    (r->id_count && (cost > limit->bytes || bytes > limit->bytes - cost))) {
 			r->is_cut = true;
+			if (r->complete >= f->id)
+				r->complete = f->id - 1;
 			break;
 		}
 		bytes += cost;
@@ -229,20 +233,35 @@ static bool is_kept(const struct my_reading *r, enum err_code code)
 	return r->batch.count && (code == ERR_NOMEM || code == ERR_OK);
 }
 
+/* What cannot come any more is no gap. */
+static void close_gaps(struct my_reading *r)
+{
+	struct my_owners *o = &r->pipe->owners;
+
+	if (!o->closable || r->complete < o->closable || r->batch.is_full)
+		return;
+	position_close_gaps(r->pipe->position, o->closable);
+	o->closable = 0;
+}
+
 enum err_code my_read(struct source *base, uint32_t p, struct source_limit limit,
 		      struct event **out, size_t *ret_count, bool *ret_more, struct err *e)
 {
 	struct my_source *s = my_source_of(base);
-	struct my_reading r = {.s = s, .pipe = &s->pipes[p]};
+	struct my_reading r = {.s = s, .pipe = &s->pipes[p], .complete = INT64_MAX};
 	enum err_code code;
 
 	r.batch = (struct batch){.position = r.pipe->position,
 				 .limit = limit,
 				 .out = out,
 				 .now_us = my_source_now(s)};
-	code = find(&r, e);
+	code = my_owners_look(s, e);
+	if (code == ERR_OK)
+		code = find(&r, e);
 	if (code == ERR_OK)
 		code = fetch_all(&r, e);
+	if (code == ERR_OK)
+		close_gaps(&r);
 	if (code == ERR_OK && !r.is_cut)
 		r.pipe->stray_count = 0;
 	mem_free(r.found);

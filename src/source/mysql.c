@@ -36,6 +36,7 @@ static ATTR_MUST_CHECK enum err_code pipe_init(struct my_pipe *p, struct source_
 
 static void pipe_done(struct my_pipe *p)
 {
+	my_owners_reset(&p->owners);
 	position_free(p->position);
 	buf_done(&p->relation);
 	mem_free(p->strays);
@@ -100,6 +101,7 @@ static void forget_everything(struct my_source *s)
 		if (!p->position) /* half built */
 			continue;
 		position_reset(p->position);
+		my_owners_reset(&p->owners);
 		p->held_upto = 0;
 		p->stray_count = 0;
 	}
@@ -266,6 +268,8 @@ static ATTR_MUST_CHECK enum err_code my_open(struct source *base, struct err *e)
 		code = find_installs(s, e);
 	if (code == ERR_OK)
 		code = find_identity(s, e);
+	if (code == ERR_OK)
+		code = my_owners_open(s, e);
 	if (code != ERR_OK) {
 		my_close(base);
 		return code;

@@ -292,26 +292,11 @@ struct late_call {
 	int64_t at_us;
 };
 
-static void wait_for_time(int64_t at_us)
-{
-	struct mutex m;
-	struct cond c;
-
-	mutex_init(&m);
-	cond_init(&c);
-	mutex_lock(&m);
-	while (clock_now_us(clock_system()) < at_us)
-		cond_wait_until(&c, &m, at_us);
-	mutex_unlock(&m);
-	cond_done(&c);
-	mutex_done(&m);
-}
-
 static void insert_later(void *arg)
 {
 	struct late_call *call = arg;
 
-	wait_for_time(call->at_us);
+	lab_wait_until(call->at_us);
 	(void)call->lab->insert(call->lab, "default", "1", 10);
 }
 
@@ -411,7 +396,7 @@ static void interrupt_later(void *arg)
 {
 	struct late_call *call = arg;
 
-	wait_for_time(call->at_us);
+	lab_wait_until(call->at_us);
 	call->s->ops->interrupt(call->s);
 }
 

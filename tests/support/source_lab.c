@@ -12,6 +12,7 @@
 
 #include "base/fd.h"
 #include "base/mem.h"
+#include "base/thread.h"
 
 /* ---- the fake ---- */
 
@@ -338,6 +339,23 @@ void reader_expect(const struct reader *r, size_t n, const int64_t *ids)
 	assert_int_equal(r->count, n);
 	for (i = 0; i < n; i++)
 		assert_int_equal(r->events[i]->f.id, ids[i]);
+}
+
+/* ---- time ---- */
+
+void lab_wait_until(int64_t at_us)
+{
+	struct mutex m;
+	struct cond c;
+
+	mutex_init(&m);
+	cond_init(&c);
+	mutex_lock(&m);
+	while (clock_now_us(clock_system()) < at_us)
+		cond_wait_until(&c, &m, at_us);
+	mutex_unlock(&m);
+	cond_done(&c);
+	mutex_done(&m);
 }
 
 /* ---- cmocka ---- */

@@ -45,6 +45,9 @@ extern struct lab lab_kinds[LAB_KINDS];
 int lab_setup(void **state);
 int lab_teardown(void **state);
 
+/* Return at that time, not before. */
+void lab_wait_until(int64_t at_us);
+
 /* Pipelines "default" and "second". */
 struct reader {
 	struct source_pipeline shared[2];
