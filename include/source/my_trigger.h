@@ -56,9 +56,6 @@ void my_trigger_name(const struct my_trigger *t, char out[static MY_TRIGGER_NAME
 /* Is column c of t part of its events? */
 bool my_trigger_has(const struct my_trigger *t, const struct my_column *c);
 
-/* The body: one statement, compound ones with semicolons inside. */
-void my_trigger_body(struct buf *out, const struct my_trigger *t);
-
 /* CREATE TRIGGER; or_replace: CREATE OR REPLACE TRIGGER (MariaDB). */
 void my_trigger_create(struct buf *out, const struct my_trigger *t, bool or_replace);
 

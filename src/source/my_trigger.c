@@ -400,7 +400,8 @@ static void add_condition(struct buf *out, const struct my_trigger *t, bool *ret
 	buf_add_str(out, " THEN\n\t");
 }
 
-void my_trigger_body(struct buf *out, const struct my_trigger *t)
+/* One statement, compound ones with semicolons inside. */
+static void add_body(struct buf *out, const struct my_trigger *t)
 {
 	bool narrow = is_narrow(t), any;
 
@@ -434,7 +435,7 @@ void my_trigger_create(struct buf *out, const struct my_trigger *t, bool or_repl
 	buf_add_fmt(out, "\n\tAFTER %s ON ", events[t->op]);
 	my_quote_name(out, t->schema, t->table);
 	buf_add_str(out, " FOR EACH ROW\n");
-	my_trigger_body(out, t);
+	add_body(out, t);
 }
 
 void my_trigger_drop(struct buf *out, const char *schema, const char *name)
