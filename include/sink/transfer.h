@@ -31,6 +31,9 @@ struct transfer {
 	const struct webhook_settings *to;
 	struct http_request *request; /* NULL while it is free */
 	struct curl_slist head[2];    /* the dynamic lines, linked in front of the webhook's own */
+	struct curl_slist *headers;   /* the webhook's own: a loan */
+	struct curl_slist *lines;     /* the request's further ones, linked between the two */
+	size_t line_room;
 	char id_line[96];
 	char time_line[48];
 	char error[CURL_ERROR_SIZE];

@@ -209,6 +209,8 @@ static struct http_request *transfer_end(struct http *h, struct transfer *t)
 static void post_free(struct post *p)
 {
 	buf_done(&p->request.body);
+	buf_done(&p->request.lines);
+	buf_done(&p->request.url);
 	mem_free(p);
 }
 
@@ -262,17 +264,26 @@ struct http_request *http_request_get(struct http *h)
 	if (!p)
 		return NULL;
 	buf_init(&p->request.body, SIZE_MAX / 2);
+	buf_init(&p->request.lines, SIZE_MAX / 2);
+	buf_init(&p->request.url, SIZE_MAX / 2);
 	return &p->request;
+}
+
+static void empty(struct buf *b)
+{
+	if (b->cap > HTTP_KEEP_BODY_BYTES)
+		buf_done(b);
+	else
+		buf_reset(b);
 }
 
 void http_request_put(struct http *h, struct http_request *r)
 {
 	struct post *p = (struct post *)r;
 
-	if (r->body.cap > HTTP_KEEP_BODY_BYTES)
-		buf_done(&r->body);
-	else
-		buf_reset(&r->body);
+	empty(&r->body);
+	empty(&r->lines);
+	empty(&r->url);
 	r->owner = NULL;
 	r->to = NULL;
 	p->next = h->free;

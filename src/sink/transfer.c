@@ -8,10 +8,12 @@
 
 #include "base/mem.h"
 #include "base/version.h"
+#include "sink/format.h"
 
 #define TRANSFER_KEEP_CONNECTION_S 60L /* below the idle timeout of usual receivers */
 #define TRANSFER_DNS_CACHE_S 60L
 #define TRANSFER_READ_BYTES 4096L
+#define TRANSFER_LINE_BYTES 96
 
 /* libcurl calls this for each header line, interim answers included, and with an empty line at
  * the end of each header section. */
@@ -91,6 +93,22 @@ static ATTR_MUST_CHECK enum err_code add_configured(struct curl_slist **list,
 	return code;
 }
 
+static ATTR_MUST_CHECK enum err_code add_format(struct curl_slist **list,
+						const struct webhook_settings *to, struct err *e)
+{
+	const struct format *format = format_get(to->format);
+	char line[TRANSFER_LINE_BYTES];
+	enum err_code code;
+
+	(void)snprintf(line, sizeof(line), WEBHOOK_FORMAT_HEADER ": %s/%d", format->name,
+		       format->version);
+	code = list_add(list, line, e);
+	if (code != ERR_OK || has_header(to, "Content-Type"))
+		return code;
+	(void)snprintf(line, sizeof(line), "Content-Type: %s", format->content_type);
+	return list_add(list, line, e);
+}
+
 enum err_code transfer_headers_new(const struct webhook_settings *to, struct curl_slist **ret_list,
 				   struct err *e)
 {
@@ -100,10 +118,11 @@ enum err_code transfer_headers_new(const struct webhook_settings *to, struct cur
 
 	/* without it curl waits a second for "100 Continue" before a large body */
 	code = list_add(&list, "Expect:", e);
-	if (code == ERR_OK && !has_header(to, "Content-Type"))
-		code = list_add(&list, "Content-Type: application/json", e);
+	if (code == ERR_OK)
+		code = add_format(&list, to, e);
 	for (i = 0; code == ERR_OK && i < to->header_count; i++)
-		code = add_configured(&list, &to->headers[i], e);
+		if (!to->headers[i].is_template)
+			code = add_configured(&list, &to->headers[i], e);
 	if (code != ERR_OK) {
 		transfer_headers_free(list);
 		return code;
@@ -157,6 +176,8 @@ static CURLcode set_longs(CURL *easy, const struct webhook_settings *to)
 		{CURLOPT_TIMEOUT_MS, option_ms(to->timeout_us)},
 		{CURLOPT_CONNECTTIMEOUT_MS, option_ms(to->connect_timeout_us)},
 		{CURLOPT_POST, 1},
+		/* a value from a database is no way to another path */
+		{CURLOPT_PATH_AS_IS, to->url_is_template ? 1 : 0},
 	};
 	CURLcode rc = CURLE_OK;
 	size_t i;
@@ -230,6 +251,7 @@ enum err_code transfer_new(const struct webhook_settings *to, struct curl_slist 
 	t->to = to;
 	t->head[0] = (struct curl_slist){t->id_line, &t->head[1]};
 	t->head[1] = (struct curl_slist){t->time_line, headers};
+	t->headers = headers;
 	t->easy = curl_easy_init();
 	if (!t->easy) {
 		code = err_set(e, ERR_NOMEM, "no memory for a request");
@@ -256,13 +278,41 @@ void transfer_free(struct transfer *t)
 	if (!t)
 		return;
 	curl_easy_cleanup(t->easy);
+	mem_free(t->lines);
 	mem_free(t);
+}
+
+/* Link the request's own lines in between. */
+static ATTR_MUST_CHECK enum err_code link_lines(struct transfer *t, const struct http_request *r,
+						struct err *e)
+{
+	struct curl_slist *longer;
+	size_t at, n = 0;
+
+	for (at = 0; at < r->lines.len; at += strlen(r->lines.data + at) + 1)
+		n++;
+	if (n > t->line_room) {
+		longer = mem_realloc(t->lines, n * sizeof(*longer));
+		if (!longer)
+			return err_set(e, ERR_NOMEM, "no memory for request headers");
+		t->lines = longer;
+		t->line_room = n;
+	}
+	t->head[1].next = n ? t->lines : t->headers;
+	for (at = n = 0; at < r->lines.len; at += strlen(r->lines.data + at) + 1, n++)
+		t->lines[n] = (struct curl_slist){r->lines.data + at, &t->lines[n + 1]};
+	if (n)
+		t->lines[n - 1].next = t->headers;
+	return ERR_OK;
 }
 
 enum err_code transfer_begin(struct transfer *t, struct http_request *r, struct err *e)
 {
+	enum err_code code = link_lines(t, r, e);
 	CURLcode rc;
 
+	if (code != ERR_OK)
+		return code;
 	t->request = r;
 	t->error[0] = '\0';
 	t->snippet_len = 0;
@@ -276,5 +326,7 @@ enum err_code transfer_begin(struct transfer *t, struct http_request *r, struct 
 	rc = curl_easy_setopt(t->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)r->body.len);
 	if (rc == CURLE_OK)
 		rc = curl_easy_setopt(t->easy, CURLOPT_POSTFIELDS, buf_str(&r->body));
+	if (rc == CURLE_OK && r->url.len)
+		rc = curl_easy_setopt(t->easy, CURLOPT_URL, buf_str(&r->url));
 	return rc == CURLE_OK ? ERR_OK : option_error(rc, t->to, e);
 }

@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # kill -9 of the daemon at random points, twenty times under load.
+# databases: postgres mariadb sqlite
 . "$(dirname "$0")/../support/workload.sh"
-need_postgres -o 'deadlock_timeout = 50ms'
+workload_need "${1:-}"
 
 workload_begin
 workload_start 8 300 20

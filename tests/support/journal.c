@@ -81,6 +81,8 @@ void journal_add(struct journal *j, const struct journal_line *line)
 	for (i = 0; i < line->entry->lane_count; i++)
 		json_u64(&w, NULL, line->entry->lane[i]);
 	json_end(&w);
+	if (j->bodies)
+		json_text(&w, "head", line->head);
 	if (j->bodies && n->id.s)
 		json_raw(&w, "body", line->body);
 	else if (j->bodies)
