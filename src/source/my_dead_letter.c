@@ -204,7 +204,7 @@ enum err_code my_dead_letter_list(const struct settings *s, size_t source,
 struct batch_call {
 	struct my_admin *a;
 	struct dead_letter_filter filter; /* pipeline is never NULL */
-	int64_t rows;			  /* at most */
+	int64_t rows;                     /* at most */
 	bool replay;
 	int64_t done;
 	struct buf ids; /* "1, 2, 3" */

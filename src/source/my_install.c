@@ -211,8 +211,9 @@ static void captured_sql(struct buf *sql, const struct my_admin *a, const struct
 {
 	buf_add_str(sql, "INSERT INTO ");
 	my_quote_name(sql, a->database, MY_CAPTURED);
-	buf_add_str(sql, " (pipeline, schema_name, table_name, fingerprint, options, trigger_names, "
-			 "installed_at)\n\tVALUES (");
+	buf_add_str(sql,
+		    " (pipeline, schema_name, table_name, fingerprint, options, trigger_names, "
+		    "installed_at)\n\tVALUES (");
 	my_quote_literal(sql, text_of(a->settings->pipelines[t->pipeline].name));
 	buf_add_str(sql, ", ");
 	my_quote_literal(sql, text_of(t->schema));
@@ -259,11 +260,12 @@ static ATTR_MUST_CHECK enum err_code table_error(const struct my_admin *a, const
 	const char *pipeline = a->settings->pipelines[t->pipeline].name;
 
 	if (my_conn_error_number(a->conn) == ER_BINLOG_CREATE_ROUTINE)
-		return err_set(e, ERR_DENIED,
-			       "%s, pipeline %s: the binary log is on, and then only users with "
-			       "SUPER create triggers; install as one, or let everybody: SET GLOBAL "
-			       "log_bin_trust_function_creators = 1",
-			       t->label, pipeline);
+		return err_set(
+			e, ERR_DENIED,
+			"%s, pipeline %s: the binary log is on, and then only users with "
+			"SUPER create triggers; install as one, or let everybody: SET GLOBAL "
+			"log_bin_trust_function_creators = 1",
+			t->label, pipeline);
 	switch (code) {
 	case ERR_UNAVAILABLE:
 	case ERR_TIMEOUT:
