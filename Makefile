@@ -143,11 +143,11 @@ unit-tsan: $(UNIT_TSAN)
 contract: $(CONTRACT)
 	@$(RUN) contract/$(VARIANT) $^
 torture: $(TORTURE)
-	@$(RUN) torture/$(VARIANT) --under tests/support/with-postgres $^
+	@$(RUN) torture/$(VARIANT) --under tests/support/with-server $^
 corpus: $(FUZZ)
 	@$(RUN) corpus/$(VARIANT) --corpus $^
 integration: $(INTEGRATION) tools $(if $(wildcard src/daemon/main.c),all)
-	@$(RUN) integration/$(VARIANT) --under tests/support/with-postgres $(INTEGRATION) \
+	@$(RUN) integration/$(VARIANT) --under tests/support/with-server $(INTEGRATION) \
 		$(wildcard tests/integration/test_*.sh)
 e2e: all tools deps-test
 	@$(RUN) e2e/$(VARIANT) --timeout 600 $(E2E)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What is UTF-8 and what is not (RFC 3629: no surrogates, nothing overlong).
+ * UTF-8 as RFC 3629 has it: no overlong forms, no surrogates.
  */
 #ifndef BASE_UTF8_H
 #define BASE_UTF8_H
@@ -10,8 +10,8 @@
 /* What stands for a character that cannot: U+FFFD. */
 #define UTF8_REPLACEMENT "\xEF\xBF\xBD"
 
-/* The length of the character at s, of which left > 0 bytes are there: 1 to 4; 0 when there is none
- * or it is cut off by the end. */
-size_t utf8_length(const unsigned char *s, size_t left);
+/* The length of the valid sequence at s, of which left (>= 1) bytes are there; 0 when it is none.
+ * Every byte below 0x80 is one, NUL included. */
+size_t utf8_length(const char *s, size_t left);
 
 #endif

@@ -38,7 +38,7 @@ void json_escape(struct buf *out, struct text v)
 			at++;
 			continue;
 		}
-		n = s[at] < 0x80 ? 0 : utf8_length(s + at, v.len - at);
+		n = s[at] < 0x80 ? 0 : utf8_length(v.s + at, v.len - at);
 		if (n) {
 			at += n;
 			continue;
@@ -47,7 +47,7 @@ void json_escape(struct buf *out, struct text v)
 		if (s[at] < 0x80)
 			quote_special(out, s[at]);
 		else
-			buf_add_str(out, "\xEF\xBF\xBD");
+			buf_add_str(out, UTF8_REPLACEMENT);
 		plain = ++at;
 	}
 	buf_add(out, s + plain, at - plain);

@@ -25,9 +25,10 @@
 
 /* The length of the character at s when an attribute can hold it: no U+0000 to U+001F and U+007F to
  * U+009F (CloudEvents 1.0.2, "Type system", String). 0: it cannot. */
-static size_t clean_length(const unsigned char *s, size_t left)
+static size_t clean_length(struct text t)
 {
-	size_t n = utf8_length(s, left);
+	const unsigned char *s = (const unsigned char *)t.s;
+	size_t n = utf8_length(t.s, t.len);
 
 	if (n == 1 && (s[0] < 0x20 || s[0] == 0x7f))
 		return 0;
@@ -37,11 +38,10 @@ static size_t clean_length(const unsigned char *s, size_t left)
 /* put t, with U+FFFD for what an attribute cannot hold: a name may have a line end in it. */
 static void put_clean(template_put_fn put, struct buf *out, struct text t)
 {
-	const unsigned char *s = (const unsigned char *)t.s;
 	size_t at = 0, plain = 0, n;
 
 	while (at < t.len) {
-		n = clean_length(s + at, t.len - at);
+		n = clean_length((struct text){t.s + at, t.len - at});
 		if (n) {
 			at += n;
 			continue;
@@ -49,7 +49,7 @@ static void put_clean(template_put_fn put, struct buf *out, struct text t)
 		put(out, (struct text){t.s + plain, at - plain});
 		put(out, TEXT_LIT(UTF8_REPLACEMENT));
 		/* a control character of two bytes is one */
-		at += utf8_length(s + at, t.len - at) == 2 ? 2 : 1;
+		at += utf8_length(t.s + at, t.len - at) == 2 ? 2 : 1;
 		plain = at;
 	}
 	put(out, (struct text){t.s + plain, at - plain});

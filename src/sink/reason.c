@@ -30,7 +30,7 @@ static void append_clean(struct text text, char *out, size_t size, size_t used)
 			i++;
 			continue;
 		}
-		n = utf8_length(s + i, text.len - i);
+		n = utf8_length(text.s + i, text.len - i);
 		if (used + (size_t)space + (n ? n : 1) >= size)
 			break;
 		if (space)
