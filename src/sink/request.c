@@ -104,6 +104,7 @@ static ATTR_MUST_CHECK enum err_code fill_event(const struct request_origin *o,
 	const struct format_event ev = {
 		.f = f,
 		.root = root,
+		.quote_big = r->to->big_numbers == WEBHOOK_BIG_NUMBERS_STRING,
 		.pipeline = o->pipeline,
 		.source = o->source,
 		.type = r->to->type ? r->to->type : format_get(r->to->format)->type,

@@ -125,6 +125,9 @@ static void bench_formats(const struct buf *row, double seconds)
 	for (to.format = 0; to.format < WEBHOOK_FORMAT_COUNT; to.format++)
 		run(format_get(to.format)->name, &to, row, seconds);
 	to.format = WEBHOOK_FORMAT_NATIVE;
+	to.big_numbers = WEBHOOK_BIG_NUMBERS_STRING;
+	run("native, big_numbers: string", &to, row, seconds);
+	to.big_numbers = WEBHOOK_BIG_NUMBERS_AS_THEY_ARE;
 	to.url.value = url;
 	to.url_is_template = true;
 	to.headers = headers;

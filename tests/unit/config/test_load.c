@@ -313,6 +313,7 @@ static void text_with_placeholders_is_a_template_and_a_file_is_not(void **state)
 	assert_int_equal(w[0].compression, WEBHOOK_COMPRESSION_NONE);
 	assert_int_equal(w[0].compression_min_bytes, 10240);
 	assert_int_equal(w[1].compression, WEBHOOK_COMPRESSION_GZIP);
+	assert_int_equal(w[0].big_numbers, WEBHOOK_BIG_NUMBERS_AS_THEY_ARE);
 	assert_int_equal(w[1].compression_min_bytes, 1024);
 	assert_true(w[1].url_is_template);
 	assert_int_equal(w[1].format, WEBHOOK_FORMAT_CLOUDEVENTS_BINARY);

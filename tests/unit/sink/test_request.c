@@ -171,6 +171,26 @@ static void a_type_of_ones_own_stands_in_body_and_header(void **state)
 	request_done(&r);
 }
 
+static void big_numbers_become_strings_in_rows_and_keys_when_wanted(void **state)
+{
+	struct webhook_settings to = {.big_numbers = WEBHOOK_BIG_NUMBERS_STRING};
+	struct event_fields f = an_update;
+	struct http_request r;
+
+	(void)state;
+	f.key = f.old_key = TEXT_LIT("{\"id\":12345678901234567}");
+	f.data = f.old_data = TEXT_LIT("{\"id\":12345678901234567,\"n\":1}");
+	for (to.format = 0; to.format < WEBHOOK_FORMAT_COUNT; to.format++) {
+		fill(&r, &to, &f);
+		assert_null(strstr(buf_str(&r.body), "{\"id\":12345678901234567"));
+		assert_non_null(strstr(buf_str(&r.body), "key\":{\"id\":\"12345678901234567\"}"));
+		assert_non_null(strstr(buf_str(&r.body), "_key\":{\"id\":\"12345678901234567\"}"));
+		assert_non_null(
+			strstr(buf_str(&r.body), ":{\"id\":\"12345678901234567\",\"n\":1}"));
+		request_done(&r);
+	}
+}
+
 static void a_body_is_compressed_when_it_is_wanted_large_enough_and_worth_it(void **state)
 {
 	static const struct {
@@ -214,6 +234,7 @@ static void a_body_is_compressed_when_it_is_wanted_large_enough_and_worth_it(voi
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(big_numbers_become_strings_in_rows_and_keys_when_wanted),
 		cmocka_unit_test(an_update_carries_both_rows),
 		cmocka_unit_test(a_body_keeps_its_bound),
 		cmocka_unit_test(an_id_is_the_installation_and_the_number),
