@@ -47,6 +47,11 @@ enum err_code my_grants_install(struct my_admin *a, const struct my_tables *t,
 /* How an installed trigger compares to the configured one. */
 enum my_trigger_state { MY_TRIGGER_OK, MY_TRIGGER_ABSENT, MY_TRIGGER_DIFFERS };
 
+/* Is the account ("user@host") that a trigger runs as gone? The server then refuses what fires the
+ * trigger. False also when we may not look. */
+bool my_definer_is_gone(struct my_admin *a, const char *definer);
+
+/* DIFFERS: also when its definer is gone. */
 enum err_code my_trigger_compare(struct my_admin *a, const struct my_trigger *t,
 				 enum my_trigger_state *ret_state, struct err *e) ATTR_MUST_CHECK;
 

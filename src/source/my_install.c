@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "source/my_audit_table.h"
 #include "source/my_drift.h"
 
 #define ER_BINLOG_CREATE_ROUTINE 1419
@@ -42,12 +43,25 @@ static ATTR_MUST_CHECK enum err_code refuse_problems(struct my_admin *a,
 		       first->hint[0] ? "; " : "", first->hint);
 }
 
+static ATTR_MUST_CHECK enum err_code look_at_audit(struct my_admin *a, struct err *e)
+{
+	int wrong = 0;
+	enum err_code code = my_audit_table_check(a, &wrong, e);
+
+	if (code == ERR_OK && wrong)
+		code = err_set(e, ERR_CONFIG, "audit_table %s cannot be read: see the findings",
+			       a->source->audit_table);
+	return code;
+}
+
 static ATTR_MUST_CHECK enum err_code look(struct my_admin *a, struct my_tables *tables,
 					  struct err *e)
 {
 	enum err_code code = my_tables_load(a, tables, e);
 	size_t i;
 
+	if (code == ERR_OK && my_audit_table_is(a))
+		return look_at_audit(a, e);
 	if (code == ERR_OK)
 		code = refuse_problems(a, &tables->list, e);
 	for (i = 0; i < tables->list.count && code == ERR_OK; i++)
@@ -200,7 +214,7 @@ static ATTR_MUST_CHECK enum err_code add_options(struct my_admin *a, const struc
 	(void)a;
 	(void)e;
 	my_trigger_name(t, name);
-	buf_add_fmt(&c->names, "%s%s", c->names.len ? "\n" : "", name);
+	buf_add_fmt(&c->names, "%s%s", c->names.len ? "," : "", name);
 	buf_add_fmt(&c->options, "%s%s%s\n", op_name(t->op), t->where ? " where " : "",
 		    t->where ? t->where : "");
 	return ERR_OK;
@@ -456,11 +470,15 @@ static ATTR_MUST_CHECK enum err_code install_begin(struct my_admin *a, struct er
 	return my_admin_run(a, "SET NAMES utf8mb4", e);
 }
 
+static const struct my_tables no_tables;
+
 static ATTR_MUST_CHECK enum err_code install_all(struct my_admin *a, const struct my_tables *tables,
 						 struct err *e)
 {
 	enum err_code code = my_objects_install(a, tables, e);
 
+	if (my_audit_table_is(a))
+		return code == ERR_OK ? remove_stale_triggers(a, &no_tables, e) : code;
 	/* is kept with each trigger */
 	if (code == ERR_OK)
 		code = my_admin_run(a, "SET SESSION sql_mode = '" MY_TRIGGER_SQL_MODE "'", e);
