@@ -136,12 +136,13 @@ static ATTR_MUST_CHECK enum err_code count_rows(struct my_source *s, const struc
 	int64_t n, span;
 
 	buf_reset(&s->sql);
-	buf_add_fmt(&s->sql, "SELECT COUNT(*) FROM (SELECT 1 FROM %s LIMIT %d) AS t",
-		    buf_str(&p->relation), COUNT_EXACT + 1);
+	buf_add_fmt(&s->sql, "SELECT COUNT(*) FROM (SELECT 1 FROM %s WHERE id > 0%s LIMIT %d) AS t",
+		    buf_str(&p->from), p->filter, COUNT_EXACT + 1);
 	code = figure(s, -1, &n, e);
 	if (code == ERR_OK && n > COUNT_EXACT) {
 		buf_reset(&s->sql);
-		buf_add_fmt(&s->sql, "SELECT MAX(id) - MIN(id) + 1 FROM %s", buf_str(&p->relation));
+		buf_add_fmt(&s->sql, "SELECT MAX(id) - MIN(id) + 1 FROM %s WHERE id > 0%s",
+			    buf_str(&p->from), p->filter);
 		code = figure(s, n, &span, e);
 		n = span > n ? span : n;
 	}
@@ -181,17 +182,17 @@ static ATTR_MUST_CHECK enum err_code inspect_oldest(struct my_source *s, struct 
 
 	buf_reset(&s->sql);
 	buf_add_fmt(&s->sql,
-		    "SELECT TIMESTAMPDIFF(MICROSECOND, '1970-01-01', changed_at) FROM %s ORDER BY "
-		    "id LIMIT 1",
-		    buf_str(&p->relation));
+		    "SELECT TIMESTAMPDIFF(MICROSECOND, '1970-01-01', changed_at) FROM %s WHERE "
+		    "id > 0%s ORDER BY id LIMIT 1",
+		    buf_str(&p->from), p->filter);
 	code = figure(s, 0, &wall_us, e);
 	if (code != ERR_OK)
 		return code;
 	if (wall_us && (!st->oldest_wall_us || wall_us < st->oldest_wall_us))
 		st->oldest_wall_us = wall_us;
 	buf_reset(&s->sql);
-	buf_add_fmt(&s->sql, "SELECT id FROM %s ORDER BY id LIMIT %d", buf_str(&p->relation),
-		    OLDEST_ROWS);
+	buf_add_fmt(&s->sql, "SELECT id FROM %s WHERE id > 0%s ORDER BY id LIMIT %d",
+		    buf_str(&p->from), p->filter, OLDEST_ROWS);
 	code = my_conn_query_buf(s->conn, &s->sql, &r, e);
 	if (code != ERR_OK)
 		return is_fatal(code) ? code : ERR_OK;
@@ -202,6 +203,16 @@ static ATTR_MUST_CHECK enum err_code inspect_oldest(struct my_source *s, struct 
 
 /* ---- the whole ---- */
 
+static void inspect_audit(struct my_pipe *p, struct source_status *st)
+{
+	if (!my_audit_has_index(p->audit))
+		warn(st, "the audit table has no index on (processed, id): it is read slowly");
+	if (my_audit_trouble(p->audit)[0])
+		warn(st, my_audit_trouble(p->audit));
+	/* keys may have been altered */
+	my_audit_reset(p->audit);
+}
+
 static ATTR_MUST_CHECK enum err_code inspect_pipe(struct my_source *s, struct my_pipe *p,
 						  struct source_status *st, struct err *e)
 {
@@ -211,11 +222,13 @@ static ATTR_MUST_CHECK enum err_code inspect_pipe(struct my_source *s, struct my
 
 	st->gaps += (int64_t)pos.gaps;
 	st->late += pos.late;
-	if (code == ERR_OK)
-		code = count_rows(s, p, st, e);
-	if (code == ERR_OK)
-		code = inspect_oldest(s, p, st, e);
-	return code;
+	if (code == ERR_OK && p->audit)
+		inspect_audit(p, st);
+	/* without an index each of these would look at every row of the table */
+	if (code != ERR_OK || (p->audit && !my_audit_has_index(p->audit)))
+		return code;
+	code = count_rows(s, p, st, e);
+	return code == ERR_OK ? inspect_oldest(s, p, st, e) : code;
 }
 
 enum err_code my_inspect(struct source *base, struct source_status *ret_status, struct err *e)
