@@ -56,34 +56,6 @@ static bool is_orphan(struct my_admin *a, const struct my_trigger *t, const char
 	return gone;
 }
 
-bool my_definer_is_gone(struct my_admin *a, const char *definer)
-{
-	int64_t known;
-
-	return my_admin_number(a, 1, &known, NULL,
-			       "SELECT COUNT(*) FROM mysql.user WHERE CONCAT(user, '@', host) = $ "
-			       "COLLATE utf8mb4_bin",
-			       definer) == ERR_OK &&
-	       !known;
-}
-
-/* Is the trigger run as an account that does not exist? */
-static ATTR_MUST_CHECK enum err_code look_at_definer(struct my_admin *a, const char *schema,
-						     const char *name, bool *ret_gone,
-						     struct err *e)
-{
-	struct my_result *r = NULL;
-	enum err_code code = my_admin_query(a, &r, e,
-					    "SELECT definer FROM information_schema.triggers WHERE "
-					    "trigger_schema = $ AND trigger_name = $",
-					    schema, name);
-
-	if (code == ERR_OK)
-		*ret_gone = my_result_next(r) && my_definer_is_gone(a, my_result_str(r, 0));
-	my_result_free(r);
-	return code;
-}
-
 enum err_code my_trigger_compare(struct my_admin *a, const struct my_trigger *t,
 				 enum my_trigger_state *ret_state, struct err *e)
 {
@@ -92,7 +64,6 @@ enum err_code my_trigger_compare(struct my_admin *a, const struct my_trigger *t,
 	struct buf sql;
 	struct err here;
 	enum err_code code;
-	bool gone = false;
 
 	my_trigger_name(t, name);
 	buf_init(&sql, MY_SQL_MAX_BYTES);
@@ -112,10 +83,6 @@ enum err_code my_trigger_compare(struct my_admin *a, const struct my_trigger *t,
 				: MY_TRIGGER_DIFFERS;
 	buf_done(&sql);
 	my_result_free(r);
-	if (code == ERR_OK && *ret_state == MY_TRIGGER_OK)
-		code = look_at_definer(a, t->schema, name, &gone, &here);
-	if (gone)
-		*ret_state = MY_TRIGGER_DIFFERS;
 	if (code == ERR_OK || code == ERR_NOT_FOUND)
 		return ERR_OK;
 	if (e)
