@@ -227,18 +227,10 @@ enum err_code my_source_check_install(struct my_source *s, const struct my_pipe 
 /* User locks are the server's, not the database's: the name holds the database's. */
 static ATTR_MUST_CHECK enum err_code become_leader(struct my_source *s, struct err *e)
 {
-	char name[MY_LOCK_NAME_BYTES];
-	int64_t got = 0;
-	enum err_code code;
+	int64_t got;
+	enum err_code code =
+		my_conn_number(s->conn, "SELECT GET_LOCK(" MY_LOCK_LEADER ", 0)", 0, &got, e);
 
-	my_lock_name(MY_LOCK_LEADER, s->env.settings->database, name);
-	buf_reset(&s->sql);
-	buf_add_fmt(&s->sql, "SELECT GET_LOCK('%s', 0)", name);
-	code = buf_error(&s->sql);
-	if (code == ERR_OK)
-		code = my_conn_number(s->conn, buf_str(&s->sql), 0, &got, e);
-	else
-		code = err_set(e, ERR_NOMEM, "no memory for a statement");
 	if (code != ERR_OK)
 		return code;
 	return got ? ERR_OK : err_set(e, ERR_BUSY, "another daemon is active");
