@@ -13,6 +13,7 @@
 
 #include "base/err.h"
 #include "sink/http.h"
+#include "sink/signer.h"
 
 /* What is kept of a response's body, for the reason. */
 #define TRANSFER_SNIPPET_BYTES 200
@@ -30,9 +31,11 @@ struct transfer {
 	CURL *easy;
 	const struct webhook_settings *to;
 	struct http_request *request; /* NULL while it is free */
-	struct curl_slist head[2];    /* the dynamic lines, linked in front of the webhook's own */
+	struct curl_slist head[3];    /* the dynamic lines, linked in front of the webhook's own */
 	char id_line[96];
 	char time_line[48];
+	struct signer *signer; /* NULL: requests are not signed */
+	char *sign_line;
 	char error[CURL_ERROR_SIZE];
 	char snippet[TRANSFER_SNIPPET_BYTES];
 	size_t snippet_len;
@@ -52,14 +55,15 @@ enum err_code transfer_headers_new(const struct webhook_settings *to, struct cur
 				   struct err *e) ATTR_MUST_CHECK;
 void transfer_headers_free(struct curl_slist *list);
 
-/* A handle for webhook `to`; headers and sockets are loans for its life. Errors: ERR_NOMEM,
- * ERR_CONFIG (curl refuses an option). */
+/* A handle for webhook `to`; headers, signer (NULL: none) and sockets are loans for its life.
+ * Errors: ERR_NOMEM, ERR_CONFIG (curl refuses an option). */
 enum err_code transfer_new(const struct webhook_settings *to, struct curl_slist *headers,
-			   const struct transfer_sockets *sockets, struct transfer **ret_t,
-			   struct err *e) ATTR_MUST_CHECK;
+			   struct signer *signer, const struct transfer_sockets *sockets,
+			   struct transfer **ret_t, struct err *e) ATTR_MUST_CHECK;
 void transfer_free(struct transfer *t);
 
-/* Make it ready to send r, which it keeps as a loan until the result. Errors: ERR_NOMEM. */
+/* Make it ready to send r, which it keeps as a loan until the result, and sign it. Errors:
+ * ERR_NOMEM. */
 enum err_code transfer_begin(struct transfer *t, struct http_request *r,
 			     struct err *e) ATTR_MUST_CHECK;
 

@@ -192,6 +192,9 @@ const struct key keys[] = {
 	 RANGE(0, 16 * MB), .help = "The part of an answer's body that is read."},
 	{"webhook.headers", KEY_HEADERS, WEBHOOK(headers),
 	 .help = "More request headers, as a mapping of names to values; values are secret."},
+	{"webhook.signing_secrets", KEY_SIGNING, WEBHOOK(signing_keys),
+	 .help = "Secrets to sign requests with, as Standard Webhooks has them: whsec_... for "
+		 "HMAC-SHA256, whsk_... for ed25519; each gives a signature."},
 	{"webhook.ca_file", KEY_STRING, WEBHOOK(ca_file), .check = check_text,
 	 .help = "File with the certificates that may sign the receiver's; the system's when not "
 		 "given."},
@@ -305,15 +308,25 @@ bool key_fits(const struct key *k, enum source_type type)
 const char *key_type_name(enum key_type type)
 {
 	static const char *const names[KEY_TYPE_COUNT] = {
-		[KEY_INT] = "number",        [KEY_BOOL] = "true or false",
-		[KEY_DURATION] = "duration", [KEY_SIZE] = "size",
-		[KEY_STRING] = "text",       [KEY_CHOICE] = "word",
-		[KEY_SECRET] = "secret",     [KEY_URL] = "secret URL",
-		[KEY_WORD] = "word",         [KEY_LIST] = "list",
-		[KEY_OPS] = "list",          [KEY_TABLES] = "list of tables",
-		[KEY_TABLE] = "table",       [KEY_NAME_OF] = "table",
-		[KEY_WHERE] = "SQL",         [KEY_HEADERS] = "mapping of secrets",
-		[KEY_SOURCE] = "name",       [KEY_WEBHOOK] = "name",
+		[KEY_INT] = "number",
+		[KEY_BOOL] = "true or false",
+		[KEY_DURATION] = "duration",
+		[KEY_SIZE] = "size",
+		[KEY_STRING] = "text",
+		[KEY_CHOICE] = "word",
+		[KEY_SECRET] = "secret",
+		[KEY_URL] = "secret URL",
+		[KEY_WORD] = "word",
+		[KEY_LIST] = "list",
+		[KEY_OPS] = "list",
+		[KEY_TABLES] = "list of tables",
+		[KEY_TABLE] = "table",
+		[KEY_NAME_OF] = "table",
+		[KEY_WHERE] = "SQL",
+		[KEY_HEADERS] = "mapping of secrets",
+		[KEY_SOURCE] = "name",
+		[KEY_WEBHOOK] = "name",
+		[KEY_SIGNING] = "list of secrets",
 	};
 
 	return names[type];

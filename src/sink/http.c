@@ -34,6 +34,7 @@ struct post {
 struct profile {
 	const struct webhook_settings *to;
 	struct curl_slist *headers;
+	struct signer *signer; /* NULL: its requests are not signed */
 	struct transfer *free;
 	size_t free_count;
 	size_t free_min; /* since the last trim: so many are not needed */
@@ -217,6 +218,7 @@ static void profile_free(struct profile *p)
 	while (p->free)
 		transfer_free(profile_pop(p));
 	transfer_headers_free(p->headers);
+	signer_free(p->signer);
 	mem_free(p);
 }
 
@@ -297,8 +299,10 @@ static ATTR_MUST_CHECK enum err_code profile_find(struct http *h, const struct w
 		return err_set(e, ERR_NOMEM, "no memory for a webhook's handles");
 	p->to = to;
 	code = transfer_headers_new(to, &p->headers, e);
+	if (code == ERR_OK && to->signing_keys.count)
+		code = signer_new(&to->signing_keys, &p->signer, e);
 	if (code != ERR_OK) {
-		mem_free(p);
+		profile_free(p);
 		return code;
 	}
 	p->next = h->profiles;
@@ -321,7 +325,7 @@ static ATTR_MUST_CHECK enum err_code transfer_get(struct http *h, const struct w
 		*ret_t = profile_pop(p);
 		return ERR_OK;
 	}
-	code = transfer_new(to, p->headers, &s, ret_t, e);
+	code = transfer_new(to, p->headers, p->signer, &s, ret_t, e);
 	if (code == ERR_OK)
 		(*ret_t)->profile = p;
 	return code;

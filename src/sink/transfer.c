@@ -218,8 +218,8 @@ static ATTR_MUST_CHECK enum err_code option_error(CURLcode rc, const struct webh
 }
 
 enum err_code transfer_new(const struct webhook_settings *to, struct curl_slist *headers,
-			   const struct transfer_sockets *sockets, struct transfer **ret_t,
-			   struct err *e)
+			   struct signer *signer, const struct transfer_sockets *sockets,
+			   struct transfer **ret_t, struct err *e)
 {
 	struct transfer *t = mem_calloc(1, sizeof(*t));
 	enum err_code code;
@@ -229,9 +229,13 @@ enum err_code transfer_new(const struct webhook_settings *to, struct curl_slist 
 		return err_set(e, ERR_NOMEM, "no memory for a request");
 	t->to = to;
 	t->head[0] = (struct curl_slist){t->id_line, &t->head[1]};
-	t->head[1] = (struct curl_slist){t->time_line, headers};
+	t->head[1] = (struct curl_slist){t->time_line, signer ? &t->head[2] : headers};
+	t->signer = signer;
+	if (signer)
+		t->sign_line = mem_calloc(1, signer_line_bytes(signer));
+	t->head[2] = (struct curl_slist){t->sign_line, headers};
 	t->easy = curl_easy_init();
-	if (!t->easy) {
+	if (!t->easy || (signer && !t->sign_line)) {
 		code = err_set(e, ERR_NOMEM, "no memory for a request");
 		goto out_transfer;
 	}
@@ -256,11 +260,26 @@ void transfer_free(struct transfer *t)
 	if (!t)
 		return;
 	curl_easy_cleanup(t->easy);
+	mem_free(t->sign_line);
 	mem_free(t);
+}
+
+/* Over the bytes that are sent, at the time that is told. */
+static ATTR_MUST_CHECK enum err_code transfer_sign(struct transfer *t, const struct http_request *r,
+						   struct err *e)
+{
+	const struct signer_message m = {
+		.id = r->id,
+		.timestamp_s = r->wall_us / CLOCK_US_PER_S,
+		.body = buf_text(&r->body),
+	};
+
+	return t->signer ? signer_line(t->signer, &m, t->sign_line, e) : ERR_OK;
 }
 
 enum err_code transfer_begin(struct transfer *t, struct http_request *r, struct err *e)
 {
+	enum err_code code;
 	CURLcode rc;
 
 	t->request = r;
@@ -272,6 +291,9 @@ enum err_code transfer_begin(struct transfer *t, struct http_request *r, struct 
 	(void)snprintf(t->id_line, sizeof(t->id_line), "webhook-id: %s", r->id);
 	(void)snprintf(t->time_line, sizeof(t->time_line), "webhook-timestamp: %lld",
 		       (long long)(r->wall_us / CLOCK_US_PER_S));
+	code = transfer_sign(t, r, e);
+	if (code != ERR_OK)
+		return code;
 	/* the size first: it must not be guessed from a body that may be NULL */
 	rc = curl_easy_setopt(t->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)r->body.len);
 	if (rc == CURLE_OK)

@@ -6,7 +6,7 @@
  *    "operation":...,"schema":...,"table":...,"key":{...},"changed_at":...,"bytes":321,"lanes":[...]}
  *
  * t_us is wall time when the request was complete. status 0: not answered. With bodies, "body" is
- * the body.
+ * the body; with raw (false when opened) "head" and "body_base64" are the request byte by byte.
  */
 #ifndef SUPPORT_JOURNAL_H
 #define SUPPORT_JOURNAL_H
@@ -21,6 +21,7 @@
 struct journal {
 	int fd; /* -1: no record is kept */
 	bool bodies;
+	bool raw;
 	struct buf out;
 };
 
@@ -35,6 +36,7 @@ struct journal_line {
 	const struct notice *notice;
 	const struct ledger_entry *entry;
 	struct text id;
+	struct text head;
 	struct text body;
 	int status;
 	enum ledger_verdict verdict;

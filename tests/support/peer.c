@@ -88,6 +88,7 @@ static void peer_settle(struct peer *p, int status)
 		.notice = &p->notice,
 		.entry = &p->entry,
 		.id = p->head.id.s ? p->head.id : p->notice.id,
+		.head = {p->in.data, p->head.head_bytes},
 		.body = peer_body(p),
 		.status = status,
 		.verdict = ledger_end(p->station->ledger, &p->entry, status / 100 == 2),

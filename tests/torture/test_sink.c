@@ -20,6 +20,10 @@
 
 static char name[] = "test", url[] = "http://127.0.0.1:1/hook";
 static char header_name[] = "Authorization", header_value[] = "Bearer x";
+static struct signing_key keys[] = {
+	{SIGNING_KEY_HMAC, 24, "a key of 24 bytes, or so"},
+	{SIGNING_KEY_ED25519, 32, "a key of 32 bytes, not one less"},
+};
 static struct webhook_header headers[] = {{header_name, {header_value}}};
 
 static const struct webhook_settings settings = {
@@ -35,6 +39,7 @@ static const struct webhook_settings settings = {
 	.max_response_bytes = 1000,
 	.headers = headers,
 	.header_count = 1,
+	.signing_keys = {keys, 2},
 	.tls_verify = true,
 };
 

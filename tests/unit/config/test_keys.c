@@ -55,6 +55,7 @@ static void fields_have_the_size_of_their_type(void **state)
 		[KEY_HEADERS] = sizeof(void *),
 		[KEY_SOURCE] = sizeof(size_t),
 		[KEY_WEBHOOK] = sizeof(size_t),
+		[KEY_SIGNING] = sizeof(struct signing_keys),
 	};
 	size_t i;
 
