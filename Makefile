@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 #
 ## make              build/app-db-listener
-## make demo         see it work: database, daemon, receiver, faults; DB=postgres
+## make demo         see it work: database, daemon, receiver, faults; DB=sqlite|postgres|mariadb
 ## make check        every test and lint; ends with "N passed, N failed"
 ## make deps         install what is missing (apt); the three above call it when needed
 ## make install      PREFIX=/usr/local, DESTDIR=, SYSCONFDIR=/etc;  make uninstall removes it
@@ -65,6 +65,7 @@ UNIT_TSAN := $(filter $(BUILD)/tests/unit/base/% $(BUILD)/tests/unit/core/% $(BU
 CONTRACT := $(call tests-of,tests/contract/test_*.c)
 TORTURE := $(call tests-of,tests/torture/test_*.c)
 INTEGRATION := $(call tests-of,tests/integration/test_*.c)
+INTEGRATION_MY := $(filter $(BUILD)/tests/integration/test_my_%,$(INTEGRATION))
 E2E ?= $(wildcard tests/e2e/test_*.sh)
 FUZZ := $(call tests-of,tests/fuzz/fuzz_*.c)
 BENCH := $(call tests-of,tests/bench/*.c)
@@ -147,8 +148,9 @@ torture: $(TORTURE)
 corpus: $(FUZZ)
 	@$(RUN) corpus/$(VARIANT) --corpus $^
 integration: $(INTEGRATION) tools $(if $(wildcard src/daemon/main.c),all)
-	@$(RUN) integration/$(VARIANT) --under tests/support/with-postgres $(INTEGRATION) \
-		$(wildcard tests/integration/test_*.sh)
+	@$(RUN) integration/$(VARIANT) --under tests/support/with-postgres \
+		$(filter-out $(INTEGRATION_MY),$(INTEGRATION)) $(wildcard tests/integration/test_*.sh)
+	@$(RUN) integration/$(VARIANT) --under tests/support/with-mariadb $(INTEGRATION_MY)
 e2e: all tools deps-test
 	@$(RUN) e2e/$(VARIANT) --timeout 600 $(E2E)
 lint: deps-lint lib

@@ -5,6 +5,7 @@
 #ifndef BASE_FD_H
 #define BASE_FD_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/buf.h"
@@ -35,5 +36,12 @@ enum err_code fd_read_file(const char *path, struct buf *out, struct err *e) ATT
 
 /* Write all len bytes to a blocking fd, restarting after signals. Errors: ERR_IO. */
 enum err_code fd_write_all(int fd, const void *bytes, size_t len, struct err *e) ATTR_MUST_CHECK;
+
+/* Make the file at path with this content, by way of another beside it, so that it appears whole
+ * or not at all; it is on the disk then. An old one is replaced when replace is set, else the error
+ * is ERR_IO with e->sys EEXIST. mode as in open(2). Errors: ERR_NOT_FOUND (its directory),
+ * ERR_DENIED, ERR_IO, ERR_NOMEM. Blocks as long as the disk does. */
+enum err_code fd_write_file(const char *path, struct text content, unsigned mode, bool replace,
+			    struct err *e) ATTR_MUST_CHECK;
 
 #endif

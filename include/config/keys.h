@@ -84,8 +84,8 @@ struct key {
 	int64_t min, max; /* of numbers, in the unit of the field; max 0: no range */
 	const struct key_word *words;
 	check_fn check;   /* NULL: any text */
-	unsigned types;   /* KEY_TYPE_BIT of each kind of database that has it; 0: all */
 	const char *why;  /* for a message: why the others do not have it */
+	unsigned types;   /* KEY_TYPE_BIT of each kind of database that has it; 0: all */
 	bool installs;    /* is in the triggers: takes effect with the next install */
 	bool alias;       /* another row owns the same field: default and printing are there */
 	const char *help; /* one sentence */

@@ -48,6 +48,8 @@ struct event_fields {
 	int64_t changed_wall_us; /* the same as a number; 0: unknown */
 	struct text data;        /* JSON object, TEXT_NONE on delete and truncate */
 	struct text old_data;    /* JSON object, TEXT_NONE on insert and truncate */
+	/* A truncate of one partition only, of the root `table`: data is the partition's name and
+	 * old_data its schema, as JSON strings. */
 };
 
 struct event {

@@ -39,6 +39,7 @@ int command_each_source(const struct settings *s, const struct options *o, comma
 int command_run(const struct command_call *call);          /* run.c */
 int command_check(const struct command_call *call);        /* command_check.c */
 int command_install(const struct command_call *call);      /* command_install.c */
+int command_quickstart(const struct command_call *call);   /* command_quickstart.c */
 int command_uninstall(const struct command_call *call);    /* command_install.c */
 int command_status(const struct command_call *call);       /* command_status.c */
 int command_dead_letters(const struct command_call *call); /* command_dead_letters.c */

@@ -7,10 +7,12 @@
 #define DAEMON_OPTIONS_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/err.h"
 
+#define OPTIONS_TABLES_MAX 64
 #define OPTIONS_CONFIG_DEFAULT "/etc/app-db-listener/config.yaml"
 
 /* What may be given; each command takes a set of these. */
@@ -32,6 +34,14 @@ enum option {
 	OPTION_ALL = 1 << 14,
 	OPTION_DRY_RUN = 1 << 15,
 	OPTION_OFFLINE = 1 << 16,
+	OPTION_TABLES = 1 << 17, /* --table too, but any number of them */
+	OPTION_FORCE = 1 << 18,
+};
+
+/* What an option that may be repeated was given. */
+struct option_words {
+	const char *items[OPTIONS_TABLES_MAX];
+	size_t count;
 };
 
 /* What was given; strings are loans from argv. */
@@ -53,13 +63,15 @@ struct options {
 	bool all;
 	bool dry_run;
 	bool offline;
+	struct option_words tables;
+	bool force;
 	bool help;
 };
 
 /* Read argv[0..argc), of which nothing is an option's value yet, into *ret; taken is the set of
  * enum option that the command takes (-h, --help always). Words that are no options are arguments:
  * at most max_args of them, into args, and their number into *ret_args. Errors: ERR_USAGE: unknown
- * option, missing or bad value, too many arguments. */
+ * option, missing or bad value, too many arguments or repetitions. */
 enum err_code options_parse(int argc, char *const *argv, unsigned taken, struct options *ret,
 			    const char **args, int max_args, int *ret_args,
 			    struct err *e) ATTR_MUST_CHECK;

@@ -5,8 +5,9 @@
  *   {"id":"<install>-<n>","pipeline":"default","operation":"update","schema":"public",
  *    "table":"users","key":{"id":1},"changed_at":"...","data":{...},"old_data":{...}}
  *
- * with "truncated":true behind it when the row was over the size cap. JSON from the database is
- * spliced, never parsed.
+ * with "truncated":true behind it when the row was over the size cap, and for a partition truncated
+ * by itself, whose name "table" is then, "partition_of":{"schema":"...","table":"..."}. JSON from
+ * the database is spliced, never parsed.
  */
 #ifndef SINK_REQUEST_H
 #define SINK_REQUEST_H

@@ -72,7 +72,7 @@ struct source_status {
 	int64_t gaps;           /* ids below the cursors not seen */
 	int64_t late;           /* total of rows that committed late */
 	char server[64];        /* "PostgreSQL 15.18" */
-	char warning[256];      /* "" or the standing alarm: drift, CACHE, ... one line */
+	char warning[768];      /* "" or the standing alarm: drift, CACHE, ... one line */
 };
 
 struct source_ops {
@@ -132,6 +132,7 @@ struct source_ops {
 };
 
 extern const struct source_ops source_postgres;
+extern const struct source_ops source_sqlite;
 extern const struct source_ops source_fake;
 
 /* The ops of a type; NULL when this build has none. */

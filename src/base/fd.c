@@ -4,12 +4,16 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <sys/eventfd.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 
 #define FD_READ_BYTES 16384
+#define FD_PATH_BYTES_MAX 65536
 
 void fd_close(int *fd)
 {
@@ -64,14 +68,14 @@ int fd_wait(int fd, int wake_fd, int64_t now_us, int64_t deadline_us)
 	return got;
 }
 
-static enum err_code open_error(const char *path, struct err *e)
+static ATTR_MUST_CHECK enum err_code path_error(const char *what, const char *path, struct err *e)
 {
 	int sys = errno;
 	enum err_code code = sys == ENOENT ? ERR_NOT_FOUND : ERR_IO;
 
 	if (sys == EACCES || sys == EPERM)
 		code = ERR_DENIED;
-	return err_set_sys(e, code, sys, "cannot open %s", path);
+	return err_set_sys(e, code, sys, "cannot %s %s", what, path);
 }
 
 enum err_code fd_read_file(const char *path, struct buf *out, struct err *e)
@@ -82,7 +86,7 @@ enum err_code fd_read_file(const char *path, struct buf *out, struct err *e)
 	char chunk[FD_READ_BYTES];
 
 	if (fd < 0)
-		return open_error(path, e);
+		return path_error("open", path, e);
 	while ((n = read(fd, chunk, sizeof(chunk))) != 0) {
 		if (n < 0 && errno == EINTR)
 			continue;
@@ -119,4 +123,47 @@ enum err_code fd_write_all(int fd, const void *bytes, size_t len, struct err *e)
 		len -= (size_t)n;
 	}
 	return ERR_OK;
+}
+
+/* Write and close fd, the new file at path. */
+static ATTR_MUST_CHECK enum err_code write_new(int fd, const char *path, struct text content,
+					       unsigned mode, struct err *e)
+{
+	enum err_code code = fd_write_all(fd, content.s, content.len, e);
+
+	if (code == ERR_OK && (fchmod(fd, (mode_t)mode) != 0 || fsync(fd) != 0))
+		code = err_set_sys(e, ERR_IO, errno, "cannot write");
+	if (code != ERR_OK)
+		(void)err_prefix(e, "%s", path);
+	fd_close(&fd);
+	return code;
+}
+
+enum err_code fd_write_file(const char *path, struct text content, unsigned mode, bool replace,
+			    struct err *e)
+{
+	enum err_code code = ERR_OK;
+	struct buf name;
+	int fd;
+
+	buf_init(&name, FD_PATH_BYTES_MAX);
+	buf_add_fmt(&name, "%s.XXXXXX", path);
+	if (buf_error(&name) != ERR_OK) {
+		code = err_set(e, ERR_NOMEM, "no memory to write %s", path);
+		goto out_name;
+	}
+	fd = mkostemp(name.data, O_CLOEXEC);
+	if (fd < 0) {
+		code = path_error("create", path, e);
+		goto out_name;
+	}
+	code = write_new(fd, path, content, mode, e);
+	/* link does not replace what is there */
+	if (code == ERR_OK && (replace ? rename(name.data, path) : link(name.data, path)))
+		code = path_error("create", path, e);
+	if (code != ERR_OK || !replace)
+		(void)unlink(name.data);
+out_name:
+	buf_done(&name);
+	return code;
 }

@@ -104,8 +104,9 @@ const struct key keys[] = {
 	 .help = "The kind of database."},
 	{"database.host", KEY_STRING, SOURCE(host), .def = "localhost", .check = check_text,
 	 ONLY_SERVERS,
-	 .help = "Name or address of the server, or the path of its Unix socket; for postgres the "
-		 "directory of the socket."},
+	 .help = "Name or address of the server, or the directory of its Unix socket; for mysql "
+		 "the "
+		 "socket too."},
 	{"database.port", KEY_INT, SOURCE(port), RANGE(1, 65535), ONLY_SERVERS,
 	 .help = "Port of the server; 5432 for postgres and 3306 for mysql when not given."},
 	{"database.user", KEY_STRING, SOURCE(user), .check = check_text, ONLY_SERVERS,

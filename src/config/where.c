@@ -77,7 +77,10 @@ static void write_quoted(const struct where_state *s, struct text quoted)
 			continue;
 		}
 		i++; /* what is escaped: a quote that is closed has it */
-		buf_add_char(s->out, quoted.s[i] == quote ? quote : '\\');
+		if (quoted.s[i] == quote)
+			buf_add_char(s->out, quote);
+		else
+			buf_add_char(s->out, '\\');
 		buf_add_char(s->out, quoted.s[i]);
 	}
 }
@@ -143,7 +146,9 @@ static ATTR_MUST_CHECK enum err_code take_token(struct where_state *s, struct te
 	if (!is_blank) {
 		code = write_token(s, kind, token, e);
 		s->any = true;
-		s->last_char = kind == WHERE_OTHER ? token.s[0] : '\0';
+		s->last_char = '\0';
+		if (kind == WHERE_OTHER)
+			s->last_char = token.s[0];
 	}
 	s->space = is_blank;
 	s->last = kind;

@@ -25,6 +25,24 @@ static const struct command {
 	const char *summary;
 	const char *more; /* text and examples for --help */
 } command_table[] = {
+	{"quickstart", command_quickstart,
+	 OPTION_CONFIG | OPTION_TABLES | OPTION_PASSWORD_FILE | OPTION_FORCE, 2,
+	 "DATABASE_URL WEBHOOK_URL", "write a configuration from two URLs, and install",
+	 "DATABASE_URL is one of\n"
+	 "  sqlite:PATH\n"
+	 "  postgres://[USER[:PASSWORD]@][HOST[:PORT]]/DATABASE\n"
+	 "  mysql://...    mariadb://...\n"
+	 "with ?sslmode=... behind it where TLS is wanted. What has a meaning in a URL is written "
+	 "%40\n"
+	 "for @, %3A for :, %2F for /. A password in it goes into a file of its own beside FILE; "
+	 "both\n"
+	 "are readable for you alone. As others can see a command line, --password-file is "
+	 "better.\n"
+	 "Nothing is written when an argument is wrong.\n"
+	 "\nExamples:\n"
+	 "  app-db-listener quickstart -c app.yaml sqlite:app.db http://localhost:9000/hook\n"
+	 "  app-db-listener quickstart --table users --table orders "
+	 "postgres://app@db/shop https://...\n"},
 	{"run", command_run, OPTION_CONFIG, 0, "", "capture and deliver; stays in the foreground",
 	 "Runs until SIGTERM or SIGINT, then finishes what is in flight. SIGHUP reloads the\n"
 	 "configuration and reopens the log; SIGUSR1 only reopens the log. A configuration with\n"
@@ -110,6 +128,8 @@ static void help_all(FILE *out)
 		(void)fprintf(out, "  %-14s %s\n", command_table[i].name, command_table[i].summary);
 	(void)fprintf(out, "\nEvery command takes -c FILE (default " OPTIONS_CONFIG_DEFAULT
 			   ") and --help.\n\nFirst steps:\n"
+			   "  " APP_NAME " quickstart DATABASE_URL WEBHOOK_URL\n"
+			   "or with a configuration of your own:\n"
 			   "  " APP_NAME " check -c config.yaml      is all as it should be?\n"
 			   "  " APP_NAME " install -c config.yaml    outbox and triggers\n"
 			   "  " APP_NAME " run -c config.yaml        deliver\n");

@@ -41,6 +41,32 @@ static void note_finding(void *ctx, const struct finding *f)
 	json_end(&k->json);
 }
 
+/* What a single event can hold up, whatever the kind of database: sink/breaker.h says when a
+ * failure counts against an event. */
+static void check_orderings(struct checking *k, const struct settings *s, size_t source)
+{
+	static const char *const behind[] = {
+		[ORDERING_TABLE] = "ordering: table: an event that the receiver never answers is "
+				   "taken for an outage, and holds up its table",
+		[ORDERING_PIPELINE] = "ordering: pipeline: an event that the receiver never "
+				      "answers is taken for an outage, and holds up everything",
+	};
+	struct finding f = {.level = FINDING_WARN,
+			    .hint = "ordering: key holds up one row only; else watch the breaker"};
+	const struct pipeline_settings *p;
+	size_t i;
+
+	for (i = 0; i < s->pipeline_count; i++) {
+		p = &s->pipelines[i];
+		if (p->source != source ||
+		    (p->ordering != ORDERING_TABLE && p->ordering != ORDERING_PIPELINE))
+			continue;
+		f.subject = p->name;
+		f.message = behind[p->ordering];
+		note_finding(k, &f);
+	}
+}
+
 static ATTR_MUST_CHECK enum err_code check_source(const struct settings *s, size_t source,
 						  void *ctx, struct err *e)
 {
@@ -51,6 +77,7 @@ static ATTR_MUST_CHECK enum err_code check_source(const struct settings *s, size
 	int failures = k->counts[FINDING_FAIL];
 
 	k->source = s->sources[source].name;
+	check_orderings(k, s, source);
 	if (!ops)
 		return err_set(e, ERR_CONFIG, "this build cannot check its type");
 	if (ops->check(s, source, &k->options, &why) == ERR_OK)

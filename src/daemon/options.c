@@ -10,7 +10,7 @@
 #include "base/clock.h"
 #include "config/value.h"
 
-enum option_kind { KIND_FLAG, KIND_STRING, KIND_COUNT, KIND_DURATION };
+enum option_kind { KIND_FLAG, KIND_STRING, KIND_COUNT, KIND_DURATION, KIND_WORDS };
 
 #define LONG_BYTES 32
 
@@ -56,6 +56,10 @@ static const struct option_row {
 	 "say what would be done and change nothing"},
 	{OPTION_OFFLINE, 0, "offline", KIND_FLAG, offsetof(struct options, offline), NULL,
 	 "only read the configuration, connect nowhere"},
+	{OPTION_TABLES, 0, "table", KIND_WORDS, offsetof(struct options, tables), "[SCHEMA.]TABLE",
+	 "capture this table; may be repeated (default: all)"},
+	{OPTION_FORCE, 0, "force", KIND_FLAG, offsetof(struct options, force), NULL,
+	 "replace a configuration that is there"},
 };
 
 static const struct option_row *row_find(const char *word, size_t len, unsigned taken)
@@ -89,6 +93,16 @@ static ATTR_MUST_CHECK enum err_code count_parse(const struct option_row *r, con
 	return ERR_OK;
 }
 
+static ATTR_MUST_CHECK enum err_code word_add(const struct option_row *r, const char *value,
+					      struct option_words *words, struct err *e)
+{
+	if (words->count == ARRAY_LEN(words->items))
+		return err_set(e, ERR_USAGE, "--%s: at most %zu are possible", r->name,
+			       words->count);
+	words->items[words->count++] = value;
+	return ERR_OK;
+}
+
 static ATTR_MUST_CHECK enum err_code value_store(const struct option_row *r, const char *value,
 						 struct options *o, struct err *e)
 {
@@ -108,6 +122,8 @@ static ATTR_MUST_CHECK enum err_code value_store(const struct option_row *r, con
 		if (value_duration_us(text_of(value), (int64_t *)(void *)at, &why) == ERR_OK)
 			return ERR_OK;
 		return err_set(e, ERR_USAGE, "--%s: '%s': %s", r->name, value, why.msg);
+	case KIND_WORDS:
+		return word_add(r, value, (struct option_words *)(void *)at, e);
 	}
 	return ERR_OK;
 }

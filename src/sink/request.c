@@ -13,6 +13,24 @@ void request_id(const char *install_id, int64_t id, char out[static REQUEST_ID_B
 	(void)snprintf(out, REQUEST_ID_BYTES, "%s-%lld", install_id, (long long)id);
 }
 
+static bool is_partition(const struct event_fields *f)
+{
+	return f->op == OP_TRUNCATE && f->data.s;
+}
+
+/* What was changed. A receiver that knows nothing of partitions must not take the truncation of one
+ * for that of the whole. */
+static void write_table(struct json *j, const struct event_fields *f)
+{
+	if (is_partition(f)) {
+		json_raw(j, "schema", f->old_data);
+		json_raw(j, "table", f->data);
+	} else {
+		json_text(j, "schema", f->schema);
+		json_text(j, "table", f->table);
+	}
+}
+
 enum err_code request_body(const struct event *ev, const char *install_id, const char *pipeline,
 			   struct buf *out)
 {
@@ -32,14 +50,19 @@ enum err_code request_body(const struct event *ev, const char *install_id, const
 	json_str(&j, "id", id);
 	json_str(&j, "pipeline", pipeline);
 	json_str(&j, "operation", op_name(f->op));
-	json_text(&j, "schema", f->schema);
-	json_text(&j, "table", f->table);
+	write_table(&j, f);
 	json_raw(&j, "key", f->key);
 	json_text(&j, "changed_at", f->changed_at);
-	json_raw(&j, "data", f->data);
-	json_raw(&j, "old_data", f->old_data);
+	json_raw(&j, "data", is_partition(f) ? TEXT_NONE : f->data);
+	json_raw(&j, "old_data", is_partition(f) ? TEXT_NONE : f->old_data);
 	if (f->truncated)
 		json_bool(&j, "truncated", true);
+	if (is_partition(f)) {
+		json_open_object(&j, "partition_of");
+		json_text(&j, "schema", f->schema);
+		json_text(&j, "table", f->table);
+		json_end(&j);
+	}
 	json_end(&j);
 	return buf_error(out);
 }

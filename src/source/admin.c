@@ -18,5 +18,14 @@ const struct source_admin_ops source_admin_postgres = {
 
 const struct source_admin_ops *source_admin_find(enum source_type type)
 {
-	return type == SOURCE_POSTGRES ? &source_admin_postgres : NULL;
+	switch (type) {
+	case SOURCE_POSTGRES:
+		return &source_admin_postgres;
+	case SOURCE_SQLITE:
+		return &source_admin_sqlite;
+	case SOURCE_MYSQL:
+	case SOURCE_FAKE:
+		break;
+	}
+	return NULL;
 }

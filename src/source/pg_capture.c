@@ -18,6 +18,9 @@
  *   one row's key the same text whatever session wrote it, which the order per key relies on.
  * - pg_notify into a full queue: asked before. pg_notify(channel, '') has no payload to exceed.
  *
+ * A partition truncated by itself goes under the name of its root, as its rows do, so that it keeps
+ * its place among them; its own name is in data, its schema in old_data, each as a JSON string.
+ *
  * Triggers keep the arguments they were created with, so install replaces this function some
  * moments before the last of them: another layout of the arguments needs another name.
  *
@@ -110,10 +113,23 @@ static const char capture_sql[] =
 	"  fields text;\n"
 	"BEGIN\n"
 	"  IF TG_OP = 'TRUNCATE' THEN\n"
-	"    INSERT INTO " PG_SCHEMA ".outbox (id, pipeline, operation, schema_name, table_name,"
-	" bytes)\n"
+	"    BEGIN\n"
+	"      SELECT to_json(TG_TABLE_NAME::text)::text, to_json(TG_TABLE_SCHEMA::text)::text\n"
+	"        INTO new_data, old_data\n"
+	"        FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace\n"
+	"        WHERE c.oid = pg_partition_root(TG_RELID) AND c.oid <> TG_RELID\n"
+	"          AND n.nspname = TG_ARGV[1] AND c.relname = TG_ARGV[2];\n"
+	"    EXCEPTION WHEN OTHERS THEN\n"
+	"      new_data := NULL; old_data := NULL;\n"
+	"    END;\n"
+	"    INSERT INTO " PG_SCHEMA ".outbox (id, pipeline, operation, schema_name, table_name,\n"
+	"        bytes, data, old_data)\n"
 	"      VALUES (" OUTBOX_ID ",\n"
-	"              TG_ARGV[0], 'truncate', TG_TABLE_SCHEMA, TG_TABLE_NAME, 0);\n"
+	"              TG_ARGV[0], 'truncate',\n"
+	"              CASE WHEN new_data IS NULL THEN TG_TABLE_SCHEMA ELSE TG_ARGV[1] END,\n"
+	"              CASE WHEN new_data IS NULL THEN TG_TABLE_NAME ELSE TG_ARGV[2] END,\n"
+	"              coalesce(octet_length(new_data) + octet_length(old_data), 0),\n"
+	"              new_data, old_data);\n"
 	"  ELSE\n"
 	"    BEGIN\n"
 	"    IF TG_OP <> 'DELETE' THEN\n" ROW_DATA("NEW", "new_json", "new_data") /**/

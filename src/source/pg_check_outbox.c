@@ -8,7 +8,8 @@
 #include "source/pg_schema.h"
 #include "source/pg_trigger.h"
 
-/* One finding per row of sql: column 0 the subject, column 1 the message. */
+/* One finding per row of sql: column 0 the subject, column 1 the message, column 2 the hint where
+ * it is not the same for all. */
 static ATTR_MUST_CHECK enum err_code find_rows(struct pg_admin *a, enum finding_level level,
 					       const char *hint, const char *sql, int n,
 					       const char *const *values, struct err *e)
@@ -20,7 +21,8 @@ static ATTR_MUST_CHECK enum err_code find_rows(struct pg_admin *a, enum finding_
 	if (code != ERR_OK)
 		return code;
 	for (i = 0; i < PQntuples(res); i++)
-		pg_admin_find(a, level, PQgetvalue(res, i, 0), hint, "%s", PQgetvalue(res, i, 1));
+		pg_admin_find(a, level, PQgetvalue(res, i, 0), hint ? hint : PQgetvalue(res, i, 2),
+			      "%s", PQgetvalue(res, i, 1));
 	PQclear(res);
 	return ERR_OK;
 }
@@ -67,6 +69,44 @@ static ATTR_MUST_CHECK enum err_code check_privileges(struct pg_admin *a, struct
 			 e);
 }
 
+/* What the triggers do with the rights of the function's owner. Of the server's functions those
+ * stand here that are called outside a handler: a server that is made safer takes them from PUBLIC.
+ * What else the owner or the daemon lacks hurts no writer: tests/integration/test_pg_roles.c. */
+static ATTR_MUST_CHECK enum err_code check_capture_rights(struct pg_admin *a, struct err *e)
+{
+	static const char sql[] =
+		"WITH f AS (SELECT p.proowner AS role, n.oid AS schema, quote_ident(r.rolname) AS "
+		"name, r.rolname FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace "
+		"JOIN pg_roles r ON r.oid = p.proowner WHERE n.nspname = '" PG_SCHEMA "' "
+		"AND p.proname = 'capture'), o AS (SELECT c.oid, c.relkind, c.relrowsecurity, "
+		"c.relname, format('%I.%I', '" PG_SCHEMA "', c.relname) AS name FROM pg_class c "
+		"JOIN f ON c.relnamespace = f.schema WHERE c.relkind = 'S' OR c.relname = "
+		"'outbox'), "
+		"lacks (what, grant_sql) AS ("
+		"SELECT 'use schema " PG_SCHEMA "', 'USAGE ON SCHEMA " PG_SCHEMA "' FROM f "
+		"WHERE NOT has_schema_privilege(f.role, f.schema, 'USAGE') "
+		"UNION ALL SELECT 'INSERT on ' || o.name, 'INSERT ON ' || o.name FROM f, o "
+		"WHERE o.relkind = 'r' AND NOT has_table_privilege(f.role, o.oid, 'INSERT') "
+		"UNION ALL SELECT 'use sequence ' || o.name, 'USAGE ON SEQUENCE ' || o.name FROM "
+		"f, o "
+		"WHERE o.relkind = 'S' AND NOT has_sequence_privilege(f.role, o.oid, "
+		"'USAGE, UPDATE') UNION ALL SELECT 'call ' || g.oid::regprocedure, "
+		"'EXECUTE ON FUNCTION pg_catalog.' || g.oid::regprocedure FROM f, pg_proc g WHERE "
+		"g.oid = ANY ('{nextval(regclass),clock_timestamp(),lower(text),octet_length(text),"
+		"\"pg_try_advisory_xact_lock_shared(integer,integer)\",\"pg_notify(text,text)\","
+		"pg_notification_queue_usage()}'::regprocedure[]) "
+		"AND NOT has_function_privilege(f.role, g.oid, 'EXECUTE')) "
+		"SELECT '" PG_SCHEMA
+		".capture', 'belongs to role ' || f.rolname || ', which may not ' "
+		"|| l.what || ': writes to captured tables fail', "
+		"'GRANT ' || l.grant_sql || ' TO ' || f.name FROM f, lacks l "
+		"UNION ALL SELECT o.name, 'has row level security: writes to captured tables can "
+		"fail, and the daemon does not see every event', 'ALTER TABLE ' || o.name || "
+		"' DISABLE ROW LEVEL SECURITY' FROM o WHERE o.relrowsecurity";
+
+	return find_rows(a, FINDING_FAIL, NULL, sql, 0, NULL, e);
+}
+
 static ATTR_MUST_CHECK enum err_code check_open_to_public(struct pg_admin *a, struct err *e)
 {
 	static const char sql[] =
@@ -76,6 +116,29 @@ static ATTR_MUST_CHECK enum err_code check_open_to_public(struct pg_admin *a, st
 		"EXISTS (SELECT FROM aclexplode(f.proacl) x WHERE x.grantee = 0))";
 
 	return find_rows(a, FINDING_FAIL, "run install", sql, 0, NULL, e);
+}
+
+/* The function as a daemon before or after this one wrote it: install replaces it. */
+static ATTR_MUST_CHECK enum err_code check_capture_text(struct pg_admin *a, struct err *e)
+{
+	static const char quote[] = "$capture$";
+	static const char sql[] =
+		"SELECT '" PG_SCHEMA ".capture', 'is not the function that this version installs' "
+		"FROM pg_proc f JOIN pg_namespace n ON n.oid = f.pronamespace WHERE n.nspname = "
+		"'" PG_SCHEMA "' AND f.proname = 'capture' AND f.prosrc <> $1";
+	const char *begin = strstr(pg_schema_capture_sql(), quote) + sizeof(quote) - 1;
+	const char *values[1];
+	struct buf body;
+	enum err_code code;
+
+	buf_init(&body, PG_SQL_MAX_BYTES);
+	buf_add_text(&body, (struct text){begin, (size_t)(strstr(begin, quote) - begin)});
+	values[0] = buf_str(&body);
+	code = buf_error(&body) == ERR_OK
+		       ? find_rows(a, FINDING_WARN, "run install", sql, 1, values, e)
+		       : err_set(e, ERR_NOMEM, "no memory to compare a function");
+	buf_done(&body);
+	return code;
 }
 
 static ATTR_MUST_CHECK enum err_code check_sequences(struct pg_admin *a, struct err *e)
@@ -104,6 +167,23 @@ static ATTR_MUST_CHECK enum err_code check_autovacuum(struct pg_admin *a, struct
 		"'autovacuum_enabled=false' = ANY (c.reloptions))";
 
 	return find_rows(a, FINDING_WARN, "run install; set autovacuum = on", sql, 0, NULL, e);
+}
+
+/* VACUUM takes ACCESS EXCLUSIVE to cut off the empty end of a table: every writer waits then. The
+ * outbox is empty most of the time. PostgreSQL manual, "Storage Parameters". */
+static ATTR_MUST_CHECK enum err_code check_vacuum_truncate(struct pg_admin *a, struct err *e)
+{
+	static const char sql[] =
+		"SELECT '" PG_SCHEMA
+		".outbox', 'VACUUM may truncate it' || CASE WHEN t.oid <> c.oid "
+		"THEN 's TOAST table' ELSE '' END || ', and locks out all writers for that moment' "
+		"FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_class t "
+		"ON t.oid IN (c.oid, c.reltoastrelid) WHERE n.nspname = '" PG_SCHEMA "' AND "
+		"c.relname = 'outbox' AND NOT EXISTS (SELECT FROM "
+		"pg_options_to_table(t.reloptions) o "
+		"WHERE o.option_name = 'vacuum_truncate' AND NOT o.option_value::boolean)";
+
+	return find_rows(a, FINDING_WARN, "run install", sql, 0, NULL, e);
 }
 
 static bool is_configured(const struct pg_admin *a, const char *pipeline)
@@ -158,13 +238,19 @@ enum err_code pg_check_outbox(struct pg_admin *a, struct err *e)
 	enum err_code code = check_objects(a, e);
 
 	if (code == ERR_OK)
+		code = check_capture_rights(a, e);
+	if (code == ERR_OK)
 		code = check_privileges(a, e);
 	if (code == ERR_OK)
 		code = check_open_to_public(a, e);
 	if (code == ERR_OK)
+		code = check_capture_text(a, e);
+	if (code == ERR_OK)
 		code = check_sequences(a, e);
 	if (code == ERR_OK)
 		code = check_autovacuum(a, e);
+	if (code == ERR_OK)
+		code = check_vacuum_truncate(a, e);
 	if (code != ERR_OK)
 		return code;
 	code = check_pipelines(a, &here);

@@ -15,6 +15,7 @@
 #define PG_EPOCH_US (946684800LL * CLOCK_US_PER_S)
 #define OLDEST_ROWS "2000"
 #define DEAD_LETTERS_EXACT 10000
+#define TABLES_NAMED 3
 
 void pg_inspect_cache(struct pg_pipe *p, int64_t cache)
 {
@@ -51,27 +52,28 @@ static ATTR_MUST_CHECK enum err_code run_by_pipeline(struct pg_source *s, enum p
 
 /* ---- drift ---- */
 
+/* "tables a.b has lost its triggers, a.c is gone or renamed, a.d ... and 4 more" */
 static ATTR_MUST_CHECK enum err_code inspect_tables(struct pg_source *s, const struct pg_pipe *p,
 						    struct source_status *st, struct err *e)
 {
-	char text[200];
+	char text[TABLES_NAMED * 160 + 64];
 	PGresult *res;
 	enum err_code code;
-	int n;
+	size_t len;
+	int i, n;
 
 	code = run_by_pipeline(s, PG_STMT_TABLES, p->pub->settings->name, NULL, false, &res, e);
 	if (code != ERR_OK)
 		return code;
 	n = PQntuples(res);
-	if (n > 0) {
-		(void)snprintf(text, sizeof(text), "table %.120s %s", PQgetvalue(res, 0, 0),
-			       PQgetvalue(res, 0, 1));
+	len = (size_t)snprintf(text, sizeof(text), n == 1 ? "table" : "tables");
+	for (i = 0; i < n && i < TABLES_NAMED; i++)
+		len += (size_t)snprintf(text + len, sizeof(text) - len, "%s %.127s %s",
+					i ? "," : "", PQgetvalue(res, i, 0), PQgetvalue(res, i, 1));
+	if (n > TABLES_NAMED)
+		(void)snprintf(text + len, sizeof(text) - len, " and %d more", n - TABLES_NAMED);
+	if (n > 0)
 		warn(st, text);
-	}
-	if (n > 1) {
-		(void)snprintf(text, sizeof(text), "%d more tables like it", n - 1);
-		warn(st, text);
-	}
 	PQclear(res);
 	return ERR_OK;
 }

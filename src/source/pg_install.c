@@ -154,18 +154,37 @@ static ATTR_MUST_CHECK enum err_code put_captured(struct pg_admin *a, const stru
 	return code;
 }
 
-static ATTR_MUST_CHECK enum err_code table_work(struct pg_admin *a, void *ctx, struct err *e)
+/* Before looking, so that nobody changes what is found. LOCK TABLE asks for the right to write,
+ * which a role that may only create triggers has not: the first trigger takes the same lock then.
+ */
+static ATTR_MUST_CHECK enum err_code lock_table(struct pg_admin *a, const struct table *t,
+						struct err *e)
 {
-	const struct table *t = ctx;
-	enum err_code code;
+	const char *const values[] = {t->oid};
+	int64_t may = 1;
+	enum err_code code = ERR_OK;
 	struct buf sql;
 
+	if (!a->options->print_only)
+		code = pg_admin_number(
+			a, "SELECT has_table_privilege($1::oid, 'UPDATE, DELETE, TRUNCATE')::int",
+			1, values, 0, &may, e);
+	if (code != ERR_OK || !may)
+		return code;
 	buf_init(&sql, PG_SQL_MAX_BYTES);
 	buf_add_str(&sql, "LOCK TABLE ");
 	pg_quote_name(&sql, t->schema, t->name);
 	buf_add_str(&sql, " IN SHARE ROW EXCLUSIVE MODE");
 	code = pg_admin_run_buf(a, &sql, e);
 	buf_done(&sql);
+	return code;
+}
+
+static ATTR_MUST_CHECK enum err_code table_work(struct pg_admin *a, void *ctx, struct err *e)
+{
+	const struct table *t = ctx;
+	enum err_code code = lock_table(a, t, e);
+
 	if (code == ERR_OK)
 		code = pg_table_each_trigger(a, t, put_trigger, NULL, e);
 	if (code == ERR_OK)

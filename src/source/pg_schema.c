@@ -45,13 +45,15 @@ static const char *const table_sql[] = {
 	"\told_data text,\n"
 	"\tPRIMARY KEY (pipeline, id))",
 
-	/* rows live for milliseconds: clean up by number of dead rows, not by share of the table */
+	/* rows live for milliseconds: clean up by number of dead rows, not by share of the table;
+	 * and to give the empty end of the file back, VACUUM would lock everybody out */
 	"ALTER TABLE " PG_SCHEMA ".outbox SET (\n"
 	"\tautovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000,\n"
 	"\tautovacuum_vacuum_cost_delay = 0,\n"
 	"\tautovacuum_analyze_scale_factor = 0, autovacuum_analyze_threshold = 50000,\n"
 	"\ttoast.autovacuum_vacuum_scale_factor = 0, toast.autovacuum_vacuum_threshold = 5000,\n"
-	"\ttoast.autovacuum_vacuum_cost_delay = 0)",
+	"\ttoast.autovacuum_vacuum_cost_delay = 0,\n"
+	"\tvacuum_truncate = off, toast.vacuum_truncate = off)",
 
 	"CREATE TABLE IF NOT EXISTS " PG_SCHEMA ".dead_letter (\n"
 	"\tid bigint NOT NULL,\n"

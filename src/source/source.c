@@ -8,8 +8,9 @@ const struct source_ops *source_find(enum source_type type)
 		return &source_postgres;
 	case SOURCE_FAKE:
 		return &source_fake;
-	case SOURCE_MYSQL:
 	case SOURCE_SQLITE:
+		return &source_sqlite;
+	case SOURCE_MYSQL:
 		break;
 	}
 	return NULL;

@@ -45,6 +45,16 @@ exits "check after install" 0 adbl check
 is "... has no failure" "$(grep -c '^fail' <<<"$said")" 0
 exits "check --json after install" 0 adbl check --json
 ok "... agrees" said_is '.failures == 0'
+for ordering in table pipeline; do
+	config_set listener.ordering $ordering
+	exits "check with ordering: $ordering" 0 adbl check
+	has "... warns of what one event can hold up" "$(grep '^warning' <<<"$said")" default "ordering: $ordering" outage
+done
+for ordering in none key; do
+	config_set listener.ordering $ordering
+	exits "check with ordering: $ordering" 0 adbl check
+	is "... warns of nothing" "$(grep '^warning' <<<"$said")" ""
+done
 exits "status" 0 adbl status
 has "... knows the pipeline" "$said" default undelivered
 exits "status --json" 0 adbl status --json

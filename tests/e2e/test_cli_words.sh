@@ -14,7 +14,7 @@ call() {
 
 # ---- help and version
 
-commands=(run check install uninstall status dead-letters test-webhook version)
+commands=(quickstart run check install uninstall status dead-letters test-webhook version)
 exits "--help" 0 call --help
 has "... names every command" "$said" "${commands[@]}"
 is "... and complains of nothing" "$complained" ''

@@ -56,6 +56,12 @@ ok "COPY under load" sql "COPY parts (k, part) FROM PROGRAM 'seq 1 400 | sed \"s
 for i in 1 2 3 4 5 6; do
 	ok "rows move between partitions, $i" sql 'UPDATE parts SET part = 1 - part WHERE k % 2 = 0'
 done
+receiver_control delay_ms=20
+for i in 1 2 3; do
+	ok "one partition is truncated between its rows' changes, $i" sql 'TRUNCATE parts_0' \
+		'INSERT INTO parts (k, part) SELECT i, 0 FROM generate_series(1, 300) AS i' 'UPDATE parts SET note = 2 WHERE k < 100'
+done
+receiver_control delay_ms=0
 sql 'TRUNCATE parts' "INSERT INTO parts_1 (k, part) VALUES (1, 1)"
 sql 'CREATE TABLE parts_2 PARTITION OF parts FOR VALUES IN (2)' 'INSERT INTO parts (k, part) VALUES (1, 2)' \
 	'UPDATE parts_2 SET note = 1' 'DELETE FROM parts'
@@ -81,6 +87,8 @@ workload_verify
 is "cascades are events of the child" \
 	"$(operations children | sed 's/update=[1-9].*/update/')" "delete=8 insert=40 update"
 is "TRUNCATE is one event" "$(operations keyless)" "delete=15 insert=51 truncate=1 update=30"
+is "a truncated partition names its table" "$(jq -c 'select(.operation == "truncate" and .table == "parts_0") |
+	.body.partition_of' "$test_dir/receiver.ndjson" | sort -u)" '{"schema":"public","table":"parts"}'
 is "rows of partitions are rows of their table" "$(grep -v truncate "$test_dir/delivered" | cut -f 1 | sort -u | paste -sd ' ')" \
 	"children items keyless pairs parents parts"
 

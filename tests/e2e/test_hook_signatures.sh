@@ -108,7 +108,7 @@ shop_run
 is "/metrics tells how many secrets sign" "$(metrics '.webhooks[0].signing_secrets')" 4
 receiver_control 'fail_first=1&fail_status=500&retry_after=2'
 people 1 8
-sql "INSERT INTO users VALUES (9, E'quo\"te, back\\\\slash, new\\nline, \\u00e9 \\u20ac \\U0001f600, </script>', 0)" \
+sql "INSERT INTO users VALUES (9, E'a \"quote\", back\\\\slash, new\\nline, \\u00e9 \\u20ac \\U0001f600, </script>', 0)" \
 	"INSERT INTO users SELECT 10, string_agg(md5(i::text), ''), 0 FROM generate_series(1, 10000) i" \
 	"INSERT INTO users VALUES (11, NULL, NULL)"
 all_delivered "each fails once" 11
@@ -130,15 +130,15 @@ signs_with "the new one before the old one" new old
 signs_with "the new one alone" new
 signs_with "both kinds" new long short
 cp "$shop_config" "$test_dir/good.yaml"
-config_set webhook.signing_secrets '[whsec_c2VjcmV0, "whsk_bm9uZQ=="]'
+config_set webhook.signing_secrets '[whsec_c2VjcmV0, "whsk_c2hvcnQ="]'
 place=$(grep -n signing_secrets "$shop_config" | cut -d : -f 1)
 process_signal daemon HUP
 refused() {
 	grep -qF "config.yaml:$place:21: webhook.signing_secrets[0]: whsec_ and base64 of 6 bytes" "$test_dir/daemon.log" &&
-		grep -qF "webhook.signing_secrets[1]: whsk_ and base64 of 4 bytes" "$test_dir/daemon.log"
+		grep -qF "whsk_ and base64 of 5 bytes" "$test_dir/daemon.log"
 }
 ok "wrong secrets are refused with their place" wait_until 20 refused
-ok "... and not repeated" bash -c "! grep -qE 'c2VjcmV0|bm9uZQ' '$test_dir/daemon.log'"
+ok "... and not repeated" bash -c "! grep -qE 'c2VjcmV0|c2hvcnQ' '$test_dir/daemon.log'"
 exits "... check says so too" 78 adbl check
 is "... the old ones stay" "$(metrics '.webhooks[0].signing_secrets')" 3
 cp "$test_dir/good.yaml" "$shop_config"

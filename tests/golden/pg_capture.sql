@@ -13,10 +13,24 @@ DECLARE
   fields text;
 BEGIN
   IF TG_OP = 'TRUNCATE' THEN
-    INSERT INTO app_db_listener.outbox (id, pipeline, operation, schema_name, table_name, bytes)
+    BEGIN
+      SELECT to_json(TG_TABLE_NAME::text)::text, to_json(TG_TABLE_SCHEMA::text)::text
+        INTO new_data, old_data
+        FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
+        WHERE c.oid = pg_partition_root(TG_RELID) AND c.oid <> TG_RELID
+          AND n.nspname = TG_ARGV[1] AND c.relname = TG_ARGV[2];
+    EXCEPTION WHEN OTHERS THEN
+      new_data := NULL; old_data := NULL;
+    END;
+    INSERT INTO app_db_listener.outbox (id, pipeline, operation, schema_name, table_name,
+        bytes, data, old_data)
       VALUES (CASE WHEN TG_ARGV[4] = '' THEN nextval('app_db_listener.outbox_id_seq')
               ELSE nextval(TG_ARGV[4]::regclass) END,
-              TG_ARGV[0], 'truncate', TG_TABLE_SCHEMA, TG_TABLE_NAME, 0);
+              TG_ARGV[0], 'truncate',
+              CASE WHEN new_data IS NULL THEN TG_TABLE_SCHEMA ELSE TG_ARGV[1] END,
+              CASE WHEN new_data IS NULL THEN TG_TABLE_NAME ELSE TG_ARGV[2] END,
+              coalesce(octet_length(new_data) + octet_length(old_data), 0),
+              new_data, old_data);
   ELSE
     BEGIN
     IF TG_OP <> 'DELETE' THEN

@@ -107,6 +107,149 @@ static void missing_rights_are_an_error_and_nothing_is_installed(void **state)
 	run(f, "DROP ROLE adbl_weak");
 }
 
+/* ---- privileges that are taken away ---- */
+
+static void two_roles(struct fixture *f)
+{
+	run(f, "DROP ROLE IF EXISTS adbl_daemon; DROP ROLE IF EXISTS adbl_app; "
+	       "CREATE ROLE adbl_daemon LOGIN; CREATE ROLE adbl_app LOGIN");
+	users(f);
+	run(f, "GRANT ALL ON users TO adbl_app");
+	f->source.user = (char *)(uintptr_t) "adbl_daemon";
+}
+
+static void drop_roles(struct fixture *f)
+{
+	run(f, "DROP OWNED BY adbl_app, adbl_daemon; DROP ROLE adbl_app, adbl_daemon");
+}
+
+/* An application's session that begins now writes in every way; "" or how it failed. */
+static const char *try_writes(const struct fixture *f)
+{
+	PGconn *app = fixture_connect(f->database, "adbl_app");
+	const char *state = try_on(app, "INSERT INTO users VALUES (1, 'x'); "
+					"UPDATE users SET name = repeat('y', 100000); "
+					"DELETE FROM users; TRUNCATE users");
+
+	PQfinish(app);
+	return state;
+}
+
+#define OUTBOX "app_db_listener.outbox"
+#define SEQUENCE "app_db_listener.outbox_id_seq"
+
+/* What fails the writes, the finding, and what it says is to be run. */
+static const struct hurt {
+	const char *sql, *finding, *repair;
+} hurts[] = {
+	{"REVOKE INSERT ON " OUTBOX " FROM adbl_daemon",
+	 "FAIL app_db_listener.capture: belongs to role adbl_daemon, which may not INSERT on "
+	 "app_db_listener.outbox: writes to captured tables fail",
+	 "GRANT INSERT ON app_db_listener.outbox TO adbl_daemon"},
+	{"REVOKE USAGE ON SCHEMA app_db_listener FROM adbl_daemon",
+	 "which may not use schema app_db_listener",
+	 "GRANT USAGE ON SCHEMA app_db_listener TO adbl_daemon"},
+	{"REVOKE USAGE ON SEQUENCE " SEQUENCE " FROM adbl_daemon",
+	 "which may not use sequence app_db_listener.outbox_id_seq",
+	 "GRANT USAGE ON SEQUENCE app_db_listener.outbox_id_seq TO adbl_daemon"},
+	{"ALTER TABLE " OUTBOX " ENABLE ROW LEVEL SECURITY",
+	 "FAIL app_db_listener.outbox: has row level security",
+	 "ALTER TABLE app_db_listener.outbox DISABLE ROW LEVEL SECURITY"},
+	{"REVOKE EXECUTE ON FUNCTION pg_try_advisory_xact_lock_shared(int, int) FROM PUBLIC",
+	 "which may not call pg_try_advisory_xact_lock_shared(integer,integer)",
+	 "GRANT EXECUTE ON FUNCTION pg_catalog.pg_try_advisory_xact_lock_shared(integer,integer) "
+	 "TO adbl_daemon"},
+	{"REVOKE EXECUTE ON FUNCTION pg_notification_queue_usage() FROM PUBLIC",
+	 "which may not call pg_notification_queue_usage()",
+	 "GRANT EXECUTE ON FUNCTION pg_catalog.pg_notification_queue_usage() TO adbl_daemon"},
+	{"REVOKE EXECUTE ON FUNCTION pg_notify(text, text) FROM PUBLIC",
+	 "which may not call pg_notify(text,text)",
+	 "GRANT EXECUTE ON FUNCTION pg_catalog.pg_notify(text,text) TO adbl_daemon"},
+};
+
+static void what_takes_the_triggers_rights_away_is_told_with_its_repair(void **state)
+{
+	struct fixture *f = *state;
+	PGconn *asleep = fixture_connect(f->database, fixture_env("TEST_PG_USER"));
+	size_t i;
+
+	two_roles(f);
+	f->options.user = "postgres";
+	install(f);
+	run_on(asleep, "SELECT pg_advisory_lock(1633968748, 1)"); /* so that writers notify */
+	assert_string_equal(try_writes(f), "");
+	for (i = 0; i < ARRAY_LEN(hurts); i++) {
+		assert_lacks(check(f), "FAIL");
+		run(f, hurts[i].sql);
+		assert_string_equal(try_writes(f), "42501");
+		assert_has(check(f), hurts[i].finding);
+		assert_has(check(f), hurts[i].repair);
+		run(f, hurts[i].repair);
+		assert_string_equal(try_writes(f), "");
+	}
+	run(f, "GRANT EXECUTE ON FUNCTION pg_try_advisory_xact_lock_shared(int, int), "
+	       "pg_notification_queue_usage(), pg_notify(text, text) TO PUBLIC");
+	PQfinish(asleep);
+	assert_int_equal(try_uninstall(f), ERR_OK);
+	drop_roles(f);
+}
+
+static void what_only_the_daemon_needs_hurts_no_writer(void **state)
+{
+	static const char *const sql[] = {
+		"REVOKE SELECT, DELETE ON " OUTBOX " FROM adbl_daemon",
+		"REVOKE ALL ON app_db_listener.dead_letter, app_db_listener.install, "
+		"app_db_listener.captured FROM adbl_daemon",
+		"REVOKE SELECT ON SEQUENCE " SEQUENCE " FROM adbl_daemon",
+		"GRANT UPDATE ON SEQUENCE " SEQUENCE " TO adbl_daemon; "
+		"REVOKE USAGE ON SEQUENCE " SEQUENCE " FROM adbl_daemon",
+		"REVOKE ALL ON FUNCTION app_db_listener.capture() FROM adbl_daemon",
+		"REVOKE SELECT ON pg_class, pg_attribute, pg_namespace FROM PUBLIC",
+		"ALTER ROLE adbl_daemon NOLOGIN",
+	};
+	struct fixture *f = *state;
+	size_t i;
+
+	two_roles(f);
+	f->options.user = "postgres";
+	install(f);
+	for (i = 0; i < ARRAY_LEN(sql); i++) {
+		run(f, sql[i]);
+		assert_string_equal(try_writes(f), "");
+		assert_lacks(check(f), "writes to captured tables fail");
+	}
+	run(f, "GRANT SELECT ON pg_class, pg_attribute, pg_namespace TO PUBLIC");
+	assert_int_equal(try_uninstall(f), ERR_OK);
+	drop_roles(f);
+}
+
+static void with_an_owner_of_its_own_nothing_taken_from_the_daemon_hurts(void **state)
+{
+	struct fixture *f = *state;
+	char sql[128];
+
+	two_roles(f);
+	run(f, "DROP ROLE IF EXISTS adbl_owner; CREATE ROLE adbl_owner LOGIN; "
+	       "GRANT TRIGGER ON users TO adbl_owner");
+	(void)snprintf(sql, sizeof(sql), "GRANT CREATE ON DATABASE %s TO adbl_owner", f->database);
+	run(f, sql);
+	f->options.user = "adbl_owner";
+	install(f);
+	assert_lacks(check(f), "FAIL");
+	run(f, "REVOKE ALL ON ALL TABLES IN SCHEMA app_db_listener FROM adbl_daemon; "
+	       "REVOKE ALL ON ALL SEQUENCES IN SCHEMA app_db_listener FROM adbl_daemon; "
+	       "REVOKE ALL ON SCHEMA app_db_listener FROM adbl_daemon");
+	assert_string_equal(try_writes(f), "");
+	assert_has(check(f), "FAIL role adbl_daemon: may not INSERT on app_db_listener.outbox");
+	assert_lacks(check(f), "writes to captured tables fail");
+	install(f);
+	assert_lacks(check(f), "FAIL");
+	f->options.user = "postgres";
+	assert_int_equal(try_uninstall(f), ERR_OK);
+	drop_roles(f);
+	run(f, "DROP OWNED BY adbl_owner; DROP ROLE adbl_owner");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -115,6 +258,9 @@ int main(void)
 		TEST(an_owner_without_superuser_can_install),
 		TEST(a_schema_that_somebody_else_prepared_is_refused),
 		TEST(missing_rights_are_an_error_and_nothing_is_installed),
+		TEST(what_takes_the_triggers_rights_away_is_told_with_its_repair),
+		TEST(what_only_the_daemon_needs_hurts_no_writer),
+		TEST(with_an_owner_of_its_own_nothing_taken_from_the_daemon_hurts),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

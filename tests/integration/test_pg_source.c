@@ -315,6 +315,12 @@ static void drift_is_told(void **state)
 		{"ALTER TABLE items ENABLE ALWAYS TRIGGER app_db_listener_row", ""},
 		{"DROP TRIGGER app_db_listener_row ON items", "has lost its triggers"},
 		{"ALTER TABLE items RENAME TO things", "table public.items is gone or renamed"},
+		{"INSERT INTO app_db_listener.captured SELECT 'default', 'public', 't' || i, '' "
+		 "FROM "
+		 "generate_series(1, 6) AS i; CREATE TABLE t1 ()",
+		 "tables public.items is gone or renamed, public.t1 has lost its triggers, "
+		 "public.t2 is gone or renamed and 4 more"},
+		{"DELETE FROM app_db_listener.captured", ""},
 		{"ALTER SEQUENCE app_db_listener.outbox_id_seq OWNED BY NONE; "
 		 "ALTER SEQUENCE app_db_listener.outbox_id_seq RENAME TO gone",
 		 "sequence outbox_id_seq is gone"},

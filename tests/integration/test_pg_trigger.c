@@ -263,15 +263,54 @@ static void attached_partitions_are_captured_and_detached_ones_are_not(void **st
 	assert_string_equal(events(f), "");
 }
 
-static void a_partition_truncated_alone_is_told_by_its_own_name(void **state)
+static void a_partition_truncated_alone_is_an_event_of_its_root_that_names_it(void **state)
 {
 	struct fixture *f = *state;
 
 	partitioned(f);
 	run(f, "TRUNCATE m1");
-	assert_string_equal(events(f), "truncate|m1|-|-|-|-");
+	assert_string_equal(rows(f, "SELECT schema_name, bytes FROM app_db_listener.outbox"),
+			    "public|12");
+	assert_string_equal(events(f), "truncate|m|-|-|\"m1\"|\"public\"");
+	run(f, "TRUNCATE m2");
+	assert_string_equal(events(f), "truncate|m|-|-|\"m2\"|\"public\"\n"
+				       "truncate|m|-|-|\"m2d\"|\"public\"");
 	run(f, "TRUNCATE m");
-	assert_has(events(f), "truncate|m|-|-|-|-");
+	assert_has(events(f), "truncate|m|-|-|-|-\ntruncate|m|-|-|\"m1\"|\"public\"\n");
+}
+
+/* It is not the root's any more, nor the root's trigger's: its name says so. */
+static void a_detached_partition_or_renamed_root_goes_by_its_own_name(void **state)
+{
+	struct fixture *f = *state;
+
+	partitioned(f);
+	run(f, "ALTER TABLE m DETACH PARTITION m2; TRUNCATE m2");
+	assert_string_equal(events(f), "truncate|m2|-|-|-|-\ntruncate|m2d|-|-|-|-");
+	run(f, "ALTER TABLE m RENAME TO n; TRUNCATE m1");
+	assert_string_equal(events(f), "truncate|m1|-|-|-|-");
+}
+
+static void without_a_look_into_the_catalog_it_goes_by_its_own_name(void **state)
+{
+	struct fixture *f = *state;
+	char sql[128];
+	PGconn *c;
+
+	run(f, "DROP ROLE IF EXISTS adbl_blind; CREATE ROLE adbl_blind LOGIN");
+	(void)snprintf(sql, sizeof(sql), "GRANT CREATE ON DATABASE %s TO adbl_blind", f->database);
+	run(f, sql);
+	f->source.user = (char *)(uintptr_t) "adbl_blind";
+	f->options.user = "postgres";
+	partitioned(f);
+	c = fixture_connect(f->database, fixture_env("TEST_PG_USER"));
+	run_on(c, "REVOKE SELECT ON pg_class FROM PUBLIC; TRUNCATE m1; "
+		  "GRANT SELECT ON pg_class TO PUBLIC; TRUNCATE m1");
+	PQfinish(c);
+	assert_string_equal(events(f), "truncate|m1|-|-|-|-\n"
+				       "truncate|m|-|-|\"m1\"|\"public\"");
+	assert_int_equal(try_uninstall(f), ERR_OK);
+	run(f, "DROP OWNED BY adbl_blind; DROP ROLE adbl_blind");
 }
 
 int main(void)
@@ -293,7 +332,9 @@ int main(void)
 		TEST(events_of_partitions_carry_the_name_of_the_root),
 		TEST(a_move_between_partitions_is_a_delete_and_an_insert),
 		TEST(attached_partitions_are_captured_and_detached_ones_are_not),
-		TEST(a_partition_truncated_alone_is_told_by_its_own_name),
+		TEST(a_partition_truncated_alone_is_an_event_of_its_root_that_names_it),
+		TEST(a_detached_partition_or_renamed_root_goes_by_its_own_name),
+		TEST(without_a_look_into_the_catalog_it_goes_by_its_own_name),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -125,8 +125,41 @@ static int64_t pg_lab_dead(struct lab *lab)
 	return pgtest_i64(lab->pg.conn, "SELECT count(*) FROM app_db_listener.dead_letter");
 }
 
+/* ---- SQLite ---- */
+
+static void sqlite_lab_open(struct lab *lab)
+{
+	sqlitetest_open(&lab->sqlite, "WAL");
+	sqlitetest_install(&lab->sqlite);
+	lab->ops = &source_sqlite;
+	lab->settings = lab->sqlite.source;
+}
+
+static void sqlite_lab_close(struct lab *lab)
+{
+	sqlitetest_close(&lab->sqlite);
+}
+
+static int64_t sqlite_lab_insert(struct lab *lab, const char *pipeline, const char *key, int bytes)
+{
+	return sqlitetest_put(&lab->sqlite, pipeline, key, bytes);
+}
+
+static int64_t sqlite_lab_rows(struct lab *lab)
+{
+	return sqlitetest_i64(lab->sqlite.db, "SELECT (SELECT count(*) FROM "
+					      "app_db_listener_outbox) + (SELECT count(*) FROM "
+					      "app_db_listener_outbox_second)");
+}
+
+static int64_t sqlite_lab_dead(struct lab *lab)
+{
+	return sqlitetest_i64(lab->sqlite.db, "SELECT count(*) FROM app_db_listener_dead_letter");
+}
+
 struct lab lab_kinds[LAB_KINDS] = {
 	{.name = "fake",
+	 .schema = "public",
 	 .open = fake_lab_open,
 	 .close = fake_lab_close,
 	 .insert = fake_lab_insert,
@@ -135,6 +168,7 @@ struct lab lab_kinds[LAB_KINDS] = {
 	 .count_rows = fake_lab_rows,
 	 .count_dead = fake_lab_dead},
 	{.name = "postgres",
+	 .schema = "public",
 	 .open = pg_lab_open,
 	 .close = pg_lab_close,
 	 .insert = pg_lab_insert,
@@ -142,6 +176,12 @@ struct lab lab_kinds[LAB_KINDS] = {
 	 .end = pg_lab_end,
 	 .count_rows = pg_lab_rows,
 	 .count_dead = pg_lab_dead},
+	{.name = "sqlite",
+	 .open = sqlite_lab_open,
+	 .close = sqlite_lab_close,
+	 .insert = sqlite_lab_insert,
+	 .count_rows = sqlite_lab_rows,
+	 .count_dead = sqlite_lab_dead},
 };
 
 /* ---- the reader ---- */

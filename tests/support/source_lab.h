@@ -10,12 +10,14 @@
 #include "pgtest.h"
 #include "source/fake.h"
 #include "source/source.h"
+#include "sqlitetest.h"
 
 #define EVENTS_MAX 64
 #define PATIENCE_US (20 * CLOCK_US_PER_S)
 
 struct lab {
 	const char *name;
+	const char *schema; /* of its events; NULL: the database has none */
 	void (*open)(struct lab *lab);
 	void (*close)(struct lab *lab);
 	/* A committed row, or one in a transaction of its own that is still open. */
@@ -30,9 +32,10 @@ struct lab {
 	struct fake_db *fake;
 	struct pgtest pg;
 	PGconn *writer; /* of the open transaction */
+	struct sqlitetest sqlite;
 };
 
-enum { LAB_FAKE, LAB_POSTGRES, LAB_KINDS };
+enum { LAB_FAKE, LAB_POSTGRES, LAB_SQLITE, LAB_KINDS };
 extern struct lab lab_kinds[LAB_KINDS];
 
 /* For cmocka: initial state is the lab. */

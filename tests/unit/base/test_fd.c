@@ -290,6 +290,58 @@ static void write_all_reports_a_full_disk(void **state)
 	fd_close(&fd);
 }
 
+static void check_content(const struct files *f, const char *expected)
+{
+	struct stat st;
+	struct buf b;
+
+	buf_init(&b, 100);
+	assert_int_equal(fd_read_file(f->path, &b, NULL), ERR_OK);
+	assert_string_equal(buf_str(&b), expected);
+	buf_done(&b);
+	assert_int_equal(stat(f->path, &st), 0);
+	assert_int_equal(st.st_mode & 07777, 0640);
+	assert_int_equal(st.st_nlink, 1);
+}
+
+static void a_file_is_written_whole_and_replaced_only_when_told(void **state)
+{
+	struct files *f = *state;
+	mode_t mask = umask(077);
+	struct err e;
+
+	assert_int_equal(fd_write_file(f->path, TEXT_LIT("one"), 0640, false, &e), ERR_OK);
+	check_content(f, "one");
+	assert_int_equal(fd_write_file(f->path, TEXT_LIT("two"), 0640, false, &e), ERR_IO);
+	assert_int_equal(e.sys, EEXIST);
+	assert_non_null(strstr(e.msg, f->path));
+	check_content(f, "one");
+	assert_int_equal(fd_write_file(f->path, TEXT_LIT(""), 0640, true, &e), ERR_OK);
+	check_content(f, "");
+	(void)umask(mask);
+}
+
+static void a_file_that_cannot_be_written_says_why_and_is_not_there(void **state)
+{
+	struct rlimit before, none;
+	struct files *f = *state;
+	struct err e;
+
+	assert_int_equal(fd_write_file("/nowhere/file", TEXT_LIT("x"), 0600, false, &e),
+			 ERR_NOT_FOUND);
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+	none = (struct rlimit){0, before.rlim_max};
+	(void)signal(SIGXFSZ, SIG_IGN);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &none), 0);
+	assert_int_equal(fd_write_file(f->path, TEXT_LIT("x"), 0600, true, &e), ERR_IO);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+	(void)signal(SIGXFSZ, SIG_DFL);
+	assert_int_equal(e.sys, EFBIG);
+	assert_non_null(strstr(e.msg, f->path));
+	assert_int_equal(access(f->path, F_OK), -1);
+	/* and nothing else is left: files_teardown removes the directory */
+}
+
 #define FILE_TEST(f) cmocka_unit_test_setup_teardown(f, files_setup, files_teardown)
 
 int main(void)
@@ -306,6 +358,8 @@ int main(void)
 		FILE_TEST(files_that_cannot_be_read_say_why),
 		cmocka_unit_test(write_all_goes_on_after_an_interruption),
 		cmocka_unit_test(write_all_reports_a_full_disk),
+		FILE_TEST(a_file_is_written_whole_and_replaced_only_when_told),
+		FILE_TEST(a_file_that_cannot_be_written_says_why_and_is_not_there),
 	};
 
 	return cmocka_run_group_tests_name("base/fd", tests, NULL, NULL);

@@ -239,37 +239,6 @@ static const struct {
 	 "f:12:8: webhook.headers.E: environment variable NONE is not set (write ${NONE:-default} "
 	 "to do without)\n"
 	 "f:13:15: webhook.headers.F: cannot open /none: No such file or directory\n"},
-	{DATABASE "webhook:\n"
-		  "  url: http://h\n"
-		  "  signing_secrets:\n"
-		  "    - whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\n"
-		  "    - whsec_c2VjcmV0\n"
-		  "    - {file: /none}\n"
-		  "    - {pile: whsec_c2VjcmV0}\n"
-		  "    - [whsec_c2VjcmV0]\n"
-		  "    - whsec_not-base64\n"
-		  "    - secret\n"
-		  "    - \"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\"\n"
-		  "    - {credential: whpk_}\n",
-	 "f:6:7: webhook.signing_secrets[1]: whsec_ and base64 of 6 bytes: 24 to 64 are needed\n"
-	 "f:7:14: webhook.signing_secrets[2]: cannot open /none: No such file or directory\n"
-	 "f:8:7: webhook.signing_secrets[3]: must be text, {file: PATH} or {credential: NAME}\n"
-	 "f:9:7: webhook.signing_secrets[4]: must be a single value, not a list\n"
-	 "f:10:7: webhook.signing_secrets[5]: what stands behind whsec_ is not base64\n"
-	 "f:11:7: webhook.signing_secrets[6]: a signing secret begins with whsec_ (HMAC-SHA256) or "
-	 "whsk_ (ed25519)\n"
-	 "f:12:7: webhook.signing_secrets[7]: a secret is given twice\n"
-	 "f:13:20: webhook.signing_secrets[8]: cannot open /credentials/whpk_: No such file or "
-	 "directory\n"},
-	{DATABASE "webhook: {url: http://h, signing_secrets: [], signing_secrets_file: /x}\n",
-	 "f:2:43: webhook.signing_secrets: an empty list: leave the key out instead\n"
-	 "f:2:47: webhook.signing_secrets_file: give only one of signing_secrets, "
-	 "signing_secrets_file and signing_secrets_credential\n"},
-	{DATABASE "webhook: {url: http://h, signing_secrets: , signing_secret: x}\n",
-	 "f:2:43: webhook.signing_secrets: has no value\n"
-	 "f:2:45: webhook.signing_secret: unknown key, did you mean signing_secrets?\n"},
-	{DATABASE "webhook: {url: http://h, signing_secrets_file: /empty}\n",
-	 "f:2:48: webhook.signing_secrets_file: /empty is empty\n"},
 	{DATABASE
 	 "webhook: {url: http://h, retry_delay: 10m, retry_max_delay: 5m, connect_timeout: 31s}\n",
 	 "f:2:39: webhook.retry_delay: 10m is more than retry_max_delay, which is 5m\n"

@@ -16,7 +16,7 @@
 #include "base/version.h"
 #include "daemon/command.h"
 
-#define WORDS_MAX 8
+#define WORDS_MAX 10
 #define TEXT_BYTES 65536
 
 /* ---- what a call prints ---- */
@@ -80,8 +80,9 @@ static void assert_has(const char *text, const char *part)
 
 /* ---- help ---- */
 
-static const char *const names[] = {"run",    "check",        "install",      "uninstall",
-				    "status", "dead-letters", "test-webhook", "version"};
+static const char *const names[] = {"quickstart",   "run",          "check",
+				    "install",      "uninstall",    "status",
+				    "dead-letters", "test-webhook", "version"};
 
 static void help_names_every_command(void **state)
 {
@@ -257,6 +258,65 @@ static void a_check_without_a_connection_looks_at_the_file_only(void **state)
 	assert_string_equal(said.out, want);
 }
 
+/* ---- quickstart: what is wrong is told before anything is written ---- */
+
+#define NEW_FILE "/tmp/test_command.none.yaml"
+
+static void quickstart_refuses_what_it_cannot_write_down(void **state)
+{
+	static const struct {
+		const char *words[5];
+		int status;
+		const char *complaint;
+	} cases[] = {
+		{{NULL}, EX_USAGE, "wants DATABASE_URL and WEBHOOK_URL"},
+		{{"sqlite:/dev/null"}, EX_USAGE, "wants DATABASE_URL and WEBHOOK_URL"},
+		{{"sqlite", "http://h"}, EX_USAGE, "DATABASE_URL: must begin with"},
+		{{"mysql://u:hidden@h", "http://h"}, EX_USAGE, "DATABASE_URL: names no database"},
+		{{"mysql://u:hidden@h/d", "h"}, EX_USAGE, "WEBHOOK_URL: must begin with"},
+		{{"mysql://u:hidden@h:0/d", "http://h"}, EX_USAGE, "database.port: 0 is below"},
+		{{"mysql://u:hidden@h/d", "http://h", "--table", "a.b.c"},
+		 EX_USAGE,
+		 "database.tables[0]: a table is"},
+		{{"sqlite:/dev/null", "http://h", "--table", "a.b"},
+		 EX_USAGE,
+		 "database.tables[0]: sqlite has no schema"},
+		{{"sqlite:/nowhere/x.db", "http://h"}, EX_NOINPUT, "no database file /nowhere/x"},
+	};
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < ARRAY_LEN(cases); i++) {
+		const char *const *w = cases[i].words;
+
+		CALL("quickstart", "-c", NEW_FILE, w[0], w[1], w[2], w[3]);
+		assert_int_equal(said.status, cases[i].status);
+		assert_string_equal(said.out, "");
+		assert_has(said.err, cases[i].complaint);
+		assert_has(said.err, "Nothing was changed.");
+		assert_null(strstr(said.err, "hidden"));
+		assert_int_equal(access(NEW_FILE, F_OK), -1);
+		assert_int_equal(access(NEW_FILE ".password", F_OK), -1);
+	}
+	CALL("quickstart", "-c", "/nowhere/x.yaml", "mysql://u:hidden@h/d", "http://h");
+	assert_int_equal(said.status, EX_NOINPUT);
+	assert_has(said.err, "no directory for /nowhere/x.yaml");
+}
+
+static void quickstart_replaces_no_file_unasked(void **state)
+{
+	const char *path = config_write(good);
+
+	(void)state;
+	CALL("quickstart", "-c", path, "mysql://u:hidden@h/d", "http://h");
+	assert_int_equal(said.status, EX_CANTCREAT);
+	assert_has(said.err, "File exists");
+	assert_has(said.err, "--force");
+	assert_string_equal(said.out, "");
+	CALL("check", "--offline", "-c", path);
+	assert_int_equal(said.status, EX_OK);
+}
+
 /* ---- each source ---- */
 
 static enum err_code count_source(const struct settings *s, size_t source, void *ctx, struct err *e)
@@ -331,6 +391,8 @@ int main(void)
 		cmocka_unit_test(every_mistake_of_the_configuration_is_told_with_its_place),
 		cmocka_unit_test(a_file_that_cannot_be_read_is_told_once),
 		cmocka_unit_test(a_check_without_a_connection_looks_at_the_file_only),
+		cmocka_unit_test(quickstart_refuses_what_it_cannot_write_down),
+		cmocka_unit_test(quickstart_replaces_no_file_unasked),
 		cmocka_unit_test(sources_are_taken_in_turn_until_one_fails),
 		cmocka_unit_test(one_source_can_be_chosen),
 		cmocka_unit_test(a_source_that_is_not_there_is_a_usage_error),

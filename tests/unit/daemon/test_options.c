@@ -84,6 +84,32 @@ static void words_that_are_no_options_are_arguments_in_any_place(void **state)
 	assert_true(p.o.json);
 }
 
+static void some_options_may_be_repeated(void **state)
+{
+	const unsigned taken = OPTION_CONFIG | OPTION_TABLES | OPTION_FORCE;
+	char *argv[2 * OPTIONS_TABLES_MAX + 2];
+	const char *args[1];
+	struct parsed p;
+	int i, count;
+
+	(void)state;
+	assert_int_equal(PARSE(taken, &p, "--table", "a", "--force", "--table=s.b"), ERR_OK);
+	assert_int_equal(p.o.tables.count, 2);
+	assert_string_equal(p.o.tables.items[0], "a");
+	assert_string_equal(p.o.tables.items[1], "s.b");
+	assert_true(p.o.force);
+	assert_null(p.o.table);
+	for (i = 0; i < 2 * OPTIONS_TABLES_MAX + 2; i++)
+		argv[i] = (char *)(uintptr_t)(i % 2 ? "a" : "--table");
+	assert_int_equal(
+		options_parse(2 * OPTIONS_TABLES_MAX, argv, taken, &p.o, args, 1, &count, &p.e),
+		ERR_OK);
+	assert_int_equal(
+		options_parse(2 * OPTIONS_TABLES_MAX + 2, argv, taken, &p.o, args, 1, &count, &p.e),
+		ERR_USAGE);
+	assert_string_equal(p.e.msg, "--table: at most 64 are possible");
+}
+
 static void mistakes_are_usage_errors_that_name_the_word(void **state)
 {
 	static const struct {
@@ -138,6 +164,7 @@ int main(void)
 		cmocka_unit_test(the_config_file_can_be_given_in_every_common_way),
 		cmocka_unit_test(flags_counts_and_durations_are_read),
 		cmocka_unit_test(words_that_are_no_options_are_arguments_in_any_place),
+		cmocka_unit_test(some_options_may_be_repeated),
 		cmocka_unit_test(mistakes_are_usage_errors_that_name_the_word),
 		cmocka_unit_test(an_option_that_the_command_does_not_take_is_unknown),
 		cmocka_unit_test(help_is_always_taken),

@@ -64,6 +64,23 @@ static void what_is_absent_is_null(void **state)
 		"\"changed_at\":\"2026-03-01T12:00:00.123456Z\",\"data\":null,\"old_data\":null}");
 }
 
+static void a_partition_truncated_alone_names_itself_and_its_root(void **state)
+{
+	struct event ev = an_update();
+
+	(void)state;
+	ev.f.op = OP_TRUNCATE;
+	ev.f.key = TEXT_NONE;
+	ev.f.data = TEXT_LIT("\"users \\\"1\"");
+	ev.f.old_data = TEXT_LIT("\"parts\"");
+	assert_body(
+		&ev,
+		"{\"id\":\"" INSTALL "-42\",\"pipeline\":\"default\",\"operation\":\"truncate\","
+		"\"schema\":\"parts\",\"table\":\"users \\\"1\",\"key\":null,"
+		"\"changed_at\":\"2026-03-01T12:00:00.123456Z\",\"data\":null,\"old_data\":null,"
+		"\"partition_of\":{\"schema\":\"public\",\"table\":\"users\"}}");
+}
+
 static void a_row_over_the_cap_says_so(void **state)
 {
 	struct event ev = an_update();
@@ -122,6 +139,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(an_update_carries_both_rows),
 		cmocka_unit_test(what_is_absent_is_null),
+		cmocka_unit_test(a_partition_truncated_alone_names_itself_and_its_root),
 		cmocka_unit_test(a_row_over_the_cap_says_so),
 		cmocka_unit_test(names_are_escaped_and_rows_are_spliced),
 		cmocka_unit_test(a_body_is_appended_and_its_bound_is_kept),

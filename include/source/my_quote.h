@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Names and values as parts of a MySQL or MariaDB statement.
+ */
+#ifndef SOURCE_MY_QUOTE_H
+#define SOURCE_MY_QUOTE_H
+
+#include "base/buf.h"
+#include "base/text.h"
+
+/* Append `name`, with backticks doubled. */
+void my_quote_ident(struct buf *out, const char *name);
+
+/* Append `schema`.`name`; only `name` when schema is NULL or "". */
+void my_quote_name(struct buf *out, const char *schema, const char *name);
+
+/* Append value as a literal: '...', or _utf8mb4 x'...' when it holds backslashes or control
+ * characters, so that it means the same under every sql_mode. NULL for TEXT_NONE. */
+void my_quote_literal(struct buf *out, struct text value);
+
+#endif

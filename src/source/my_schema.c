@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Texts are LONGTEXT, not JSON: in MariaDB JSON is LONGTEXT with a check, and in MySQL a binary
+ * form that loses the order of columns and the digits of numbers. No secondary index: it would make
+ * every captured write and every acknowledgement dearer, and all reading is by id.
+ */
+#include "source/my_schema.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "source/my_conn.h"
+
+#define TABLE_OPTIONS "ENGINE=InnoDB ROW_FORMAT=DYNAMIC DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin"
+
+#define EVENT_COLUMNS                                                                              \
+	"\toperation VARCHAR(16) NOT NULL,\n"                                                      \
+	"\tschema_name VARCHAR(64) NOT NULL,\n"                                                    \
+	"\ttable_name VARCHAR(64) NOT NULL,\n"                                                     \
+	"\trow_key LONGTEXT NULL,\n"                                                               \
+	"\told_key LONGTEXT NULL,\n"                                                               \
+	"\tchanged_at DATETIME(6) NOT NULL,\n"                                                     \
+	"\ttruncated TINYINT NOT NULL DEFAULT 0,\n"                                                \
+	"\tbytes INT UNSIGNED NOT NULL DEFAULT 0,\n"                                               \
+	"\tdata LONGTEXT NULL,\n"                                                                  \
+	"\told_data LONGTEXT NULL"
+
+void my_schema_outbox_name(const char *pipeline, char out[static MY_TABLE_NAME_BYTES])
+{
+	if (strcmp(pipeline, "default") == 0)
+		(void)snprintf(out, MY_TABLE_NAME_BYTES, "%s", MY_OUTBOX);
+	else
+		(void)snprintf(out, MY_TABLE_NAME_BYTES, "%s_%s", MY_OUTBOX, pipeline);
+}
+
+void my_schema_outbox(struct buf *out, const char *database, const char *pipeline)
+{
+	char name[MY_TABLE_NAME_BYTES];
+
+	my_schema_outbox_name(pipeline, name);
+	my_quote_name(out, database, name);
+}
+
+static void create(struct buf *out, const char *database, const char *name, const char *columns)
+{
+	buf_add_str(out, "CREATE TABLE IF NOT EXISTS ");
+	my_quote_name(out, database, name);
+	buf_add_fmt(out, " (\n%s\n) " TABLE_OPTIONS, columns);
+}
+
+void my_schema_create_install(struct buf *out, const char *database)
+{
+	create(out, database, MY_INSTALL,
+	       "\tpipeline VARCHAR(40) NOT NULL PRIMARY KEY,\n"
+	       "\tinstall_id CHAR(36) NOT NULL,\n"
+	       "\tversion INT NOT NULL,\n"
+	       "\tinstalled_at DATETIME(6) NOT NULL");
+}
+
+void my_schema_create_captured(struct buf *out, const char *database)
+{
+	create(out, database, MY_CAPTURED,
+	       "\tpipeline VARCHAR(40) NOT NULL,\n"
+	       "\tschema_name VARCHAR(64) NOT NULL,\n"
+	       "\ttable_name VARCHAR(64) NOT NULL,\n"
+	       "\tfingerprint VARCHAR(64) NOT NULL,\n"
+	       "\toptions MEDIUMTEXT NOT NULL,\n"
+	       "\ttrigger_names TEXT NOT NULL,\n"
+	       "\tinstalled_at DATETIME(6) NOT NULL,\n"
+	       "\tPRIMARY KEY (pipeline, schema_name, table_name)");
+}
+
+void my_schema_create_dead_letter(struct buf *out, const char *database)
+{
+	create(out, database, MY_DEAD_LETTER,
+	       "\tpipeline VARCHAR(40) NOT NULL,\n"
+	       "\tid BIGINT NOT NULL,\n" EVENT_COLUMNS ",\n"
+	       "\tattempts INT NOT NULL,\n"
+	       "\tlast_status INT NULL,\n"
+	       "\tlast_error TEXT NOT NULL,\n"
+	       "\tdied_at DATETIME(6) NOT NULL,\n"
+	       "\tPRIMARY KEY (pipeline, id)");
+}
+
+void my_schema_create_outbox(struct buf *out, const char *database, const char *pipeline,
+			     int64_t first_id)
+{
+	char name[MY_TABLE_NAME_BYTES];
+
+	my_schema_outbox_name(pipeline, name);
+	create(out, database, name,
+	       "\tid BIGINT NOT NULL AUTO_INCREMENT PRIMARY KEY,\n" EVENT_COLUMNS);
+	buf_add_fmt(out, " AUTO_INCREMENT=%lld", (long long)first_id);
+}
