@@ -95,7 +95,9 @@ struct webhook_settings {
 	struct signing_keys signing_keys; /* count 0: requests are not signed */
 	char *ca_file;                    /* NULL: the system's */
 	bool tls_verify;
-	char *proxy; /* NULL or "": none, whatever the environment says */
+	char *proxy;                     /* NULL or "": none, whatever the environment says */
+	struct string_list network_deny; /* config/network_rule.h */
+	struct string_list network_allow;
 };
 
 /* One entry of a pipeline's tables. */

@@ -13,6 +13,7 @@
 
 #include "base/err.h"
 #include "sink/http.h"
+#include "sink/network.h"
 #include "sink/signer.h"
 
 /* What is kept of a response's body, for the reason. */
@@ -41,7 +42,11 @@ struct transfer {
 	size_t snippet_len;
 	size_t header_bytes;
 	size_t body_bytes;
-	bool answered; /* a final status and its whole header section have arrived */
+	const struct network_policy *policy;
+	struct transfer_sockets sockets;
+	char allowed_ip[46]; /* the address that was last seen to be allowed */
+	char denied[112];    /* what was not; "" */
+	bool answered;       /* a final status and its whole header section have arrived */
 
 	/* the engine's own */
 	void *profile;
@@ -55,11 +60,18 @@ enum err_code transfer_headers_new(const struct webhook_settings *to, struct cur
 				   struct err *e) ATTR_MUST_CHECK;
 void transfer_headers_free(struct curl_slist *list);
 
-/* A handle for webhook `to`; headers, signer (NULL: none) and sockets are loans for its life.
- * Errors: ERR_NOMEM, ERR_CONFIG (curl refuses an option). */
-enum err_code transfer_new(const struct webhook_settings *to, struct curl_slist *headers,
-			   struct signer *signer, const struct transfer_sockets *sockets,
-			   struct transfer **ret_t, struct err *e) ATTR_MUST_CHECK;
+/* What the handles of one webhook have in common: loans for their life. */
+struct transfer_parts {
+	const struct webhook_settings *to;
+	struct curl_slist *headers;
+	struct signer *signer; /* NULL: requests are not signed */
+	const struct network_policy *policy;
+	struct transfer_sockets sockets; /* copied; its ctx is a loan */
+};
+
+/* Errors: ERR_NOMEM, ERR_CONFIG (curl refuses an option). */
+enum err_code transfer_new(const struct transfer_parts *parts, struct transfer **ret_t,
+			   struct err *e) ATTR_MUST_CHECK;
 void transfer_free(struct transfer *t);
 
 /* Make it ready to send r, which it keeps as a loan until the result, and sign it. Errors:

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "config/network_rule.h"
 
 /* the columns target, offset and size of a field */
 #define FIELD(in, type, field)                                                                     \
@@ -203,6 +204,15 @@ const struct key keys[] = {
 	 .help = "Whether the receiver's certificate is checked."},
 	{"webhook.proxy", KEY_STRING, WEBHOOK(proxy), .check = check_printable,
 	 .help = "URL of a proxy; none when not given, whatever the environment says."},
+	{"webhook.network_deny", KEY_LIST, WEBHOOK(network_deny),
+	 .def = "link_local, metadata, unspecified, multicast", .check = check_network_deny,
+	 .help = "Addresses never to connect to: private, loopback, link_local, metadata, "
+		 "unspecified, multicast, none, an address or a block as 10.0.0.0/8."},
+	{"webhook.network_allow", KEY_LIST, WEBHOOK(network_allow), .def = "literal",
+	 .check = check_network_allow,
+	 .help = "Addresses to connect to all the same: literal (the address that the URL spells, "
+		 "or "
+		 "localhost), none, an address or a block."},
 
 	{"tables.name", KEY_NAME_OF, TABLE(schema), INSTALL,
 	 .help = "The table as TABLE or SCHEMA.TABLE, * in place of TABLE for all of the schema; "

@@ -32,9 +32,8 @@ struct post {
 
 /* One webhook's handles. */
 struct profile {
-	const struct webhook_settings *to;
-	struct curl_slist *headers;
-	struct signer *signer; /* NULL: its requests are not signed */
+	struct transfer_parts parts;
+	struct network_policy *policy;
 	struct transfer *free;
 	size_t free_count;
 	size_t free_min; /* since the last trim: so many are not needed */
@@ -217,8 +216,9 @@ static void profile_free(struct profile *p)
 {
 	while (p->free)
 		transfer_free(profile_pop(p));
-	transfer_headers_free(p->headers);
-	signer_free(p->signer);
+	transfer_headers_free(p->parts.headers);
+	signer_free(p->parts.signer);
+	network_policy_free(p->policy);
 	mem_free(p);
 }
 
@@ -282,6 +282,21 @@ void http_request_put(struct http *h, struct http_request *r)
 	h->free_count++;
 }
 
+static ATTR_MUST_CHECK enum err_code profile_fill(struct http *h, struct profile *p,
+						  const struct webhook_settings *to, struct err *e)
+{
+	enum err_code code = transfer_headers_new(to, &p->parts.headers, e);
+
+	p->parts.to = to;
+	p->parts.sockets = (struct transfer_sockets){sockets_open, sockets_close, &h->sockets};
+	if (code == ERR_OK)
+		code = network_policy_new(to, &p->policy, e);
+	if (code == ERR_OK && to->signing_keys.count)
+		code = signer_new(&to->signing_keys, &p->parts.signer, e);
+	p->parts.policy = p->policy;
+	return code;
+}
+
 static ATTR_MUST_CHECK enum err_code profile_find(struct http *h, const struct webhook_settings *to,
 						  struct profile **ret_p, struct err *e)
 {
@@ -289,7 +304,7 @@ static ATTR_MUST_CHECK enum err_code profile_find(struct http *h, const struct w
 	enum err_code code;
 
 	for (p = h->profiles; p; p = p->next) {
-		if (p->to == to) {
+		if (p->parts.to == to) {
 			*ret_p = p;
 			return ERR_OK;
 		}
@@ -297,10 +312,7 @@ static ATTR_MUST_CHECK enum err_code profile_find(struct http *h, const struct w
 	p = mem_calloc(1, sizeof(*p));
 	if (!p)
 		return err_set(e, ERR_NOMEM, "no memory for a webhook's handles");
-	p->to = to;
-	code = transfer_headers_new(to, &p->headers, e);
-	if (code == ERR_OK && to->signing_keys.count)
-		code = signer_new(&to->signing_keys, &p->signer, e);
+	code = profile_fill(h, p, to, e);
 	if (code != ERR_OK) {
 		profile_free(p);
 		return code;
@@ -314,7 +326,6 @@ static ATTR_MUST_CHECK enum err_code profile_find(struct http *h, const struct w
 static ATTR_MUST_CHECK enum err_code transfer_get(struct http *h, const struct webhook_settings *to,
 						  struct transfer **ret_t, struct err *e)
 {
-	const struct transfer_sockets s = {sockets_open, sockets_close, &h->sockets};
 	struct profile *p = NULL;
 	enum err_code code = profile_find(h, to, &p, e);
 
@@ -325,7 +336,7 @@ static ATTR_MUST_CHECK enum err_code transfer_get(struct http *h, const struct w
 		*ret_t = profile_pop(p);
 		return ERR_OK;
 	}
-	code = transfer_new(to, p->headers, p->signer, &s, ret_t, e);
+	code = transfer_new(&p->parts, ret_t, e);
 	if (code == ERR_OK)
 		(*ret_t)->profile = p;
 	return code;

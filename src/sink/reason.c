@@ -12,6 +12,7 @@ static const char *const timeout_words[ANSWER_PHASE_COUNT] = {
 	[ANSWER_PHASE_SEND] = "sending the request",
 	[ANSWER_PHASE_FIRST_BYTE] = "waiting for the first byte",
 	[ANSWER_PHASE_BODY] = "reading the answer",
+	[ANSWER_PHASE_DENIED] = "",
 };
 
 /* The length of the UTF-8 character at s (RFC 3629: no surrogates, nothing overlong), 0 when it is

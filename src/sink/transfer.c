@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "sink/transfer.h"
 
+#include <arpa/inet.h>
 #include <assert.h>
 #include <stdio.h>
 #include <string.h>
@@ -44,6 +45,54 @@ static size_t on_body(char *bytes, size_t size, size_t count, void *ctx)
 	t->body_bytes += len;
 	/* ends the transfer; the status has been read and counts */
 	return t->body_bytes > (size_t)t->to->max_response_bytes ? 0 : len;
+}
+
+static bool is_denied(struct transfer *t, const struct network_address *a, const char *ip)
+{
+	const char *rule = network_denied_by(t->policy, a);
+
+	if (rule)
+		(void)snprintf(t->denied, sizeof(t->denied), "%s, by network_deny: %s", ip, rule);
+	return rule != NULL;
+}
+
+/* libcurl asks for a socket to each address it tries. */
+static curl_socket_t on_open(void *ctx, curlsocktype purpose, struct curl_sockaddr *addr)
+{
+	struct transfer *t = ctx;
+	struct network_address a;
+	char ip[INET6_ADDRSTRLEN] = "";
+
+	if (!network_address_of(&addr->addr, &a)) {
+		(void)snprintf(t->denied, sizeof(t->denied), "neither IPv4 nor IPv6");
+		return CURL_SOCKET_BAD;
+	}
+	network_address_print(&a, ip);
+	if (is_denied(t, &a, ip))
+		return CURL_SOCKET_BAD;
+	return t->sockets.open(t->sockets.ctx, purpose, addr);
+}
+
+/* ... but takes a connection that is open already without asking, also one that another webhook's
+ * request has opened. This it calls before each request is sent. */
+static int on_connected(void *ctx, char *ip, char *local_ip, int port, int local_port)
+{
+	struct transfer *t = ctx;
+	struct network_address a;
+
+	(void)local_ip;
+	(void)port;
+	(void)local_port;
+	if (!strcmp(ip, t->allowed_ip))
+		return CURL_PREREQFUNC_OK;
+	if (!network_address_read(ip, &a)) {
+		(void)snprintf(t->denied, sizeof(t->denied), "neither IPv4 nor IPv6");
+		return CURL_PREREQFUNC_ABORT;
+	}
+	if (is_denied(t, &a, ip))
+		return CURL_PREREQFUNC_ABORT;
+	(void)snprintf(t->allowed_ip, sizeof(t->allowed_ip), "%s", ip);
+	return CURL_PREREQFUNC_OK;
 }
 
 static ATTR_MUST_CHECK enum err_code list_add(struct curl_slist **list, const char *line,
@@ -192,20 +241,25 @@ static CURLcode set_pointers(struct transfer *t, const struct webhook_settings *
 	return rc;
 }
 
-static CURLcode set_callbacks(CURL *easy, const struct transfer_sockets *s)
+static CURLcode set_callbacks(struct transfer *t)
 {
+	CURL *easy = t->easy;
 	CURLcode rc = curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
 
 	if (rc == CURLE_OK)
 		rc = curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
 	if (rc == CURLE_OK)
-		rc = curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, s->open);
+		rc = curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, on_open);
 	if (rc == CURLE_OK)
-		rc = curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, s->ctx);
+		rc = curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, t);
 	if (rc == CURLE_OK)
-		rc = curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, s->close);
+		rc = curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, t->sockets.close);
 	if (rc == CURLE_OK)
-		rc = curl_easy_setopt(easy, CURLOPT_CLOSESOCKETDATA, s->ctx);
+		rc = curl_easy_setopt(easy, CURLOPT_CLOSESOCKETDATA, t->sockets.ctx);
+	if (rc == CURLE_OK)
+		rc = curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, on_connected);
+	if (rc == CURLE_OK)
+		rc = curl_easy_setopt(easy, CURLOPT_PREREQDATA, t);
 	return rc;
 }
 
@@ -217,35 +271,37 @@ static ATTR_MUST_CHECK enum err_code option_error(CURLcode rc, const struct webh
 	return err_set(e, ERR_CONFIG, "webhook %s: %s", to->name, curl_easy_strerror(rc));
 }
 
-enum err_code transfer_new(const struct webhook_settings *to, struct curl_slist *headers,
-			   struct signer *signer, const struct transfer_sockets *sockets,
-			   struct transfer **ret_t, struct err *e)
+enum err_code transfer_new(const struct transfer_parts *parts, struct transfer **ret_t,
+			   struct err *e)
 {
+	struct signer *signer = parts->signer;
 	struct transfer *t = mem_calloc(1, sizeof(*t));
 	enum err_code code;
 	CURLcode rc;
 
 	if (!t)
 		return err_set(e, ERR_NOMEM, "no memory for a request");
-	t->to = to;
+	t->to = parts->to;
+	t->policy = parts->policy;
+	t->sockets = parts->sockets;
 	t->head[0] = (struct curl_slist){t->id_line, &t->head[1]};
-	t->head[1] = (struct curl_slist){t->time_line, signer ? &t->head[2] : headers};
+	t->head[1] = (struct curl_slist){t->time_line, signer ? &t->head[2] : parts->headers};
 	t->signer = signer;
 	if (signer)
 		t->sign_line = mem_calloc(1, signer_line_bytes(signer));
-	t->head[2] = (struct curl_slist){t->sign_line, headers};
+	t->head[2] = (struct curl_slist){t->sign_line, parts->headers};
 	t->easy = curl_easy_init();
 	if (!t->easy || (signer && !t->sign_line)) {
 		code = err_set(e, ERR_NOMEM, "no memory for a request");
 		goto out_transfer;
 	}
-	rc = set_longs(t->easy, to);
+	rc = set_longs(t->easy, t->to);
 	if (rc == CURLE_OK)
-		rc = set_pointers(t, to);
+		rc = set_pointers(t, t->to);
 	if (rc == CURLE_OK)
-		rc = set_callbacks(t->easy, sockets);
+		rc = set_callbacks(t);
 	if (rc != CURLE_OK) {
-		code = option_error(rc, to, e);
+		code = option_error(rc, t->to, e);
 		goto out_transfer;
 	}
 	*ret_t = t;
@@ -288,6 +344,7 @@ enum err_code transfer_begin(struct transfer *t, struct http_request *r, struct 
 	t->header_bytes = 0;
 	t->body_bytes = 0;
 	t->answered = false;
+	t->denied[0] = '\0';
 	(void)snprintf(t->id_line, sizeof(t->id_line), "webhook-id: %s", r->id);
 	(void)snprintf(t->time_line, sizeof(t->time_line), "webhook-timestamp: %lld",
 		       (long long)(r->wall_us / CLOCK_US_PER_S));

@@ -24,6 +24,8 @@ static struct signing_key keys[] = {
 	{SIGNING_KEY_HMAC, 24, "a key of 24 bytes, or so"},
 	{SIGNING_KEY_ED25519, 32, "a key of 32 bytes, not one less"},
 };
+static char metadata[] = "metadata", literal[] = "literal";
+static char *deny[] = {metadata, NULL}, *allow[] = {literal, NULL};
 static struct webhook_header headers[] = {{header_name, {header_value}}};
 
 static const struct webhook_settings settings = {
@@ -40,6 +42,8 @@ static const struct webhook_settings settings = {
 	.headers = headers,
 	.header_count = 1,
 	.signing_keys = {keys, 2},
+	.network_deny = {deny, 1},
+	.network_allow = {allow, 1},
 	.tls_verify = true,
 };
 
