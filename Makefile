@@ -65,7 +65,6 @@ UNIT_TSAN := $(filter $(BUILD)/tests/unit/base/% $(BUILD)/tests/unit/core/% $(BU
 CONTRACT := $(call tests-of,tests/contract/test_*.c)
 TORTURE := $(call tests-of,tests/torture/test_*.c)
 INTEGRATION := $(call tests-of,tests/integration/test_*.c)
-INTEGRATION_MY := $(filter $(BUILD)/tests/integration/test_my_%,$(INTEGRATION))
 E2E ?= $(wildcard tests/e2e/test_*.sh)
 FUZZ := $(call tests-of,tests/fuzz/fuzz_*.c)
 BENCH := $(call tests-of,tests/bench/*.c)
@@ -144,13 +143,12 @@ unit-tsan: $(UNIT_TSAN)
 contract: $(CONTRACT)
 	@$(RUN) contract/$(VARIANT) $^
 torture: $(TORTURE)
-	@$(RUN) torture/$(VARIANT) --under tests/support/with-postgres $^
+	@$(RUN) torture/$(VARIANT) --under tests/support/with-server $^
 corpus: $(FUZZ)
 	@$(RUN) corpus/$(VARIANT) --corpus $^
 integration: $(INTEGRATION) tools $(if $(wildcard src/daemon/main.c),all)
-	@$(RUN) integration/$(VARIANT) --under tests/support/with-postgres \
-		$(filter-out $(INTEGRATION_MY),$(INTEGRATION)) $(wildcard tests/integration/test_*.sh)
-	@$(RUN) integration/$(VARIANT) --under tests/support/with-mariadb $(INTEGRATION_MY)
+	@$(RUN) integration/$(VARIANT) --under tests/support/with-server $(INTEGRATION) \
+		$(wildcard tests/integration/test_*.sh)
 e2e: all tools deps-test
 	@$(RUN) e2e/$(VARIANT) --timeout 600 $(E2E)
 lint: deps-lint lib

@@ -76,11 +76,28 @@ struct source_settings {
 struct webhook_header {
 	char *name;
 	struct secret value;
+	bool is_template; /* the value has braces (config/template.h) */
 };
+
+/* How an event becomes a request (sink/format.h). */
+enum webhook_format {
+	WEBHOOK_FORMAT_NATIVE,
+	WEBHOOK_FORMAT_CLOUDEVENTS,
+	WEBHOOK_FORMAT_CLOUDEVENTS_BINARY,
+	WEBHOOK_FORMAT_STANDARD,
+	WEBHOOK_FORMAT_DEBEZIUM,
+	WEBHOOK_FORMAT_COUNT
+};
+
+/* The header line that names a request's format and its version. */
+#define WEBHOOK_FORMAT_HEADER "app-db-listener-format"
 
 struct webhook_settings {
 	char *name;
-	struct secret url; /* may hold a token: printed without userinfo and query */
+	struct secret url;    /* may hold a token: printed without userinfo and query */
+	bool url_is_template; /* its path or query has braces (config/template.h) */
+	enum webhook_format format;
+	char *type; /* template of the event's type; NULL: the format's own */
 	int64_t timeout_us;
 	int64_t connect_timeout_us;
 	int64_t retry_count;        /* further attempts after the first */

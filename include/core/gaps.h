@@ -38,6 +38,9 @@ void gaps_append(struct gaps *g, int64_t lo, int64_t hi);
  * then the maximum is kept as in gaps_append. */
 bool gaps_fill(struct gaps *g, int64_t id);
 
+/* Does id lie in a gap? */
+bool gaps_has(const struct gaps *g, int64_t id);
+
 /* Nothing <= upto is missing. May give memory back. */
 void gaps_close(struct gaps *g, int64_t upto);
 

@@ -56,6 +56,12 @@ enum err_code position_hold(struct position *p, int64_t id, struct err *e) ATTR_
 /* The row of id is gone from the outbox (acknowledged). Unknown ids are fine. */
 void position_forget(struct position *p, int64_t id);
 
+/* Was the row of id read, or held, and not yet acknowledged? */
+bool position_is_outstanding(const struct position *p, int64_t id);
+
+/* May the row of id still be read: is it above the cursor or in a gap? */
+bool position_is_missing(const struct position *p, int64_t id);
+
 int64_t position_cursor(const struct position *p);
 
 /* The gaps, rising; a loan until the next change. */

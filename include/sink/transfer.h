@@ -33,6 +33,9 @@ struct transfer {
 	const struct webhook_settings *to;
 	struct http_request *request; /* NULL while it is free */
 	struct curl_slist head[3];    /* the dynamic lines, linked in front of the webhook's own */
+	struct curl_slist *headers;   /* the webhook's own: a loan */
+	struct curl_slist *lines;     /* the request's further ones, linked between the two */
+	size_t line_room;
 	char id_line[96];
 	char time_line[48];
 	struct signer *signer; /* NULL: requests are not signed */
@@ -54,22 +57,24 @@ struct transfer {
 	struct transfer *prev;
 };
 
-/* The header lines that every request to a webhook carries. Errors: ERR_NOMEM, ERR_CONFIG (a line
- * break in a header). Free with transfer_headers_free. */
-enum err_code transfer_headers_new(const struct webhook_settings *to, struct curl_slist **ret_list,
-				   struct err *e) ATTR_MUST_CHECK;
-void transfer_headers_free(struct curl_slist *list);
-
-/* What the handles of one webhook have in common: loans for their life. */
+/* What the handles of one webhook have in common. */
 struct transfer_parts {
 	const struct webhook_settings *to;
-	struct curl_slist *headers;
-	struct signer *signer; /* NULL: requests are not signed */
-	const struct network_policy *policy;
-	struct transfer_sockets sockets; /* copied; its ctx is a loan */
+	struct curl_slist *headers; /* that every request carries */
+	struct signer *signer;      /* NULL: requests are not signed */
+	struct network_policy *policy;
+	struct transfer_sockets sockets; /* the caller's; its ctx is a loan */
 };
 
-/* Errors: ERR_NOMEM, ERR_CONFIG (curl refuses an option). */
+/* Fill all but sockets of p, which is zeroed, for webhook `to`, a loan; to be closed after an error
+ * too. Errors: ERR_NOMEM, ERR_CONFIG (a line break in a header, a secret or a rule that is none).
+ */
+enum err_code transfer_parts_open(struct transfer_parts *p, const struct webhook_settings *to,
+				  struct err *e) ATTR_MUST_CHECK;
+void transfer_parts_close(struct transfer_parts *p);
+
+/* A handle; parts are a loan for its life. Errors: ERR_NOMEM, ERR_CONFIG (curl refuses an option).
+ */
 enum err_code transfer_new(const struct transfer_parts *parts, struct transfer **ret_t,
 			   struct err *e) ATTR_MUST_CHECK;
 void transfer_free(struct transfer *t);

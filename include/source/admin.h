@@ -117,6 +117,7 @@ struct source_admin_ops {
 };
 
 extern const struct source_admin_ops source_admin_postgres;
+extern const struct source_admin_ops source_admin_mysql;
 extern const struct source_admin_ops source_admin_sqlite;
 
 /* The ops of a type; NULL when this build has none. */

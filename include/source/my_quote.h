@@ -15,7 +15,8 @@ void my_quote_ident(struct buf *out, const char *name);
 void my_quote_name(struct buf *out, const char *schema, const char *name);
 
 /* Append value as a literal: '...', or _utf8mb4 x'...' when it holds backslashes or control
- * characters, so that it means the same under every sql_mode. NULL for TEXT_NONE. */
+ * characters, so that it means the same under every sql_mode. NULL for TEXT_NONE. What
+ * is no UTF-8 becomes '?': the server would refuse it. */
 void my_quote_literal(struct buf *out, struct text value);
 
 #endif

@@ -11,6 +11,8 @@
  *                                    own rows only
  *     app_db_listener_dead_letter    of all pipelines
  *
+ * captured.trigger_names: the names joined by commas.
+ *
  * A builder appends one statement without a semicolon. database: NULL for unqualified names.
  */
 #ifndef SOURCE_MY_SCHEMA_H

@@ -39,10 +39,8 @@ bool sqlite_admin_has_pipeline(const struct sqlite_admin *a, size_t p);
 bool sqlite_admin_is_configured(const struct sqlite_admin *a, const char *pipeline);
 
 /* The one way for a statement that changes something: run it, or print it when print_only. sql is
- * one statement without the semicolon. Errors: as sqlite_conn_exec. */
-enum err_code sqlite_admin_run(struct sqlite_admin *a, const char *sql,
-			       struct err *e) ATTR_MUST_CHECK;
-/* As sqlite_admin_run with what a builder made; frees nothing. ERR_NOMEM from the buf too. */
+ * one statement without the semicolon; frees nothing. Errors: as sqlite_conn_exec, ERR_NOMEM from
+ * the buf too. */
 enum err_code sqlite_admin_run_buf(struct sqlite_admin *a, const struct buf *sql,
 				   struct err *e) ATTR_MUST_CHECK;
 /* A comment line in the printed SQL; nothing otherwise. */

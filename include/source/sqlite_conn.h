@@ -82,9 +82,6 @@ void sqlite_conn_rollback(struct sqlite_conn *c);
 /* A column of the row: its bytes as they are, TEXT_NONE for NULL; a loan until the next step. */
 struct text sqlite_conn_text(sqlite3_stmt *stmt, int column);
 
-/* Fill e from the connection's last failure. */
-enum err_code sqlite_conn_error(struct sqlite_conn *c, struct err *e) ATTR_MUST_CHECK;
-
 /* Append name as a quoted identifier, value as a quoted literal (which ends at a NUL). */
 void sqlite_quote_ident(struct buf *out, const char *name);
 void sqlite_quote_literal(struct buf *out, const char *value);

@@ -9,10 +9,9 @@
 
 #include "base/err.h"
 
-/* The code for an extended result code and its message; ERR_DB when it is none of the known. */
-enum err_code sqlite_error_code(int rc, const char *message);
-
-/* Fill e: "<path>: <message> (SQLITE_FULL)" and what it means, when the message does not say. */
+/* Fill e from an extended result code, its message, and errno (0: none):
+ * "<path>: <message> (SQLITE_FULL)", and what it means when the message does not say. ERR_DB when
+ * it is none of the known. */
 enum err_code sqlite_error_set(struct err *e, const char *path, int rc, const char *message,
 			       int sys) ATTR_MUST_CHECK;
 

@@ -38,7 +38,4 @@ enum err_code sqlite_schema_is_installed(struct sqlite_admin *a, bool *ret_insta
 enum err_code sqlite_schema_has_table(struct sqlite_admin *a, const char *name, bool *ret_has,
 				      struct err *e) ATTR_MUST_CHECK;
 
-/* Append the CREATE TABLE IF NOT EXISTS of a pipeline's outbox. */
-void sqlite_schema_outbox_sql(struct buf *out, const char *pipeline);
-
 #endif

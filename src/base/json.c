@@ -4,36 +4,11 @@
 #include <assert.h>
 #include <math.h>
 
+#include "base/utf8.h"
+
 void json_begin(struct json *j, struct buf *out)
 {
 	*j = (struct json){.out = out, .first = {true}};
-}
-
-/* The length of the valid UTF-8 sequence at s (RFC 3629 section 4), 0 when it is not one. */
-static size_t utf8_length(const unsigned char *s, size_t left)
-{
-	static const struct {
-		unsigned char lo, hi, second_lo, second_hi;
-		size_t len;
-	} forms[] = {
-		{0xC2, 0xDF, 0x80, 0xBF, 2}, {0xE0, 0xE0, 0xA0, 0xBF, 3},
-		{0xE1, 0xEC, 0x80, 0xBF, 3}, {0xED, 0xED, 0x80, 0x9F, 3},
-		{0xEE, 0xEF, 0x80, 0xBF, 3}, {0xF0, 0xF0, 0x90, 0xBF, 4},
-		{0xF1, 0xF3, 0x80, 0xBF, 4}, {0xF4, 0xF4, 0x80, 0x8F, 4},
-	};
-	size_t i, k;
-
-	for (i = 0; i < ARRAY_LEN(forms); i++) {
-		if (s[0] < forms[i].lo || s[0] > forms[i].hi)
-			continue;
-		if (left < forms[i].len || s[1] < forms[i].second_lo || s[1] > forms[i].second_hi)
-			return 0;
-		for (k = 2; k < forms[i].len; k++)
-			if ((s[k] & 0xC0) != 0x80)
-				return 0;
-		return forms[i].len;
-	}
-	return 0;
 }
 
 static void quote_special(struct buf *out, unsigned char c)
@@ -53,18 +28,17 @@ static void quote_special(struct buf *out, unsigned char c)
 	}
 }
 
-void json_quote(struct buf *out, struct text v)
+void json_escape(struct buf *out, struct text v)
 {
 	const unsigned char *s = (const unsigned char *)v.s;
 	size_t at = 0, plain = 0, n;
 
-	buf_add_char(out, '"');
 	while (at < v.len) {
 		if (s[at] >= 0x20 && s[at] < 0x80 && s[at] != '"' && s[at] != '\\') {
 			at++;
 			continue;
 		}
-		n = s[at] < 0x80 ? 0 : utf8_length(s + at, v.len - at);
+		n = s[at] < 0x80 ? 0 : utf8_length(v.s + at, v.len - at);
 		if (n) {
 			at += n;
 			continue;
@@ -73,10 +47,16 @@ void json_quote(struct buf *out, struct text v)
 		if (s[at] < 0x80)
 			quote_special(out, s[at]);
 		else
-			buf_add_str(out, "\xEF\xBF\xBD");
+			buf_add_str(out, UTF8_REPLACEMENT);
 		plain = ++at;
 	}
 	buf_add(out, s + plain, at - plain);
+}
+
+void json_quote(struct buf *out, struct text v)
+{
+	buf_add_char(out, '"');
+	json_escape(out, v);
 	buf_add_char(out, '"');
 }
 
@@ -110,6 +90,11 @@ void json_open_object(struct json *j, const char *name)
 void json_open_array(struct json *j, const char *name)
 {
 	json_open(j, name, '[', ']');
+}
+
+void json_open_string(struct json *j, const char *name)
+{
+	json_open(j, name, '"', '"');
 }
 
 void json_end(struct json *j)

@@ -1,20 +1,26 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * webhook.headers: names to values, where a value is text or {file: PATH} or {credential: NAME}.
+ * webhook.headers: names to values, where a value is text, which may have placeholders, or {file:
+ * PATH} or {credential: NAME}.
  */
 #include <strings.h>
 
 #include "base/mem.h"
 #include "config/loading.h"
 #include "config/secret.h"
+#include "config/template.h"
 
+/* Text is a template; what a file or a credential holds is sent as it is. */
 static bool read_value(struct loading *l, struct node n, const struct path *path, struct buf *out)
 {
 	const char *complaint;
+	bool is_text = node_kind(n) != NODE_MAPPING;
 
 	if (!loading_secret(l, n, path, out))
 		return false;
 	complaint = check_header_value(buf_str(out));
+	if (!complaint && is_text)
+		complaint = template_check(buf_str(out));
 	if (complaint)
 		loading_mistake(l, n, path, "%s", complaint);
 	return !complaint;
@@ -58,6 +64,8 @@ static void header_read(struct loading *l, struct webhook_settings *w, struct no
 		loading_mistake(l, node_key(n, i), &where, "%s", complaint);
 	if (!read_value(l, node_value(n, i), &where, &value))
 		goto out_value;
+	h->is_template =
+		node_kind(node_value(n, i)) != NODE_MAPPING && template_has_braces(buf_str(&value));
 	h->value.value = mem_strndup(buf_str(&value), value.len);
 	if (!h->value.value)
 		l->error = ERR_NOMEM;

@@ -67,6 +67,14 @@ static const struct key_word level_words[] = {
 	{"error", LOG_LEVEL_ERROR}, {"warn", LOG_LEVEL_WARN},   {"warning", LOG_LEVEL_WARN},
 	{"info", LOG_LEVEL_INFO},   {"debug", LOG_LEVEL_DEBUG}, {NULL, 0},
 };
+static const struct key_word webhook_format_words[] = {
+	{"native", WEBHOOK_FORMAT_NATIVE},
+	{"cloudevents", WEBHOOK_FORMAT_CLOUDEVENTS},
+	{"cloudevents-binary", WEBHOOK_FORMAT_CLOUDEVENTS_BINARY},
+	{"standard", WEBHOOK_FORMAT_STANDARD},
+	{"debezium", WEBHOOK_FORMAT_DEBEZIUM},
+	{NULL, 0},
+};
 static const struct key_word format_words[] = {
 	{"text", LOG_FORMAT_TEXT},
 	{"json", LOG_FORMAT_JSON},
@@ -170,7 +178,14 @@ const struct key keys[] = {
 		 "or SCHEMA.NAME."},
 
 	{"webhook.url", KEY_URL, WEBHOOK(url), .check = check_url,
-	 .help = "Where to POST; required."},
+	 .help = "Where to POST; required. Path and query may have the placeholders of type."},
+	{"webhook.format", KEY_WORD, WEBHOOK(format), .def = "native",
+	 .words = webhook_format_words,
+	 .help = "What a request looks like: docs/formats.md has an example of each."},
+	{"webhook.type", KEY_STRING, WEBHOOK(type), .check = check_template,
+	 .help = "The event's type in the formats that have one, from {pipeline} {schema} {table} "
+		 "{operation} {id}; app-db-listener.{table}.{operation} for cloudevents, "
+		 "{table}.{operation} for standard when not given."},
 	{"webhook.timeout", KEY_DURATION, WEBHOOK(timeout_us), .def = "30s", RANGE(10 * MS, HOUR),
 	 .help = "A request without its whole answer after this long has failed."},
 	{"webhook.connect_timeout", KEY_DURATION, WEBHOOK(connect_timeout_us), .def = "5s",
@@ -193,7 +208,8 @@ const struct key keys[] = {
 	{"webhook.max_response_bytes", KEY_SIZE, WEBHOOK(max_response_bytes), .def = "16kB",
 	 RANGE(0, 16 * MB), .help = "The part of an answer's body that is read."},
 	{"webhook.headers", KEY_HEADERS, WEBHOOK(headers),
-	 .help = "More request headers, as a mapping of names to values; values are secret."},
+	 .help = "More request headers, as a mapping of names to values, which are secret and may "
+		 "have the placeholders of type."},
 	{"webhook.signing_secrets", KEY_SIGNING, WEBHOOK(signing_keys),
 	 .help = "Secrets to sign requests with, as Standard Webhooks has them: whsec_... for "
 		 "HMAC-SHA256, whsk_... for ed25519; each gives a signature."},

@@ -183,6 +183,13 @@ static size_t gaps_search(const struct gaps *g, int64_t id)
 	return lo;
 }
 
+bool gaps_has(const struct gaps *g, int64_t id)
+{
+	size_t i = gaps_search(g, id);
+
+	return i < gaps_count(g) && gaps_at(g, i)->lo <= id;
+}
+
 bool gaps_fill(struct gaps *g, int64_t id)
 {
 	size_t i = gaps_search(g, id);

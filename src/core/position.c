@@ -100,6 +100,16 @@ void position_forget(struct position *p, int64_t id)
 	idset_remove(&p->outstanding, id);
 }
 
+bool position_is_outstanding(const struct position *p, int64_t id)
+{
+	return idset_has(&p->outstanding, id);
+}
+
+bool position_is_missing(const struct position *p, int64_t id)
+{
+	return id > p->cursor || gaps_has(p->gaps, id);
+}
+
 int64_t position_cursor(const struct position *p)
 {
 	return p->cursor;

@@ -33,7 +33,6 @@ struct post {
 /* One webhook's handles. */
 struct profile {
 	struct transfer_parts parts;
-	struct network_policy *policy;
 	struct transfer *free;
 	size_t free_count;
 	size_t free_min; /* since the last trim: so many are not needed */
@@ -209,6 +208,8 @@ static struct http_request *transfer_end(struct http *h, struct transfer *t)
 static void post_free(struct post *p)
 {
 	buf_done(&p->request.body);
+	buf_done(&p->request.lines);
+	buf_done(&p->request.url);
 	mem_free(p);
 }
 
@@ -216,9 +217,7 @@ static void profile_free(struct profile *p)
 {
 	while (p->free)
 		transfer_free(profile_pop(p));
-	transfer_headers_free(p->parts.headers);
-	signer_free(p->parts.signer);
-	network_policy_free(p->policy);
+	transfer_parts_close(&p->parts);
 	mem_free(p);
 }
 
@@ -264,37 +263,31 @@ struct http_request *http_request_get(struct http *h)
 	if (!p)
 		return NULL;
 	buf_init(&p->request.body, SIZE_MAX / 2);
+	buf_init(&p->request.lines, SIZE_MAX / 2);
+	buf_init(&p->request.url, SIZE_MAX / 2);
 	return &p->request;
+}
+
+static void empty(struct buf *b)
+{
+	if (b->cap > HTTP_KEEP_BODY_BYTES)
+		buf_done(b);
+	else
+		buf_reset(b);
 }
 
 void http_request_put(struct http *h, struct http_request *r)
 {
 	struct post *p = (struct post *)r;
 
-	if (r->body.cap > HTTP_KEEP_BODY_BYTES)
-		buf_done(&r->body);
-	else
-		buf_reset(&r->body);
+	empty(&r->body);
+	empty(&r->lines);
+	empty(&r->url);
 	r->owner = NULL;
 	r->to = NULL;
 	p->next = h->free;
 	h->free = p;
 	h->free_count++;
-}
-
-static ATTR_MUST_CHECK enum err_code profile_fill(struct http *h, struct profile *p,
-						  const struct webhook_settings *to, struct err *e)
-{
-	enum err_code code = transfer_headers_new(to, &p->parts.headers, e);
-
-	p->parts.to = to;
-	p->parts.sockets = (struct transfer_sockets){sockets_open, sockets_close, &h->sockets};
-	if (code == ERR_OK)
-		code = network_policy_new(to, &p->policy, e);
-	if (code == ERR_OK && to->signing_keys.count)
-		code = signer_new(&to->signing_keys, &p->parts.signer, e);
-	p->parts.policy = p->policy;
-	return code;
 }
 
 static ATTR_MUST_CHECK enum err_code profile_find(struct http *h, const struct webhook_settings *to,
@@ -312,7 +305,8 @@ static ATTR_MUST_CHECK enum err_code profile_find(struct http *h, const struct w
 	p = mem_calloc(1, sizeof(*p));
 	if (!p)
 		return err_set(e, ERR_NOMEM, "no memory for a webhook's handles");
-	code = profile_fill(h, p, to, e);
+	p->parts.sockets = (struct transfer_sockets){sockets_open, sockets_close, &h->sockets};
+	code = transfer_parts_open(&p->parts, to, e);
 	if (code != ERR_OK) {
 		profile_free(p);
 		return code;

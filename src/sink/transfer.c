@@ -9,10 +9,12 @@
 
 #include "base/mem.h"
 #include "base/version.h"
+#include "sink/format.h"
 
 #define TRANSFER_KEEP_CONNECTION_S 60L /* below the idle timeout of usual receivers */
 #define TRANSFER_DNS_CACHE_S 60L
 #define TRANSFER_READ_BYTES 4096L
+#define TRANSFER_LINE_BYTES 96
 
 /* libcurl calls this for each header line, interim answers included, and with an empty line at
  * the end of each header section. */
@@ -140,8 +142,33 @@ static ATTR_MUST_CHECK enum err_code add_configured(struct curl_slist **list,
 	return code;
 }
 
-enum err_code transfer_headers_new(const struct webhook_settings *to, struct curl_slist **ret_list,
-				   struct err *e)
+static ATTR_MUST_CHECK enum err_code add_format(struct curl_slist **list,
+						const struct webhook_settings *to, struct err *e)
+{
+	const struct format *format = format_get(to->format);
+	char line[TRANSFER_LINE_BYTES];
+	enum err_code code;
+
+	(void)snprintf(line, sizeof(line), WEBHOOK_FORMAT_HEADER ": %s/%d", format->name,
+		       format->version);
+	code = list_add(list, line, e);
+	if (code != ERR_OK || has_header(to, "Content-Type"))
+		return code;
+	(void)snprintf(line, sizeof(line), "Content-Type: %s", format->content_type);
+	return list_add(list, line, e);
+}
+
+static void headers_free(struct curl_slist *list)
+{
+	struct curl_slist *l;
+
+	for (l = list; l; l = l->next)
+		mem_wipe(l->data, strlen(l->data));
+	curl_slist_free_all(list);
+}
+
+static ATTR_MUST_CHECK enum err_code headers_new(const struct webhook_settings *to,
+						 struct curl_slist **ret_list, struct err *e)
 {
 	struct curl_slist *list = NULL;
 	enum err_code code;
@@ -149,25 +176,37 @@ enum err_code transfer_headers_new(const struct webhook_settings *to, struct cur
 
 	/* without it curl waits a second for "100 Continue" before a large body */
 	code = list_add(&list, "Expect:", e);
-	if (code == ERR_OK && !has_header(to, "Content-Type"))
-		code = list_add(&list, "Content-Type: application/json", e);
+	if (code == ERR_OK)
+		code = add_format(&list, to, e);
 	for (i = 0; code == ERR_OK && i < to->header_count; i++)
-		code = add_configured(&list, &to->headers[i], e);
+		if (!to->headers[i].is_template)
+			code = add_configured(&list, &to->headers[i], e);
 	if (code != ERR_OK) {
-		transfer_headers_free(list);
+		headers_free(list);
 		return code;
 	}
 	*ret_list = list;
 	return ERR_OK;
 }
 
-void transfer_headers_free(struct curl_slist *list)
+enum err_code transfer_parts_open(struct transfer_parts *p, const struct webhook_settings *to,
+				  struct err *e)
 {
-	struct curl_slist *l;
+	enum err_code code = headers_new(to, &p->headers, e);
 
-	for (l = list; l; l = l->next)
-		mem_wipe(l->data, strlen(l->data));
-	curl_slist_free_all(list);
+	p->to = to;
+	if (code == ERR_OK)
+		code = network_policy_new(to, &p->policy, e);
+	if (code == ERR_OK && to->signing_keys.count)
+		code = signer_new(&to->signing_keys, &p->signer, e);
+	return code;
+}
+
+void transfer_parts_close(struct transfer_parts *p)
+{
+	headers_free(p->headers);
+	network_policy_free(p->policy);
+	signer_free(p->signer);
 }
 
 static long option_ms(int64_t us)
@@ -206,6 +245,8 @@ static CURLcode set_longs(CURL *easy, const struct webhook_settings *to)
 		{CURLOPT_TIMEOUT_MS, option_ms(to->timeout_us)},
 		{CURLOPT_CONNECTTIMEOUT_MS, option_ms(to->connect_timeout_us)},
 		{CURLOPT_POST, 1},
+		/* a value from a database is no way to another path */
+		{CURLOPT_PATH_AS_IS, to->url_is_template ? 1 : 0},
 	};
 	CURLcode rc = CURLE_OK;
 	size_t i;
@@ -285,11 +326,12 @@ enum err_code transfer_new(const struct transfer_parts *parts, struct transfer *
 	t->policy = parts->policy;
 	t->sockets = parts->sockets;
 	t->head[0] = (struct curl_slist){t->id_line, &t->head[1]};
-	t->head[1] = (struct curl_slist){t->time_line, signer ? &t->head[2] : parts->headers};
+	t->head[1] = (struct curl_slist){t->time_line, signer ? &t->head[2] : NULL};
 	t->signer = signer;
 	if (signer)
 		t->sign_line = mem_calloc(1, signer_line_bytes(signer));
-	t->head[2] = (struct curl_slist){t->sign_line, parts->headers};
+	t->head[2] = (struct curl_slist){t->sign_line, NULL};
+	t->headers = parts->headers;
 	t->easy = curl_easy_init();
 	if (!t->easy || (signer && !t->sign_line)) {
 		code = err_set(e, ERR_NOMEM, "no memory for a request");
@@ -317,7 +359,33 @@ void transfer_free(struct transfer *t)
 		return;
 	curl_easy_cleanup(t->easy);
 	mem_free(t->sign_line);
+	mem_free(t->lines);
 	mem_free(t);
+}
+
+/* Link the request's own lines in between. */
+static ATTR_MUST_CHECK enum err_code link_lines(struct transfer *t, const struct http_request *r,
+						struct err *e)
+{
+	struct curl_slist *longer;
+	struct curl_slist *last = t->signer ? &t->head[2] : &t->head[1];
+	size_t at, n = 0;
+
+	for (at = 0; at < r->lines.len; at += strlen(r->lines.data + at) + 1)
+		n++;
+	if (n > t->line_room) {
+		longer = mem_realloc(t->lines, n * sizeof(*longer));
+		if (!longer)
+			return err_set(e, ERR_NOMEM, "no memory for request headers");
+		t->lines = longer;
+		t->line_room = n;
+	}
+	last->next = n ? t->lines : t->headers;
+	for (at = n = 0; at < r->lines.len; at += strlen(r->lines.data + at) + 1, n++)
+		t->lines[n] = (struct curl_slist){r->lines.data + at, &t->lines[n + 1]};
+	if (n)
+		t->lines[n - 1].next = t->headers;
+	return ERR_OK;
 }
 
 /* Over the bytes that are sent, at the time that is told. */
@@ -335,9 +403,11 @@ static ATTR_MUST_CHECK enum err_code transfer_sign(struct transfer *t, const str
 
 enum err_code transfer_begin(struct transfer *t, struct http_request *r, struct err *e)
 {
-	enum err_code code;
+	enum err_code code = link_lines(t, r, e);
 	CURLcode rc;
 
+	if (code != ERR_OK)
+		return code;
 	t->request = r;
 	t->error[0] = '\0';
 	t->snippet_len = 0;
@@ -355,5 +425,7 @@ enum err_code transfer_begin(struct transfer *t, struct http_request *r, struct 
 	rc = curl_easy_setopt(t->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)r->body.len);
 	if (rc == CURLE_OK)
 		rc = curl_easy_setopt(t->easy, CURLOPT_POSTFIELDS, buf_str(&r->body));
+	if (rc == CURLE_OK && r->url.len)
+		rc = curl_easy_setopt(t->easy, CURLOPT_URL, buf_str(&r->url));
 	return rc == CURLE_OK ? ERR_OK : option_error(rc, t->to, e);
 }

@@ -92,12 +92,10 @@ static ATTR_MUST_CHECK enum err_code fill_request(const struct pool_pipeline *pp
 						  const struct event *ev, struct http_request *r,
 						  struct err *e)
 {
-	enum err_code code = request_body(ev, pp->install_id, pp->name, &r->body);
+	const struct request_origin origin = {pp->install_id, pp->name, pp->source};
 
-	if (code != ERR_OK)
-		return err_set(e, ERR_NOMEM, "no memory for a request's body");
-	request_id(pp->install_id, ev->f.id, r->id);
-	r->to = webhook_settings(pp->webhook);
+	if (request_fill(&origin, webhook_settings(pp->webhook), &ev->f, r) != ERR_OK)
+		return err_set(e, ERR_NOMEM, "no memory for a request");
 	return ERR_OK;
 }
 

@@ -3,6 +3,8 @@
 
 #include <endian.h>
 
+#include "base/utf8.h"
+
 static void add_u32(struct buf *out, uint32_t v)
 {
 	v = htobe32(v);
@@ -32,28 +34,6 @@ void pg_array_i32(struct buf *out, int32_t v)
 	add_u32(out, (uint32_t)v);
 }
 
-/* Length of the valid UTF-8 sequence at s (RFC 3629), 0 when there is none. */
-static size_t utf8_len(const unsigned char *s, size_t left)
-{
-	size_t n, i;
-	uint32_t c;
-
-	if (s[0] < 0x80)
-		return s[0] ? 1 : 0;
-	n = s[0] >= 0xF0 ? 4 : s[0] >= 0xE0 ? 3 : 2;
-	if (s[0] < 0xC2 || s[0] > 0xF4 || n > left)
-		return 0;
-	c = s[0] & (0x7FU >> n);
-	for (i = 1; i < n; i++) {
-		if ((s[i] & 0xC0) != 0x80)
-			return 0;
-		c = c << 6 | (s[i] & 0x3FU);
-	}
-	if ((n == 3 && c < 0x800) || (n == 4 && (c < 0x10000 || c > 0x10FFFF)))
-		return 0;
-	return c >= 0xD800 && c <= 0xDFFF ? 0 : n;
-}
-
 void pg_array_text(struct buf *out, struct text v)
 {
 	size_t i, n;
@@ -64,7 +44,7 @@ void pg_array_text(struct buf *out, struct text v)
 	}
 	add_u32(out, (uint32_t)v.len);
 	for (i = 0; i < v.len; i += n ? n : 1) {
-		n = utf8_len((const unsigned char *)v.s + i, v.len - i);
+		n = v.s[i] ? utf8_length(v.s + i, v.len - i) : 0;
 		if (n)
 			buf_add(out, v.s + i, n);
 		else

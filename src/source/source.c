@@ -6,12 +6,12 @@ const struct source_ops *source_find(enum source_type type)
 	switch (type) {
 	case SOURCE_POSTGRES:
 		return &source_postgres;
+	case SOURCE_MYSQL:
+		return &source_mysql;
 	case SOURCE_FAKE:
 		return &source_fake;
 	case SOURCE_SQLITE:
 		return &source_sqlite;
-	case SOURCE_MYSQL:
-		break;
 	}
 	return NULL;
 }

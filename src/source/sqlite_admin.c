@@ -70,7 +70,7 @@ bool sqlite_admin_is_configured(const struct sqlite_admin *a, const char *pipeli
 
 /* ---- running or printing ---- */
 
-enum err_code sqlite_admin_run(struct sqlite_admin *a, const char *sql, struct err *e)
+static ATTR_MUST_CHECK enum err_code run(struct sqlite_admin *a, const char *sql, struct err *e)
 {
 	if (a->options->print_only) {
 		report_sql(a->options, sql, ";\n");
@@ -83,7 +83,7 @@ enum err_code sqlite_admin_run_buf(struct sqlite_admin *a, const struct buf *sql
 {
 	if (buf_error(sql) != ERR_OK)
 		return err_set(e, ERR_NOMEM, "no memory for a statement");
-	return sqlite_admin_run(a, buf_str(sql), e);
+	return run(a, buf_str(sql), e);
 }
 
 void sqlite_admin_comment(struct sqlite_admin *a, const char *fmt, ...)
@@ -98,12 +98,12 @@ void sqlite_admin_comment(struct sqlite_admin *a, const char *fmt, ...)
 enum err_code sqlite_admin_transaction(struct sqlite_admin *a, sqlite_admin_work_fn work, void *ctx,
 				       struct err *e)
 {
-	enum err_code code = sqlite_admin_run(a, "BEGIN IMMEDIATE", e);
+	enum err_code code = run(a, "BEGIN IMMEDIATE", e);
 
 	if (code == ERR_OK)
 		code = work(a, ctx, e);
 	if (code == ERR_OK)
-		code = sqlite_admin_run(a, "COMMIT", e);
+		code = run(a, "COMMIT", e);
 	sqlite_conn_rollback(a->conn);
 	return code;
 }

@@ -63,7 +63,8 @@ void sqlite_conn_set_patience(struct sqlite_conn *c, int64_t patience_us)
 
 /* ---- statements ---- */
 
-enum err_code sqlite_conn_error(struct sqlite_conn *c, struct err *e)
+/* Fill e from the connection's last failure. */
+static ATTR_MUST_CHECK enum err_code last_error(struct sqlite_conn *c, struct err *e)
 {
 	int rc = sqlite3_extended_errcode(c->db);
 	enum err_code code;
@@ -87,7 +88,7 @@ enum err_code sqlite_conn_error(struct sqlite_conn *c, struct err *e)
 enum err_code sqlite_conn_exec(struct sqlite_conn *c, const char *sql, struct err *e)
 {
 	if (sqlite3_exec(c->db, sql, NULL, NULL, NULL) != SQLITE_OK)
-		return sqlite_conn_error(c, e);
+		return last_error(c, e);
 	return ERR_OK;
 }
 
@@ -95,7 +96,7 @@ enum err_code sqlite_conn_prepare(struct sqlite_conn *c, const char *sql, sqlite
 				  struct err *e)
 {
 	if (sqlite3_prepare_v2(c->db, sql, -1, ret_stmt, NULL) != SQLITE_OK)
-		return sqlite_conn_error(c, e);
+		return last_error(c, e);
 	return ERR_OK;
 }
 
@@ -103,7 +104,7 @@ enum err_code sqlite_conn_bind(struct sqlite_conn *c, sqlite3_stmt *stmt, int n,
 			       struct err *e)
 {
 	if (sqlite3_bind_text(stmt, n, value, -1, SQLITE_STATIC) != SQLITE_OK)
-		return sqlite_conn_error(c, e);
+		return last_error(c, e);
 	return ERR_OK;
 }
 
@@ -117,7 +118,7 @@ enum err_code sqlite_conn_step(struct sqlite_conn *c, sqlite3_stmt *stmt, bool *
 	if (rc == SQLITE_ROW)
 		return ERR_OK;
 	if (rc != SQLITE_DONE)
-		code = sqlite_conn_error(c, e);
+		code = last_error(c, e);
 	(void)sqlite3_reset(stmt);
 	return code;
 }
@@ -192,7 +193,7 @@ static ATTR_MUST_CHECK enum err_code open_file(struct sqlite_conn *c, struct err
 	if (!c->db)
 		return err_set(e, ERR_NOMEM, "no memory for a connection");
 	if (rc != SQLITE_OK)
-		return sqlite_conn_error(c, e);
+		return last_error(c, e);
 	(void)sqlite3_busy_handler(c->db, on_busy, c);
 	sqlite3_progress_handler(c->db, PROGRESS_OPS, on_progress, c);
 	if (sqlite3_db_readonly(c->db, "main") == 1)

@@ -43,7 +43,7 @@ static bool is_missing_object(int rc, const char *message)
 				      strncmp(message, "no such column", 14) == 0);
 }
 
-enum err_code sqlite_error_code(int rc, const char *message)
+static ATTR_MUST_CHECK enum err_code code_of(int rc, const char *message)
 {
 	size_t i;
 
@@ -56,7 +56,7 @@ enum err_code sqlite_error_code(int rc, const char *message)
 enum err_code sqlite_error_set(struct err *e, const char *path, int rc, const char *message,
 			       int sys)
 {
-	enum err_code code = sqlite_error_code(rc, message);
+	enum err_code code = code_of(rc, message);
 	const char *name = "SQLITE_ERROR", *hint = NULL;
 	char number[24] = "";
 	size_t i;

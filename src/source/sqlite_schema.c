@@ -102,13 +102,6 @@ enum err_code sqlite_schema_is_installed(struct sqlite_admin *a, bool *ret_insta
 
 /* ---- creating ---- */
 
-void sqlite_schema_outbox_sql(struct buf *out, const char *pipeline)
-{
-	buf_add_str(out, CREATE);
-	sqlite_outbox_name(out, pipeline);
-	buf_add_str(out, OUTBOX_BODY);
-}
-
 /* A table of ours that somebody else made would make the triggers fail, and with them the
  * application. SQLite keeps the statement as it was, but for IF NOT EXISTS. */
 static ATTR_MUST_CHECK enum err_code refuse_foreign(struct sqlite_admin *a, const char *name,

@@ -2,7 +2,8 @@
 /*
  * What every source must do, run against each. A database with one writer at a time has no late
  * commits, so the tests of those are not among SQLite's. PostgreSQL is there when TEST_PG_PORT is
- * set (tests/support/with-postgres); tests/integration/test_pg_contract.c sees to it that it is.
+ * set (tests/support/with-postgres), MySQL when TEST_MY_PORT is (tests/support/with-mariadb);
+ * tests/integration/test_*_contract.c see to it that they are.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -291,26 +292,11 @@ struct late_call {
 	int64_t at_us;
 };
 
-static void wait_for_time(int64_t at_us)
-{
-	struct mutex m;
-	struct cond c;
-
-	mutex_init(&m);
-	cond_init(&c);
-	mutex_lock(&m);
-	while (clock_now_us(clock_system()) < at_us)
-		cond_wait_until(&c, &m, at_us);
-	mutex_unlock(&m);
-	cond_done(&c);
-	mutex_done(&m);
-}
-
 static void insert_later(void *arg)
 {
 	struct late_call *call = arg;
 
-	wait_for_time(call->at_us);
+	lab_wait_until(call->at_us);
 	(void)call->lab->insert(call->lab, "default", "1", 10);
 }
 
@@ -410,7 +396,7 @@ static void interrupt_later(void *arg)
 {
 	struct late_call *call = arg;
 
-	wait_for_time(call->at_us);
+	lab_wait_until(call->at_us);
 	call->s->ops->interrupt(call->s);
 }
 
@@ -481,27 +467,33 @@ static void inspecting_tells_what_is_there(void **state)
 		IN(lab, a_late_commit_alone_fills_a_small_read),                                   \
 		IN(lab, a_rollback_leaves_nothing)
 
+/* The fake always; a database when its server is there. TEST_ONLY: that one alone, and it must be.
+ */
 int main(void)
 {
 	const struct CMUnitTest fake[] = {ALL_IN(&lab_kinds[LAB_FAKE]),
 					  LATE_IN(&lab_kinds[LAB_FAKE])};
 	const struct CMUnitTest postgres[] = {ALL_IN(&lab_kinds[LAB_POSTGRES]),
 					      LATE_IN(&lab_kinds[LAB_POSTGRES])};
+	const struct CMUnitTest mysql[] = {ALL_IN(&lab_kinds[LAB_MYSQL]),
+					   LATE_IN(&lab_kinds[LAB_MYSQL])};
 	const struct CMUnitTest sqlite[] = {ALL_IN(&lab_kinds[LAB_SQLITE])};
+#ifdef TEST_ONLY
+	bool all = false;
+	int only = TEST_ONLY;
+#else
+	bool all = true;
+	int only = LAB_FAKE;
+#endif
 	int failed = 0;
 
-#ifndef TEST_POSTGRES_ONLY
-	failed += cmocka_run_group_tests_name("fake source", fake, NULL, NULL);
-	failed += cmocka_run_group_tests_name("sqlite source", sqlite, NULL, NULL);
-#else
-	(void)fake;
-	(void)sqlite;
-#endif
-	if (getenv("TEST_PG_PORT"))
+	if (only == LAB_FAKE)
+		failed += cmocka_run_group_tests_name("fake source", fake, NULL, NULL);
+	if (all)
+		failed += cmocka_run_group_tests_name("sqlite source", sqlite, NULL, NULL);
+	if (only == LAB_POSTGRES || (all && getenv("TEST_PG_PORT")))
 		failed += cmocka_run_group_tests_name("postgres source", postgres, NULL, NULL);
-#ifdef TEST_POSTGRES_ONLY
-	else
-		failed++;
-#endif
+	if (only == LAB_MYSQL || (all && getenv("TEST_MY_PORT")))
+		failed += cmocka_run_group_tests_name("mysql source", mysql, NULL, NULL);
 	return failed;
 }

@@ -22,7 +22,7 @@ static const char *get(void *ctx, const char *name)
 		return "";
 	if (!strcmp(name, "CREDENTIALS_DIRECTORY"))
 		return "/credentials";
-	return !strcmp(name, "SET") ? "http://u:p@h/x?y${SET}" : NULL;
+	return !strcmp(name, "SET") ? "http://u:p@h/x?y${{SET}}" : NULL;
 }
 
 static enum err_code read_file(void *ctx, const char *path, struct buf *out, struct err *e)

@@ -57,11 +57,12 @@ static void raw_string(struct json *j, const char *name, struct text t)
 	json_raw(j, name, t.s ? (struct text){t.s - 1, t.len + 2} : t);
 }
 
-static void raw_request(struct json *w, const struct journal_line *line)
+static void raw_request(struct json *w, const struct journal_line *line, bool has_head)
 {
 	char *chars = mem_alloc(BASE64_CHARS(line->body.len) + 1);
 
-	json_text(w, "head", line->head);
+	if (!has_head)
+		json_text(w, "head", line->head);
 	if (chars)
 		base64_encode(line->body.s, line->body.len, chars);
 	json_str(w, "body_base64", chars);
@@ -94,12 +95,14 @@ void journal_add(struct journal *j, const struct journal_line *line)
 	for (i = 0; i < line->entry->lane_count; i++)
 		json_u64(&w, NULL, line->entry->lane[i]);
 	json_end(&w);
+	if (j->bodies)
+		json_text(&w, "head", line->head);
 	if (j->bodies && n->id.s)
 		json_raw(&w, "body", line->body);
 	else if (j->bodies)
 		json_text(&w, "body", line->body);
 	if (j->raw)
-		raw_request(&w, line);
+		raw_request(&w, line, j->bodies);
 	json_end(&w);
 	buf_add_char(&j->out, '\n');
 	if (j->out.len >= JOURNAL_FULL_BYTES)

@@ -5,8 +5,9 @@
  *   {"t_us":1767225600000000,"id":"...-17","attempt":1,"status":200,"verdict":"first","pipeline":...,
  *    "operation":...,"schema":...,"table":...,"key":{...},"changed_at":...,"bytes":321,"lanes":[...]}
  *
- * t_us is wall time when the request was complete. status 0: not answered. With bodies, "body" is
- * the body; with raw (false when opened) "head" and "body_base64" are the request byte by byte.
+ * t_us is wall time when the request was complete. status 0: not answered. With bodies, "head" is
+ * the request's head and "body" the body; with raw (false when opened) "head"
+ * and "body_base64" are the request byte by byte.
  */
 #ifndef SUPPORT_JOURNAL_H
 #define SUPPORT_JOURNAL_H
@@ -36,7 +37,7 @@ struct journal_line {
 	const struct notice *notice;
 	const struct ledger_entry *entry;
 	struct text id;
-	struct text head;
+	struct text head; /* as it came */
 	struct text body;
 	int status;
 	enum ledger_verdict verdict;

@@ -20,7 +20,13 @@ int64_t pgreader_now_us(void)
 
 void pgreader_open(struct pgreader *r, const struct pgtest *pg)
 {
-	struct source_env env = {.settings = &pg->settings,
+	pgreader_open_as(r, &source_postgres, &pg->settings);
+}
+
+void pgreader_open_as(struct pgreader *r, const struct source_ops *ops,
+		      const struct source_settings *settings)
+{
+	struct source_env env = {.settings = settings,
 				 .pipelines = &r->shared,
 				 .pipeline_count = 1,
 				 .clock = clock_system()};
@@ -29,8 +35,8 @@ void pgreader_open(struct pgreader *r, const struct pgtest *pg)
 	memset(r, 0, sizeof(*r));
 	r->shared.settings = &pipeline;
 	assert_int_equal(fd_wake_open(&r->wake_fd, NULL), ERR_OK);
-	assert_int_equal(source_postgres.new(&env, &r->s, NULL), ERR_OK);
-	if (source_postgres.open(r->s, &e) != ERR_OK)
+	assert_int_equal(ops->new (&env, &r->s, NULL), ERR_OK);
+	if (ops->open(r->s, &e) != ERR_OK)
 		fail_msg("%s", e.msg);
 }
 
@@ -43,7 +49,7 @@ static void drop_events(struct pgreader *r)
 void pgreader_close(struct pgreader *r)
 {
 	drop_events(r);
-	source_postgres.free(r->s);
+	r->s->ops->free(r->s);
 	fd_close(&r->wake_fd);
 }
 
@@ -53,7 +59,7 @@ size_t pgreader_read(struct pgreader *r)
 	struct err e;
 
 	drop_events(r);
-	if (source_postgres.read(r->s, 0, limit, r->events, &r->count, &r->more, &e) != ERR_OK)
+	if (r->s->ops->read(r->s, 0, limit, r->events, &r->count, &r->more, &e) != ERR_OK)
 		fail_msg("%s", e.msg);
 	return r->count;
 }
@@ -63,7 +69,7 @@ struct source_status pgreader_inspect(struct pgreader *r)
 	struct source_status st;
 	struct err e;
 
-	if (source_postgres.inspect(r->s, &st, &e) != ERR_OK)
+	if (r->s->ops->inspect(r->s, &st, &e) != ERR_OK)
 		fail_msg("%s", e.msg);
 	return st;
 }
@@ -73,6 +79,6 @@ void pgreader_wait(struct pgreader *r, int64_t deadline_us)
 	struct err e;
 	int woken;
 
-	if (source_postgres.wait(r->s, true, r->wake_fd, deadline_us, &woken, &e) != ERR_OK)
+	if (r->s->ops->wait(r->s, true, r->wake_fd, deadline_us, &woken, &e) != ERR_OK)
 		fail_msg("%s", e.msg);
 }

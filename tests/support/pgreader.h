@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The PostgreSQL source, pipeline "default", read by a test. Failures end the test.
+ * The PostgreSQL source or another one, pipeline "default", read by a test. Failures end the test.
  */
 #ifndef TEST_PGREADER_H
 #define TEST_PGREADER_H
@@ -23,6 +23,9 @@ struct pgreader {
 int64_t pgreader_now_us(void);
 
 void pgreader_open(struct pgreader *r, const struct pgtest *pg);
+/* Another kind of source; everything below is the same. */
+void pgreader_open_as(struct pgreader *r, const struct source_ops *ops,
+		      const struct source_settings *settings);
 void pgreader_close(struct pgreader *r);
 
 /* One read; frees what the last one returned. */

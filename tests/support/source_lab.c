@@ -12,6 +12,7 @@
 
 #include "base/fd.h"
 #include "base/mem.h"
+#include "base/thread.h"
 
 /* ---- the fake ---- */
 
@@ -157,31 +158,87 @@ static int64_t sqlite_lab_dead(struct lab *lab)
 	return sqlitetest_i64(lab->sqlite.db, "SELECT count(*) FROM app_db_listener_dead_letter");
 }
 
+/* ---- MySQL, MariaDB ---- */
+
+static void my_lab_open(struct lab *lab)
+{
+	mytest_open(&lab->my);
+	mytest_add_pipeline(lab->my.conn, "second");
+	lab->ops = &source_mysql;
+	lab->settings = lab->my.settings;
+	lab->my_writer = NULL;
+}
+
+static void my_lab_close(struct lab *lab)
+{
+	mytest_close(&lab->my);
+}
+
+static int64_t my_lab_insert(struct lab *lab, const char *pipeline, const char *key, int bytes)
+{
+	return mytest_put(lab->my.conn, pipeline, key, bytes);
+}
+
+static int64_t my_lab_begin(struct lab *lab, const char *pipeline, const char *key)
+{
+	lab->my_writer = mytest_connect(&lab->my);
+	mytest_exec(lab->my_writer, "START TRANSACTION");
+	return mytest_put(lab->my_writer, pipeline, key, 10);
+}
+
+static void my_lab_end(struct lab *lab, const char *pipeline, int64_t id, bool commit)
+{
+	(void)pipeline;
+	(void)id;
+	mytest_exec(lab->my_writer, "%s", commit ? "COMMIT" : "ROLLBACK");
+	mysql_close(lab->my_writer);
+}
+
+static int64_t my_lab_rows(struct lab *lab)
+{
+	return mytest_i64(lab->my.conn, "SELECT (SELECT COUNT(*) FROM app_db_listener_outbox) + "
+					"(SELECT COUNT(*) FROM app_db_listener_outbox_second)");
+}
+
+static int64_t my_lab_dead(struct lab *lab)
+{
+	return mytest_i64(lab->my.conn, "SELECT COUNT(*) FROM app_db_listener_dead_letter");
+}
+
 struct lab lab_kinds[LAB_KINDS] = {
-	{.name = "fake",
-	 .schema = "public",
-	 .open = fake_lab_open,
-	 .close = fake_lab_close,
-	 .insert = fake_lab_insert,
-	 .begin = fake_lab_begin,
-	 .end = fake_lab_end,
-	 .count_rows = fake_lab_rows,
-	 .count_dead = fake_lab_dead},
-	{.name = "postgres",
-	 .schema = "public",
-	 .open = pg_lab_open,
-	 .close = pg_lab_close,
-	 .insert = pg_lab_insert,
-	 .begin = pg_lab_begin,
-	 .end = pg_lab_end,
-	 .count_rows = pg_lab_rows,
-	 .count_dead = pg_lab_dead},
-	{.name = "sqlite",
-	 .open = sqlite_lab_open,
-	 .close = sqlite_lab_close,
-	 .insert = sqlite_lab_insert,
-	 .count_rows = sqlite_lab_rows,
-	 .count_dead = sqlite_lab_dead},
+	[LAB_FAKE] = {.name = "fake",
+		      .schema = "public",
+		      .open = fake_lab_open,
+		      .close = fake_lab_close,
+		      .insert = fake_lab_insert,
+		      .begin = fake_lab_begin,
+		      .end = fake_lab_end,
+		      .count_rows = fake_lab_rows,
+		      .count_dead = fake_lab_dead},
+	[LAB_POSTGRES] = {.name = "postgres",
+			  .schema = "public",
+			  .open = pg_lab_open,
+			  .close = pg_lab_close,
+			  .insert = pg_lab_insert,
+			  .begin = pg_lab_begin,
+			  .end = pg_lab_end,
+			  .count_rows = pg_lab_rows,
+			  .count_dead = pg_lab_dead},
+	[LAB_MYSQL] = {.name = "mysql",
+		       .schema = "public",
+		       .open = my_lab_open,
+		       .close = my_lab_close,
+		       .insert = my_lab_insert,
+		       .begin = my_lab_begin,
+		       .end = my_lab_end,
+		       .count_rows = my_lab_rows,
+		       .count_dead = my_lab_dead},
+	[LAB_SQLITE] = {.name = "sqlite",
+			.open = sqlite_lab_open,
+			.close = sqlite_lab_close,
+			.insert = sqlite_lab_insert,
+			.count_rows = sqlite_lab_rows,
+			.count_dead = sqlite_lab_dead},
 };
 
 /* ---- the reader ---- */
@@ -282,6 +339,23 @@ void reader_expect(const struct reader *r, size_t n, const int64_t *ids)
 	assert_int_equal(r->count, n);
 	for (i = 0; i < n; i++)
 		assert_int_equal(r->events[i]->f.id, ids[i]);
+}
+
+/* ---- time ---- */
+
+void lab_wait_until(int64_t at_us)
+{
+	struct mutex m;
+	struct cond c;
+
+	mutex_init(&m);
+	cond_init(&c);
+	mutex_lock(&m);
+	while (clock_now_us(clock_system()) < at_us)
+		cond_wait_until(&c, &m, at_us);
+	mutex_unlock(&m);
+	cond_done(&c);
+	mutex_done(&m);
 }
 
 /* ---- cmocka ---- */

@@ -7,6 +7,7 @@
 #define TEST_SOURCE_LAB_H
 
 #include "base/clock.h"
+#include "mytest.h"
 #include "pgtest.h"
 #include "source/fake.h"
 #include "source/source.h"
@@ -33,14 +34,19 @@ struct lab {
 	struct pgtest pg;
 	PGconn *writer; /* of the open transaction */
 	struct sqlitetest sqlite;
+	struct mytest my;
+	MYSQL *my_writer;
 };
 
-enum { LAB_FAKE, LAB_POSTGRES, LAB_SQLITE, LAB_KINDS };
+enum { LAB_FAKE, LAB_POSTGRES, LAB_MYSQL, LAB_SQLITE, LAB_KINDS };
 extern struct lab lab_kinds[LAB_KINDS];
 
 /* For cmocka: initial state is the lab. */
 int lab_setup(void **state);
 int lab_teardown(void **state);
+
+/* Return at that time, not before. */
+void lab_wait_until(int64_t at_us);
 
 /* Pipelines "default" and "second". */
 struct reader {

@@ -304,6 +304,34 @@ static void tables_carry_columns_keys_and_filters(void **state)
 	settings_done(&s);
 }
 
+static void text_with_placeholders_is_a_template_and_a_file_is_not(void **state)
+{
+	struct settings s =
+		load("database: {database: d, table: t}\n"
+		     "webhooks:\n"
+		     "  - {name: plain, url: 'http://u:{@h/x'}\n"
+		     "  - name: braces\n"
+		     "    url: 'http://h/{table}'\n"
+		     "    format: cloudevents-binary\n"
+		     "    type: 'x.{operation}'\n"
+		     "    headers: {A: '{table}', B: 'b', C: {file: '/etc/{x'}}\n"
+		     "pipelines: [{name: p, webhook: plain}, {name: q, webhook: braces}]\n");
+	const struct webhook_settings *w = s.webhooks;
+
+	(void)state;
+	assert_false(w[0].url_is_template);
+	assert_int_equal(w[0].format, WEBHOOK_FORMAT_NATIVE);
+	assert_null(w[0].type);
+	assert_true(w[1].url_is_template);
+	assert_int_equal(w[1].format, WEBHOOK_FORMAT_CLOUDEVENTS_BINARY);
+	assert_string_equal(w[1].type, "x.{operation}");
+	assert_true(w[1].headers[0].is_template);
+	assert_false(w[1].headers[1].is_template);
+	assert_false(w[1].headers[2].is_template);
+	assert_string_equal(w[1].headers[2].value.value, "</etc/{x>");
+	settings_done(&s);
+}
+
 static void secrets_come_from_files_and_credentials_too(void **state)
 {
 	struct settings s = load("database: {database: d, table: t, password_file: /etc/pw}\n"
@@ -447,6 +475,7 @@ int main(void)
 		cmocka_unit_test(the_long_form_joins_sources_and_webhooks_by_name),
 		cmocka_unit_test(the_single_database_and_webhook_are_the_default_of_pipelines),
 		cmocka_unit_test(tables_carry_columns_keys_and_filters),
+		cmocka_unit_test(text_with_placeholders_is_a_template_and_a_file_is_not),
 		cmocka_unit_test(secrets_come_from_files_and_credentials_too),
 		cmocka_unit_test(signing_secrets_are_one_or_many_from_wherever),
 		cmocka_unit_test(defaults_give_way_to_what_is_written),

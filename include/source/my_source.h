@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The MySQL/MariaDB outbox reader, inside: what its files share.
+ *
+ *     mysql.c       open, close, waiting, the vtable
+ *     my_read.c     which rows are new, and their texts
+ *     my_events.c   result rows into events
+ *     my_ack.c      acknowledging
+ *     my_owners.c   when gaps close
+ *     my_inspect.c  drift, status, stray rows
+ */
+#ifndef SOURCE_MY_SOURCE_H
+#define SOURCE_MY_SOURCE_H
+
+#include "base/buf.h"
+#include "core/position.h"
+#include "source/batch.h"
+#include "source/my_conn.h"
+#include "source/my_owners.h"
+#include "source/my_schema.h"
+#include "source/poll.h"
+#include "source/source.h"
+
+#define MY_SQL_MAX_BYTES (64UL << 20)
+#define MY_STRAYS_MAX 500
+/* ids in one statement: well below the smallest max_allowed_packet in use */
+#define MY_IDS_MAX 2000
+
+/* One pipeline. */
+struct my_pipe {
+	struct source_pipeline *pub;
+	struct position *position;
+	struct my_owners owners;
+	struct buf relation; /* quoted name of the outbox or the audit table */
+	int64_t held_upto;   /* rows up to this id may be held, also above the cursor */
+	int64_t *strays;     /* ids below the cursor found by inspect, not seen */
+	size_t stray_count;
+};
+
+struct my_source {
+	struct source base;
+	struct source_env env;
+	int interrupt_fd;
+	struct my_conn *conn; /* NULL: closed */
+	bool leader;          /* open has succeeded */
+	struct my_pipe *pipes;
+	struct poll_plan poll;
+	struct my_look look;
+	struct buf sql;    /* of one statement, reused */
+	int64_t started_s; /* when the server started, Unix time; 0: not known yet */
+	struct source_status status;
+	char identity[256];
+};
+
+static inline struct my_source *my_source_of(struct source *s)
+{
+	return (struct my_source *)(void *)s;
+}
+
+static inline int64_t my_source_now(const struct my_source *s)
+{
+	return clock_now_us(s->env.clock);
+}
+
+/* Is p still the installation that was opened? Errors: ERR_UNAVAILABLE when it is another, whose
+ * ids begin anew. */
+enum err_code my_source_check_install(struct my_source *s, const struct my_pipe *p,
+				      struct err *e) ATTR_MUST_CHECK;
+
+/* ---- my_read.c ---- */
+
+enum err_code my_read(struct source *base, uint32_t p, struct source_limit limit,
+		      struct event **out, size_t *ret_count, bool *ret_more,
+		      struct err *e) ATTR_MUST_CHECK;
+
+/* ---- my_events.c ---- */
+
+/* Append "id, operation, ..." as my_events_add wants them. */
+void my_events_columns(struct buf *sql);
+
+/* Append the rows of r to b until one does not fit; those whose id is none of ids (rising) are
+ * left out. Errors: ERR_NOMEM; ERR_DB (a row that makes no sense); what was appended until then
+ * stays. */
+enum err_code my_events_add(struct batch *b, struct my_result *r, const int64_t *ids, size_t n,
+			    struct err *e) ATTR_MUST_CHECK;
+
+/* ---- my_ack.c ---- */
+
+enum err_code my_acknowledge(struct source *base, const struct ack *acks, size_t n,
+			     struct err *e) ATTR_MUST_CHECK;
+
+/* Append "id IN (...)". */
+void my_ack_ids(struct buf *sql, const char *column, const int64_t *ids, size_t n);
+
+/* ---- my_inspect.c ---- */
+
+enum err_code my_inspect(struct source *base, struct source_status *ret_status,
+			 struct err *e) ATTR_MUST_CHECK;
+
+#endif
