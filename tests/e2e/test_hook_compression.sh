@@ -6,11 +6,11 @@
 need_postgres
 . tests/e2e/shop.sh
 
-receiver_start receiver --bodies
+receiver_start receiver --bodies --raw
 record=$test_dir/receiver.ndjson
 shop_new || give_up 'the shop opens'
 config_set webhook.compression gzip webhook.compression_min_bytes 4kB webhook.retry_delay 20ms webhook.breaker_failures 1000 \
-	listener.max_event_bytes 16MB
+	listener.max_event_bytes 16MB webhook.signing_secrets "[whsec_$(printf '%032d' 7 | base64 -w 0)]"
 exits "install" 0 adbl install
 shop_run
 
@@ -44,6 +44,21 @@ is "very large ones plain" "$(encodings 41)" '[[false,false]]'
 sql 'SELECT id, name FROM users ORDER BY id' | md5sum >"$test_dir/want"
 jq -r 'to_entries | sort_by(.key | tonumber)[] | "\(.key)|\(.value[2])"' "$test_dir/rows.json" | md5sum >"$test_dir/got"
 ok "every row is whole" cmp "$test_dir/want" "$test_dir/got"
+
+
+# signed are the bytes sent, which gzip takes
+jq -rs 'map(select(.key.id == 21 and .verdict == "first"))[0] | .head, .body_base64' "$record" >"$test_dir/request"
+sent_header() { # NAME
+	tr -d '\r' <"$test_dir/request" | awk -F ': ' -v name="$1" 'tolower($1) == name { print $2 }'
+}
+tail -n 1 "$test_dir/request" | base64 -d >"$test_dir/body.gz"
+{
+	printf '%s.%s.' "$(sent_header webhook-id)" "$(sent_header webhook-timestamp)"
+	cat "$test_dir/body.gz"
+} >"$test_dir/message"
+is "the signature is of the bytes sent" "$(sent_header webhook-signature)" \
+	"v1,$(openssl dgst -sha256 -hmac "$(printf '%032d' 7)" -binary "$test_dir/message" | base64 -w 0)"
+is "... which gzip takes" "$(gzip -dc "$test_dir/body.gz" | jq .key.id)" 21
 
 is "the metrics count what was sent, failed attempts too" \
 	"$(metrics '.webhooks[0] | "\(.compressed_total) \(.sent_bytes_total) \(.plain_bytes_total)"')" \

@@ -90,6 +90,7 @@ static void peer_settle(struct peer *p, int status)
 		.id = p->head.id.s ? p->head.id : p->notice.id,
 		.head = {p->in.data, p->head.head_bytes},
 		.body = peer_body(p),
+		.gzip_bytes = p->head.gzip ? (size_t)p->head.content_length : 0,
 		.status = status,
 		.verdict = ledger_end(p->station->ledger, &p->entry, status / 100 == 2),
 	};
