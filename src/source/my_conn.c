@@ -16,7 +16,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/fd.h"
 #include "base/mem.h"
 #include "source/my_error.h"
 #include "source/my_target.h"
