@@ -134,7 +134,7 @@ struct pipeline_settings {
 	size_t webhook; /* index in settings.webhooks */
 	struct table_settings *tables;
 	size_t table_count;        /* 0: only with audit_table */
-	bool operations[OP_COUNT]; /* truncate: only with PostgreSQL */
+	bool operations[OP_COUNT]; /* truncate: only with PostgreSQL or audit_table */
 	enum ordering ordering;
 	int64_t capacity;  /* events; 0: an equal share of queue.capacity */
 	int64_t max_bytes; /* 0: an equal share of queue.max_bytes */

@@ -279,14 +279,12 @@ enum err_code my_admin_locked(struct my_admin *a, const char *schema, const char
 
 enum err_code my_admin_lock(struct my_admin *a, struct err *e)
 {
-	char name[MY_LOCK_NAME_BYTES];
 	enum err_code code;
 	int64_t got;
 	int attempt;
 
-	my_lock_name(MY_LOCK_INSTALL, a->database, name);
 	for (attempt = 0;; attempt++) {
-		code = my_admin_number(a, 0, &got, e, "SELECT GET_LOCK($, 0)", name);
+		code = my_admin_number(a, 0, &got, e, "SELECT GET_LOCK(" MY_LOCK_INSTALL ", 0)");
 		if (code != ERR_OK || got)
 			return code;
 		if (!attempts_pause(&a->attempts, attempt))

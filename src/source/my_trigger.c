@@ -49,9 +49,9 @@ void my_trigger_name(const struct my_trigger *t, char out[static MY_TRIGGER_NAME
 	len = cut_utf8(t->table, NAME_MAX_CHARS - fixed);
 	(void)snprintf(out, MY_TRIGGER_NAME_BYTES, MY_TRIGGER_PREFIX "%.*s_%s_%08x", (int)len,
 		       t->table, op_name(t->op), (unsigned)hash);
-	/* lists of these names are kept with newlines between */
+	/* lists of these names are kept with commas between */
 	for (; *out; out++)
-		if ((unsigned char)*out < ' ')
+		if ((unsigned char)*out < ' ' || *out == ',')
 			*out = '_';
 }
 

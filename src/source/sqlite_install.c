@@ -148,6 +148,10 @@ static void add_statement(struct buf *sql, const struct table *t, enum op op)
 	case OP_DELETE:
 		buf_add_str(sql, "DELETE FROM main.");
 		sqlite_quote_ident(sql, t->name);
+		/* without a condition, and before there are triggers, it needs less to be known */
+		buf_add_str(sql, " WHERE ");
+		sqlite_quote_ident(sql, t->columns.items[0]);
+		buf_add_str(sql, " IS NULL");
 		break;
 	default:
 		buf_add_str(sql, "UPDATE main.");

@@ -19,6 +19,7 @@
 #include "base/fd.h"
 #include "base/mem.h"
 #include "config/field.h"
+#include "source/sqlite_file.h"
 #include "source_lab.h"
 #include "sqlitetest.h"
 
