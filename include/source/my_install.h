@@ -42,6 +42,13 @@ enum err_code my_find_orphans(struct my_admin *a, struct err *e) ATTR_MUST_CHECK
 enum err_code my_grants_install(struct my_admin *a, const struct my_tables *t,
 				struct err *e) ATTR_MUST_CHECK;
 
+/* ---- my_rights.c ---- */
+
+/* May this account, which triggers will run as, do what they do? If not, every write to a captured
+ * table would fail. Errors: ERR_DENIED naming the table; as my_conn_exec. */
+enum err_code my_rights_check(struct my_admin *a, const struct my_tables *t,
+			      struct err *e) ATTR_MUST_CHECK;
+
 /* ---- my_state.c ---- */
 
 /* How an installed trigger compares to the configured one. */

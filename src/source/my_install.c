@@ -104,6 +104,12 @@ static ATTR_MUST_CHECK enum err_code put_trigger(struct my_admin *a, const struc
 	if (code == ERR_OK) {
 		my_trigger_create(&sql, t, or_replace);
 		code = my_admin_run_compound(a, &sql, e);
+		if (code != ERR_OK && my_conn_error_number(a->conn) == ER_BINLOG_CREATE_ROUTINE)
+			code = err_set(
+				e, ERR_DENIED,
+				"the binary log is on, and then only users with SUPER create "
+				"triggers; install as one, or let everybody: SET GLOBAL "
+				"log_bin_trust_function_creators = 1");
 	}
 	buf_done(&sql);
 	return code;
@@ -273,13 +279,6 @@ static ATTR_MUST_CHECK enum err_code table_error(const struct my_admin *a, const
 {
 	const char *pipeline = a->settings->pipelines[t->pipeline].name;
 
-	if (my_conn_error_number(a->conn) == ER_BINLOG_CREATE_ROUTINE)
-		return err_set(
-			e, ERR_DENIED,
-			"%s, pipeline %s: the binary log is on, and then only users with "
-			"SUPER create triggers; install as one, or let everybody: SET GLOBAL "
-			"log_bin_trust_function_creators = 1",
-			t->label, pipeline);
 	switch (code) {
 	case ERR_UNAVAILABLE:
 	case ERR_TIMEOUT:
@@ -479,6 +478,8 @@ static ATTR_MUST_CHECK enum err_code install_all(struct my_admin *a, const struc
 
 	if (my_audit_table_is(a))
 		return code == ERR_OK ? remove_stale_triggers(a, &no_tables, e) : code;
+	if (code == ERR_OK)
+		code = my_rights_check(a, tables, e);
 	/* is kept with each trigger */
 	if (code == ERR_OK)
 		code = my_admin_run(a, "SET SESSION sql_mode = '" MY_TRIGGER_SQL_MODE "'", e);

@@ -22,7 +22,7 @@ waiting_for_lock() { # STATE
 operator() {
 	rm -f "$test_dir/operator.log"
 	process_start operator mariadb_as root shop --unbuffered -e "SELECT connection_id(); $1; SELECT 'done'; SELECT sleep(600)"
-	wait_until 20 grep -q done "$test_dir/operator.log"
+	wait_until 20 grep -q 'done' "$test_dir/operator.log"
 }
 operator_ends() {
 	sql "KILL $(head -n 1 "$test_dir/operator.log")"
