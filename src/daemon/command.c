@@ -53,7 +53,7 @@ static const struct command {
 	 "  app-db-listener run -c /etc/app-db-listener/config.yaml\n"},
 	{"check", command_check,
 	 OPTION_CONFIG | OPTION_JSON | OPTION_OFFLINE | OPTION_SOURCE | OPTION_USER |
-		 OPTION_PASSWORD_FILE,
+		 OPTION_PASSWORD_FILE | OPTION_LIST_TABLES,
 	 0, "", "validate the configuration and tell what would fail",
 	 "Reads the configuration, connects to each database and looks at privileges, tables, "
 	 "keys,\n"

@@ -114,6 +114,23 @@ static ATTR_MUST_CHECK enum err_code check_foreign_keys(struct my_admin *a, cons
 	return code;
 }
 
+/* What must not be dropped or renamed before install has made the triggers without it. */
+static void list_columns(struct my_admin *a, const struct my_tables *ts, size_t i)
+{
+	char outbox[MY_TABLE_NAME_BYTES];
+	const struct my_trigger t = my_table_trigger(a, ts, i, OP_UPDATE, outbox);
+	struct buf names;
+	size_t k;
+
+	buf_init(&names, MY_SQL_MAX_BYTES);
+	for (k = 0; k < t.column_count; k++)
+		if (my_trigger_has(&t, &t.columns[k]))
+			buf_add_fmt(&names, "%s%s", names.len ? ", " : "", t.columns[k].name);
+	my_admin_find(a, FINDING_OK, ts->list.items[i].label, NULL,
+		      "triggers of pipeline %s name the columns %s", t.pipeline, buf_str(&names));
+	buf_done(&names);
+}
+
 static ATTR_MUST_CHECK enum err_code check_table(struct my_admin *a, const struct my_tables *ts,
 						 size_t i, bool installed, struct err *e)
 {
@@ -126,6 +143,8 @@ static ATTR_MUST_CHECK enum err_code check_table(struct my_admin *a, const struc
 		return ERR_OK;
 	}
 	check_key(a, t);
+	if (a->options->list_tables)
+		list_columns(a, ts, i);
 	code = check_filters(a, ts, i, e);
 	if (code == ERR_OK)
 		code = check_foreign_keys(a, t, e);

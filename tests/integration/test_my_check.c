@@ -31,6 +31,18 @@ static void a_good_installation_has_no_warnings(void **state)
 	assert_lacks(check(f), "FAIL");
 }
 
+static void the_columns_that_triggers_name_are_listed(void **state)
+{
+	struct fixture *f = *state;
+
+	run(f, "CREATE TABLE users (id int PRIMARY KEY, name text, secret text)");
+	capture(f, 0, NULL, "users")->exclude = LIST("secret");
+	install(f);
+	assert_lacks(check(f), "name the columns");
+	f->options.list_tables = true;
+	assert_has(check(f), ".users: triggers of pipeline default name the columns id, name\n");
+}
+
 static void damage_is_found(void **state)
 {
 	struct fixture *f = *state;
@@ -197,6 +209,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(nothing_installed_is_a_failure),
 		TEST(a_good_installation_has_no_warnings),
+		TEST(the_columns_that_triggers_name_are_listed),
 		TEST(damage_is_found),
 		TEST(a_trigger_that_was_made_under_another_sql_mode_differs),
 		TEST(what_will_not_be_captured_is_told),
