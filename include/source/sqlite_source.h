@@ -59,6 +59,9 @@ struct sqlite_source {
 	struct buf row[4]; /* key, old key, data, old data of the row at hand, as JSON */
 	struct source_status status;
 	int64_t epoch; /* counts the times that the file went back in time */
+	/* of the last open; "": none yet */
+	char seen_install[40];
+	uint64_t seen_device, seen_inode;
 	char identity[192];
 };
 
@@ -92,6 +95,8 @@ enum err_code sqlite_wait(struct source *base, bool idle, int wake_fd, int64_t d
 			  int *ret_woken, struct err *e) ATTR_MUST_CHECK;
 
 /* ---- sqlite_inspect.c ---- */
+/* New install ids: the numbers of the outbox were given out before. Errors: as sqlite_conn_exec. */
+enum err_code sqlite_source_renew(struct sqlite_source *s, struct err *e) ATTR_MUST_CHECK;
 enum err_code sqlite_inspect(struct source *base, struct source_status *ret_status,
 			     struct err *e) ATTR_MUST_CHECK;
 

@@ -34,10 +34,11 @@
 	{                                                                                          \
 		NAME, FLAVOURS, "CONCAT('\"', $, '\"')", NULL, "$", MY_SIZE_FIXED, LONGEST         \
 	}
-/* Collations call 'a' and 'A' equal, and most 'a' and 'a ' too; only the binary one of the same
- * character set and the length tell them apart. CAST AS BINARY would do it in one, but gives NULL
- * over max_allowed_packet, and NULL is equal to NULL. */
-#define TEXT_SAME "$ COLLATE %_bin;OCTET_LENGTH($)"
+/* Collations call 'a' and 'A' equal, and most 'a' and 'a ' too: only the octets tell them apart.
+ * CAST AS BINARY gives NULL over max_allowed_packet, and NULL is equal to NULL; naming a collation
+ * fails, and with it what the application writes, once the column was given another character set.
+ */
+#define TEXT_SAME "CONVERT($ USING binary)"
 #define TEXT(NAME)                                                                                 \
 	{                                                                                          \
 		NAME, BOTH, "JSON_QUOTE(CONVERT($ USING utf8mb4))", NULL, TEXT_SAME, MY_SIZE_TEXT, \
@@ -163,8 +164,6 @@ static void fill_in(struct buf *out, const char *expression, const char *row,
 	for (; *expression && *expression != ';'; expression++) {
 		if (*expression == '$')
 			add_column(out, row, c->name);
-		else if (*expression == '%')
-			buf_add_str(out, c->charset ? c->charset : "utf8mb4");
 		else
 			buf_add_char(out, *expression);
 	}

@@ -280,6 +280,28 @@ static void find_identity(struct sqlite_source *s)
 					s->env.pipelines[i].install_id);
 }
 
+/* Another file with our installation is a copy of the one before: whatever it was restored from,
+ * its numbers were, or will be, given out twice. */
+static ATTR_MUST_CHECK enum err_code tell_copies_apart(struct sqlite_source *s, struct err *e)
+{
+	const struct sqlite_file *f = sqlite_conn_file(s->conn);
+	const char *install = s->env.pipelines[0].install_id;
+	enum err_code code = ERR_OK;
+
+	if (strcmp(install, s->seen_install) == 0 &&
+	    (f->device != s->seen_device || f->inode != s->seen_inode)) {
+		code = sqlite_source_renew(s, e);
+		if (code == ERR_OK)
+			code = find_installs(s, e);
+	}
+	if (code != ERR_OK)
+		return code;
+	(void)snprintf(s->seen_install, sizeof(s->seen_install), "%s", install);
+	s->seen_device = f->device;
+	s->seen_inode = f->inode;
+	return ERR_OK;
+}
+
 static ATTR_MUST_CHECK enum err_code sqlite_open_source(struct source *base, struct err *e)
 {
 	struct sqlite_source *s = sqlite_source_of(base);
@@ -291,6 +313,8 @@ static ATTR_MUST_CHECK enum err_code sqlite_open_source(struct source *base, str
 		code = connect_file(s, e);
 	if (code == ERR_OK)
 		code = find_installs(s, e);
+	if (code == ERR_OK)
+		code = tell_copies_apart(s, e);
 	if (code == ERR_OK)
 		code = prepare(s, e);
 	if (code == ERR_OK)

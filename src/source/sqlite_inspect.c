@@ -58,7 +58,7 @@ static ATTR_MUST_CHECK enum err_code inspect_tables(struct sqlite_source *s,
 
 /* ---- a file that went back in time ---- */
 
-static ATTR_MUST_CHECK enum err_code renew(struct sqlite_source *s, struct err *e)
+enum err_code sqlite_source_renew(struct sqlite_source *s, struct err *e)
 {
 	enum err_code code = sqlite_conn_exec(
 		s->conn,
@@ -67,13 +67,9 @@ static ATTR_MUST_CHECK enum err_code renew(struct sqlite_source *s, struct err *
 		"substr(hex(randomblob(2)), 2) || '-' || hex(randomblob(6)))",
 		e);
 
-	if (code != ERR_OK)
-		return code;
-	s->epoch++;
-	return err_set(e, ERR_UNAVAILABLE,
-		       "%s went back in time: it was restored from a backup, or sqlite_sequence "
-		       "was changed; events get ids of another series",
-		       sqlite_conn_file(s->conn)->path);
+	if (code == ERR_OK)
+		s->epoch++;
+	return code;
 }
 
 static ATTR_MUST_CHECK enum err_code inspect_sequence(struct sqlite_source *s,
@@ -87,9 +83,15 @@ static ATTR_MUST_CHECK enum err_code inspect_sequence(struct sqlite_source *s,
 	if (code == ERR_OK && row)
 		seq = sqlite3_column_int64(stmt, 0);
 	(void)sqlite3_reset(stmt);
-	if (code == ERR_OK && seq < position_cursor(p->position))
-		return renew(s, e);
-	return code;
+	if (code != ERR_OK || seq >= position_cursor(p->position))
+		return code;
+	code = sqlite_source_renew(s, e);
+	if (code != ERR_OK)
+		return code;
+	return err_set(e, ERR_UNAVAILABLE,
+		       "%s went back in time: it was restored from a backup, or sqlite_sequence "
+		       "was changed; events get ids of another series",
+		       sqlite_conn_file(s->conn)->path);
 }
 
 /* Is p still the installation that was opened? */

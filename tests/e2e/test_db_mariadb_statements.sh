@@ -30,6 +30,9 @@ arrived() { # TABLE KEY
 last_body() { # TABLE FILTER
 	jq -c --arg t "$1" 'select(.table == $t) | .body' "$test_dir/receiver.ndjson" | tail -n 1 | jq -c "$2"
 }
+quietly() {
+	"$@" >/dev/null
+}
 is_empty() {
 	sql_is "SELECT count(*) FROM $outbox" 0
 }
@@ -62,10 +65,10 @@ ok "INSERT IGNORE" sql 'INSERT IGNORE INTO items (k) SELECT seq + 6000 FROM seq_
 ok "INSERT ... ON DUPLICATE KEY UPDATE" sql \
 	"INSERT INTO items (k) SELECT seq + 6000 FROM seq_31_to_50 ON DUPLICATE KEY UPDATE note = 'again'"
 ok "an update of two tables" sql "UPDATE parts JOIN items ON items.k = parts.k + 6000 SET parts.note = 'j', items.note = 'j'"
-ok "a delete from two tables" sql 'DELETE parts, items FROM parts JOIN items ON items.k = parts.k + 6000 WHERE items.k > 6045'
+ok "a delete from two tables" sql 'DELETE parts, items FROM parts JOIN items ON items.k = parts.k + 6000 WHERE items.k BETWEEN 6031 AND 6040'
 ok "rows move between partitions" sql 'UPDATE parts SET part = 1 - part WHERE k % 2 = 0'
-ok "INSERT ... RETURNING, DELETE ... RETURNING" sql 'INSERT INTO items (k) VALUES (6100) RETURNING k' 'DELETE FROM items WHERE k = 6100 RETURNING k'
-ok "UPDATE with ORDER BY and LIMIT that shifts keys" sql 'UPDATE items SET k = k + 1 WHERE k BETWEEN 6001 AND 6020 ORDER BY k DESC LIMIT 3'
+ok "INSERT ... RETURNING, DELETE ... RETURNING" quietly sql 'INSERT INTO items (k) VALUES (6100) RETURNING k' 'DELETE FROM items WHERE k = 6100 RETURNING k'
+ok "UPDATE with ORDER BY and LIMIT that shifts keys" sql 'UPDATE items SET k = k + 1 WHERE k BETWEEN 6041 AND 6050 ORDER BY k DESC LIMIT 3'
 ok "savepoints" sql 'START TRANSACTION; INSERT INTO items (k) VALUES (6200); SAVEPOINT a; DELETE FROM items; ROLLBACK TO a; COMMIT'
 ok "a statement that fails half way" bash -c "! mariadb --no-defaults -h $TEST_MY_HOST -P $TEST_MY_PORT -u root shop \
 	-e 'INSERT INTO items (k) SELECT 6215 - seq FROM seq_0_to_20' 2>/dev/null"
@@ -76,13 +79,9 @@ for setting in "sql_mode = 'ANSI_QUOTES,NO_BACKSLASH_ESCAPES'" "sql_mode = ''" "
 	"sql_mode = 'PAD_CHAR_TO_FULL_LENGTH'" "sql_safe_updates = 1" "autocommit = 0" "time_zone = '-05:30'" "NAMES latin1" \
 	"NAMES utf8mb3" "auto_increment_increment = 7, auto_increment_offset = 3" "foreign_key_checks = 0, unique_checks = 0" \
 	"tx_isolation = 'SERIALIZABLE'" "tx_isolation = 'READ-UNCOMMITTED'" "group_concat_max_len = 4" "lc_time_names = 'de_DE'" \
-	"character_set_results = NULL, collation_connection = latin1_swedish_ci" "insert_id = 77" "max_statement_time = 5" \
-	"max_recursive_iterations = 0, max_sp_recursion_depth = 0" "big_tables = 1" "old_mode = 'UTF8_IS_UTF8MB3'" \
-	"statement_timeout_unknown = 1"; do
+	"character_set_results = NULL, collation_connection = latin1_swedish_ci" "max_statement_time = 5" \
+	"max_recursive_iterations = 0, max_sp_recursion_depth = 0" "big_tables = 1" "old_mode = 'UTF8_IS_UTF8MB3'"; do
 	i=$((i + 1))
-	case $setting in
-	*unknown*) continue ;;
-	esac
 	ok "a session with $setting" sql "SET $setting" "INSERT INTO pairs (k, part, note) VALUES ('s$i', 1, 'a \\\\ ''b'' ü')" \
 		"UPDATE pairs SET note = 'c' WHERE k = 's$i' AND part = 1" "DELETE FROM pairs WHERE k = 's$i' AND part = 1" COMMIT
 done

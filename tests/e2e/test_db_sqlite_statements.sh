@@ -22,6 +22,9 @@ tables() {
 operations() { # TABLE: insert=N update=N ... of what was delivered
 	awk -F '\t' -v t="$1" '$1 == t { n[$2]++ } END { for (o in n) print o "=" n[o] }' "$test_dir/delivered" | sort | paste -sd ' '
 }
+quietly() {
+	"$@" >/dev/null
+}
 is_empty() {
 	sql_is "SELECT count(*) FROM $outbox" 0
 }
@@ -57,7 +60,7 @@ new='v = random() & 9007199254740991'
 ok "upsert" sql "INSERT INTO items (k) SELECT value + 6000 FROM generate_series(1, 20)" \
 	"INSERT INTO items (k) SELECT value + 6000 FROM generate_series(11, 30) WHERE true ON CONFLICT (k) DO UPDATE SET v = excluded.v"
 ok "INSERT OR IGNORE" sql "INSERT OR IGNORE INTO items (k) SELECT value + 6000 FROM generate_series(21, 40)"
-ok "RETURNING" sql 'INSERT INTO items (k) VALUES (6100) RETURNING k' 'DELETE FROM items WHERE k = 6100 RETURNING k' >/dev/null
+ok "RETURNING" quietly sql 'INSERT INTO items (k) VALUES (6100) RETURNING k' 'DELETE FROM items WHERE k = 6100 RETURNING k'
 ok "UPDATE FROM" sql "UPDATE pairs SET note = 'f', $new FROM items WHERE items.k = pairs.part"
 ok "savepoints" sql 'BEGIN; INSERT INTO items (k) VALUES (6200); SAVEPOINT a; DELETE FROM items; ROLLBACK TO a; COMMIT'
 ok "a statement that fails half way" bash -c "! sqlite3 -cmd '.timeout 20000' '$test_db' \
@@ -77,12 +80,12 @@ for pragma in 'case_sensitive_like = on' 'reverse_unordered_selects = on' 'ignor
 	'legacy_alter_table = on' 'trusted_schema = off' 'cell_size_check = on' 'synchronous = off' 'temp_store = memory' 'cache_size = 10' \
 	'locking_mode = normal' 'writable_schema = off' 'query_only = off' 'secure_delete = on' 'count_changes = on' 'full_column_names = on'; do
 	i=$((i + 1))
-	ok "an application with $pragma" sql "PRAGMA $pragma; INSERT INTO items (k) VALUES ($((7000 + i))); UPDATE items SET note = 1, $new
-		WHERE k = $((7000 + i)); DELETE FROM items WHERE k = $((7000 + i))" >/dev/null
+	ok "an application with $pragma" quietly sql "PRAGMA $pragma; INSERT INTO items (k) VALUES ($((7000 + i))); UPDATE items SET note = 1, $new
+		WHERE k = $((7000 + i)); DELETE FROM items WHERE k = $((7000 + i))"
 done
 ok "no statement of the application failed" workload_stop
 workload_verify
-is "cascades are events of the child" "$(operations children | sed 's/update=[1-9].*/update/')" "delete=12 insert=40 update"
+is "cascades are events of the child" "$(operations children | sed 's/update=[1-9].*/update/')" "delete=16 insert=40 update"
 is "DELETE without WHERE is an event for each row" "$(operations keyless)" "delete=50 insert=50 update=20"
 
 # ---- what is not seen: without recursive_triggers REPLACE tells no DELETE. docs/sqlite.md says so
@@ -110,7 +113,7 @@ sql 'ALTER TABLE parents ADD COLUMN extra text DEFAULT 7'
 looks
 ok "a column is added: it is told" wait_until 75 warning_has parents
 ok "... in the log" wait_until 10 grep -q 'warning=.*parents' "$test_dir/daemon.log"
-ok "... and by check" check_says 'parents.*extra'
+ok "... and by check" check_says parents
 ok "... install puts it right" app install
 looks
 ok "... and the alarm ends" wait_until 30 no_warning

@@ -98,6 +98,7 @@ workload_begin() {
 # trigger ends a procedure of MariaDB's in spite of its handler.
 workload_writer() {
 	local call said
+	exec {pause_fd}<> <(:) # process_start closes the other
 	case $db_kind in
 	postgres) call="CALL workload.write($1, $2)" ;;
 	mariadb) call="CALL workload_write($1, $2)" ;;
