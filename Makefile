@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 #
 ## make              build/app-db-listener
-## make demo         see it work: database, daemon, receiver, faults; DB=postgres
+## make demo         see it work: database, daemon, receiver, faults; DB=sqlite|postgres|mariadb
 ## make check        every test and lint; ends with "N passed, N failed"
 ## make deps         install what is missing (apt); the three above call it when needed
 ## make install      PREFIX=/usr/local, DESTDIR=, SYSCONFDIR=/etc;  make uninstall removes it
@@ -17,7 +17,7 @@
 VARIANT ?= release
 BUILD ?= build$(if $(filter-out release,$(VARIANT)),/$(VARIANT))
 
-PKGS := libpq mysqlclient sqlite3 libcurl yaml-0.1 libmicrohttpd jansson libsystemd
+PKGS := libpq mysqlclient sqlite3 libcurl yaml-0.1 libmicrohttpd jansson libsystemd libcrypto zlib
 WARN := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith \
 	-Wvla -Wformat=2 -Wundef -Wwrite-strings -Wcast-qual
 # Sanitizers blind gcc to the ranges that -Wformat-truncation needs; release has it.

@@ -55,4 +55,10 @@ void json_raw(struct json *j, const char *name, struct text v);
 /* Append the quoted, escaped form of v ("..." with RFC 8259 escapes). */
 void json_quote(struct buf *out, struct text v);
 
+/* A string in pieces: its pieces are appended with json_escape to the buf, json_end ends it. */
+void json_open_string(struct json *j, const char *name);
+
+/* Append v as it stands inside a string: escaped, without the quotes. */
+void json_escape(struct buf *out, struct text v);
+
 #endif

@@ -7,6 +7,9 @@
 
 #include <stddef.h>
 
+/* What stands for a character that cannot: U+FFFD. */
+#define UTF8_REPLACEMENT "\xEF\xBF\xBD"
+
 /* The length of the valid sequence at s, of which left (>= 1) bytes are there; 0 when it is none.
  * Every byte below 0x80 is one, NUL included. */
 size_t utf8_length(const char *s, size_t left);

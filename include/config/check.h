@@ -7,6 +7,8 @@
 #ifndef CONFIG_CHECK_H
 #define CONFIG_CHECK_H
 
+#include <stddef.h>
+
 #include "base/buf.h"
 
 typedef const char *(*check_fn)(const char *value);
@@ -27,8 +29,15 @@ const char *check_path(const char *value);
  * may stand between backticks as it is (MySQL Reference Manual 9.2, Schema Object Names). */
 const char *check_audit_table(const char *value);
 
-/* http:// or https:// with a host (RFC 3986, 3.2); userinfo, port, path and query as wanted. */
+/* http:// or https:// with a host (RFC 3986, 3.2); userinfo, port, path and query as wanted, the
+ * last two as a template (config/template.h). */
 const char *check_url(const char *value);
+
+/* The bytes of a URL that passed check_url in front of its path and query. */
+size_t check_url_front(const char *url);
+
+/* A template (config/template.h) that is not empty, without control characters. */
+const char *check_template(const char *value);
 
 /* "off", ADDRESS:PORT or [IPv6]:PORT */
 const char *check_listen(const char *value);

@@ -16,6 +16,7 @@
 
 #include "base/log.h"
 #include "base/op.h"
+#include "config/signing_key.h"
 
 #define SETTINGS_SOURCES_MAX 16
 #define SETTINGS_WEBHOOKS_MAX 64
@@ -75,11 +76,36 @@ struct source_settings {
 struct webhook_header {
 	char *name;
 	struct secret value;
+	bool is_template; /* the value has braces (config/template.h) */
 };
+
+/* How an event becomes a request (sink/format.h). */
+enum webhook_format {
+	WEBHOOK_FORMAT_NATIVE,
+	WEBHOOK_FORMAT_CLOUDEVENTS,
+	WEBHOOK_FORMAT_CLOUDEVENTS_BINARY,
+	WEBHOOK_FORMAT_STANDARD,
+	WEBHOOK_FORMAT_DEBEZIUM,
+	WEBHOOK_FORMAT_COUNT
+};
+
+/* What becomes of numbers that a double does not hold (sink/big_number.h). */
+enum webhook_big_numbers { WEBHOOK_BIG_NUMBERS_AS_THEY_ARE, WEBHOOK_BIG_NUMBERS_STRING };
+
+enum webhook_compression { WEBHOOK_COMPRESSION_NONE, WEBHOOK_COMPRESSION_GZIP };
+
+/* The header line that names a request's format and its version. */
+#define WEBHOOK_FORMAT_HEADER "app-db-listener-format"
 
 struct webhook_settings {
 	char *name;
-	struct secret url; /* may hold a token: printed without userinfo and query */
+	struct secret url;    /* may hold a token: printed without userinfo and query */
+	bool url_is_template; /* its path or query has braces (config/template.h) */
+	enum webhook_format format;
+	char *type; /* template of the event's type; NULL: the format's own */
+	enum webhook_big_numbers big_numbers;
+	enum webhook_compression compression;
+	int64_t compression_min_bytes; /* smaller bodies are sent plain */
 	int64_t timeout_us;
 	int64_t connect_timeout_us;
 	int64_t retry_count;        /* further attempts after the first */
@@ -91,9 +117,12 @@ struct webhook_settings {
 	int64_t max_response_bytes;
 	struct webhook_header *headers;
 	size_t header_count;
-	char *ca_file; /* NULL: the system's */
+	struct signing_keys signing_keys; /* count 0: requests are not signed */
+	char *ca_file;                    /* NULL: the system's */
 	bool tls_verify;
-	char *proxy; /* NULL or "": none, whatever the environment says */
+	char *proxy;                     /* NULL or "": none, whatever the environment says */
+	struct string_list network_deny; /* config/network_rule.h */
+	struct string_list network_allow;
 };
 
 /* One entry of a pipeline's tables. */
@@ -113,7 +142,7 @@ struct pipeline_settings {
 	size_t webhook; /* index in settings.webhooks */
 	struct table_settings *tables;
 	size_t table_count;        /* 0: only with audit_table */
-	bool operations[OP_COUNT]; /* truncate: only with PostgreSQL */
+	bool operations[OP_COUNT]; /* truncate: only with PostgreSQL or audit_table */
 	enum ordering ordering;
 	int64_t capacity;  /* events; 0: an equal share of queue.capacity */
 	int64_t max_bytes; /* 0: an equal share of queue.max_bytes */

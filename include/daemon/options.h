@@ -36,6 +36,7 @@ enum option {
 	OPTION_OFFLINE = 1 << 16,
 	OPTION_TABLES = 1 << 17, /* --table too, but any number of them */
 	OPTION_FORCE = 1 << 18,
+	OPTION_LIST_TABLES = 1 << 19,
 };
 
 /* What an option that may be repeated was given. */
@@ -65,6 +66,7 @@ struct options {
 	bool offline;
 	struct option_words tables;
 	bool force;
+	bool list_tables;
 	bool help;
 };
 

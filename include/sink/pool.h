@@ -27,8 +27,9 @@ struct pool;
 /* One pipeline as the workers see it; everything is a loan for the pool's life. */
 struct pool_pipeline {
 	const char *name;
-	const char *install_id; /* read when an event is sent */
-	struct ring *ring;      /* NULL at pool_new: set by pool_bind */
+	const char *install_id;               /* read when an event is sent */
+	const struct source_settings *source; /* NULL: unknown */
+	struct ring *ring;                    /* NULL at pool_new: set by pool_bind */
 	struct webhook *webhook;
 	struct acks *acks;     /* where settled events go */
 	uint32_t ack_pipeline; /* ack.pipeline to set */

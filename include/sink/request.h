@@ -1,27 +1,29 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The body and the identifying headers of one event's request.
- *
- *   {"id":"<install>-<n>","pipeline":"default","operation":"update","schema":"public",
- *    "table":"users","key":{"id":1},"changed_at":"...","data":{...},"old_data":{...}}
- *
- * with "truncated":true behind it when the row was over the size cap, and for a partition truncated
- * by itself, whose name "table" is then, "partition_of":{"schema":"...","table":"..."}. JSON from
- * the database is spliced, never parsed.
+ * What is sent for one event: its id, and body, header lines and URL as the webhook's settings
+ * (format, type, url, headers) say.
  */
 #ifndef SINK_REQUEST_H
 #define SINK_REQUEST_H
 
-#include "base/buf.h"
+#include "config/settings.h"
 #include "core/event.h"
+#include "sink/compressor.h"
+#include "sink/http.h"
 
-#define REQUEST_ID_BYTES 64
+/* Where events come from; everything is a loan. */
+struct request_origin {
+	const char *install_id;
+	const char *pipeline;
+	const struct source_settings *source; /* NULL: unknown */
+};
 
-/* "<install_id>-<id>" into out. */
-void request_id(const char *install_id, int64_t id, char out[static REQUEST_ID_BYTES]);
+/* Fill all of r, which is empty, but its owner and its time. Errors: ERR_NOMEM, ERR_FULL. */
+enum err_code request_fill(const struct request_origin *o, const struct webhook_settings *to,
+			   const struct event_fields *f, struct http_request *r) ATTR_MUST_CHECK;
 
-/* Append the body. Errors stick to out: ERR_NOMEM, ERR_FULL. */
-enum err_code request_body(const struct event *ev, const char *install_id, const char *pipeline,
-			   struct buf *out) ATTR_MUST_CHECK;
+/* Compress what was filled in where its webhook's settings want it and it pays; *c, NULL at first,
+ * is made when it is needed and the caller's to free. Without memory the body stays plain. */
+void request_compress(struct http_request *r, struct compressor **c);
 
 #endif

@@ -35,6 +35,7 @@ struct install_options {
 	bool print_only;         /* hand the SQL to on_sql and change nothing */
 	int64_t lock_timeout_us; /* per attempt, for the locks on captured tables */
 	int64_t give_up_us;      /* tries again until then */
+	bool list_tables;        /* check: tell the columns that triggers name (mysql) */
 	bool keep_data;          /* uninstall: refuse when undelivered events would be lost */
 	finding_fn on_finding;
 	sql_fn on_sql;
@@ -117,6 +118,8 @@ struct source_admin_ops {
 };
 
 extern const struct source_admin_ops source_admin_postgres;
+extern const struct source_admin_ops source_admin_mysql;
+extern const struct source_admin_ops source_admin_sqlite;
 
 /* The ops of a type; NULL when this build has none. */
 const struct source_admin_ops *source_admin_find(enum source_type type);

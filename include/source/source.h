@@ -133,6 +133,7 @@ struct source_ops {
 
 extern const struct source_ops source_postgres;
 extern const struct source_ops source_mysql;
+extern const struct source_ops source_sqlite;
 extern const struct source_ops source_fake;
 
 /* The ops of a type; NULL when this build has none. */

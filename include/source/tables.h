@@ -53,6 +53,9 @@ enum err_code tables_add(struct tables *t, size_t pipeline, const struct table_s
 			 const char *schema, const char *name, struct table **ret_t,
 			 struct err *e) ATTR_MUST_CHECK;
 
+/* Take the last table off again and free it. */
+void tables_pop(struct tables *t);
+
 /* Is the table in the list for this pipeline? An explicit entry comes before "*" and wins. */
 bool tables_has(const struct tables *t, size_t pipeline, const char *schema, const char *name);
 

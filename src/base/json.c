@@ -28,12 +28,11 @@ static void quote_special(struct buf *out, unsigned char c)
 	}
 }
 
-void json_quote(struct buf *out, struct text v)
+void json_escape(struct buf *out, struct text v)
 {
 	const unsigned char *s = (const unsigned char *)v.s;
 	size_t at = 0, plain = 0, n;
 
-	buf_add_char(out, '"');
 	while (at < v.len) {
 		if (s[at] >= 0x20 && s[at] < 0x80 && s[at] != '"' && s[at] != '\\') {
 			at++;
@@ -48,10 +47,16 @@ void json_quote(struct buf *out, struct text v)
 		if (s[at] < 0x80)
 			quote_special(out, s[at]);
 		else
-			buf_add_str(out, "\xEF\xBF\xBD");
+			buf_add_str(out, UTF8_REPLACEMENT);
 		plain = ++at;
 	}
 	buf_add(out, s + plain, at - plain);
+}
+
+void json_quote(struct buf *out, struct text v)
+{
+	buf_add_char(out, '"');
+	json_escape(out, v);
 	buf_add_char(out, '"');
 }
 
@@ -85,6 +90,11 @@ void json_open_object(struct json *j, const char *name)
 void json_open_array(struct json *j, const char *name)
 {
 	json_open(j, name, '[', ']');
+}
+
+void json_open_string(struct json *j, const char *name)
+{
+	json_open(j, name, '"', '"');
 }
 
 void json_end(struct json *j)

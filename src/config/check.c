@@ -7,6 +7,9 @@
 #include <string.h>
 #include <strings.h>
 
+#include "config/settings.h"
+#include "config/template.h"
+
 #define CHECK_IDENTIFIER_MAX 64
 
 static bool has_control(const char *s)
@@ -26,6 +29,13 @@ const char *check_printable(const char *value)
 const char *check_text(const char *value)
 {
 	return *value ? check_printable(value) : "must not be empty";
+}
+
+const char *check_template(const char *value)
+{
+	const char *complaint = check_text(value);
+
+	return complaint ? complaint : template_check(value);
 }
 
 const char *check_name(const char *value)
@@ -126,12 +136,21 @@ const char *check_url(const char *value)
 		len -= (size_t)(at + 1 - s);
 		s = at + 1;
 	}
+	if (memchr(s, '{', len) || memchr(s, '}', len))
+		return "has a brace in its host: placeholders stand in the path and the query";
 	host = host_length(s, len);
 	if (!host)
 		return "has no host";
 	if (host < len && (s[host] != ':' || !is_port(s + host + 1, len - host - 1)))
 		return "has a port that is not a number up to 65535";
-	return NULL;
+	return template_check(s + len);
+}
+
+size_t check_url_front(const char *url)
+{
+	size_t scheme = scheme_length(url);
+
+	return scheme + strcspn(url + scheme, "/?#");
 }
 
 void check_print_url(struct buf *out, const char *url)
@@ -170,9 +189,26 @@ const char *check_listen(const char *value)
 
 const char *check_header_name(const char *value)
 {
-	static const char *const reserved[] = {
-		"Host",   "Content-Length", "Content-Type",      "Transfer-Encoding", "Connection",
-		"Expect", "webhook-id",     "webhook-timestamp", "webhook-signature"};
+	static const char *const reserved[] = {"Host",
+					       "Content-Length",
+					       "Content-Type",
+					       "Content-Encoding",
+					       "Connection",
+					       "Transfer-Encoding",
+					       "Expect",
+					       "webhook-id",
+					       "webhook-timestamp",
+					       "webhook-signature",
+					       "ce-specversion",
+					       "ce-id",
+					       "ce-source",
+					       "ce-type",
+					       "ce-subject",
+					       "ce-time",
+					       "ce-sequence",
+					       "ce-partitionkey",
+					       "ce-datacontenttype",
+					       WEBHOOK_FORMAT_HEADER};
 	size_t len = strlen(value), i;
 
 	if (!len || strspn(value, "!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyz"

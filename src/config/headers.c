@@ -1,52 +1,26 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * webhook.headers: names to values, where a value is text or {file: PATH} or {credential: NAME}.
+ * webhook.headers: names to values, where a value is text, which may have placeholders, or {file:
+ * PATH} or {credential: NAME}.
  */
 #include <strings.h>
 
 #include "base/mem.h"
 #include "config/loading.h"
 #include "config/secret.h"
+#include "config/template.h"
 
-/* The one pair of a mapping that stands for a value. */
-static bool read_reference(struct loading *l, struct node n, const struct path *path,
-			   struct buf *out)
-{
-	struct node from = node_find(n, "file");
-	bool is_file = node_is_given(from);
-	struct buf text;
-	struct err e;
-	enum err_code code;
-	bool good = false;
-
-	if (!is_file)
-		from = node_find(n, "credential");
-	if (node_count(n) != 1 || !node_is_given(from)) {
-		loading_mistake(l, n, path, "must be text, {file: PATH} or {credential: NAME}");
-		return false;
-	}
-	buf_init(&text, SECRET_BYTES_MAX);
-	if (loading_text(l, from, path, &text)) {
-		code = is_file ? secret_read_file(l->env, buf_str(&text), out, &e)
-			       : secret_read_credential(l->env, buf_str(&text), out, &e);
-		good = loading_note(l, from, path, code, &e);
-	}
-	buf_done(&text);
-	return good;
-}
-
+/* Text is a template; what a file or a credential holds is sent as it is. */
 static bool read_value(struct loading *l, struct node n, const struct path *path, struct buf *out)
 {
 	const char *complaint;
-	bool good;
+	bool is_text = node_kind(n) != NODE_MAPPING;
 
-	if (node_kind(n) == NODE_MAPPING)
-		good = read_reference(l, n, path, out);
-	else
-		good = loading_text(l, n, path, out);
-	if (!good)
+	if (!loading_secret(l, n, path, out))
 		return false;
 	complaint = check_header_value(buf_str(out));
+	if (!complaint && is_text)
+		complaint = template_check(buf_str(out));
 	if (complaint)
 		loading_mistake(l, n, path, "%s", complaint);
 	return !complaint;
@@ -90,6 +64,8 @@ static void header_read(struct loading *l, struct webhook_settings *w, struct no
 		loading_mistake(l, node_key(n, i), &where, "%s", complaint);
 	if (!read_value(l, node_value(n, i), &where, &value))
 		goto out_value;
+	h->is_template =
+		node_kind(node_value(n, i)) != NODE_MAPPING && template_has_braces(buf_str(&value));
 	h->value.value = mem_strndup(buf_str(&value), value.len);
 	if (!h->value.value)
 		l->error = ERR_NOMEM;

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "config/network_rule.h"
 
 /* the columns target, offset and size of a field */
 #define FIELD(in, type, field)                                                                     \
@@ -66,6 +67,24 @@ static const struct key_word level_words[] = {
 	{"error", LOG_LEVEL_ERROR}, {"warn", LOG_LEVEL_WARN},   {"warning", LOG_LEVEL_WARN},
 	{"info", LOG_LEVEL_INFO},   {"debug", LOG_LEVEL_DEBUG}, {NULL, 0},
 };
+static const struct key_word webhook_format_words[] = {
+	{"native", WEBHOOK_FORMAT_NATIVE},
+	{"cloudevents", WEBHOOK_FORMAT_CLOUDEVENTS},
+	{"cloudevents-binary", WEBHOOK_FORMAT_CLOUDEVENTS_BINARY},
+	{"standard", WEBHOOK_FORMAT_STANDARD},
+	{"debezium", WEBHOOK_FORMAT_DEBEZIUM},
+	{NULL, 0},
+};
+static const struct key_word big_numbers_words[] = {
+	{"number", WEBHOOK_BIG_NUMBERS_AS_THEY_ARE},
+	{"string", WEBHOOK_BIG_NUMBERS_STRING},
+	{NULL, 0},
+};
+static const struct key_word compression_words[] = {
+	{"none", WEBHOOK_COMPRESSION_NONE},
+	{"gzip", WEBHOOK_COMPRESSION_GZIP},
+	{NULL, 0},
+};
 static const struct key_word format_words[] = {
 	{"text", LOG_FORMAT_TEXT},
 	{"json", LOG_FORMAT_JSON},
@@ -104,8 +123,9 @@ const struct key keys[] = {
 	 .help = "The kind of database."},
 	{"database.host", KEY_STRING, SOURCE(host), .def = "localhost", .check = check_text,
 	 ONLY_SERVERS,
-	 .help = "Name or address of the server, or the path of its Unix socket; for postgres the "
-		 "directory of the socket."},
+	 .help = "Name or address of the server, or the directory of its Unix socket; for mysql "
+		 "the "
+		 "socket too."},
 	{"database.port", KEY_INT, SOURCE(port), RANGE(1, 65535), ONLY_SERVERS,
 	 .help = "Port of the server; 5432 for postgres and 3306 for mysql when not given."},
 	{"database.user", KEY_STRING, SOURCE(user), .check = check_text, ONLY_SERVERS,
@@ -168,7 +188,25 @@ const struct key keys[] = {
 		 "or SCHEMA.NAME."},
 
 	{"webhook.url", KEY_URL, WEBHOOK(url), .check = check_url,
-	 .help = "Where to POST; required."},
+	 .help = "Where to POST; required. Path and query may have the placeholders of type."},
+	{"webhook.format", KEY_WORD, WEBHOOK(format), .def = "native",
+	 .words = webhook_format_words,
+	 .help = "What a request looks like: docs/formats.md has an example of each."},
+	{"webhook.type", KEY_STRING, WEBHOOK(type), .check = check_template,
+	 .help = "The event's type in the formats that have one, from {pipeline} {schema} {table} "
+		 "{operation} {id}; app-db-listener.{table}.{operation} for cloudevents, "
+		 "{table}.{operation} for standard when not given."},
+	{"webhook.big_numbers", KEY_WORD, WEBHOOK(big_numbers), .def = "number",
+	 .words = big_numbers_words,
+	 .help = "Whether numbers in rows and keys that a double does not hold are sent as numbers "
+		 "or as strings."},
+	{"webhook.compression", KEY_WORD, WEBHOOK(compression), .def = "none",
+	 .words = compression_words,
+	 .help = "Whether bodies are sent with Content-Encoding: gzip where that makes them "
+		 "smaller "
+		 "by a tenth."},
+	{"webhook.compression_min_bytes", KEY_SIZE, WEBHOOK(compression_min_bytes), .def = "10kB",
+	 RANGE(0, 1 * GB), .help = "Smaller bodies are never compressed."},
 	{"webhook.timeout", KEY_DURATION, WEBHOOK(timeout_us), .def = "30s", RANGE(10 * MS, HOUR),
 	 .help = "A request without its whole answer after this long has failed."},
 	{"webhook.connect_timeout", KEY_DURATION, WEBHOOK(connect_timeout_us), .def = "5s",
@@ -191,7 +229,11 @@ const struct key keys[] = {
 	{"webhook.max_response_bytes", KEY_SIZE, WEBHOOK(max_response_bytes), .def = "16kB",
 	 RANGE(0, 16 * MB), .help = "The part of an answer's body that is read."},
 	{"webhook.headers", KEY_HEADERS, WEBHOOK(headers),
-	 .help = "More request headers, as a mapping of names to values; values are secret."},
+	 .help = "More request headers, as a mapping of names to values, which are secret and may "
+		 "have the placeholders of type."},
+	{"webhook.signing_secrets", KEY_SIGNING, WEBHOOK(signing_keys),
+	 .help = "Secrets to sign requests with, as Standard Webhooks has them: whsec_... for "
+		 "HMAC-SHA256, whsk_... for ed25519; each gives a signature."},
 	{"webhook.ca_file", KEY_STRING, WEBHOOK(ca_file), .check = check_text,
 	 .help = "File with the certificates that may sign the receiver's; the system's when not "
 		 "given."},
@@ -199,6 +241,15 @@ const struct key keys[] = {
 	 .help = "Whether the receiver's certificate is checked."},
 	{"webhook.proxy", KEY_STRING, WEBHOOK(proxy), .check = check_printable,
 	 .help = "URL of a proxy; none when not given, whatever the environment says."},
+	{"webhook.network_deny", KEY_LIST, WEBHOOK(network_deny),
+	 .def = "link_local, metadata, unspecified, multicast", .check = check_network_deny,
+	 .help = "Addresses never to connect to: private, loopback, link_local, metadata, "
+		 "unspecified, multicast, none, an address or a block as 10.0.0.0/8."},
+	{"webhook.network_allow", KEY_LIST, WEBHOOK(network_allow), .def = "literal",
+	 .check = check_network_allow,
+	 .help = "Addresses to connect to all the same: literal (the address that the URL spells, "
+		 "or "
+		 "localhost), none, an address or a block."},
 
 	{"tables.name", KEY_NAME_OF, TABLE(schema), INSTALL,
 	 .help = "The table as TABLE or SCHEMA.TABLE, * in place of TABLE for all of the schema; "
@@ -305,15 +356,25 @@ bool key_fits(const struct key *k, enum source_type type)
 const char *key_type_name(enum key_type type)
 {
 	static const char *const names[KEY_TYPE_COUNT] = {
-		[KEY_INT] = "number",        [KEY_BOOL] = "true or false",
-		[KEY_DURATION] = "duration", [KEY_SIZE] = "size",
-		[KEY_STRING] = "text",       [KEY_CHOICE] = "word",
-		[KEY_SECRET] = "secret",     [KEY_URL] = "secret URL",
-		[KEY_WORD] = "word",         [KEY_LIST] = "list",
-		[KEY_OPS] = "list",          [KEY_TABLES] = "list of tables",
-		[KEY_TABLE] = "table",       [KEY_NAME_OF] = "table",
-		[KEY_WHERE] = "SQL",         [KEY_HEADERS] = "mapping of secrets",
-		[KEY_SOURCE] = "name",       [KEY_WEBHOOK] = "name",
+		[KEY_INT] = "number",
+		[KEY_BOOL] = "true or false",
+		[KEY_DURATION] = "duration",
+		[KEY_SIZE] = "size",
+		[KEY_STRING] = "text",
+		[KEY_CHOICE] = "word",
+		[KEY_SECRET] = "secret",
+		[KEY_URL] = "secret URL",
+		[KEY_WORD] = "word",
+		[KEY_LIST] = "list",
+		[KEY_OPS] = "list",
+		[KEY_TABLES] = "list of tables",
+		[KEY_TABLE] = "table",
+		[KEY_NAME_OF] = "table",
+		[KEY_WHERE] = "SQL",
+		[KEY_HEADERS] = "mapping of secrets",
+		[KEY_SOURCE] = "name",
+		[KEY_WEBHOOK] = "name",
+		[KEY_SIGNING] = "list of secrets",
 	};
 
 	return names[type];

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "config/field.h"
 #include "config/loading.h"
+#include "config/template.h"
 #include "config/value.h"
 
 static bool is_name_taken(const struct webhook_settings *webhooks, size_t count, const char *name)
@@ -47,10 +48,20 @@ static void keep_below(struct loading *l, struct node n, const struct path *path
 static void webhook_finish(struct loading *l, struct webhook_settings *w, struct node n,
 			   const struct path *path)
 {
+	struct path where;
+
 	keep_below(l, n, path, "retry_delay", &w->retry_delay_us, "retry_max_delay",
 		   &w->retry_max_delay_us);
 	keep_below(l, n, path, "connect_timeout", &w->connect_timeout_us, "timeout",
 		   &w->timeout_us);
+	w->url_is_template =
+		w->url.value && template_has_braces(w->url.value + check_url_front(w->url.value));
+	if (w->type &&
+	    (w->format == WEBHOOK_FORMAT_NATIVE || w->format == WEBHOOK_FORMAT_DEBEZIUM)) {
+		where = path_key(path, TEXT_LIT("type"));
+		loading_mistake(l, node_find_key(n, "type"), &where,
+				"this format has no type: it is for cloudevents and standard");
+	}
 }
 
 static void webhook_require(struct loading *l, const struct webhook_settings *w, struct node n,

@@ -7,6 +7,8 @@
 #include <sysexits.h>
 
 #include <curl/curl.h>
+#include <mysql.h>
+#include <sqlite3.h>
 
 #include "base/buf.h"
 #include "base/version.h"
@@ -51,7 +53,7 @@ static const struct command {
 	 "  app-db-listener run -c /etc/app-db-listener/config.yaml\n"},
 	{"check", command_check,
 	 OPTION_CONFIG | OPTION_JSON | OPTION_OFFLINE | OPTION_SOURCE | OPTION_USER |
-		 OPTION_PASSWORD_FILE,
+		 OPTION_PASSWORD_FILE | OPTION_LIST_TABLES,
 	 0, "", "validate the configuration and tell what would fail",
 	 "Reads the configuration, connects to each database and looks at privileges, tables, "
 	 "keys,\n"
@@ -151,7 +153,8 @@ static int command_version(const struct command_call *call)
 	int pq = PQlibVersion();
 
 	(void)call;
-	(void)printf(APP_NAME " " APP_VERSION " (libpq %d.%d, %s)\n", pq / 10000, pq % 10000,
+	(void)printf(APP_NAME " " APP_VERSION " (libpq %d.%d, MySQL client %s, SQLite %s, %s)\n",
+		     pq / 10000, pq % 10000, mysql_get_client_info(), sqlite3_libversion(),
 		     curl_version());
 	return EX_OK;
 }

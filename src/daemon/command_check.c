@@ -113,8 +113,10 @@ int command_check(const struct command_call *call)
 
 	if (status != EX_OK)
 		return status;
-	k.options =
-		(struct install_options){.user = o->user, .on_finding = note_finding, .ctx = &k};
+	k.options = (struct install_options){.user = o->user,
+					     .list_tables = o->list_tables,
+					     .on_finding = note_finding,
+					     .ctx = &k};
 	buf_init(&k.out, CHECK_MAX_BYTES);
 	json_begin(&k.json, &k.out);
 	if (k.as_json) {

@@ -61,19 +61,27 @@ static ATTR_MUST_CHECK enum err_code trial_fill(struct http_request *q, const st
 {
 	char at[CLOCK_TEXT_BYTES];
 	int64_t wall_us = clock_wall_us(clock_system());
-	struct event ev = {.f = {.id = wall_us,
-				 .op = OP_INSERT,
-				 .schema = TEXT_LIT("public"),
-				 .table = TEXT_LIT("app_db_listener_test"),
-				 .key = TEXT_LIT("{\"id\":1}"),
-				 .data = TEXT_LIT("{\"id\":1,\"note\":\"a test event\"}")}};
+	struct compressor *compressor = NULL;
+	enum err_code code;
+	const struct request_origin origin = {.install_id = "test", .pipeline = "test"};
+	const struct event_fields f = {
+		.id = wall_us,
+		.op = OP_INSERT,
+		.schema = TEXT_LIT("public"),
+		.table = TEXT_LIT("app_db_listener_test"),
+		.key = TEXT_LIT("{\"id\":1}"),
+		.changed_at = {at, CLOCK_TEXT_BYTES - 1},
+		.changed_wall_us = wall_us,
+		.data = TEXT_LIT("{\"id\":1,\"note\":\"a test event\"}"),
+	};
 
 	clock_format_wall(wall_us, at);
-	ev.f.changed_at = text_of(at);
-	q->to = t->to;
 	q->wall_us = wall_us;
-	request_id("test", ev.f.id, q->id);
-	return request_body(&ev, "test", "test", &q->body);
+	code = request_fill(&origin, t->to, &f, q);
+	if (code == ERR_OK)
+		request_compress(q, &compressor);
+	compressor_free(compressor);
+	return code;
 }
 
 static ATTR_MUST_CHECK enum err_code trial_run(struct trial *t, struct err *e)

@@ -96,6 +96,7 @@ static ATTR_MUST_CHECK enum err_code make_pool(struct engine *g, struct err *e)
 
 		all[i] = (struct pool_pipeline){.name = p->name,
 						.install_id = runner_install_id(r, at),
+						.source = &s->sources[p->source],
 						.webhook = g->webhooks[p->webhook],
 						.acks = runner_acks(r),
 						.ack_pipeline = (uint32_t)at};

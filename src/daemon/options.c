@@ -60,6 +60,8 @@ static const struct option_row {
 	 "capture this table; may be repeated (default: all)"},
 	{OPTION_FORCE, 0, "force", KIND_FLAG, offsetof(struct options, force), NULL,
 	 "replace a configuration that is there"},
+	{OPTION_LIST_TABLES, 0, "tables", KIND_FLAG, offsetof(struct options, list_tables), NULL,
+	 "list each captured table's columns that its triggers name"},
 };
 
 static const struct option_row *row_find(const char *word, size_t len, unsigned taken)

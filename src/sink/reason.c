@@ -4,6 +4,8 @@
 #include <assert.h>
 #include <stdio.h>
 
+#include "base/utf8.h"
+
 static const char *const timeout_words[ANSWER_PHASE_COUNT] = {
 	[ANSWER_PHASE_NONE] = "",
 	[ANSWER_PHASE_LOOKUP] = "in the name lookup",
@@ -12,37 +14,8 @@ static const char *const timeout_words[ANSWER_PHASE_COUNT] = {
 	[ANSWER_PHASE_SEND] = "sending the request",
 	[ANSWER_PHASE_FIRST_BYTE] = "waiting for the first byte",
 	[ANSWER_PHASE_BODY] = "reading the answer",
+	[ANSWER_PHASE_DENIED] = "",
 };
-
-/* The length of the UTF-8 character at s (RFC 3629: no surrogates, nothing overlong), 0 when it is
- * none or is cut off by the end. */
-static size_t utf8_char_len(const unsigned char *s, size_t left)
-{
-	static const struct {
-		unsigned char lo, hi, second_lo, second_hi, len;
-	} forms[] = {
-		{0x00, 0x7f, 0, 0, 1},       {0xc2, 0xdf, 0x80, 0xbf, 2},
-		{0xe0, 0xe0, 0xa0, 0xbf, 3}, {0xe1, 0xec, 0x80, 0xbf, 3},
-		{0xed, 0xed, 0x80, 0x9f, 3}, {0xee, 0xef, 0x80, 0xbf, 3},
-		{0xf0, 0xf0, 0x90, 0xbf, 4}, {0xf1, 0xf3, 0x80, 0xbf, 4},
-		{0xf4, 0xf4, 0x80, 0x8f, 4},
-	};
-	size_t i, k;
-
-	for (i = 0; i < sizeof(forms) / sizeof(forms[0]); i++) {
-		if (s[0] < forms[i].lo || s[0] > forms[i].hi)
-			continue;
-		if (forms[i].len > left)
-			return 0;
-		if (forms[i].len > 1 && (s[1] < forms[i].second_lo || s[1] > forms[i].second_hi))
-			return 0;
-		for (k = 2; k < forms[i].len; k++)
-			if ((s[k] & 0xc0) != 0x80)
-				return 0;
-		return forms[i].len;
-	}
-	return 0;
-}
 
 /* Append text to out, which holds used bytes; runs of white space and control characters become one
  * space, and none at the end. */
@@ -58,7 +31,7 @@ static void append_clean(struct text text, char *out, size_t size, size_t used)
 			i++;
 			continue;
 		}
-		n = utf8_char_len(s + i, text.len - i);
+		n = utf8_length(text.s + i, text.len - i);
 		if (used + (size_t)space + (n ? n : 1) >= size)
 			break;
 		if (space)

@@ -1,68 +1,173 @@
 /* SPDX-License-Identifier: MIT */
 #include "sink/request.h"
 
+#include <jansson.h>
 #include <stdio.h>
 
-#include "base/json.h"
+#include "base/percent.h"
+#include "config/check.h"
+#include "sink/format.h"
 
 /* What stands around the values; names of tables are short, so doubling them covers escapes. */
-#define REQUEST_FRAME_BYTES 320
+#define REQUEST_FRAME_BYTES 512
 
-void request_id(const char *install_id, int64_t id, char out[static REQUEST_ID_BYTES])
+static ATTR_MUST_CHECK enum err_code fill_body(const struct format *format,
+					       const struct format_event *ev, struct buf *out)
 {
-	(void)snprintf(out, REQUEST_ID_BYTES, "%s-%lld", install_id, (long long)id);
+	const struct event_fields *f = ev->f;
+	struct json j;
+	enum err_code code;
+
+	/* once, so that a large row is not copied again and again while the body grows */
+	code = buf_reserve(out, REQUEST_FRAME_BYTES + 2 * f->key.len + f->old_key.len +
+					f->data.len + f->old_data.len +
+					4 * (f->schema.len + f->table.len));
+	if (code != ERR_OK)
+		return code;
+	json_begin(&j, out);
+	format->body(ev, &j);
+	return buf_error(out);
 }
 
+static void add_header(const struct webhook_header *h, const struct format_event *ev,
+		       struct buf *out)
+{
+	size_t start = out->len, value;
+
+	buf_add_str(out, h->name);
+	buf_add_str(out, ": ");
+	value = out->len;
+	template_write(h->value.value, ev->values, buf_add_text, percent_add_header, out);
+	if (out->len == value && buf_error(out) == ERR_OK) {
+		/* how curl is told of a header without a value: CURLOPT_HTTPHEADER(3) */
+		buf_truncate(out, start);
+		buf_add_str(out, h->name);
+		buf_add_char(out, ';');
+	}
+	buf_add_char(out, '\0');
+}
+
+static void add_url(const char *url, const struct format_event *ev, struct buf *out)
+{
+	size_t front = check_url_front(url);
+
+	buf_add(out, url, front);
+	template_write(url + front, ev->values, buf_add_text, percent_add_url, out);
+}
+
+/* A partition truncated by itself: data and old_data are its name and schema as JSON strings. */
 static bool is_partition(const struct event_fields *f)
 {
 	return f->op == OP_TRUNCATE && f->data.s;
 }
 
-/* What was changed. A receiver that knows nothing of partitions must not take the truncation of one
- * for that of the whole. */
-static void write_table(struct json *j, const struct event_fields *f)
+/* The string that json is in *ret_tree, to be freed, and its text in *t. */
+static ATTR_MUST_CHECK enum err_code decode(struct text json, json_t **ret_tree, struct text *t)
 {
-	if (is_partition(f)) {
-		json_raw(j, "schema", f->old_data);
-		json_raw(j, "table", f->data);
-	} else {
-		json_text(j, "schema", f->schema);
-		json_text(j, "table", f->table);
-	}
+	json_error_t e;
+
+	*ret_tree =
+		json.s ? json_loadb(json.s, json.len, JSON_DECODE_ANY | JSON_ALLOW_NUL, &e) : NULL;
+	if (json.s && !*ret_tree && json_error_code(&e) == json_error_out_of_memory)
+		return ERR_NOMEM;
+	*t = json_is_string(*ret_tree)
+		     ? (struct text){json_string_value(*ret_tree), json_string_length(*ret_tree)}
+		     : json;
+	return ERR_OK;
 }
 
-enum err_code request_body(const struct event *ev, const char *install_id, const char *pipeline,
-			   struct buf *out)
+static ATTR_MUST_CHECK enum err_code fill_all(const struct format_event *ev, struct http_request *r)
 {
-	const struct event_fields *f = &ev->f;
-	char id[REQUEST_ID_BYTES];
-	struct json j;
-	enum err_code code;
+	const struct webhook_settings *to = r->to;
+	const struct format *format = format_get(to->format);
+	enum err_code code = fill_body(format, ev, &r->body);
+	size_t i;
 
-	/* once, so that a large row is not copied again and again while the body grows */
-	code = buf_reserve(out, REQUEST_FRAME_BYTES + f->key.len + f->data.len + f->old_data.len +
-					2 * (f->schema.len + f->table.len));
 	if (code != ERR_OK)
 		return code;
-	request_id(install_id, f->id, id);
-	json_begin(&j, out);
-	json_open_object(&j, NULL);
-	json_str(&j, "id", id);
-	json_str(&j, "pipeline", pipeline);
-	json_str(&j, "operation", op_name(f->op));
-	write_table(&j, f);
-	json_raw(&j, "key", f->key);
-	json_text(&j, "changed_at", f->changed_at);
-	json_raw(&j, "data", is_partition(f) ? TEXT_NONE : f->data);
-	json_raw(&j, "old_data", is_partition(f) ? TEXT_NONE : f->old_data);
-	if (f->truncated)
-		json_bool(&j, "truncated", true);
-	if (is_partition(f)) {
-		json_open_object(&j, "partition_of");
-		json_text(&j, "schema", f->schema);
-		json_text(&j, "table", f->table);
-		json_end(&j);
+	if (format->lines)
+		format->lines(ev, &r->lines);
+	for (i = 0; i < to->header_count; i++)
+		if (to->headers[i].is_template)
+			add_header(&to->headers[i], ev, &r->lines);
+	if (to->url_is_template)
+		add_url(to->url.value, ev, &r->url);
+	code = buf_error(&r->lines);
+	return code == ERR_OK ? buf_error(&r->url) : code;
+}
+
+static ATTR_MUST_CHECK enum err_code fill_event(const struct request_origin *o,
+						const struct event_fields *f,
+						const struct event_fields *root,
+						struct http_request *r)
+{
+	const struct format_event ev = {
+		.f = f,
+		.root = root,
+		.quote_big = r->to->big_numbers == WEBHOOK_BIG_NUMBERS_STRING,
+		.pipeline = o->pipeline,
+		.source = o->source,
+		.type = r->to->type ? r->to->type : format_get(r->to->format)->type,
+		.values =
+			{
+				[TEMPLATE_PIPELINE] = text_of(o->pipeline),
+				[TEMPLATE_SCHEMA] = f->schema,
+				[TEMPLATE_TABLE] = f->table,
+				[TEMPLATE_OPERATION] = text_of(op_name(f->op)),
+				[TEMPLATE_ID] = text_of(r->id),
+			},
+	};
+
+	return fill_all(&ev, r);
+}
+
+/* A receiver that knows nothing of partitions must not take the truncation of one for that of the
+ * whole: everywhere it is the table. */
+static ATTR_MUST_CHECK enum err_code fill_partition(const struct request_origin *o,
+						    const struct event_fields *root,
+						    struct http_request *r)
+{
+	struct event_fields f = *root;
+	json_t *schema = NULL, *table = NULL;
+	enum err_code code;
+
+	f.data = f.old_data = TEXT_NONE;
+	code = decode(root->old_data, &schema, &f.schema);
+	if (code == ERR_OK)
+		code = decode(root->data, &table, &f.table);
+	if (code == ERR_OK)
+		code = fill_event(o, &f, root, r);
+	json_decref(schema);
+	json_decref(table);
+	return code;
+}
+
+enum err_code request_fill(const struct request_origin *o, const struct webhook_settings *to,
+			   const struct event_fields *f, struct http_request *r)
+{
+	r->to = to;
+	(void)snprintf(r->id, sizeof(r->id), "%s-%lld", o->install_id, (long long)f->id);
+	return is_partition(f) ? fill_partition(o, f, r) : fill_event(o, f, NULL, r);
+}
+
+void request_compress(struct http_request *r, struct compressor **c)
+{
+	static const char line[] = "Content-Encoding: gzip";
+	const struct webhook_settings *to = r->to;
+	size_t plain_bytes = r->body.len;
+
+	if (to->compression == WEBHOOK_COMPRESSION_NONE ||
+	    plain_bytes < (size_t)to->compression_min_bytes)
+		return;
+	if (!*c && compressor_new(c, NULL) != ERR_OK)
+		return;
+	/* first, since without this line the receiver could not read the body */
+	if (buf_reserve(&r->lines, sizeof(line)) != ERR_OK) {
+		r->lines.error = ERR_OK;
+		return;
 	}
-	json_end(&j);
-	return buf_error(out);
+	if (!compressor_gzip(*c, &r->body))
+		return;
+	r->plain_bytes = plain_bytes;
+	buf_add(&r->lines, line, sizeof(line));
 }

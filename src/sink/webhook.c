@@ -20,7 +20,7 @@ struct webhook {
 	_Atomic bool refused_some;
 	_Atomic int told_state; /* what webhook_breaker_moved last said */
 	struct mutex lock;
-	struct webhook_stats counts; /* in_flight, max_in_flight and breaker are not kept here */
+	struct webhook_stats counts; /* those of settings and breaker are not kept here */
 };
 
 const int64_t webhook_latency_bound_us[WEBHOOK_LATENCY_BUCKETS] = {
@@ -132,6 +132,8 @@ static void count_result_locked(struct webhook_stats *c, const struct webhook_at
 
 	c->attempts++;
 	c->bytes_sent += (int64_t)a->bytes;
+	c->bytes_plain += (int64_t)(a->plain_bytes ? a->plain_bytes : a->bytes);
+	c->compressed += a->plain_bytes > 0;
 	c->by_class[class >= 1 && class <= 5 ? class : a->status ? 5 : 0]++;
 	if (a->status) {
 		c->latency_count[latency_bucket(a->elapsed_us)]++;
@@ -194,6 +196,7 @@ struct webhook_stats webhook_stats(struct webhook *w)
 	mutex_unlock(&w->lock);
 	s.in_flight = atomic_load(&w->in_flight);
 	s.max_in_flight = (size_t)w->settings->max_in_flight;
+	s.signing_secrets = w->settings->signing_keys.count;
 	s.breaker = breaker_stats(w->breaker);
 	return s;
 }

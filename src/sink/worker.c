@@ -66,6 +66,7 @@ enum err_code worker_init(struct worker *w, struct pool *p, struct err *e)
 void worker_done(struct worker *w)
 {
 	http_free(w->http);
+	compressor_free(w->compressor);
 	mem_free(w->flights);
 	mem_free(w->to);
 }
@@ -92,12 +93,10 @@ static ATTR_MUST_CHECK enum err_code fill_request(const struct pool_pipeline *pp
 						  const struct event *ev, struct http_request *r,
 						  struct err *e)
 {
-	enum err_code code = request_body(ev, pp->install_id, pp->name, &r->body);
+	const struct request_origin origin = {pp->install_id, pp->name, pp->source};
 
-	if (code != ERR_OK)
-		return err_set(e, ERR_NOMEM, "no memory for a request's body");
-	request_id(pp->install_id, ev->f.id, r->id);
-	r->to = webhook_settings(pp->webhook);
+	if (request_fill(&origin, webhook_settings(pp->webhook), &ev->f, r) != ERR_OK)
+		return err_set(e, ERR_NOMEM, "no memory for a request");
 	return ERR_OK;
 }
 
@@ -128,6 +127,7 @@ static void launch(struct worker *w, struct flight *f)
 	}
 	code = fill_request(pp, f->ev, r, &e);
 	if (code == ERR_OK) {
+		request_compress(r, &w->compressor);
 		r->owner = f;
 		r->wall_us = clock_wall_us(w->pool->clock);
 		code = http_send(w->http, r, &e);

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "source/admin.h"
 
+#include "source/my_check.h"
+#include "source/my_dead_letter.h"
+#include "source/my_install.h"
 #include "source/pg_check.h"
 #include "source/pg_dead_letter.h"
 #include "source/pg_install.h"
@@ -16,7 +19,28 @@ const struct source_admin_ops source_admin_postgres = {
 	.dead_letter_purge = pg_dead_letter_purge,
 };
 
+const struct source_admin_ops source_admin_mysql = {
+	.type = "mysql",
+	.install = my_install,
+	.uninstall = my_uninstall,
+	.check = my_check,
+	.status = my_status,
+	.dead_letter_list = my_dead_letter_list,
+	.dead_letter_replay = my_dead_letter_replay,
+	.dead_letter_purge = my_dead_letter_purge,
+};
+
 const struct source_admin_ops *source_admin_find(enum source_type type)
 {
-	return type == SOURCE_POSTGRES ? &source_admin_postgres : NULL;
+	switch (type) {
+	case SOURCE_POSTGRES:
+		return &source_admin_postgres;
+	case SOURCE_MYSQL:
+		return &source_admin_mysql;
+	case SOURCE_SQLITE:
+		return &source_admin_sqlite;
+	case SOURCE_FAKE:
+		break;
+	}
+	return NULL;
 }

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "source/my_drift.h"
 #include "source/my_source.h"
 
 #define OLDEST_ROWS 2000
@@ -44,52 +45,23 @@ static void add_drift(struct drift *d, const struct my_result *captured, const c
 		       my_result_str(captured, 0), my_result_str(captured, 1), problem);
 }
 
-/* How many of the table's triggers are there? Asked by name of schema and table, as the server
- * would otherwise open every table that it has (MariaDB documentation, "Information Schema",
- * optimizing queries). */
-static ATTR_MUST_CHECK enum err_code
-count_triggers(struct my_source *s, const struct my_result *captured, int64_t *ret_n, struct err *e)
-{
-	struct my_result *r;
-	enum err_code code;
-
-	buf_reset(&s->sql);
-	buf_add_str(&s->sql, "SELECT COUNT(*) FROM information_schema.TRIGGERS WHERE "
-			     "EVENT_OBJECT_SCHEMA = ");
-	my_quote_literal(&s->sql, my_result_text(captured, 0));
-	buf_add_str(&s->sql, " AND EVENT_OBJECT_TABLE = ");
-	my_quote_literal(&s->sql, my_result_text(captured, 1));
-	buf_add_str(&s->sql, " AND FIND_IN_SET(CONVERT(TRIGGER_NAME USING utf8mb4), ");
-	my_quote_literal(&s->sql, my_result_text(captured, 2));
-	buf_add_str(&s->sql, ")");
-	code = my_conn_query_buf(s->conn, &s->sql, &r, e);
-	if (code != ERR_OK)
-		return code;
-	*ret_n = my_result_next(r) ? my_result_i64(r, 0, 0) : 0;
-	my_result_free(r);
-	return ERR_OK;
-}
-
-static int64_t names_in(struct text list)
-{
-	int64_t n = list.len > 0;
-	size_t i;
-
-	for (i = 0; i < list.len; i++)
-		n += list.s[i] == ',';
-	return n;
-}
-
 static ATTR_MUST_CHECK enum err_code look_for_drift(struct my_source *s, struct my_result *captured,
 						    struct drift *d, struct err *e)
 {
 	enum err_code code = ERR_OK;
-	int64_t n;
+	const char *problem;
 
 	while (code == ERR_OK && my_result_next(captured)) {
-		code = count_triggers(s, captured, &n, e);
-		if (code == ERR_OK && n < names_in(my_result_text(captured, 2)))
-			add_drift(d, captured, n ? "lacks a trigger" : "has lost its triggers");
+		struct my_captured c = {
+			.schema = my_result_str(captured, 0),
+			.table = my_result_str(captured, 1),
+			.fingerprint = my_result_str(captured, 2),
+			.trigger_names = my_result_str(captured, 3),
+		};
+
+		code = my_drift_look(s->conn, &c, &problem, e);
+		if (code == ERR_OK && problem)
+			add_drift(d, captured, problem);
 	}
 	return code;
 }
@@ -100,8 +72,9 @@ static ATTR_MUST_CHECK enum err_code ask_captured(struct my_source *s, struct my
 	size_t i;
 
 	buf_reset(&s->sql);
-	buf_add_str(&s->sql, "SELECT schema_name, table_name, trigger_names FROM " MY_CAPTURED
-			     " WHERE pipeline IN (");
+	buf_add_str(&s->sql,
+		    "SELECT schema_name, table_name, fingerprint, trigger_names FROM " MY_CAPTURED
+		    " WHERE pipeline IN (");
 	for (i = 0; i < s->env.pipeline_count; i++) {
 		if (i)
 			buf_add_char(&s->sql, ',');

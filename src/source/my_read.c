@@ -256,6 +256,8 @@ static ATTR_MUST_CHECK enum err_code read_all(struct my_reading *r, struct err *
 
 	if (code == ERR_OK)
 		code = find(r, e);
+	if (code == ERR_NOT_FOUND && !r->pipe->audit)
+		return err_prefix(e, "the installation is damaged: run app-db-listener install");
 	if (code == ERR_OK)
 		code = fetch_all(r, e);
 	if (code == ERR_OK)

@@ -10,6 +10,7 @@
 
 #include "base/fd.h"
 #include "base/mem.h"
+#include "source/my_locks.h"
 #include "source/my_source.h"
 
 /* Every gap is a range in the statement that reads, and costs the server time; gaps merged into one
@@ -223,14 +224,12 @@ enum err_code my_source_check_install(struct my_source *s, const struct my_pipe 
 	return code;
 }
 
-/* User locks are the server's, not the database's: the name holds the database's. At most 64
- * characters (MySQL Reference Manual, "Locking Functions"). */
+/* User locks are the server's, not the database's: the name holds the database's. */
 static ATTR_MUST_CHECK enum err_code become_leader(struct my_source *s, struct err *e)
 {
 	int64_t got;
-	enum err_code code = my_conn_number(
-		s->conn, "SELECT GET_LOCK(CONCAT('app_db_listener.', MD5(LOWER(DATABASE()))), 0)",
-		0, &got, e);
+	enum err_code code =
+		my_conn_number(s->conn, "SELECT GET_LOCK(" MY_LOCK_LEADER ", 0)", 0, &got, e);
 
 	if (code != ERR_OK)
 		return code;

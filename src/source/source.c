@@ -11,7 +11,7 @@ const struct source_ops *source_find(enum source_type type)
 	case SOURCE_FAKE:
 		return &source_fake;
 	case SOURCE_SQLITE:
-		break;
+		return &source_sqlite;
 	}
 	return NULL;
 }

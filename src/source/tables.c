@@ -72,6 +72,11 @@ enum err_code tables_add(struct tables *list, size_t pipeline,
 	return ERR_OK;
 }
 
+void tables_pop(struct tables *t)
+{
+	table_done(&t->items[--t->count]);
+}
+
 bool tables_has(const struct tables *t, size_t pipeline, const char *schema, const char *name)
 {
 	size_t i;

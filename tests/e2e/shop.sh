@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-# shellcheck shell=bash disable=SC2154 # test_dir, port and the rest come from lib.sh
+# shellcheck shell=bash disable=SC2154 # test_dir, port, outbox and the rest come from lib.sh
 # For the end-to-end scripts about receivers and operators, on top of tests/support/lib.sh: a small shop with one
 # captured table, users(id, name, n), and a configuration whose keys are set one by one.
 
@@ -89,14 +89,14 @@ shop_open() {
 
 # people FROM TO [NAME]: insert them in one transaction.
 people() {
-	sql "INSERT INTO users SELECT i, '${3:-person}', 0 FROM generate_series($1, $2) i"
+	sql "INSERT INTO users $(sql_series "$1" "$2" "SELECT i, '${3:-person}', 0")"
 }
 
 outbox_is() {
-	sql_is 'SELECT count(*) FROM app_db_listener.outbox' "$1"
+	sql_is "SELECT count(*) FROM $outbox" "$1"
 }
 dead_is() {
-	sql_is 'SELECT count(*) FROM app_db_listener.dead_letter' "$1"
+	sql_is "SELECT count(*) FROM $dead_letter" "$1"
 }
 breaker_is() {
 	metrics_is ".webhooks[${2:-0}].breaker" "$1"

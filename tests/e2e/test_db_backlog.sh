@@ -1,10 +1,13 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # Memory has a bound: a long backlog at the start, a wide one, and a row of 100 MB. BACKLOG_ROWS sets how long.
+# databases: postgres mariadb sqlite
 . "$(dirname "$0")/../support/workload.sh"
-need_postgres
+options=()
+[ "${1:-}" != mariadb ] || options=(-o 'max_allowed_packet = 256M' -o 'innodb_log_file_size = 512M')
+need_database "${1:-}" "${options[@]}"
 
-rows=${BACKLOG_ROWS:-200000}
+rows=${BACKLOG_ROWS:-100000}
 limit_kb=$(((64 + 32) * 1024)) # queue.max_bytes and what the daemon may have besides
 
 # rss_stays SECONDS-AT-MOST COMMAND...: the budget holds until COMMAND does.
@@ -12,25 +15,30 @@ rss_stays() {
 	wait_until "$@" && [ "$(rss_max_kb daemon)" -le "$limit_kb" ]
 }
 
+note_type=text grown="note || 'y'" giant="replace(hex(zeroblob(100000000)), '00', 'x')"
+case $db_kind in
+postgres) giant="repeat('x', 100000000)" ;;
+mariadb) note_type=longtext grown="concat(note, 'y')" giant="repeat('x', 100000000)" ;;
+esac
 db_new shop
-sql 'CREATE TABLE items (k bigint PRIMARY KEY, note text)'
+sql "CREATE TABLE items (k bigint PRIMARY KEY, note $note_type)"
 receiver_start
 workload_tables=(items)
 workload_config </dev/null >"$test_dir/config.yaml"
 ok "install" app install
-sql "INSERT INTO items SELECT i, repeat(md5(i::text), 6) FROM generate_series(1, $rows) AS i"
-is "the backlog" "$(sql 'SELECT count(*) FROM app_db_listener.outbox')" "$rows"
+sql "INSERT INTO items $(sql_series 1 "$rows" "SELECT i, $(sql_text 6)")"
+is "the backlog" "$(sql "SELECT count(*) FROM $outbox")" "$rows"
 
 daemon_start
 ok "memory is bounded while $rows rows drain" rss_stays $((60 + rows / 1000)) stats_min .distinct "$rows"
 diag "long backlog: RSS at most $(rss_max_kb daemon) kB of $limit_kb"
-ok "the outbox is empty" wait_until 30 sql_is 'SELECT count(*) FROM app_db_listener.outbox' 0
+ok "the outbox is empty" wait_until 30 sql_is "SELECT count(*) FROM $outbox" 0
 is "distinct" "$(stats .distinct)" "$rows"
 is "out of order" "$(stats .out_of_order)" 0
 
 # rows of nearly max_event_bytes: the bytes are the bound, not the number; a slow receiver keeps the ring full
 receiver_control 'mode=ok&delay_ms=200'
-sql "INSERT INTO items SELECT -i, repeat(md5(i::text), 28000) FROM generate_series(1, 300) AS i"
+sql "INSERT INTO items $(sql_series 1 300 "SELECT -i, $(sql_text 28000)")"
 ok "the queue fills up" wait_until 30 metrics_is '.pipelines[0].full_total > 0' true
 pause 1
 receiver_control mode=ok
@@ -40,19 +48,19 @@ diag "wide backlog: RSS at most $(rss_max_kb daemon) kB of $limit_kb"
 last() {
 	tail -n 1 "$test_dir/receiver.ndjson" | jq -c "$1"
 }
-ok "a row of 100 MB: insert" sql "INSERT INTO items SELECT 0, repeat('x', 100000000)"
-ok "... update" sql "UPDATE items SET note = note || 'y' WHERE k = 0"
+ok "a row of 100 MB: insert" sql "INSERT INTO items SELECT 0, $giant"
+ok "... update" sql "UPDATE items SET note = $grown WHERE k = 0"
 ok "... delete" sql 'DELETE FROM items WHERE k = 0'
 ok "memory is bounded with a row of 100 MB" rss_stays 60 stats_min .distinct $((rows + 303))
 diag "100 MB row: RSS at most $(rss_max_kb daemon) kB of $limit_kb"
 is "out of order" "$(stats .out_of_order)" 0
-is "dead letters" "$(sql 'SELECT count(*) FROM app_db_listener.dead_letter')" 0
+is "dead letters" "$(sql "SELECT count(*) FROM $dead_letter")" 0
 
 # one that keeps bodies
 receiver_stop
 rm "$test_dir/receiver.ndjson"
 receiver_start receiver --bodies
-sql "INSERT INTO items SELECT 0, repeat('x', 100000000)"
+sql "INSERT INTO items SELECT 0, $giant"
 ok "it is delivered" wait_until 30 stats_is .distinct 1
 ok "... and recorded" wait_until 10 test -s "$test_dir/receiver.ndjson"
 is "... with its key only, and says so" "$(last '[.operation, .body.key, .body.data, .body.truncated]')" \

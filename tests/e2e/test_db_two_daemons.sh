@@ -2,9 +2,10 @@
 # SPDX-License-Identifier: MIT
 # Two daemons with the same configuration: one works, the other stands by and takes over when the first is killed; and a
 # daemon that is stopped in its sleep, holding the lock for which writers look, is nothing to them.
+# databases: postgres mariadb sqlite
 # shellcheck disable=SC2154 # admin_port is of lib.sh, which workload.sh sources
 . "$(dirname "$0")/../support/workload.sh"
-need_postgres -o 'deadlock_timeout = 50ms'
+workload_need "${1:-}"
 
 states() {
 	{
@@ -26,7 +27,8 @@ insert_some() { # FROM TO
 	local i
 	for ((i = $1; i <= $2; i++)); do
 		echo "INSERT INTO items (k) VALUES ($i);"
-	done | PGOPTIONS='-c statement_timeout=5s' psql_as postgres shop
+	done >"$test_dir/inserts.sql"
+	PGOPTIONS='-c statement_timeout=5s' sql_file "$test_dir/inserts.sql"
 }
 
 workload_begin
@@ -57,6 +59,15 @@ ok "no statement of the application failed" workload_stop
 workload_verify
 
 process_stop b
+if [ "$db_kind" != postgres ]; then
+	process_signal a STOP
+	sql 'INSERT INTO items (k) VALUES (100001)'
+	ok "writers go on while it is stopped" insert_some 100002 100500
+	is "... as committed" "$(sql "SELECT count(*) FROM $outbox")" 500
+	process_signal a CONT
+	workload_verify "after the stop"
+	tests_end
+fi
 ok "it falls asleep" wait_until 20 is_asleep
 process_signal a STOP
 ok "writers go on while it is stopped" insert_some 100001 100500

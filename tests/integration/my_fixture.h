@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* For tests of connections to MariaDB: opening them, a user without rights, and somebody who does
- * something a moment later. */
+/*
+ * For tests of the MySQL/MariaDB commands: a database of its own per test, settings to fill in, and
+ * a record of findings and printed SQL. Runs under tests/support/with-mariadb.
+ */
 #ifndef TESTS_MY_FIXTURE_H
 #define TESTS_MY_FIXTURE_H
 
@@ -10,120 +12,290 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <mysql.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
-#include "base/fd.h"
-#include "base/thread.h"
-#include "mytest.h"
+#include "base/clock.h"
+#include "base/mem.h"
+#include "source/admin.h"
 #include "source/my_conn.h"
 
-static inline int64_t now_us(void)
+#define FIXTURE_TABLES 8
+#define FIXTURE_PIPELINES 3
+
+struct fixture {
+	char database[48];
+	MYSQL *super; /* in the test's database */
+	struct settings settings;
+	struct source_settings source;
+	struct pipeline_settings pipelines[FIXTURE_PIPELINES];
+	struct table_settings tables[FIXTURE_PIPELINES][FIXTURE_TABLES];
+	struct install_options options;
+	struct buf findings; /* lines: FAIL shop.users: message (hint) */
+	struct buf sql;
+	struct err err;
+	char cell[1 << 20];
+};
+
+static inline const char *fixture_env(const char *name)
 {
-	return clock_now_us(clock_system());
+	const char *v = getenv(name);
+
+	if (!v)
+		fail_msg("%s is not set: run under tests/support/with-mariadb", name);
+	return v;
 }
 
-static inline enum err_code open_conn(const struct mytest *my, struct my_conn **ret_c,
-				      struct err *e)
+/* Another connection as user; charset as the application would have it. */
+static inline MYSQL *fixture_connect(const char *database, const char *user, const char *charset)
 {
-	struct my_conn_options o = {.settings = &my->settings, .clock = clock_system()};
+	MYSQL *c = mysql_init(NULL);
 
-	return my_conn_open(&o, ret_c, e);
-}
-
-static inline struct my_conn *must_open(const struct mytest *my)
-{
-	struct my_conn *c;
-	struct err e;
-
-	if (open_conn(my, &c, &e) != ERR_OK)
-		fail_msg("%s", e.msg);
+	assert_non_null(c);
+	mysql_options(c, MYSQL_SET_CHARSET_NAME, charset);
+	if (!mysql_real_connect(c, fixture_env("TEST_MY_HOST"), user, NULL, database,
+				(unsigned)strtoul(fixture_env("TEST_MY_PORT"), NULL, 10), NULL,
+				CLIENT_MULTI_STATEMENTS))
+		fail_msg("%s", mysql_error(c));
 	return c;
 }
 
-static inline void expect_open(const struct mytest *my, enum err_code code, const char *part)
+/* Fetch and drop what is left of several statements; the number of the first error, or 0. */
+static inline unsigned drain(MYSQL *c)
 {
-	struct my_conn *c;
-	struct err e = {.msg = ""};
+	MYSQL_RES *res;
+	int more;
 
-	assert_int_equal(open_conn(my, &c, &e), code);
-	if (!strstr(e.msg, part))
-		fail_msg("\"%s\" is not in: %s", part, e.msg);
+	do {
+		res = mysql_store_result(c);
+		if (!res && mysql_errno(c))
+			return mysql_errno(c);
+		mysql_free_result(res);
+		more = mysql_next_result(c);
+	} while (more == 0);
+	return more > 0 ? mysql_errno(c) : 0;
 }
 
-static inline int setup(void **state)
+/* Run statements with semicolons between; 0 or the error's number. */
+static inline unsigned try_on(MYSQL *c, const char *sql)
 {
-	static struct mytest my;
+	unsigned number;
 
-	mytest_open(&my);
-	*state = &my;
+	if (mysql_query(c, sql))
+		number = mysql_errno(c);
+	else
+		number = drain(c);
+	if (number && getenv("TEST_VERBOSE"))
+		print_message("%s -> %s\n", sql, mysql_error(c));
+	return number;
+}
+
+static inline void run_on(MYSQL *c, const char *sql)
+{
+	if (try_on(c, sql))
+		fail_msg("%.2000s: %s", sql, mysql_error(c));
+}
+
+static inline void run(struct fixture *f, const char *sql)
+{
+	run_on(f->super, sql);
+}
+
+/* All cells of all rows, "|" between cells, newline between rows, "-" for NULL. */
+static inline const char *rows_on(struct fixture *f, MYSQL *c, const char *sql)
+{
+	unsigned i, columns;
+	size_t used = 0;
+	MYSQL_RES *res;
+	MYSQL_ROW row;
+	bool first = true;
+
+	if (mysql_query(c, sql) || !(res = mysql_store_result(c)))
+		fail_msg("%.2000s: %s", sql, mysql_error(c));
+	columns = mysql_num_fields(res);
+	f->cell[0] = '\0';
+	while ((row = mysql_fetch_row(res))) {
+		for (i = 0; i < columns; i++) {
+			used += (size_t)snprintf(f->cell + used, sizeof(f->cell) - used, "%s%s",
+						 i ? "|" : (first ? "" : "\n"),
+						 row[i] ? row[i] : "-");
+			assert_true(used < sizeof(f->cell));
+		}
+		first = false;
+	}
+	mysql_free_result(res);
+	return f->cell;
+}
+
+static inline const char *rows(struct fixture *f, const char *sql)
+{
+	return rows_on(f, f->super, sql);
+}
+
+#define EVENTS                                                                                     \
+	"SELECT operation, table_name, row_key, old_key, data, old_data FROM "                     \
+	"app_db_listener_outbox ORDER BY id"
+
+/* The events since the last call. */
+static inline const char *events(struct fixture *f)
+{
+	const char *text = rows(f, EVENTS);
+
+	run(f, "DELETE FROM app_db_listener_outbox");
+	return text;
+}
+
+static inline void on_finding(void *ctx, const struct finding *fi)
+{
+	static const char *const level[] = {"ok", "WARN", "FAIL"};
+	struct fixture *f = ctx;
+
+	buf_add_fmt(&f->findings, "%s %s: %s%s%s%s\n", level[fi->level], fi->subject, fi->message,
+		    fi->hint ? " (" : "", fi->hint ? fi->hint : "", fi->hint ? ")" : "");
+}
+
+static inline void on_sql(void *ctx, struct text sql)
+{
+	buf_add_text(&((struct fixture *)ctx)->sql, sql);
+}
+
+static inline void fixture_fill(struct fixture *f)
+{
+	enum op op;
+	int i;
+
+	f->source = (struct source_settings){
+		.name = (char *)(uintptr_t) "default",
+		.type = SOURCE_MYSQL,
+		.host = (char *)(uintptr_t)fixture_env("TEST_MY_HOST"),
+		.port = strtol(fixture_env("TEST_MY_PORT"), NULL, 10),
+		.user = (char *)(uintptr_t)fixture_env("TEST_MY_USER"),
+		.database = f->database,
+		.connect_timeout_us = 10 * CLOCK_US_PER_S,
+		.statement_timeout_us = 60 * CLOCK_US_PER_S,
+		.max_event_bytes = 1024 * 1024,
+	};
+	for (i = 0; i < FIXTURE_PIPELINES; i++) {
+		f->pipelines[i].tables = f->tables[i];
+		for (op = 0; op < OP_TRUNCATE; op++)
+			f->pipelines[i].operations[op] = true;
+	}
+	f->pipelines[0].name = (char *)(uintptr_t) "default";
+	f->pipelines[1].name = (char *)(uintptr_t) "second";
+	f->pipelines[2].name = (char *)(uintptr_t) "a_pipeline_whose_name_has_forty_bytes_00";
+	f->settings.sources = &f->source;
+	f->settings.source_count = 1;
+	f->settings.pipelines = f->pipelines;
+	f->settings.pipeline_count = 1;
+	f->options = (struct install_options){
+		.lock_timeout_us = 200 * CLOCK_US_PER_MS,
+		.give_up_us = 20 * CLOCK_US_PER_S,
+		.on_finding = on_finding,
+		.on_sql = on_sql,
+		.ctx = f,
+	};
+}
+
+/* What the fixture's settings hold when nothing is said: every operation, no table. */
+static inline int fixture_setup(void **state)
+{
+	static int number;
+	struct fixture *f = calloc(1, sizeof(*f));
+	char sql[128];
+	MYSQL *c;
+
+	assert_non_null(f);
+	(void)snprintf(f->database, sizeof(f->database), "adbl_%d_%d", (int)getpid(), number++);
+	c = fixture_connect(NULL, fixture_env("TEST_MY_USER"), "utf8mb4");
+	(void)snprintf(sql, sizeof(sql), "CREATE DATABASE %s", f->database);
+	run_on(c, sql);
+	mysql_close(c);
+	f->super = fixture_connect(f->database, fixture_env("TEST_MY_USER"), "utf8mb4");
+	fixture_fill(f);
+	buf_init(&f->findings, 1 << 20);
+	buf_init(&f->sql, 1 << 22);
+	*state = f;
 	return 0;
 }
 
-static inline int teardown(void **state)
+static inline int fixture_teardown(void **state)
 {
-	mytest_close(*state);
+	struct fixture *f = *state;
+	char sql[128];
+
+	(void)snprintf(sql, sizeof(sql), "DROP DATABASE %s", f->database);
+	run(f, sql);
+	mysql_close(f->super);
+	buf_done(&f->findings);
+	buf_done(&f->sql);
+	free(f);
 	return 0;
 }
 
-/* A user who may do next to nothing; sees to it that nobody else has the name. */
-static inline void make_user(const struct mytest *my)
+/* Have pipeline p capture schema.table; returns the entry for more. */
+static inline struct table_settings *capture(struct fixture *f, int p, const char *schema,
+					     const char *table)
 {
-	mytest_exec(my->conn, "CREATE OR REPLACE USER plain@'%%' IDENTIFIED BY 'secret'");
-	mytest_exec(my->conn, "GRANT SELECT, INSERT, DELETE ON %s.* TO plain@'%%'", my->database);
+	struct table_settings *t = &f->tables[p][f->pipelines[p].table_count++];
+
+	*t = (struct table_settings){.schema = (char *)(uintptr_t)schema,
+				     .table = (char *)(uintptr_t)table};
+	if (f->settings.pipeline_count < (size_t)p + 1)
+		f->settings.pipeline_count = (size_t)p + 1;
+	return t;
 }
 
-static inline struct mytest as_user(const struct mytest *my, char *password)
-{
-	struct mytest other = *my;
+#define LIST(...)                                                                                  \
+	(struct string_list)                                                                       \
+	{                                                                                          \
+		(char **)(uintptr_t)(const char *[]){__VA_ARGS__, NULL},                           \
+			sizeof((const char *[]){__VA_ARGS__}) / sizeof(char *)                     \
+	}
 
-	make_user(my);
-	(void)snprintf(other.user, sizeof(other.user), "plain");
-	other.settings.user = (char *)(uintptr_t) "plain";
-	other.settings.password.value = password;
-	return other;
+static inline enum err_code try_install(struct fixture *f)
+{
+	buf_reset(&f->findings);
+	buf_reset(&f->sql);
+	f->err.msg[0] = '\0';
+	return source_admin_mysql.install(&f->settings, 0, &f->options, &f->err);
 }
 
-struct waker {
-	struct thread thread;
-	int64_t at_us;
-	int fd;
-	struct my_conn *conn;
-	void (*act)(struct waker *w);
-};
-
-static inline void wake_later(void *arg)
+static inline void install(struct fixture *f)
 {
-	struct waker *w = arg;
-	int64_t now;
-
-	while ((now = now_us()) < w->at_us)
-		(void)fd_wait(-1, -1, now, w->at_us);
-	w->act(w);
+	if (try_install(f) != ERR_OK)
+		fail_msg("install: %s", f->err.msg);
 }
 
-static inline void waker_start(struct waker *w)
+static inline enum err_code try_uninstall(struct fixture *f)
 {
-	w->at_us = now_us() + 100 * CLOCK_US_PER_MS;
-	assert_int_equal(thread_start(&w->thread, "waker", 0, wake_later, w, NULL), ERR_OK);
+	buf_reset(&f->findings);
+	buf_reset(&f->sql);
+	return source_admin_mysql.uninstall(&f->settings, 0, &f->options, &f->err);
 }
 
-static inline void wake_fd(struct waker *w)
+static inline const char *check(struct fixture *f)
 {
-	fd_wake(w->fd);
+	buf_reset(&f->findings);
+	if (source_admin_mysql.check(&f->settings, 0, &f->options, &f->err) != ERR_OK)
+		fail_msg("check: %s", f->err.msg);
+	return buf_str(&f->findings);
 }
 
-static inline void interrupt_conn(struct waker *w)
+static inline void assert_has(const char *text, const char *part)
 {
-	my_conn_interrupt(w->conn);
+	if (!strstr(text, part))
+		fail_msg("\"%s\" is not in:\n%s", part, text);
 }
 
-static inline void kill_server(struct waker *w)
+static inline void assert_lacks(const char *text, const char *part)
 {
-	(void)w;
-	mytest_ctl("kill");
+	if (strstr(text, part))
+		fail_msg("\"%s\" is in:\n%s", part, text);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What goes wrong with opening connections to MariaDB, and what it is called. */
-#include "my_fixture.h"
+#include "my_conn_fixture.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>

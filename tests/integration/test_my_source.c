@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The MySQL/MariaDB reader: the application's writes beside it, gaps, drift, crashes. */
-#include "my_fixture.h"
+#include "my_conn_fixture.h"
 
 #include <stdlib.h>
 

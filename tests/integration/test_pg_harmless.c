@@ -202,6 +202,33 @@ static void listening_daemons_are_woken_only_while_they_sleep(void **state)
 	PQfinish(d);
 }
 
+/* A really full queue has 8 GB: tests/e2e/soak_notify_queue.sh. Here the server's functions are
+ * replaced by ones that behave as with one. */
+static void a_queue_that_is_half_full_is_left_alone(void **state)
+{
+	struct fixture *f = *state;
+	PGconn *asleep, *app;
+
+	users(f);
+	install(f);
+	run(f, "SET allow_system_table_mods = on; "
+	       "ALTER FUNCTION pg_catalog.pg_notify(text, text) RENAME TO pg_notify_real; "
+	       "ALTER FUNCTION pg_catalog.pg_notification_queue_usage() RENAME TO usage_real; "
+	       "CREATE FUNCTION pg_catalog.pg_notify(text, text) RETURNS void LANGUAGE plpgsql AS "
+	       "$$BEGIN RAISE program_limit_exceeded USING MESSAGE = 'too many notifications'; "
+	       "END$$; CREATE FUNCTION pg_catalog.pg_notification_queue_usage() RETURNS float8 "
+	       "LANGUAGE sql AS 'SELECT 0.5::float8'");
+	asleep = fixture_connect(f->database, "postgres");
+	run_on(asleep, "SELECT pg_advisory_lock(1633968748, 1)");
+	app = fixture_connect(f->database, "postgres");
+	run_on(app, "INSERT INTO users VALUES (1)");
+	run(f, "CREATE OR REPLACE FUNCTION pg_catalog.pg_notification_queue_usage() RETURNS float8 "
+	       "LANGUAGE sql AS 'SELECT 0.49::float8'");
+	assert_string_equal(try_on(app, "INSERT INTO users VALUES (2)"), "54000");
+	PQfinish(app);
+	PQfinish(asleep);
+}
+
 static void a_rolled_back_write_leaves_no_event(void **state)
 {
 	struct fixture *f = *state;
@@ -240,6 +267,7 @@ int main(void)
 		TEST(shadowed_functions_and_operators_are_not_called),
 		TEST(nobody_else_may_attach_the_function_to_a_table),
 		TEST(listening_daemons_are_woken_only_while_they_sleep),
+		TEST(a_queue_that_is_half_full_is_left_alone),
 		TEST(a_rolled_back_write_leaves_no_event),
 		TEST(a_cancelled_statement_stays_cancelled),
 	};

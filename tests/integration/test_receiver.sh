@@ -82,9 +82,8 @@ is "the record has a line for each request" "$(jq -r .status "$test_dir/receiver
 # stopped while it answers: what a client was told is in the record
 receiver_control 'delay_ms=5'
 for n in $(seq 1001 3000); do
-	printf 'next\nurl = "http://127.0.0.1:%s/hook?%s"\nheader = "webhook-id: abc-%s"\ndata = "x"\noutput = "/dev/null"\n' \
-		"${port[receiver]}" "$n" "$n"
-	printf '%s\n' 'write-out = "%{http_code} %{url}\n"'
+	printf '%s\n' next "url = \"http://127.0.0.1:${port[receiver]}/hook?$n\"" "header = \"webhook-id: abc-$n\"" \
+		'data = "x"' 'output = "/dev/null"' 'write-out = "%{http_code} %{url}\n"'
 done >"$test_dir/many"
 curl -s --no-progress-meter -Z --parallel-max 20 -K "$test_dir/many" >"$test_dir/told" &
 ok "requests come" wait_until 10 stats_min .requests 300

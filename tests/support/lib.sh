@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-# shellcheck shell=bash disable=SC2153 # TEST_PG_HOST comes from with-postgres
+# shellcheck shell=bash
 # For test scripts, which source it:
 #
 #   #!/usr/bin/env bash
@@ -205,46 +205,8 @@ port_free() {
 	echo "$p"
 }
 
-# ---- PostgreSQL
-
-# need_postgres [-o OPTION]...: run the script again, under tests/support/with-postgres.
-need_postgres() {
-	[ -n "${TEST_PG_PORT:-}" ] && return
-	rm -rf "$test_dir"
-	trap - EXIT INT TERM HUP
-	exec tests/support/with-postgres "$@" "$0"
-}
-
-test_db=postgres
-
-# db_new NAME: make a database, which sql and config_write then use.
-db_new() {
-	psql_as "$TEST_PG_USER" postgres -c "CREATE DATABASE $1" && test_db=$1
-}
-
-psql_as() { # USER DATABASE ARG...
-	local user=$1 db=$2
-	shift 2
-	psql -X -q -At -v ON_ERROR_STOP=1 -h "$TEST_PG_HOST" -p "$TEST_PG_PORT" -U "$user" -d "$db" "$@"
-}
-
-# sql SQL...: run statements, each its own transaction; rows as a|b.
-sql() {
-	local s args=()
-	for s in "$@"; do
-		args+=(-c "$s")
-	done
-	psql_as "$TEST_PG_USER" "$test_db" "${args[@]}"
-}
-
-# sql_is SQL WANT: true when the query's only value is WANT.
-sql_is() {
-	[ "$(sql "$1")" = "$2" ]
-}
-
-pg_ctl() {
-	"$TEST_PG_CTL" "$@" >>"$test_dir/pg_ctl.log" 2>&1
-}
+# shellcheck source=SCRIPTDIR/database.sh
+. tests/support/database.sh
 
 # ---- the receiver
 
@@ -292,16 +254,10 @@ stats_min() {
 # is appended; $admin_port is where /metrics is.
 admin_port=$(port_free)
 config_write() {
+	echo 'database:'
+	config_database
 	cat <<-CONFIG
-		database:
-		  type: "postgres"
-		  host: "$TEST_PG_HOST"
-		  port: $TEST_PG_PORT
-		  user: "$TEST_PG_USER"
-		  password: "unused"
-		  database: "$test_db"
 		  table: "$1"
-		  sslmode: "disable"
 		webhook:
 		  url: "http://127.0.0.1:${port[receiver]:-1}/hook"
 		  timeout: 5

@@ -12,6 +12,7 @@
 
 #include "base/fd.h"
 #include "base/mem.h"
+#include "base/thread.h"
 
 /* ---- the fake ---- */
 
@@ -125,6 +126,38 @@ static int64_t pg_lab_dead(struct lab *lab)
 	return pgtest_i64(lab->pg.conn, "SELECT count(*) FROM app_db_listener.dead_letter");
 }
 
+/* ---- SQLite ---- */
+
+static void sqlite_lab_open(struct lab *lab)
+{
+	sqlitetest_open(&lab->sqlite, "WAL");
+	sqlitetest_install(&lab->sqlite);
+	lab->ops = &source_sqlite;
+	lab->settings = lab->sqlite.source;
+}
+
+static void sqlite_lab_close(struct lab *lab)
+{
+	sqlitetest_close(&lab->sqlite);
+}
+
+static int64_t sqlite_lab_insert(struct lab *lab, const char *pipeline, const char *key, int bytes)
+{
+	return sqlitetest_put(&lab->sqlite, pipeline, key, bytes);
+}
+
+static int64_t sqlite_lab_rows(struct lab *lab)
+{
+	return sqlitetest_i64(lab->sqlite.db, "SELECT (SELECT count(*) FROM "
+					      "app_db_listener_outbox) + (SELECT count(*) FROM "
+					      "app_db_listener_outbox_second)");
+}
+
+static int64_t sqlite_lab_dead(struct lab *lab)
+{
+	return sqlitetest_i64(lab->sqlite.db, "SELECT count(*) FROM app_db_listener_dead_letter");
+}
+
 /* ---- MySQL, MariaDB ---- */
 
 static void my_lab_open(struct lab *lab)
@@ -174,6 +207,7 @@ static int64_t my_lab_dead(struct lab *lab)
 
 struct lab lab_kinds[LAB_KINDS] = {
 	[LAB_FAKE] = {.name = "fake",
+		      .schema = "public",
 		      .open = fake_lab_open,
 		      .close = fake_lab_close,
 		      .insert = fake_lab_insert,
@@ -182,6 +216,7 @@ struct lab lab_kinds[LAB_KINDS] = {
 		      .count_rows = fake_lab_rows,
 		      .count_dead = fake_lab_dead},
 	[LAB_POSTGRES] = {.name = "postgres",
+			  .schema = "public",
 			  .open = pg_lab_open,
 			  .close = pg_lab_close,
 			  .insert = pg_lab_insert,
@@ -190,6 +225,7 @@ struct lab lab_kinds[LAB_KINDS] = {
 			  .count_rows = pg_lab_rows,
 			  .count_dead = pg_lab_dead},
 	[LAB_MYSQL] = {.name = "mysql",
+		       .schema = "public",
 		       .open = my_lab_open,
 		       .close = my_lab_close,
 		       .insert = my_lab_insert,
@@ -197,6 +233,12 @@ struct lab lab_kinds[LAB_KINDS] = {
 		       .end = my_lab_end,
 		       .count_rows = my_lab_rows,
 		       .count_dead = my_lab_dead},
+	[LAB_SQLITE] = {.name = "sqlite",
+			.open = sqlite_lab_open,
+			.close = sqlite_lab_close,
+			.insert = sqlite_lab_insert,
+			.count_rows = sqlite_lab_rows,
+			.count_dead = sqlite_lab_dead},
 };
 
 /* ---- the reader ---- */
@@ -297,6 +339,23 @@ void reader_expect(const struct reader *r, size_t n, const int64_t *ids)
 	assert_int_equal(r->count, n);
 	for (i = 0; i < n; i++)
 		assert_int_equal(r->events[i]->f.id, ids[i]);
+}
+
+/* ---- time ---- */
+
+void lab_wait_until(int64_t at_us)
+{
+	struct mutex m;
+	struct cond c;
+
+	mutex_init(&m);
+	cond_init(&c);
+	mutex_lock(&m);
+	while (clock_now_us(clock_system()) < at_us)
+		cond_wait_until(&c, &m, at_us);
+	mutex_unlock(&m);
+	cond_done(&c);
+	mutex_done(&m);
 }
 
 /* ---- cmocka ---- */

@@ -11,12 +11,14 @@
 #include "pgtest.h"
 #include "source/fake.h"
 #include "source/source.h"
+#include "sqlitetest.h"
 
 #define EVENTS_MAX 64
 #define PATIENCE_US (20 * CLOCK_US_PER_S)
 
 struct lab {
 	const char *name;
+	const char *schema; /* of its events; NULL: the database has none */
 	void (*open)(struct lab *lab);
 	void (*close)(struct lab *lab);
 	/* A committed row, or one in a transaction of its own that is still open. */
@@ -31,16 +33,20 @@ struct lab {
 	struct fake_db *fake;
 	struct pgtest pg;
 	PGconn *writer; /* of the open transaction */
+	struct sqlitetest sqlite;
 	struct mytest my;
 	MYSQL *my_writer;
 };
 
-enum { LAB_FAKE, LAB_POSTGRES, LAB_MYSQL, LAB_KINDS };
+enum { LAB_FAKE, LAB_POSTGRES, LAB_MYSQL, LAB_SQLITE, LAB_KINDS };
 extern struct lab lab_kinds[LAB_KINDS];
 
 /* For cmocka: initial state is the lab. */
 int lab_setup(void **state);
 int lab_teardown(void **state);
+
+/* Return at that time, not before. */
+void lab_wait_until(int64_t at_us);
 
 /* Pipelines "default" and "second". */
 struct reader {

@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: MIT
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2154 # test_dir, db_kind and the rest come from lib.sh
 # Writers for tests of database faults, and the comparison of what was committed with what was delivered. A test
 # sources it in place of lib.sh:
 #
+#   # databases: postgres mariadb sqlite
 #   . "$(dirname "$0")/../support/workload.sh"
-#   need_postgres -o 'deadlock_timeout = 50ms'
+#   workload_need "${1:-}"
 #   workload_begin                        # database, receiver, tables, configuration, install
 #   daemon_start
 #   workload_start 16
@@ -20,6 +21,19 @@
 scale=${WORKLOAD_SCALE:-1}
 workload_tables=(items pairs)
 writers=()
+truth=workload.truth
+workload_installer=() # options of install
+
+# workload_need KIND [OPTION...]: the database to write in.
+workload_need() {
+	local kind=${1:-}
+	shift
+	[ "$kind" = mariadb ] || [ "$kind" = sqlite ] || set -- -o 'deadlock_timeout = 50ms' "$@"
+	need_database "$kind" "$@"
+	[ "$db_kind" != sqlite ] || truth=workload_truth
+	# triggers run with the rights of who made them, and the daemon's may be taken away
+	[ "$db_kind" != mariadb ] || workload_installer=(--user "$TEST_MY_USER")
+}
 
 # workload_config: a configuration for workload_tables. Text on standard input is added.
 workload_config() {
@@ -36,18 +50,66 @@ app() {
 	"$ADBL" "$command" -c "$test_dir/config.yaml" "$@" >>"$test_dir/app.log" 2>&1 </dev/null
 }
 
+# workload_watch TABLE KEY-COLUMN...: the SQL by which a table is stamped and noted; it has a column v.
+workload_watch() {
+	local t=$1 old new begin='' end=''
+	shift
+	old="concat(OLD.$1, '/', ${2:+OLD.}${2:-''})" new="concat(NEW.$1, '/', ${2:+NEW.}${2:-''})"
+	case $db_kind in
+	postgres) echo "CALL workload.watch('$t');" ;;
+	mariadb)
+		cat <<-SQL
+			CREATE TRIGGER ${t}_stamp_insert BEFORE INSERT ON $t FOR EACH ROW SET NEW.v = NEXTVAL(workload.version);
+			CREATE TRIGGER ${t}_stamp_update BEFORE UPDATE ON $t FOR EACH ROW SET NEW.v = NEXTVAL(workload.version);
+		SQL
+		;;
+	sqlite)
+		begin=BEGIN end='END;'
+		old="OLD.$1 || '/' || ${2:+OLD.}${2:-''}" new="NEW.$1 || '/' || ${2:+NEW.}${2:-''}"
+		;;
+	esac
+	[ "$db_kind" = postgres ] || cat <<-SQL
+		CREATE TRIGGER ${t}_note_insert AFTER INSERT ON $t FOR EACH ROW $begin
+			INSERT INTO $truth (tab, op, new_key, new_v) VALUES ('$t', 'insert', $new, NEW.v); $end
+		CREATE TRIGGER ${t}_note_update AFTER UPDATE ON $t FOR EACH ROW $begin
+			INSERT INTO $truth (tab, op, old_key, old_v, new_key, new_v)
+				VALUES ('$t', 'update', $old, OLD.v, $new, NEW.v); $end
+		CREATE TRIGGER ${t}_note_delete AFTER DELETE ON $t FOR EACH ROW $begin
+			INSERT INTO $truth (tab, op, old_key, old_v) VALUES ('$t', 'delete', $old, OLD.v); $end
+	SQL
+}
+
 # workload_begin [SQL-FILE]: all that writers and daemon need.
 workload_begin() {
-	db_new shop && psql_as "$TEST_PG_USER" shop -1 -f tests/support/workload.sql ${1:+-f "$1"} &&
+	{
+		cat "tests/support/workload.$db_kind.sql"
+		workload_watch items k
+		workload_watch pairs k part
+		cat ${1:+"$1"} </dev/null
+	} >"$test_dir/workload.sql"
+	db_new shop && sql_file "$test_dir/workload.sql" &&
 		receiver_start receiver --bodies && workload_config </dev/null >"$test_dir/config.yaml" &&
-		app install && return
+		app install "${workload_installer[@]}" && return
 	diag_logs
 	exit 1
 }
 
-# workload_writer KEYS PAUSE_MS: what a writer's process does; with $reconnect it outlives the server.
+# workload_writer KEYS PAUSE_MS: what a writer's process does; with $reconnect it outlives the server. A deadlock found in a
+# trigger ends a procedure of MariaDB's in spite of its handler.
 workload_writer() {
-	until sql "CALL workload.write($1, $2)"; do
+	local call said
+	exec {pause_fd}<> <(:) # process_start closes the other
+	case $db_kind in
+	postgres) call="CALL workload.write($1, $2)" ;;
+	mariadb) call="CALL workload_write($1, $2)" ;;
+	sqlite)
+		exec sqlite3 -batch -bail -cmd '.timeout 20000' "$test_db" \
+			< <(exec tests/support/workload.sqlite.sh "$1" "$2" "$test_dir/stop")
+		;;
+	esac
+	until said=$(sql "$call" 2>&1); do
+		[[ $said == *'ERROR 1213'* ]] && continue
+		echo "$said"
 		[ -n "${reconnect:-}" ] || return 1
 		pause 0.1
 	done
@@ -62,20 +124,44 @@ workload_start() {
 	done
 }
 
+# writers_told [END]: that they shall end, or no longer.
+writers_told() {
+	case $db_kind$1 in
+	postgresstop) sql 'INSERT INTO workload.stop DEFAULT VALUES' ;;
+	mariadbstop) sql 'INSERT INTO workload.stop VALUES (1)' ;;
+	sqlitestop) : >"$test_dir/stop" ;;
+	sqlitego) rm "$test_dir/stop" ;;
+	*go) sql 'TRUNCATE workload.stop' ;;
+	esac
+}
+
 # workload_stop: end the writers; fails when one of them had failed.
 workload_stop() {
 	local w failed=0
-	wait_until 60 sql 'INSERT INTO workload.stop DEFAULT VALUES'
+	wait_until 60 writers_told stop
 	for w in "${writers[@]}"; do
 		process_wait "$w" 60 || failed=1
 	done
 	writers=()
-	wait_until 60 sql 'TRUNCATE workload.stop'
+	wait_until 60 writers_told go
 	return "$failed"
 }
 
 committed() {
-	sql 'SELECT count(*) FROM workload.truth'
+	sql "SELECT count(*) FROM $truth"
+}
+
+# truth_rows: what was committed, as delivered() writes it.
+truth_rows() {
+	case $db_kind in
+	postgres) sql "COPY workload.truth TO STDOUT (NULL '')" ;;
+	mariadb) sql "SELECT tab, op, old_key, ifnull(old_v, ''), new_key, ifnull(new_v, '') FROM $truth" ;;
+	sqlite)
+		sql "SELECT tab || char(9) || op || char(9) || replace(replace(old_key, '\\', '\\\\'), char(9), '\\t') || char(9) ||
+			ifnull(old_v, '') || char(9) || replace(replace(new_key, '\\', '\\\\'), char(9), '\\t') || char(9) || ifnull(new_v, '')
+			FROM $truth"
+		;;
+	esac
 }
 
 # committed_min N: at least so many changes.
@@ -127,7 +213,7 @@ wrong_keys() {
 }
 
 workload_arrived() {
-	sql_is "SELECT count(*) FROM app_db_listener.outbox" 0 && stats_min .distinct "$(committed)"
+	sql_is "SELECT count(*) FROM $outbox" 0 && stats_min .distinct "$(committed)"
 }
 
 # workload_verify [WHAT]: what was committed is what was delivered, exactly, each key in order. With order_by_id=no the ids
@@ -135,12 +221,12 @@ workload_arrived() {
 workload_verify() {
 	local what=${1:+$1: }
 	ok "${what}the outbox empties" wait_until $((120 * scale)) workload_arrived || {
-		diag "outbox $(sql 'SELECT count(*) FROM app_db_listener.outbox'), committed $(committed), $(stats . | jq -c .)"
+		diag "outbox $(sql "SELECT count(*) FROM $outbox"), committed $(committed), $(stats . | jq -c .)"
 		diag "$(metrics . | jq -c .)"
 	}
 	wait_until 10 journal_is_complete
 	delivered >"$test_dir/delivered"
-	sql "COPY workload.truth TO STDOUT (NULL '')" | sort >"$test_dir/want"
+	truth_rows | sort >"$test_dir/want"
 	sort "$test_dir/delivered" >"$test_dir/got"
 	comm -23 "$test_dir/want" "$test_dir/got" >"$test_dir/lost"
 	comm -13 "$test_dir/want" "$test_dir/got" >"$test_dir/unknown"
@@ -150,7 +236,7 @@ workload_verify() {
 	is "${what}delivered out of order" "$(head -n 3 "$test_dir/broken")" ""
 	[ "${order_by_id:-yes}" = no ] || is "${what}the receiver says out of order" "$(stats .out_of_order)" 0
 	is "${what}delivered with another row's key" "$(wrong_keys | head -n 3)" ""
-	is "${what}dead letters" "$(sql 'SELECT count(*) FROM app_db_listener.dead_letter')" 0
+	is "${what}dead letters" "$(sql "SELECT count(*) FROM $dead_letter")" 0
 	workload_report
 }
 

@@ -28,12 +28,34 @@ static void urls_need_a_scheme_a_host_and_a_port_that_is_one(void **state)
 					   "http://[::1]:80/",
 					   "http://[fe80::1]",
 					   "http://h?q",
+					   "http://h/{table}?o={operation}",
+					   "http://h?{{}}",
+					   "http://u:{p@h/",
 					   NULL};
-	static const char *const bad[] = {
-		"",           "h",           "//h",        "http:/h",       "http://",
-		"http://:80", "http://u@",   "http://h:",  "http://h:0x1",  "http://h:65536",
-		"http://[]",  "http://[::1", "http://[x]", "http://[::1]x", "http://h\n",
-		"http://h x", "ftp://h",     NULL};
+	static const char *const bad[] = {"",
+					  "h",
+					  "//h",
+					  "http:/h",
+					  "http://",
+					  "http://:80",
+					  "http://u@",
+					  "http://h:",
+					  "http://h:0x1",
+					  "http://h:65536",
+					  "http://[]",
+					  "http://[::1",
+					  "http://[x]",
+					  "http://[::1]x",
+					  "http://h\n",
+					  "http://h x",
+					  "ftp://h",
+					  "http://{table}/",
+					  "http://h:{id}/",
+					  "http://h}",
+					  "http://h/{",
+					  "http://h/{tablet}",
+					  "http://h?x}",
+					  NULL};
 
 	(void)state;
 	check_all(check_url, good, bad);
@@ -65,8 +87,17 @@ static void names_become_part_of_sql_names(void **state)
 static void headers_are_tokens_and_values_one_line(void **state)
 {
 	static const char *const good_names[] = {"X-A", "a!#$%&'*+-.^_`|~1", NULL};
-	static const char *const bad_names[] = {
-		"", "a b", "a:", "\xc3\xa9", "host", "WEBHOOK-ID", "content-length", NULL};
+	static const char *const bad_names[] = {"",
+						"a b",
+						"a:",
+						"\xc3\xa9",
+						"host",
+						"WEBHOOK-ID",
+						"content-length",
+						"ce-id",
+						"CE-Partitionkey",
+						"app-db-listener-format",
+						NULL};
 	static const char *const good_values[] = {"", "a\tb", "\xc3\xa9", NULL};
 	static const char *const bad_values[] = {"a\r", "a\nb", "\x7f", "\x01", NULL};
 

@@ -6,14 +6,21 @@
 
 #include <cmocka.h>
 
+#include <stdio.h>
+
 #include "base/fd.h"
 #include "config/load.h"
+
+#define SIGN_1 "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+#define SIGN_2 "whsk_nWGxne/9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A="
 
 static const char *get(void *ctx, const char *name)
 {
 	(void)ctx;
 	if (!strcmp(name, "DB_USER"))
 		return "app";
+	if (!strncmp(name, "SIGN_", 5))
+		return strcmp(name, "SIGN_1") ? SIGN_2 : SIGN_1;
 	if (!strcmp(name, "DB_PASSWORD"))
 		return "p: ${DB_USER} #1\\n";
 	if (!strcmp(name, "WEBHOOK_URL"))
@@ -23,11 +30,18 @@ static const char *get(void *ctx, const char *name)
 	return strcmp(name, "EMPTY") ? NULL : "";
 }
 
-/* A file per secret: its path is its content, with newlines behind. */
+/* A file per secret: its path is its content, with newlines behind; /sign1, /sign2, and /sign for
+ * both. */
 static enum err_code read_file(void *ctx, const char *path, struct buf *out, struct err *e)
 {
+	const char *sign = strstr(path, "/sign");
+
 	(void)ctx;
-	buf_add_fmt(out, "<%s>\n", path);
+	if (!sign)
+		buf_add_fmt(out, "<%s>\n", path);
+	else
+		buf_add_fmt(out, "%s%s%s\n", sign[5] == '2' ? "" : SIGN_1, sign[5] ? "" : "\n",
+			    sign[5] == '1' ? "" : SIGN_2);
 	return buf_error(out) == ERR_OK ? ERR_OK : err_set(e, buf_error(out), "no room");
 }
 
@@ -290,6 +304,41 @@ static void tables_carry_columns_keys_and_filters(void **state)
 	settings_done(&s);
 }
 
+static void text_with_placeholders_is_a_template_and_a_file_is_not(void **state)
+{
+	struct settings s =
+		load("database: {database: d, table: t}\n"
+		     "webhooks:\n"
+		     "  - {name: plain, url: 'http://u:{@h/x'}\n"
+		     "  - name: braces\n"
+		     "    url: 'http://h/{table}'\n"
+		     "    format: cloudevents-binary\n"
+		     "    type: 'x.{operation}'\n"
+		     "    compression: gzip\n"
+		     "    compression_min_bytes: 1kB\n"
+		     "    headers: {A: '{table}', B: 'b', C: {file: '/etc/{x'}}\n"
+		     "pipelines: [{name: p, webhook: plain}, {name: q, webhook: braces}]\n");
+	const struct webhook_settings *w = s.webhooks;
+
+	(void)state;
+	assert_false(w[0].url_is_template);
+	assert_int_equal(w[0].format, WEBHOOK_FORMAT_NATIVE);
+	assert_null(w[0].type);
+	assert_int_equal(w[0].compression, WEBHOOK_COMPRESSION_NONE);
+	assert_int_equal(w[0].compression_min_bytes, 10240);
+	assert_int_equal(w[1].compression, WEBHOOK_COMPRESSION_GZIP);
+	assert_int_equal(w[0].big_numbers, WEBHOOK_BIG_NUMBERS_AS_THEY_ARE);
+	assert_int_equal(w[1].compression_min_bytes, 1024);
+	assert_true(w[1].url_is_template);
+	assert_int_equal(w[1].format, WEBHOOK_FORMAT_CLOUDEVENTS_BINARY);
+	assert_string_equal(w[1].type, "x.{operation}");
+	assert_true(w[1].headers[0].is_template);
+	assert_false(w[1].headers[1].is_template);
+	assert_false(w[1].headers[2].is_template);
+	assert_string_equal(w[1].headers[2].value.value, "</etc/{x>");
+	settings_done(&s);
+}
+
 static void secrets_come_from_files_and_credentials_too(void **state)
 {
 	struct settings s = load("database: {database: d, table: t, password_file: /etc/pw}\n"
@@ -311,6 +360,33 @@ static void secrets_come_from_files_and_credentials_too(void **state)
 	assert_string_equal(h[1].value.value, "</etc/x>");
 	assert_string_equal(h[2].value.value, "</run/credentials/x.service/y>");
 	settings_done(&s);
+}
+
+static void signing_secrets_are_one_or_many_from_wherever(void **state)
+{
+	static const char *const lines[] = {
+		"signing_secrets: \"${SIGN_1} ${SIGN_2}\"",
+		"signing_secrets: [\"${SIGN_1}\", \"${SIGN_2}\"]",
+		"signing_secrets: [{file: /sign1}, {credential: sign2}]",
+		"signing_secrets: {file: /sign}",
+		"signing_secrets_file: /sign",
+		"signing_secrets_credential: sign",
+	};
+	char yaml[300];
+	struct settings s;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < ARRAY_LEN(lines); i++) {
+		(void)snprintf(yaml, sizeof(yaml),
+			       "database: {database: d, table: t}\nwebhook: {url: http://h, %s}\n",
+			       lines[i]);
+		s = load(yaml);
+		assert_int_equal(s.webhooks[0].signing_keys.count, 2);
+		assert_int_equal(s.webhooks[0].signing_keys.items[0].kind, SIGNING_KEY_HMAC);
+		assert_int_equal(s.webhooks[0].signing_keys.items[1].kind, SIGNING_KEY_ED25519);
+		settings_done(&s);
+	}
 }
 
 static void defaults_give_way_to_what_is_written(void **state)
@@ -406,7 +482,9 @@ int main(void)
 		cmocka_unit_test(the_long_form_joins_sources_and_webhooks_by_name),
 		cmocka_unit_test(the_single_database_and_webhook_are_the_default_of_pipelines),
 		cmocka_unit_test(tables_carry_columns_keys_and_filters),
+		cmocka_unit_test(text_with_placeholders_is_a_template_and_a_file_is_not),
 		cmocka_unit_test(secrets_come_from_files_and_credentials_too),
+		cmocka_unit_test(signing_secrets_are_one_or_many_from_wherever),
 		cmocka_unit_test(defaults_give_way_to_what_is_written),
 		cmocka_unit_test(pipelines_may_use_up_the_whole_queue),
 		cmocka_unit_test(a_missing_file_is_a_mistake_with_its_reason),

@@ -217,6 +217,14 @@ static const struct {
 	 "f:2:16: webhook.url: has a port that is not a number up to 65535\n"},
 	{DATABASE "webhook: {url: 'http://h h/'}\n",
 	 "f:2:16: webhook.url: a URL has no spaces or control characters\n"},
+	{DATABASE "webhook: {url: 'http://h/{tablet}'}\n",
+	 "f:2:16: webhook.url: has an unknown placeholder: there are {pipeline} {schema} {table} "
+	 "{operation} {id} (write {{ for a brace)\n"},
+	{DATABASE "webhook: {url: http://h, format: standard, type: 'a{', headers: {A: '}'}}\n",
+	 "f:2:50: webhook.type: has a { without its } (write {{ for a brace)\n"
+	 "f:2:69: webhook.headers.A: has a } without its { (write }} for a brace)\n"},
+	{DATABASE "webhook: {url: http://h, type: x}\n",
+	 "f:2:26: webhook.type: this format has no type: it is for cloudevents and standard\n"},
 	{DATABASE "webhook: {url: 'https://[::1'}\n", "f:2:16: webhook.url: has no host\n"},
 	{DATABASE "webhook:\n"
 		  "  url: http://h\n"

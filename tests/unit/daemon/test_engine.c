@@ -128,7 +128,7 @@ static void a_type_of_source_that_this_build_lacks_is_refused(void **state)
 
 	(void)state;
 	fixture_open_short(&f, url);
-	f.sources[0].type = SOURCE_SQLITE;
+	f.sources[0].type = (enum source_type)99;
 	assert_int_equal(engine_new(&f.settings, clock_system(), &f.engine, &e), ERR_CONFIG);
 	assert_string_equal(e.msg, "source default: this build cannot read from its type");
 	assert_null(f.engine);

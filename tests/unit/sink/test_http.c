@@ -192,7 +192,7 @@ static void an_engine_freed_in_the_middle_gives_no_results(void **state)
 static void two_webhooks_do_not_share_headers_or_addresses(void **state)
 {
 	static char name[] = "X-To", one[] = "1", two[] = "2";
-	struct webhook_header h1 = {name, {one}}, h2 = {name, {two}};
+	struct webhook_header h1 = {name, {one}, false}, h2 = {name, {two}, false};
 	struct webhook_settings other;
 	struct seen seen1 = {0}, seen2 = {0};
 	struct http_request *r;

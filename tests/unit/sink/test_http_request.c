@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What sink/http sends. */
 #include "http_fixture.h"
+#include "sink/request.h"
 
 /* ---- what is sent ---- */
 
@@ -24,6 +25,7 @@ static void a_request_carries_its_id_time_and_type(void **state)
 	assert_header(&seen, "Content-Length", "7");
 	assert_header(&seen, "Expect", "");
 	assert_header(&seen, "Upgrade", "");
+	assert_header(&seen, "webhook-signature", "");
 	assert_header(&seen, "Accept-Encoding", "");
 	assert_non_null(strstr(seen.last.head, "\r\nUser-Agent: app-db-listener/"));
 	http_free(f.h);
@@ -70,7 +72,8 @@ static void configured_headers_are_sent_and_replace_the_defaults(void **state)
 	static char type[] = "content-type", json[] = "application/cloudevents+json";
 	static char auth[] = "Authorization", token[] = "Bearer t0ken";
 	static char empty[] = "X-Empty";
-	struct webhook_header headers[] = {{type, {json}}, {auth, {token}}, {empty, {NULL}}};
+	struct webhook_header headers[] = {
+		{type, {json}, false}, {auth, {token}, false}, {empty, {NULL}, false}};
 	struct seen seen = {0};
 	struct fixture f;
 	struct peer p;
@@ -90,10 +93,142 @@ static void configured_headers_are_sent_and_replace_the_defaults(void **state)
 	peer_stop(&p);
 }
 
+static void a_request_is_signed_with_every_secret(void **state)
+{
+	struct signing_keys keys = {NULL, 0};
+	struct seen seen = {0};
+	struct fixture f;
+	struct peer p;
+
+	(void)state;
+	/* the vectors of test_signer.c */
+	assert_int_equal(
+		signing_keys_add(&keys,
+				 TEXT_LIT("whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8gISIjJ"
+					  "CUmJygpKissLS4vMDEyMzQ1Njc4OTo7PD0+Pw== "
+					  "whsk_nWGxne/9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A="),
+				 NULL),
+		ERR_OK);
+	assert_true(peer_start(&p, serve_and_note, &seen));
+	fixture_open(&f, p.url);
+	f.to.signing_keys = keys;
+	send_body(&f, "abc-7", "", 0);
+	run_until(&f, 1);
+	assert_header(&seen, "webhook-signature",
+		      "v1,immItskNzFq8ljUFz8GQx0RbWG5B4Sl8Me7QUL031zQ= "
+		      "v1a,JiRIdnMPsL57U6lGZVmPv2EMgclkWHpZv5MddgVeLDQbPDLXSkCvB0dXGqQpcbfGwSrEb9V"
+		      "Gs5nrD7A6SORqBQ==");
+	send_small(&f, "abc-7");
+	run_until(&f, 2);
+	assert_header(&seen, "webhook-signature",
+		      "v1,QM4x9FgGpNgwIYMc2Efd2wGGH8r9WBJ2F6BKhoBuH94= "
+		      "v1a,1x7V5kE2jlEQMoOxw9RV2o9XuJ1dP4LREElBdpQIestef2IC+HmhRAhjU+eNRzwMeSWw7nU"
+		      "75StjWmZr0agGCw==");
+	assert_header(&seen, "webhook-id", "abc-7");
+	assert_header(&seen, "webhook-timestamp", "1700000000");
+	assert_header(&seen, "Content-Type", "application/json");
+	assert_int_equal(http_connections(f.h), 1);
+	http_free(f.h);
+	peer_stop(&p);
+	signing_keys_done(&keys);
+}
+
+static void each_format_says_its_name_version_and_type(void **state)
+{
+	static const struct {
+		enum webhook_format format;
+		const char *name, *type;
+	} cases[] = {
+		{WEBHOOK_FORMAT_NATIVE, "native/1", "application/json"},
+		{WEBHOOK_FORMAT_CLOUDEVENTS, "cloudevents/1",
+		 "application/cloudevents+json; charset=UTF-8"},
+		{WEBHOOK_FORMAT_CLOUDEVENTS_BINARY, "cloudevents-binary/1", "application/json"},
+		{WEBHOOK_FORMAT_STANDARD, "standard/1", "application/json"},
+		{WEBHOOK_FORMAT_DEBEZIUM, "debezium/1", "application/json"},
+	};
+	struct seen seen = {0};
+	struct fixture f;
+	struct peer p;
+	size_t i;
+
+	(void)state;
+	assert_true(peer_start(&p, serve_and_note, &seen));
+	for (i = 0; i < ARRAY_LEN(cases); i++) {
+		fixture_open(&f, p.url);
+		f.to.format = cases[i].format;
+		send_small(&f, "x");
+		run_until(&f, 1);
+		assert_header(&seen, "app-db-listener-format", cases[i].name);
+		assert_header(&seen, "Content-Type", cases[i].type);
+		http_free(f.h);
+	}
+	peer_stop(&p);
+}
+
+static void assert_begin(const char *text, const char *want)
+{
+	assert_memory_equal(text, want, strlen(want));
+}
+
+static void send_templates(struct fixture *f, const struct event_fields *event)
+{
+	const struct request_origin origin = {.install_id = "i", .pipeline = "p"};
+	struct http_request *r = http_request_get(f->h);
+	struct err e;
+
+	assert_non_null(r);
+	assert_int_equal(request_fill(&origin, &f->to, event, r), ERR_OK);
+	assert_int_equal(http_send(f->h, r, &e), ERR_OK);
+	run_until(f, f->count + 1);
+}
+
+static void each_event_has_its_own_url_and_headers(void **state)
+{
+	static char name[] = "X-Table", value[] = "<{table}>", fixed[] = "X-Fixed",
+		    braces[] = "{table}";
+	struct webhook_header headers[] = {{fixed, {braces}, false}, {name, {value}, true}};
+	const struct event_fields odd = {.id = 1,
+					 .table = TEXT_LIT("../a\r\nX-Evil: 1"),
+					 .changed_at = TEXT_LIT("2026-03-01T12:00:00Z")};
+	const struct event_fields even = {
+		.id = 2, .schema = TEXT_LIT("s"), .table = TEXT_LIT("t"), .op = OP_DELETE};
+	struct seen seen = {0};
+	struct fixture f;
+	struct peer p;
+	char url[128];
+
+	(void)state;
+	assert_true(peer_start(&p, serve_and_note, &seen));
+	(void)snprintf(url, sizeof(url), "%s/x/../{schema}/{table}?o={operation}", p.url);
+	fixture_open(&f, url);
+	f.to.url_is_template = true;
+	f.to.format = WEBHOOK_FORMAT_CLOUDEVENTS_BINARY;
+	f.to.headers = headers;
+	f.to.header_count = ARRAY_LEN(headers);
+	send_templates(&f, &odd);
+	assert_begin(seen.last.head,
+		     "POST /hook/x/..//%2E%2E%2Fa%0D%0AX-Evil%3A%201?o=insert HTTP/1.1\r\n");
+	assert_header(&seen, "X-Table", "<../a%0D%0AX-Evil:%201>");
+	assert_header(&seen, "X-Fixed", "{table}");
+	assert_header(&seen, "X-Evil", "");
+	assert_header(&seen, "ce-id", "i-1");
+	assert_header(&seen, "ce-time", "2026-03-01T12:00:00Z");
+	/* the same handle again, with fewer lines */
+	send_templates(&f, &even);
+	assert_begin(seen.last.head, "POST /hook/x/../s/t?o=delete HTTP/1.1\r\n");
+	assert_header(&seen, "X-Table", "<t>");
+	assert_header(&seen, "webhook-id", "i-2");
+	assert_header(&seen, "ce-id", "i-2");
+	assert_header(&seen, "ce-time", "");
+	assert_header(&seen, "ce-subject", "s.t");
+	http_free(f.h);
+	peer_stop(&p);
+}
+
 static void a_header_with_a_line_break_is_refused(void **state)
 {
 	static char name[] = "X-A", value[] = "a\r\nX-B: b";
-	struct webhook_header headers[] = {{name, {value}}};
+	struct webhook_header headers[] = {{name, {value}, false}};
 	static char url[] = "http://127.0.0.1:1/";
 	struct http_request *r;
 	struct fixture f;
@@ -224,6 +359,9 @@ int main(void)
 		cmocka_unit_test(a_large_body_is_sent_without_waiting_for_a_go_ahead),
 		cmocka_unit_test(an_empty_body_is_sent_as_empty),
 		cmocka_unit_test(configured_headers_are_sent_and_replace_the_defaults),
+		cmocka_unit_test(a_request_is_signed_with_every_secret),
+		cmocka_unit_test(each_format_says_its_name_version_and_type),
+		cmocka_unit_test(each_event_has_its_own_url_and_headers),
 		cmocka_unit_test(a_header_with_a_line_break_is_refused),
 		cmocka_unit_test(the_proxy_of_the_environment_is_ignored),
 		cmocka_unit_test(a_configured_proxy_is_used_whatever_no_proxy_says),

@@ -275,7 +275,7 @@ static void gone_holds_everything_until_it_is_enabled(void **state)
 static void what_cannot_be_sent_is_held_and_not_lost(void **state)
 {
 	static char name[] = "X-A", value[] = "line\nbreak", url[] = "http://127.0.0.1:1/";
-	struct webhook_header header = {name, {value}};
+	struct webhook_header header = {name, {value}, false};
 	struct rig r = {0};
 
 	(void)state;

@@ -11,139 +11,237 @@
 
 #define INSTALL "0f8fad5b-d9cb-469f-a165-70867728950e"
 
-static struct event an_update(void)
+static const struct event_fields an_update = {
+	.id = 42,
+	.op = OP_UPDATE,
+	.schema = TEXT_LIT("public"),
+	.table = TEXT_LIT("users"),
+	.key = TEXT_LIT("{\"id\":1}"),
+	.changed_at = TEXT_LIT("2026-03-01T12:00:00.123456Z"),
+	.data = TEXT_LIT("{\"id\":1,\"n\":\"b\"}"),
+	.old_data = TEXT_LIT("{\"id\":1,\"n\":\"a\"}"),
+};
+static const struct request_origin origin = {.install_id = INSTALL, .pipeline = "default"};
+
+static void request_open(struct http_request *r, size_t max_bytes)
 {
-	return (struct event){.f = {
-				      .id = 42,
-				      .op = OP_UPDATE,
-				      .schema = TEXT_LIT("public"),
-				      .table = TEXT_LIT("users"),
-				      .key = TEXT_LIT("{\"id\":1}"),
-				      .changed_at = TEXT_LIT("2026-03-01T12:00:00.123456Z"),
-				      .data = TEXT_LIT("{\"id\":1,\"n\":\"b\"}"),
-				      .old_data = TEXT_LIT("{\"id\":1,\"n\":\"a\"}"),
-			      }};
+	*r = (struct http_request){.to = NULL};
+	buf_init(&r->body, max_bytes);
+	buf_init(&r->lines, max_bytes);
+	buf_init(&r->url, max_bytes);
 }
 
-static void assert_body(const struct event *ev, const char *want)
+static void request_done(struct http_request *r)
 {
-	struct buf out;
+	buf_done(&r->body);
+	buf_done(&r->lines);
+	buf_done(&r->url);
+}
 
-	buf_init(&out, 1 << 20);
-	assert_int_equal(request_body(ev, INSTALL, "default", &out), ERR_OK);
-	assert_string_equal(buf_str(&out), want);
-	buf_done(&out);
+static void fill(struct http_request *r, const struct webhook_settings *to,
+		 const struct event_fields *f)
+{
+	request_open(r, 1 << 20);
+	assert_int_equal(request_fill(&origin, to, f, r), ERR_OK);
+	assert_ptr_equal(r->to, to);
+}
+
+static void assert_body(const struct event_fields *f, const char *want)
+{
+	const struct webhook_settings to = {.format = WEBHOOK_FORMAT_NATIVE};
+	struct http_request r;
+
+	fill(&r, &to, f);
+	assert_string_equal(buf_str(&r.body), want);
+	assert_int_equal(r.lines.len, 0);
+	assert_int_equal(r.url.len, 0);
+	request_done(&r);
 }
 
 static void an_update_carries_both_rows(void **state)
 {
-	struct event ev = an_update();
-
 	(void)state;
-	assert_body(&ev,
+	assert_body(&an_update,
 		    "{\"id\":\"" INSTALL "-42\",\"pipeline\":\"default\",\"operation\":\"update\","
 		    "\"schema\":\"public\",\"table\":\"users\",\"key\":{\"id\":1},"
 		    "\"changed_at\":\"2026-03-01T12:00:00.123456Z\","
 		    "\"data\":{\"id\":1,\"n\":\"b\"},\"old_data\":{\"id\":1,\"n\":\"a\"}}");
 }
 
-static void what_is_absent_is_null(void **state)
+static void a_body_keeps_its_bound(void **state)
 {
-	struct event ev = an_update();
+	const struct webhook_settings to = {.format = WEBHOOK_FORMAT_NATIVE};
+	struct http_request r;
 
 	(void)state;
-	ev.f.op = OP_TRUNCATE;
-	ev.f.schema = TEXT_NONE;
-	ev.f.key = TEXT_NONE;
-	ev.f.data = TEXT_NONE;
-	ev.f.old_data = TEXT_NONE;
-	assert_body(
-		&ev,
-		"{\"id\":\"" INSTALL "-42\",\"pipeline\":\"default\",\"operation\":\"truncate\","
-		"\"schema\":null,\"table\":\"users\",\"key\":null,"
-		"\"changed_at\":\"2026-03-01T12:00:00.123456Z\",\"data\":null,\"old_data\":null}");
-}
-
-static void a_partition_truncated_alone_names_itself_and_its_root(void **state)
-{
-	struct event ev = an_update();
-
-	(void)state;
-	ev.f.op = OP_TRUNCATE;
-	ev.f.key = TEXT_NONE;
-	ev.f.data = TEXT_LIT("\"users \\\"1\"");
-	ev.f.old_data = TEXT_LIT("\"parts\"");
-	assert_body(
-		&ev,
-		"{\"id\":\"" INSTALL "-42\",\"pipeline\":\"default\",\"operation\":\"truncate\","
-		"\"schema\":\"parts\",\"table\":\"users \\\"1\",\"key\":null,"
-		"\"changed_at\":\"2026-03-01T12:00:00.123456Z\",\"data\":null,\"old_data\":null,"
-		"\"partition_of\":{\"schema\":\"public\",\"table\":\"users\"}}");
-}
-
-static void a_row_over_the_cap_says_so(void **state)
-{
-	struct event ev = an_update();
-	struct buf out;
-
-	(void)state;
-	ev.f.truncated = true;
-	buf_init(&out, 1 << 20);
-	assert_int_equal(request_body(&ev, INSTALL, "default", &out), ERR_OK);
-	assert_non_null(strstr(buf_str(&out), ",\"truncated\":true}"));
-	buf_done(&out);
-}
-
-static void names_are_escaped_and_rows_are_spliced(void **state)
-{
-	struct event ev = an_update();
-	struct buf out;
-
-	(void)state;
-	ev.f.table = TEXT_LIT("we\"ird\n");
-	ev.f.data = TEXT_LIT("{ \"as\":  \"it is\" }");
-	buf_init(&out, 1 << 20);
-	assert_int_equal(request_body(&ev, INSTALL, "default", &out), ERR_OK);
-	assert_non_null(strstr(buf_str(&out), "\"table\":\"we\\\"ird\\n\""));
-	assert_non_null(strstr(buf_str(&out), "\"data\":{ \"as\":  \"it is\" }"));
-	buf_done(&out);
-}
-
-static void a_body_is_appended_and_its_bound_is_kept(void **state)
-{
-	struct event ev = an_update();
-	struct buf out;
-
-	(void)state;
-	buf_init(&out, 1 << 20);
-	buf_add_str(&out, "[");
-	assert_int_equal(request_body(&ev, INSTALL, "default", &out), ERR_OK);
-	assert_memory_equal(buf_str(&out), "[{\"id\"", 6);
-	buf_done(&out);
-	buf_init(&out, 100);
-	assert_int_equal(request_body(&ev, INSTALL, "default", &out), ERR_FULL);
-	buf_done(&out);
+	request_open(&r, 100);
+	assert_int_equal(request_fill(&origin, &to, &an_update, &r), ERR_FULL);
+	request_done(&r);
 }
 
 static void an_id_is_the_installation_and_the_number(void **state)
 {
-	char id[REQUEST_ID_BYTES];
+	const struct webhook_settings to = {.format = WEBHOOK_FORMAT_NATIVE};
+	struct event_fields f = an_update;
+	struct http_request r;
 
 	(void)state;
-	request_id(INSTALL, INT64_MAX, id);
-	assert_string_equal(id, INSTALL "-9223372036854775807");
+	f.id = INT64_MAX;
+	fill(&r, &to, &f);
+	assert_string_equal(r.id, INSTALL "-9223372036854775807");
+	request_done(&r);
+}
+
+static void placeholders_in_the_url_are_percent_encoded(void **state)
+{
+	static const struct {
+		char url[64];
+		struct text schema, table;
+		const char *want;
+	} cases[] = {
+		{"http://h/in", TEXT_LIT("s"), TEXT_LIT("t"), ""},
+		{"http://u:{p}@h/{schema}/{table}?op={operation}&id={id}#{{x}}", TEXT_LIT("s"),
+		 TEXT_LIT("t"), "http://u:{p}@h/s/t?op=update&id=" INSTALL "-42#{x}"},
+		{"http://h/{pipeline}/{table}", TEXT_LIT("s"), TEXT_LIT("../a b?c=d&e#f%/{id}"),
+		 "http://h/default/%2E%2E%2Fa%20b%3Fc%3Dd%26e%23f%25%2F%7Bid%7D"},
+		{"http://h?{table}", TEXT_LIT("s"), TEXT_LIT("a\r\n\xc3\xa4-_~"),
+		 "http://h?a%0D%0A%C3%A4-_~"},
+		{"http://h/{schema}/{table}", TEXT_NONE, TEXT_LIT("t"), "http://h//t"},
+	};
+	struct webhook_settings to = {.format = WEBHOOK_FORMAT_NATIVE};
+	struct event_fields f = an_update;
+	struct http_request r;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < ARRAY_LEN(cases); i++) {
+		to.url.value = (char *)(uintptr_t)cases[i].url;
+		to.url_is_template = i > 0;
+		f.schema = cases[i].schema;
+		f.table = cases[i].table;
+		fill(&r, &to, &f);
+		assert_string_equal(buf_str(&r.url), cases[i].want);
+		request_done(&r);
+	}
+}
+
+static void placeholders_in_headers_cannot_begin_another_line(void **state)
+{
+	static char table[] = "X-Table", value[] = "{{ {schema}.{table} }}";
+	static char empty[] = "X-Empty", schema[] = "{schema}";
+	static char plain[] = "X-Plain", braces[] = "{table}";
+	struct webhook_header headers[] = {
+		{table, {value}, true}, {plain, {braces}, false}, {empty, {schema}, true}};
+	const struct webhook_settings to = {
+		.format = WEBHOOK_FORMAT_NATIVE, .headers = headers, .header_count = 3};
+	struct event_fields f = an_update;
+	struct http_request r;
+
+	(void)state;
+	f.schema = TEXT_NONE;
+	f.table = TEXT_LIT("a\r\nX-Evil: \"1\"\x7f\xc3\xa4");
+	fill(&r, &to, &f);
+	assert_string_equal(r.lines.data, "X-Table: { .a%0D%0AX-Evil:%20%221%22%7F%C3%A4 }");
+	assert_string_equal(r.lines.data + strlen(r.lines.data) + 1, "X-Empty;");
+	assert_int_equal(r.lines.len, strlen(r.lines.data) + 1 + sizeof("X-Empty;"));
+	request_done(&r);
+}
+
+static void a_type_of_ones_own_stands_in_body_and_header(void **state)
+{
+	static char type[] = "com.\"x\".{schema}.{table}.{operation}.{pipeline}.{{";
+	struct webhook_settings to = {.type = type};
+	struct http_request r;
+
+	(void)state;
+	to.format = WEBHOOK_FORMAT_STANDARD;
+	fill(&r, &to, &an_update);
+	assert_non_null(
+		strstr(r.body.data, "\"type\":\"com.\\\"x\\\".public.users.update.default.{\","));
+	request_done(&r);
+	to.format = WEBHOOK_FORMAT_CLOUDEVENTS;
+	fill(&r, &to, &an_update);
+	assert_non_null(
+		strstr(r.body.data, "\"type\":\"com.\\\"x\\\".public.users.update.default.{\","));
+	request_done(&r);
+	to.format = WEBHOOK_FORMAT_CLOUDEVENTS_BINARY;
+	fill(&r, &to, &an_update);
+	assert_non_null(memmem(r.lines.data, r.lines.len,
+			       "\0ce-type: com.%22x%22.public.users.update.default.{", 49));
+	request_done(&r);
+}
+
+static void big_numbers_become_strings_in_rows_and_keys_when_wanted(void **state)
+{
+	struct webhook_settings to = {.big_numbers = WEBHOOK_BIG_NUMBERS_STRING};
+	struct event_fields f = an_update;
+	struct http_request r;
+
+	(void)state;
+	f.key = f.old_key = TEXT_LIT("{\"id\":12345678901234567}");
+	f.data = f.old_data = TEXT_LIT("{\"id\":12345678901234567,\"n\":1}");
+	for (to.format = 0; to.format < WEBHOOK_FORMAT_COUNT; to.format++) {
+		fill(&r, &to, &f);
+		assert_null(strstr(buf_str(&r.body), "{\"id\":12345678901234567"));
+		assert_non_null(strstr(buf_str(&r.body), "key\":{\"id\":\"12345678901234567\"}"));
+		assert_non_null(strstr(buf_str(&r.body), "_key\":{\"id\":\"12345678901234567\"}"));
+		assert_non_null(
+			strstr(buf_str(&r.body), ":{\"id\":\"12345678901234567\",\"n\":1}"));
+		request_done(&r);
+	}
+}
+
+static void a_body_is_compressed_when_it_is_wanted_large_enough_and_worth_it(void **state)
+{
+	static const struct {
+		enum webhook_compression compression;
+		int64_t min_bytes;
+		bool want;
+	} cases[] = {
+		{WEBHOOK_COMPRESSION_NONE, 0, false},
+		{WEBHOOK_COMPRESSION_GZIP, 0, true},
+		{WEBHOOK_COMPRESSION_GZIP, 2218, true},
+		{WEBHOOK_COMPRESSION_GZIP, 2219, false},
+	};
+	struct compressor *c = NULL;
+	struct webhook_settings to = {.format = WEBHOOK_FORMAT_NATIVE};
+	struct event_fields f = an_update;
+	struct http_request r;
+	char data[2000];
+	size_t i, plain;
+
+	(void)state;
+	memset(data, ' ', sizeof(data));
+	memcpy(data, "{\"a\":1}", 7);
+	f.data = (struct text){data, sizeof(data)};
+	for (i = 0; i < ARRAY_LEN(cases); i++) {
+		to.compression = cases[i].compression;
+		to.compression_min_bytes = cases[i].min_bytes;
+		fill(&r, &to, &f);
+		plain = r.body.len;
+		assert_int_equal(plain, 2218);
+		request_compress(&r, &c);
+		assert_int_equal(r.plain_bytes, cases[i].want ? plain : 0);
+		assert_int_equal(r.body.len < plain, cases[i].want);
+		assert_string_equal(buf_str(&r.lines),
+				    cases[i].want ? "Content-Encoding: gzip" : "");
+		assert_int_equal(c != NULL, i > 0);
+		request_done(&r);
+	}
+	compressor_free(c);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(big_numbers_become_strings_in_rows_and_keys_when_wanted),
 		cmocka_unit_test(an_update_carries_both_rows),
-		cmocka_unit_test(what_is_absent_is_null),
-		cmocka_unit_test(a_partition_truncated_alone_names_itself_and_its_root),
-		cmocka_unit_test(a_row_over_the_cap_says_so),
-		cmocka_unit_test(names_are_escaped_and_rows_are_spliced),
-		cmocka_unit_test(a_body_is_appended_and_its_bound_is_kept),
+		cmocka_unit_test(a_body_keeps_its_bound),
 		cmocka_unit_test(an_id_is_the_installation_and_the_number),
+		cmocka_unit_test(placeholders_in_the_url_are_percent_encoded),
+		cmocka_unit_test(placeholders_in_headers_cannot_begin_another_line),
+		cmocka_unit_test(a_body_is_compressed_when_it_is_wanted_large_enough_and_worth_it),
+		cmocka_unit_test(a_type_of_ones_own_stands_in_body_and_header),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -40,7 +40,7 @@ BEGIN
 	RETURN NULL;
 END $$;
 
--- Stamp and note the changes of a table, which has a column v bigint.
+-- Stamp and note the changes of a table, which has a column v bigint. workload.sh calls it for those below.
 CREATE PROCEDURE workload.watch(tab text) LANGUAGE plpgsql AS $$
 BEGIN
 	EXECUTE format('CREATE TRIGGER a_stamp BEFORE INSERT OR UPDATE ON %s FOR EACH ROW
@@ -53,8 +53,6 @@ END $$;
 
 CREATE TABLE items (k bigint PRIMARY KEY, v bigint NOT NULL, note text);
 CREATE TABLE pairs (k text, part int, v bigint NOT NULL, note text, PRIMARY KEY (k, part));
-CALL workload.watch('items');
-CALL workload.watch('pairs');
 
 CREATE FUNCTION workload.put(keys int) RETURNS void LANGUAGE sql AS $$
 	INSERT INTO items (k, note) VALUES (1 + floor(random() * keys), md5(random()::text))

@@ -1,22 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * The yardstick of the benchmark: how fast can one thread with libpq and libcurl empty the outbox?
- *
- *   bare_loop --conninfo 'host=... dbname=...' --url http://127.0.0.1:8000/ [--in-flight 64]
- * [--batch 1000]
- *
- * Reads app_db_listener.outbox by a moving cursor, POSTs each row as the daemon's default body,
- * deletes what was answered 2xx, and stops when nothing is left. It knows no order, no retry, no
- * late commit, no metrics; any answer but 2xx ends it. It is written to be fast: one epoll loop for
- * libcurl (curl_multi_socket_action) and for libpq, whose queries run while requests are in flight;
- * handles, connections and buffers are reused. Prints one line of JSON: events, seconds,
- * events_per_s, cpu_us_per_event, rss_kb.
- */
+#include "bare.h"
+
 #include <curl/curl.h>
 #include <errno.h>
-#include <libpq-fe.h>
 #include <stdarg.h>
-#include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,11 +16,9 @@
 #define EVENTS_MAX 256
 #define BODY_START_BYTES 1024
 
-enum { COL_ID, COL_PIPELINE, COL_OPERATION, COL_SCHEMA, COL_TABLE, COL_KEY, COL_AT, COL_DATA };
-#define COL_OLD (COL_DATA + 1)
-
 struct batch { /* of rows, alive while any of them is in flight */
-	PGresult *rows;
+	void *rows;
+	int count;
 	int next;    /* the next to send */
 	int settled; /* answered */
 };
@@ -47,7 +33,8 @@ struct transfer {
 };
 
 struct loop {
-	PGconn *db;
+	const struct bare_db *ops;
+	void *db;
 	CURLM *multi;
 	int epoll;
 	const char *url;
@@ -68,12 +55,12 @@ struct loop {
 	int64_t events;
 };
 
-static __attribute__((noreturn, format(printf, 1, 2))) void die(const char *fmt, ...)
+void bare_die(const char *fmt, ...)
 {
 	va_list ap;
 
 	va_start(ap, fmt);
-	(void)fputs("bare_loop: ", stderr);
+	(void)fputs("bare loop: ", stderr);
 	(void)vfprintf(stderr, fmt, ap);
 	(void)fputc('\n', stderr);
 	va_end(ap);
@@ -98,33 +85,51 @@ static void *grow(void *p, size_t *cap, size_t want)
 		size *= 2;
 	p = realloc(p, size);
 	if (!p)
-		die("no memory");
+		bare_die("no memory");
 	*cap = size;
 	return p;
 }
 
-/* libpq: one query at a time, results as they come */
+/* The database: one statement at a time, answers as they come */
 
-static void db_send_read(struct loop *l)
+static void db_take_rows(struct loop *l, void *rows)
 {
-	const char *params[] = {l->last_id};
+	size_t len;
+	int count = l->ops->count(rows);
 
-	if (!PQsendQueryPrepared(l->db, "read", 1, params, NULL, NULL, 0))
-		die("%s", PQerrorMessage(l->db));
-	l->db_state = DB_READING;
+	l->no_more = count == 0;
+	if (!count) {
+		l->ops->free(rows);
+		return;
+	}
+	(void)snprintf(l->last_id, sizeof(l->last_id), "%s",
+		       l->ops->value(rows, count - 1, BARE_ID, &len));
+	l->ahead = calloc(1, sizeof(*l->ahead));
+	if (!l->ahead)
+		bare_die("no memory");
+	l->ahead->rows = rows;
+	l->ahead->count = count;
+}
+
+static void db_ready(struct loop *l)
+{
+	void *rows = NULL;
+
+	if (l->db_state == DB_IDLE || !l->ops->take(l->db, &rows))
+		return;
+	l->db_state = DB_IDLE;
+	if (rows)
+		db_take_rows(l, rows);
 }
 
 static void db_send_delete(struct loop *l)
 {
-	const char *params[] = {l->done};
-
-	l->done[l->done_len] = '}';
-	l->done[l->done_len + 1] = '\0';
-	if (!PQsendQueryPrepared(l->db, "delete", 1, params, NULL, NULL, 0))
-		die("%s", PQerrorMessage(l->db));
+	l->done[l->done_len++] = '}';
+	l->done[l->done_len] = '\0';
+	l->db_state = DB_DELETING;
+	l->ops->remove(l->db, l->done, l->done_len);
 	l->done_len = 1;
 	l->done_count = 0;
-	l->db_state = DB_DELETING;
 }
 
 /* Give the connection its next work: deletes by the batch, reads one batch ahead. */
@@ -132,81 +137,25 @@ static void db_next(struct loop *l)
 {
 	if (l->db_state != DB_IDLE)
 		return;
-	if (!l->ahead && !l->no_more)
-		db_send_read(l);
-	else if (l->done_count >= l->batch_rows ||
-		 (l->done_count && l->no_more && l->idle_count == l->in_flight_max))
+	if (!l->ahead && !l->no_more) {
+		l->db_state = DB_READING;
+		l->ops->read(l->db, l->last_id);
+	} else if (l->done_count >= l->batch_rows ||
+		   (l->done_count && l->no_more && l->idle_count == l->in_flight_max)) {
 		db_send_delete(l);
-	if (l->db_state != DB_IDLE && PQflush(l->db) < 0)
-		die("%s", PQerrorMessage(l->db));
-}
-
-static void db_take(struct loop *l, PGresult *r)
-{
-	int rows = PQntuples(r);
-
-	if (PQresultStatus(r) == PGRES_COMMAND_OK) {
-		PQclear(r);
-		return;
 	}
-	if (PQresultStatus(r) != PGRES_TUPLES_OK)
-		die("%s", PQerrorMessage(l->db));
-	l->no_more = rows == 0;
-	if (!rows) {
-		PQclear(r);
-		return;
-	}
-	(void)snprintf(l->last_id, sizeof(l->last_id), "%s", PQgetvalue(r, rows - 1, COL_ID));
-	l->ahead = calloc(1, sizeof(*l->ahead));
-	if (!l->ahead)
-		die("no memory");
-	l->ahead->rows = r;
+	if (l->ops->fd(l->db) < 0)
+		db_ready(l);
 }
 
-static void db_ready(struct loop *l)
+static void db_open(struct loop *l, const char *where)
 {
-	PGresult *r;
+	struct epoll_event ev = {.events = EPOLLIN};
 
-	if (!PQconsumeInput(l->db))
-		die("%s", PQerrorMessage(l->db));
-	while (l->db_state != DB_IDLE && !PQisBusy(l->db)) {
-		r = PQgetResult(l->db);
-		if (r)
-			db_take(l, r);
-		else
-			l->db_state = DB_IDLE;
-	}
-}
-
-static void db_done(struct loop *l, PGresult *r)
-{
-	if (PQresultStatus(r) != PGRES_COMMAND_OK)
-		die("%s", PQerrorMessage(l->db));
-	PQclear(r);
-}
-
-static void db_open(struct loop *l, const char *conninfo)
-{
-	static const char read[] =
-		"SELECT id, pipeline, operation, schema_name, table_name, row_key,"
-		" to_char(changed_at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"'),"
-		" data, old_data FROM app_db_listener.outbox WHERE id > $1::bigint ORDER BY id "
-		"LIMIT %d";
-	static const char delete[] =
-		"DELETE FROM app_db_listener.outbox WHERE id = ANY ($1::bigint[])";
-	struct epoll_event ev = {.events = EPOLLIN, .data.fd = -1};
-	char sql[sizeof(read) + 16];
-
-	l->db = PQconnectdb(conninfo);
-	if (PQstatus(l->db) != CONNECTION_OK)
-		die("%s", PQerrorMessage(l->db));
-	(void)snprintf(sql, sizeof(sql), read, l->batch_rows);
-	db_done(l, PQexec(l->db, "SET synchronous_commit = off"));
-	db_done(l, PQprepare(l->db, "read", sql, 0, NULL));
-	db_done(l, PQprepare(l->db, "delete", delete, 0, NULL));
-	ev.data.fd = PQsocket(l->db);
-	if (epoll_ctl(l->epoll, EPOLL_CTL_ADD, ev.data.fd, &ev) != 0)
-		die("epoll_ctl: %s", strerror(errno));
+	l->db = l->ops->open(where, l->batch_rows);
+	ev.data.fd = l->ops->fd(l->db);
+	if (ev.data.fd >= 0 && epoll_ctl(l->epoll, EPOLL_CTL_ADD, ev.data.fd, &ev) != 0)
+		bare_die("epoll_ctl: %s", strerror(errno));
 	(void)snprintf(l->last_id, sizeof(l->last_id), "0");
 	l->done = grow(NULL, &l->done_cap, (size_t)l->batch_rows * 32);
 	l->done[l->done_len++] = '{';
@@ -216,14 +165,15 @@ static void db_open(struct loop *l, const char *conninfo)
 
 static const struct member {
 	const char *name; /* with the punctuation in front */
-	int column;
+	enum bare_column column;
 	bool is_string; /* else JSON already */
 } members[] = {
-	{",\"pipeline\":", COL_PIPELINE, true}, {",\"operation\":", COL_OPERATION, true},
-	{",\"schema\":", COL_SCHEMA, true},     {",\"table\":", COL_TABLE, true},
-	{",\"key\":", COL_KEY, false},          {",\"changed_at\":", COL_AT, true},
-	{",\"data\":", COL_DATA, false},        {",\"old_data\":", COL_OLD, false},
+	{",\"pipeline\":", BARE_PIPELINE, true}, {",\"operation\":", BARE_OPERATION, true},
+	{",\"schema\":", BARE_SCHEMA, true},     {",\"table\":", BARE_TABLE, true},
+	{",\"key\":", BARE_KEY, false},          {",\"changed_at\":", BARE_CHANGED_AT, true},
+	{",\"data\":", BARE_DATA, false},        {",\"old_data\":", BARE_OLD_DATA, false},
 };
+#define MEMBERS (sizeof(members) / sizeof(*members))
 
 static char *put(char *at, const char *s, size_t len)
 {
@@ -231,28 +181,28 @@ static char *put(char *at, const char *s, size_t len)
 	return at + len;
 }
 
-static size_t body_make(struct transfer *t, const PGresult *rows, int row)
+static size_t body_make(const struct loop *l, struct transfer *t, const void *rows, int row)
 {
-	size_t want = 256, i;
+	const char *value[MEMBERS];
+	size_t len[MEMBERS], want = 256, i;
 	char *at;
 
-	for (i = 0; i < sizeof(members) / sizeof(*members); i++)
-		want += (size_t)PQgetlength(rows, row, members[i].column);
+	for (i = 0; i < MEMBERS; i++) {
+		value[i] = l->ops->value(rows, row, members[i].column, &len[i]);
+		want += value[i] ? len[i] : 4;
+	}
 	t->body = grow(t->body, &t->cap, want);
 	at = t->body + snprintf(t->body, t->cap, "{\"id\":\"bare-%s\"", t->id);
-	for (i = 0; i < sizeof(members) / sizeof(*members); i++) {
-		const struct member *m = &members[i];
-		const char *value = PQgetvalue(rows, row, m->column);
-
-		at = put(at, m->name, strlen(m->name));
-		if (PQgetisnull(rows, row, m->column)) {
+	for (i = 0; i < MEMBERS; i++) {
+		at = put(at, members[i].name, strlen(members[i].name));
+		if (!value[i]) {
 			at = put(at, "null", 4);
 			continue;
 		}
-		if (m->is_string)
+		if (members[i].is_string)
 			*at++ = '"';
-		at = put(at, value, (size_t)PQgetlength(rows, row, m->column));
-		if (m->is_string)
+		at = put(at, value[i], len[i]);
+		if (members[i].is_string)
 			*at++ = '"';
 	}
 	*at++ = '}';
@@ -280,7 +230,7 @@ static int on_socket(CURL *easy, curl_socket_t fd, int what, void *ctx, void *kn
 	}
 	ev.events = (what & CURL_POLL_IN ? EPOLLIN : 0u) | (what & CURL_POLL_OUT ? EPOLLOUT : 0u);
 	if (epoll_ctl(l->epoll, known ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, fd, &ev) != 0)
-		die("epoll_ctl: %s", strerror(errno));
+		bare_die("epoll_ctl: %s", strerror(errno));
 	if (!known)
 		(void)curl_multi_assign(l->multi, fd, l);
 	return 0;
@@ -303,7 +253,7 @@ static void transfer_init(struct loop *l, struct transfer *t)
 	t->headers = curl_slist_append(NULL, content);
 	t->headers = curl_slist_append(t->headers, no_expect);
 	if (!t->easy || !t->headers)
-		die("no memory");
+		bare_die("no memory");
 	(void)curl_easy_setopt(t->easy, CURLOPT_URL, l->url);
 	(void)curl_easy_setopt(t->easy, CURLOPT_HTTPHEADER, t->headers);
 	(void)curl_easy_setopt(t->easy, CURLOPT_POST, 1L);
@@ -320,12 +270,12 @@ static void http_open(struct loop *l)
 	int i;
 
 	if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
-		die("curl_global_init failed");
+		bare_die("curl_global_init failed");
 	l->multi = curl_multi_init();
 	l->transfers = calloc((size_t)l->in_flight_max, sizeof(*l->transfers));
 	l->idle = calloc((size_t)l->in_flight_max, sizeof(struct transfer *));
 	if (!l->multi || !l->transfers || !l->idle)
-		die("no memory");
+		bare_die("no memory");
 	(void)curl_multi_setopt(l->multi, CURLMOPT_SOCKETFUNCTION, on_socket);
 	(void)curl_multi_setopt(l->multi, CURLMOPT_SOCKETDATA, l);
 	(void)curl_multi_setopt(l->multi, CURLMOPT_TIMERFUNCTION, on_timer);
@@ -345,7 +295,7 @@ static void http_start(struct loop *l)
 	size_t len;
 
 	while (l->idle_count) {
-		if (!l->current || l->current->next == PQntuples(l->current->rows)) {
+		if (!l->current || l->current->next == l->current->count) {
 			if (!l->ahead)
 				return;
 			l->current = l->ahead;
@@ -354,22 +304,23 @@ static void http_start(struct loop *l)
 		b = l->current;
 		t = l->idle[--l->idle_count];
 		t->batch = b;
-		(void)snprintf(t->id, sizeof(t->id), "%s", PQgetvalue(b->rows, b->next, COL_ID));
-		len = body_make(t, b->rows, b->next++);
+		(void)snprintf(t->id, sizeof(t->id), "%s",
+			       l->ops->value(b->rows, b->next, BARE_ID, &len));
+		len = body_make(l, t, b->rows, b->next++);
 		(void)curl_easy_setopt(t->easy, CURLOPT_POSTFIELDS, t->body);
 		(void)curl_easy_setopt(t->easy, CURLOPT_POSTFIELDSIZE, (long)len);
 		if (curl_multi_add_handle(l->multi, t->easy) != CURLM_OK)
-			die("curl_multi_add_handle failed");
+			bare_die("curl_multi_add_handle failed");
 	}
 }
 
 static void batch_settle(struct loop *l, struct batch *b)
 {
-	if (++b->settled < PQntuples(b->rows))
+	if (++b->settled < b->count)
 		return;
 	if (l->current == b)
 		l->current = NULL;
-	PQclear(b->rows);
+	l->ops->free(b->rows);
 	free(b);
 }
 
@@ -396,11 +347,11 @@ static void http_reap(struct loop *l)
 
 	while ((msg = curl_multi_info_read(l->multi, &left)) != NULL) {
 		if (msg->data.result != CURLE_OK)
-			die("%s", curl_easy_strerror(msg->data.result));
+			bare_die("%s", curl_easy_strerror(msg->data.result));
 		(void)curl_easy_getinfo(msg->easy_handle, CURLINFO_PRIVATE, &t);
 		(void)curl_easy_getinfo(msg->easy_handle, CURLINFO_RESPONSE_CODE, &status);
 		if (status / 100 != 2)
-			die("the receiver answered %ld", status);
+			bare_die("the receiver answered %ld", status);
 		(void)curl_multi_remove_handle(l->multi, msg->easy_handle);
 		http_settled(l, t);
 	}
@@ -415,7 +366,7 @@ static void loop_turn(struct loop *l)
 	n = epoll_wait(l->epoll, events, EVENTS_MAX,
 		       left_us <= 0 ? 0 : (int)((left_us + 999) / 1000));
 	for (i = 0; i < n; i++) {
-		if (events[i].data.fd == PQsocket(l->db)) {
+		if (events[i].data.fd == l->ops->fd(l->db)) {
 			db_ready(l);
 			continue;
 		}
@@ -462,27 +413,27 @@ static void loop_close(struct loop *l)
 	}
 	(void)curl_multi_cleanup(l->multi);
 	curl_global_cleanup();
-	PQfinish(l->db);
+	l->ops->close(l->db);
 	free(l->transfers);
 	free((void *)l->idle);
 	free(l->done);
 	(void)close(l->epoll);
 }
 
-int main(int argc, char **argv)
+int bare_main(const struct bare_db *db, int argc, char **argv)
 {
-	struct loop l = {.in_flight_max = 64, .batch_rows = 1000, .due_us = INT64_MAX};
+	struct loop l = {.ops = db, .in_flight_max = 64, .batch_rows = 1000, .due_us = INT64_MAX};
 	int64_t start_us;
 
 	if (argc < 3)
-		die("usage: bare_loop CONNINFO URL [IN_FLIGHT [BATCH]]");
+		bare_die("usage: bare_KIND WHERE URL [IN_FLIGHT [BATCH]]");
 	l.url = argv[2];
 	if (argc > 3)
 		l.in_flight_max = (int)strtol(argv[3], NULL, 10);
 	if (argc > 4)
 		l.batch_rows = (int)strtol(argv[4], NULL, 10);
 	if (l.in_flight_max < 1 || l.batch_rows < 1)
-		die("IN_FLIGHT and BATCH are numbers from 1");
+		bare_die("IN_FLIGHT and BATCH are numbers from 1");
 	l.epoll = epoll_create1(EPOLL_CLOEXEC);
 	db_open(&l, argv[1]);
 	http_open(&l);

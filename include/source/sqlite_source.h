@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The SQLite outbox reader, inside: what its files share.
+ *
+ *     sqlite.c          open, close, the vtable
+ *     sqlite_read.c     reading
+ *     sqlite_ack.c      acknowledging
+ *     sqlite_wake.c     waiting for changes
+ *     sqlite_inspect.c  drift, status, stray rows, a file that went back in time
+ */
+#ifndef SOURCE_SQLITE_SOURCE_H
+#define SOURCE_SQLITE_SOURCE_H
+
+#include "core/position.h"
+#include "source/batch.h"
+#include "source/poll.h"
+#include "source/source.h"
+#include "source/sqlite_admin.h"
+
+#define SQLITE_STRAYS_MAX 1000
+
+enum sqlite_stmt_id {
+	SQLITE_STMT_READ,   /* ?1 cursor */
+	SQLITE_STMT_ONE,    /* ?1 id: the same columns */
+	SQLITE_STMT_DELETE, /* ?1 id */
+	SQLITE_STMT_BURY,   /* ?1 id, ?2 attempts, ?3 status, ?4 reason, ?5 pipeline */
+	SQLITE_STMT_SEQUENCE,
+	SQLITE_STMT_FIGURES, /* ?1 pipeline */
+	SQLITE_STMT_OLDEST,  /* ?1 how many */
+	SQLITE_STMT_COUNT
+};
+
+/* One pipeline. */
+struct sqlite_pipe {
+	struct source_pipeline *pub;
+	struct position *position;
+	sqlite3_stmt *stmts[SQLITE_STMT_COUNT];
+	int64_t *strays; /* ids below the cursor found by inspect, seen but not yet returned */
+	size_t stray_count;
+};
+
+struct sqlite_wake {
+	struct poll_plan poll;
+	int hint_fd;  /* inotify; -1: none */
+	int alarm_fd; /* epoll over the interrupt and the caller's descriptor */
+	int directory_watch, file_watch, wal_watch, journal_watch;
+	int64_t hinted_us; /* when a hint was last followed */
+};
+
+struct sqlite_source {
+	struct source base;
+	struct source_env env;
+	int interrupt_fd;
+	int lock_fd;              /* -1: none */
+	struct sqlite_conn *conn; /* NULL: closed */
+	bool leader;              /* open has succeeded */
+	struct sqlite_pipe *pipes;
+	struct sqlite_wake wake;
+	struct buf row[4]; /* key, old key, data, old data of the row at hand, as JSON */
+	struct source_status status;
+	int64_t epoch; /* counts the times that the file went back in time */
+	/* of the last open; "": none yet */
+	char seen_install[40];
+	uint64_t seen_device, seen_inode;
+	char identity[192];
+};
+
+static inline struct sqlite_source *sqlite_source_of(struct source *s)
+{
+	return (struct sqlite_source *)(void *)s;
+}
+
+static inline int64_t sqlite_source_now(const struct sqlite_source *s)
+{
+	return clock_now_us(s->env.clock);
+}
+
+/* Is the file the one that was opened, and nobody wants us to stop? Errors: ERR_UNAVAILABLE. */
+enum err_code sqlite_source_check(struct sqlite_source *s, struct err *e) ATTR_MUST_CHECK;
+
+/* ---- sqlite_read.c ---- */
+enum err_code sqlite_read(struct source *base, uint32_t p, struct source_limit limit,
+			  struct event **out, size_t *ret_count, bool *ret_more,
+			  struct err *e) ATTR_MUST_CHECK;
+
+/* ---- sqlite_ack.c ---- */
+enum err_code sqlite_acknowledge(struct source *base, const struct ack *acks, size_t n,
+				 struct err *e) ATTR_MUST_CHECK;
+
+/* ---- sqlite_wake.c ---- */
+/* Watch the files. What cannot be watched is polled. */
+void sqlite_wake_open(struct sqlite_source *s);
+void sqlite_wake_close(struct sqlite_source *s);
+enum err_code sqlite_wait(struct source *base, bool idle, int wake_fd, int64_t deadline_us,
+			  int *ret_woken, struct err *e) ATTR_MUST_CHECK;
+
+/* ---- sqlite_inspect.c ---- */
+/* New install ids: the numbers of the outbox were given out before. Errors: as sqlite_conn_exec. */
+enum err_code sqlite_source_renew(struct sqlite_source *s, struct err *e) ATTR_MUST_CHECK;
+enum err_code sqlite_inspect(struct source *base, struct source_status *ret_status,
+			     struct err *e) ATTR_MUST_CHECK;
+
+#endif
