@@ -64,6 +64,19 @@ static inline void add(struct string_list *l, const char *s)
 	assert_int_equal(string_list_add(l, text_of(s)), ERR_OK);
 }
 
+/* fork(2) without a connection in it: SQLite's do not survive one. Readers must be closed. The
+ * child has none. */
+static inline pid_t fixture_fork(struct fixture *f)
+{
+	pid_t pid;
+
+	assert_int_equal(sqlite3_close(f->t.db), SQLITE_OK);
+	pid = fork();
+	assert_true(pid >= 0);
+	f->t.db = pid ? sqlitetest_connect(&f->t) : NULL;
+	return pid;
+}
+
 static inline void fixture_reader(struct fixture *f, struct reader *r)
 {
 	f->lab.settings = f->t.source;
