@@ -49,6 +49,7 @@ enum key_type {
 	KEY_HEADERS, /* struct webhook_header * and count */
 	KEY_SOURCE,  /* size_t, by the source's name */
 	KEY_WEBHOOK, /* size_t, by the webhook's name */
+	KEY_SIGNING, /* struct signing_keys; KEY_file and KEY_credential exist too */
 	KEY_TYPE_COUNT
 };
 

@@ -61,6 +61,9 @@ size_t loading_mistake_count(const struct loading *l);
  */
 bool loading_text(struct loading *l, struct node n, const struct path *path, struct buf *out);
 
+/* The same for a secret, which may also be {file: PATH} or {credential: NAME}. */
+bool loading_secret(struct loading *l, struct node n, const struct path *path, struct buf *out);
+
 /* Check that n is a mapping with distinct scalar keys and note what is not. False when it is
  * no mapping; an empty value (NODE_NULL) passes silently as false. */
 bool loading_mapping(struct loading *l, struct node n, const struct path *path);
@@ -102,6 +105,8 @@ void table_name_read(struct loading *l, struct table_settings *t, struct node n,
 void where_read(struct loading *l, struct table_settings *t, struct node n,
 		const struct path *path);
 void headers_read(struct loading *l, struct webhook_settings *w, struct node n,
+		  const struct path *path);
+void signing_read(struct loading *l, const struct key *k, void *base, struct node n,
 		  const struct path *path);
 
 #endif

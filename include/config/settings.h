@@ -16,6 +16,7 @@
 
 #include "base/log.h"
 #include "base/op.h"
+#include "config/signing_key.h"
 
 #define SETTINGS_SOURCES_MAX 16
 #define SETTINGS_WEBHOOKS_MAX 64
@@ -108,9 +109,12 @@ struct webhook_settings {
 	int64_t max_response_bytes;
 	struct webhook_header *headers;
 	size_t header_count;
-	char *ca_file; /* NULL: the system's */
+	struct signing_keys signing_keys; /* count 0: requests are not signed */
+	char *ca_file;                    /* NULL: the system's */
 	bool tls_verify;
-	char *proxy; /* NULL or "": none, whatever the environment says */
+	char *proxy;                     /* NULL or "": none, whatever the environment says */
+	struct string_list network_deny; /* config/network_rule.h */
+	struct string_list network_allow;
 };
 
 /* One entry of a pipeline's tables. */
@@ -130,7 +134,7 @@ struct pipeline_settings {
 	size_t webhook; /* index in settings.webhooks */
 	struct table_settings *tables;
 	size_t table_count;        /* 0: only with audit_table */
-	bool operations[OP_COUNT]; /* truncate: only with PostgreSQL */
+	bool operations[OP_COUNT]; /* truncate: only with PostgreSQL or audit_table */
 	enum ordering ordering;
 	int64_t capacity;  /* events; 0: an equal share of queue.capacity */
 	int64_t max_bytes; /* 0: an equal share of queue.max_bytes */

@@ -31,6 +31,7 @@ enum answer_phase {
 	ANSWER_PHASE_SEND,
 	ANSWER_PHASE_FIRST_BYTE,
 	ANSWER_PHASE_BODY,
+	ANSWER_PHASE_DENIED, /* by the network policy, before anything was sent */
 	ANSWER_PHASE_COUNT
 };
 
@@ -46,7 +47,7 @@ struct answer answer_of_status(int status);
 /* Of a transfer that failed without a status. */
 struct answer answer_of_failure(enum answer_phase phase);
 
-/* "lookup", "connect", "tls", "send", "first_byte", "body". */
+/* "lookup", "connect", "tls", "send", "first_byte", "body", "denied". */
 const char *answer_phase_name(enum answer_phase phase);
 
 #endif

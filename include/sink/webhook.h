@@ -63,6 +63,7 @@ extern const int64_t webhook_latency_bound_us[WEBHOOK_LATENCY_BUCKETS];
 struct webhook_stats {
 	size_t in_flight;
 	size_t max_in_flight;
+	size_t signing_secrets;
 	int64_t attempts;
 	int64_t delivered;
 	int64_t retried;     /* attempts that will be repeated and counted */

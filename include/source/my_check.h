@@ -14,8 +14,6 @@ enum err_code my_check(const struct settings *s, size_t source, const struct ins
 
 /* The server: writable, its settings. */
 enum err_code my_check_server(struct my_admin *a, struct err *e) ATTR_MUST_CHECK;
-/* Our tables, the pipelines, the rights of the daemon's account. */
-enum err_code my_check_objects(struct my_admin *a, struct err *e) ATTR_MUST_CHECK;
 /* The captured tables; installed: also their triggers. */
 enum err_code my_check_tables(struct my_admin *a, bool installed, struct err *e) ATTR_MUST_CHECK;
 

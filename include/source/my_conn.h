@@ -2,7 +2,7 @@
 /*
  * One connection to MySQL or MariaDB: connecting, running statements with a deadline, turning error
  * numbers into error codes. Shared by the reader and by the operator's commands. One thread at a
- * time, except my_conn_interrupt.
+ * time.
  *
  * Every statement waits at most statement_timeout (also enforced by the server where it can), and
  * returns early with ERR_UNAVAILABLE when interrupted: a server that stopped answering holds nobody
@@ -37,8 +37,9 @@ struct my_conn_options {
 	const char *user;     /* NULL: as in the settings */
 	const char *password; /* NULL: as in the settings */
 	const struct clock *clock;
-	const int *interrupt_fd; /* NULL: none. Readable: as after my_conn_interrupt, also while
-				    connecting; must stay open as long as the connection */
+	const int *interrupt_fd; /* NULL: none. Readable: connecting and statements
+				    that wait return ERR_UNAVAILABLE; must stay open as long as the
+				    connection */
 };
 
 /* Connect, within connect_timeout (name lookup excepted), to settings.database.
@@ -62,11 +63,7 @@ enum err_code my_conn_open(const struct my_conn_options *o, struct my_conn **ret
 /* Close; NULL is fine. */
 void my_conn_close(struct my_conn *c);
 
-/* Make a statement that waits in another thread return ERR_UNAVAILABLE; stays in force. */
-void my_conn_interrupt(struct my_conn *c);
-
 bool my_conn_is_mariadb(const struct my_conn *c);
-int my_conn_version(const struct my_conn *c);        /* 101119, 80036 */
 const char *my_conn_server(const struct my_conn *c); /* "MariaDB 10.11.19"; a loan */
 bool my_conn_is_tls(const struct my_conn *c);
 /* binlog_row_image is MINIMAL: the rows we delete cost the binary log only their ids. */

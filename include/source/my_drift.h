@@ -15,7 +15,7 @@ struct my_captured {
 	const char *schema;
 	const char *table;
 	const char *fingerprint;
-	const char *trigger_names; /* newlines between */
+	const char *trigger_names; /* commas between */
 };
 
 /* Append an SQL expression, a digest of the table's columns and their types. NULL: there are none,

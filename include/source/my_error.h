@@ -8,12 +8,8 @@
 
 #include "base/err.h"
 
-/* The code for an error number of the server (1000-1999, 3000-) or of the client library (2000-);
- * ERR_DB when it is none of the known ones. */
-enum err_code my_error_code(unsigned number, const char *text);
-
-/* Fill e with text and number: "Table 'x.y' doesn't exist (error 1146)". Returns my_error_code, or
- * ERR_DB for number 0. */
+/* Fill e with text and number: "Table 'x.y' doesn't exist (error 1146)". Numbers are the
+ * server's (1000-1999, 3000-) or the client library's (2000-); ERR_DB for 0 and unknown ones. */
 enum err_code my_error_set(unsigned number, const char *text, struct err *e) ATTR_MUST_CHECK;
 
 #endif

@@ -42,11 +42,23 @@ enum err_code my_find_orphans(struct my_admin *a, struct err *e) ATTR_MUST_CHECK
 enum err_code my_grants_install(struct my_admin *a, const struct my_tables *t,
 				struct err *e) ATTR_MUST_CHECK;
 
+/* ---- my_rights.c ---- */
+
+/* May this account, which triggers will run as, do what they do? If not, every write to a captured
+ * table would fail. Errors: ERR_DENIED naming the table; as my_conn_exec. */
+enum err_code my_rights_check(struct my_admin *a, const struct my_tables *t,
+			      struct err *e) ATTR_MUST_CHECK;
+
 /* ---- my_state.c ---- */
 
 /* How an installed trigger compares to the configured one. */
 enum my_trigger_state { MY_TRIGGER_OK, MY_TRIGGER_ABSENT, MY_TRIGGER_DIFFERS };
 
+/* Is the account ("user@host") that a trigger runs as gone? The server then refuses what fires the
+ * trigger. False also when we may not look. */
+bool my_definer_is_gone(struct my_admin *a, const char *definer);
+
+/* DIFFERS: also when its definer is gone. */
 enum err_code my_trigger_compare(struct my_admin *a, const struct my_trigger *t,
 				 enum my_trigger_state *ret_state, struct err *e) ATTR_MUST_CHECK;
 

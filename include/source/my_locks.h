@@ -1,19 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Locks by name (GET_LOCK) that belong to a session. Such names are of the whole server, so the
- * database is part of them, as a digest: at most 64 characters are allowed.
+ * Locks by name (GET_LOCK) that belong to a session, as SQL expressions. Such names are of the
+ * whole server, so the database is part of them, as a digest: at most 64 characters are allowed.
+ * MySQL manual, "Locking Functions".
  */
 #ifndef SOURCE_MY_LOCKS_H
 #define SOURCE_MY_LOCKS_H
 
-#define MY_LOCK_NAME_BYTES 65
-
 /* Held by the daemon that reads. */
-#define MY_LOCK_LEADER "leader"
+#define MY_LOCK_LEADER "CONCAT('app_db_listener.', MD5(LOWER(DATABASE())))"
 /* Held while something is installed or removed. */
-#define MY_LOCK_INSTALL "install"
-
-/* "app_db_listener_<kind>_<16 hex digits of database>" */
-void my_lock_name(const char *kind, const char *database, char out[static MY_LOCK_NAME_BYTES]);
+#define MY_LOCK_INSTALL "CONCAT('app_db_listener.install.', MD5(LOWER(DATABASE())))"
 
 #endif

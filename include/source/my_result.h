@@ -22,7 +22,6 @@ enum err_code my_result_new(MYSQL_RES *res, struct my_result **ret_r,
 /* Free; NULL is fine. */
 void my_result_free(struct my_result *r);
 size_t my_result_rows(const struct my_result *r);
-size_t my_result_columns(const struct my_result *r);
 
 /* Go to the next row, at first to the first; false behind the last. */
 bool my_result_next(struct my_result *r);

@@ -7,6 +7,7 @@
  *     my_events.c   result rows into events
  *     my_ack.c      acknowledging
  *     my_owners.c   when gaps close
+ *     my_audit.c    an operator's own audit table in place of the outbox
  *     my_inspect.c  drift, status, stray rows
  */
 #ifndef SOURCE_MY_SOURCE_H
@@ -15,6 +16,7 @@
 #include "base/buf.h"
 #include "core/position.h"
 #include "source/batch.h"
+#include "source/my_audit.h"
 #include "source/my_conn.h"
 #include "source/my_owners.h"
 #include "source/my_schema.h"
@@ -32,9 +34,15 @@ struct my_pipe {
 	struct position *position;
 	struct my_owners owners;
 	struct buf relation; /* quoted name of the outbox or the audit table */
+	struct buf from;     /* the same with the index to read by */
+	const char *bytes;   /* SQL: the size of a row's texts */
+	const char *filter;  /* SQL: " AND ..." of what is to be read; "" for all */
 	int64_t held_upto;   /* rows up to this id may be held, also above the cursor */
 	int64_t *strays;     /* ids below the cursor found by inspect, not seen */
 	size_t stray_count;
+	struct my_audit *audit; /* NULL: the outbox */
+	char audit_schema[MY_NAME_BYTES + 1];
+	char audit_table[MY_NAME_BYTES + 1];
 };
 
 struct my_source {

@@ -21,7 +21,8 @@ struct my_tables {
  * Tables that are missing or cannot be captured are in the list with a problem; those that only
  * "*" means are left out with a finding. The caller calls my_tables_done, also after an error.
  * Errors: as my_conn_query; ERR_NOMEM. */
-enum err_code my_tables_load(struct my_admin *a, struct my_tables *t, struct err *e) ATTR_MUST_CHECK;
+enum err_code my_tables_load(struct my_admin *a, struct my_tables *t,
+			     struct err *e) ATTR_MUST_CHECK;
 void my_tables_done(struct my_tables *t);
 
 /* The trigger of one operation of the i-th table. A loan of t, the settings and outbox. */

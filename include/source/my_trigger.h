@@ -39,25 +39,22 @@ struct my_trigger {
 	const char *table;
 	const char *outbox_schema;
 	const char *outbox;
-	enum op op; /* not OP_TRUNCATE */
-	const char *where; /* NULL: every row */
-	int64_t cap_bytes; /* of data and of old_data; clamped to the bounds above */
+	enum op op;                      /* not OP_TRUNCATE */
+	const char *where;               /* NULL: every row */
+	int64_t cap_bytes;               /* of data and of old_data; clamped to the bounds above */
 	const struct my_column *columns; /* of the table, in order; all types known */
 	size_t column_count;
-	const struct string_list *only;	   /* count 0: all */
+	const struct string_list *only;    /* count 0: all */
 	const struct string_list *exclude; /* count 0: none */
-	const struct string_list *key;	   /* count 0: none; always captured */
+	const struct string_list *key;     /* count 0: none; always captured */
 };
 
-/* app_db_listener_<start of table>_<op>_<8 hex digits of outbox, pipeline, schema and table>: at most
- * 64 characters, and its own for each trigger of a schema. */
+/* app_db_listener_<start of table>_<op>_<8 hex digits of outbox, pipeline, schema and table>: at
+ * most 64 characters, and its own for each trigger of a schema. */
 void my_trigger_name(const struct my_trigger *t, char out[static MY_TRIGGER_NAME_BYTES]);
 
 /* Is column c of t part of its events? */
 bool my_trigger_has(const struct my_trigger *t, const struct my_column *c);
-
-/* The body: one statement, compound ones with semicolons inside. */
-void my_trigger_body(struct buf *out, const struct my_trigger *t);
 
 /* CREATE TRIGGER; or_replace: CREATE OR REPLACE TRIGGER (MariaDB). */
 void my_trigger_create(struct buf *out, const struct my_trigger *t, bool or_replace);

@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "config/field.h"
 #include "config/quote.h"
+#include "config/signing.h"
 #include "config/suggest.h"
 #include "config/value.h"
 
@@ -493,4 +494,6 @@ const struct field_type field_types[KEY_TYPE_COUNT] = {
 	[KEY_WORD] = {word_set, NULL, word_done, always_given, word_print, word_is_equal},
 	[KEY_LIST] = {list_set, list_add, list_done, list_is_given, list_print, list_is_equal},
 	[KEY_OPS] = {ops_set, ops_add, ops_done, always_given, ops_print, ops_is_equal},
+	[KEY_SIGNING] = {signing_set, signing_add, signing_done, signing_is_given, signing_print,
+			 signing_is_equal},
 };

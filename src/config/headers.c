@@ -10,40 +10,13 @@
 #include "config/secret.h"
 #include "config/template.h"
 
-/* The one pair of a mapping that stands for a value. */
-static bool read_reference(struct loading *l, struct node n, const struct path *path,
-			   struct buf *out)
-{
-	struct node from = node_find(n, "file");
-	bool is_file = node_is_given(from);
-	struct buf text;
-	struct err e;
-	enum err_code code;
-	bool good = false;
-
-	if (!is_file)
-		from = node_find(n, "credential");
-	if (node_count(n) != 1 || !node_is_given(from)) {
-		loading_mistake(l, n, path, "must be text, {file: PATH} or {credential: NAME}");
-		return false;
-	}
-	buf_init(&text, SECRET_BYTES_MAX);
-	if (loading_text(l, from, path, &text)) {
-		code = is_file ? secret_read_file(l->env, buf_str(&text), out, &e)
-			       : secret_read_credential(l->env, buf_str(&text), out, &e);
-		good = loading_note(l, from, path, code, &e);
-	}
-	buf_done(&text);
-	return good;
-}
-
 /* Text is a template; what a file or a credential holds is sent as it is. */
 static bool read_value(struct loading *l, struct node n, const struct path *path, struct buf *out)
 {
 	const char *complaint;
 	bool is_text = node_kind(n) != NODE_MAPPING;
 
-	if (!(is_text ? loading_text(l, n, path, out) : read_reference(l, n, path, out)))
+	if (!loading_secret(l, n, path, out))
 		return false;
 	complaint = check_header_value(buf_str(out));
 	if (!complaint && is_text)

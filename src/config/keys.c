@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "config/network_rule.h"
 
 /* the columns target, offset and size of a field */
 #define FIELD(in, type, field)                                                                     \
@@ -209,6 +210,9 @@ const struct key keys[] = {
 	{"webhook.headers", KEY_HEADERS, WEBHOOK(headers),
 	 .help = "More request headers, as a mapping of names to values, which are secret and may "
 		 "have the placeholders of type."},
+	{"webhook.signing_secrets", KEY_SIGNING, WEBHOOK(signing_keys),
+	 .help = "Secrets to sign requests with, as Standard Webhooks has them: whsec_... for "
+		 "HMAC-SHA256, whsk_... for ed25519; each gives a signature."},
 	{"webhook.ca_file", KEY_STRING, WEBHOOK(ca_file), .check = check_text,
 	 .help = "File with the certificates that may sign the receiver's; the system's when not "
 		 "given."},
@@ -216,6 +220,15 @@ const struct key keys[] = {
 	 .help = "Whether the receiver's certificate is checked."},
 	{"webhook.proxy", KEY_STRING, WEBHOOK(proxy), .check = check_printable,
 	 .help = "URL of a proxy; none when not given, whatever the environment says."},
+	{"webhook.network_deny", KEY_LIST, WEBHOOK(network_deny),
+	 .def = "link_local, metadata, unspecified, multicast", .check = check_network_deny,
+	 .help = "Addresses never to connect to: private, loopback, link_local, metadata, "
+		 "unspecified, multicast, none, an address or a block as 10.0.0.0/8."},
+	{"webhook.network_allow", KEY_LIST, WEBHOOK(network_allow), .def = "literal",
+	 .check = check_network_allow,
+	 .help = "Addresses to connect to all the same: literal (the address that the URL spells, "
+		 "or "
+		 "localhost), none, an address or a block."},
 
 	{"tables.name", KEY_NAME_OF, TABLE(schema), INSTALL,
 	 .help = "The table as TABLE or SCHEMA.TABLE, * in place of TABLE for all of the schema; "
@@ -322,15 +335,25 @@ bool key_fits(const struct key *k, enum source_type type)
 const char *key_type_name(enum key_type type)
 {
 	static const char *const names[KEY_TYPE_COUNT] = {
-		[KEY_INT] = "number",        [KEY_BOOL] = "true or false",
-		[KEY_DURATION] = "duration", [KEY_SIZE] = "size",
-		[KEY_STRING] = "text",       [KEY_CHOICE] = "word",
-		[KEY_SECRET] = "secret",     [KEY_URL] = "secret URL",
-		[KEY_WORD] = "word",         [KEY_LIST] = "list",
-		[KEY_OPS] = "list",          [KEY_TABLES] = "list of tables",
-		[KEY_TABLE] = "table",       [KEY_NAME_OF] = "table",
-		[KEY_WHERE] = "SQL",         [KEY_HEADERS] = "mapping of secrets",
-		[KEY_SOURCE] = "name",       [KEY_WEBHOOK] = "name",
+		[KEY_INT] = "number",
+		[KEY_BOOL] = "true or false",
+		[KEY_DURATION] = "duration",
+		[KEY_SIZE] = "size",
+		[KEY_STRING] = "text",
+		[KEY_CHOICE] = "word",
+		[KEY_SECRET] = "secret",
+		[KEY_URL] = "secret URL",
+		[KEY_WORD] = "word",
+		[KEY_LIST] = "list",
+		[KEY_OPS] = "list",
+		[KEY_TABLES] = "list of tables",
+		[KEY_TABLE] = "table",
+		[KEY_NAME_OF] = "table",
+		[KEY_WHERE] = "SQL",
+		[KEY_HEADERS] = "mapping of secrets",
+		[KEY_SOURCE] = "name",
+		[KEY_WEBHOOK] = "name",
+		[KEY_SIGNING] = "list of secrets",
 	};
 
 	return names[type];

@@ -5,6 +5,7 @@
 
 #include "base/mem.h"
 #include "config/expand.h"
+#include "config/secret.h"
 #include "config/value.h"
 
 /* Append t as far as there is room, whole UTF-8 sequences only. */
@@ -107,6 +108,40 @@ bool loading_text(struct loading *l, struct node n, const struct path *path, str
 		return false;
 	}
 	return true;
+}
+
+/* The one pair of a mapping that stands for a value. */
+static bool read_reference(struct loading *l, struct node n, const struct path *path,
+			   struct buf *out)
+{
+	struct node from = node_find(n, "file");
+	bool is_file = node_is_given(from);
+	struct buf text;
+	struct err e;
+	enum err_code code;
+	bool good = false;
+
+	if (!is_file)
+		from = node_find(n, "credential");
+	if (node_count(n) != 1 || !node_is_given(from)) {
+		loading_mistake(l, n, path, "must be text, {file: PATH} or {credential: NAME}");
+		return false;
+	}
+	buf_init(&text, SECRET_BYTES_MAX);
+	if (loading_text(l, from, path, &text)) {
+		code = is_file ? secret_read_file(l->env, buf_str(&text), out, &e)
+			       : secret_read_credential(l->env, buf_str(&text), out, &e);
+		good = loading_note(l, from, path, code, &e);
+	}
+	buf_done(&text);
+	return good;
+}
+
+bool loading_secret(struct loading *l, struct node n, const struct path *path, struct buf *out)
+{
+	if (node_kind(n) == NODE_MAPPING)
+		return read_reference(l, n, path, out);
+	return loading_text(l, n, path, out);
 }
 
 bool loading_is_repeated(struct node n, size_t i)

@@ -176,7 +176,8 @@ static void pipeline_operations_check(struct loading *l, struct node n, const st
 		loading_mistake(l, operations, &where, "means the same as modes: keep one of them");
 }
 
-/* TRUNCATE is only told by PostgreSQL. Where nobody asked for it, it is just left out. */
+/* TRUNCATE is only told by PostgreSQL, or by whoever fills an audit table. Where nobody asked for
+ * it, it is just left out. */
 static void pipeline_truncate_check(struct loading *l, struct pipeline_settings *p, struct node n,
 				    const struct path *path)
 {
@@ -187,7 +188,7 @@ static void pipeline_truncate_check(struct loading *l, struct pipeline_settings 
 	struct path where = path_key(&listener, text_of(names[0]));
 	size_t i;
 
-	if (s->type == SOURCE_POSTGRES || !p->operations[OP_TRUNCATE])
+	if (s->type == SOURCE_POSTGRES || s->audit_table || !p->operations[OP_TRUNCATE])
 		return;
 	for (i = 0; i < ARRAY_LEN(names); i++) {
 		if (!node_is_given(node_find(n, names[i])))

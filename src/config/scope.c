@@ -21,7 +21,7 @@ static const char *const via_suffix[SCOPE_VIA_COUNT] = {"", "_file", "_credentia
 
 static bool takes_files(const struct key *k)
 {
-	return k->type == KEY_SECRET || k->type == KEY_URL;
+	return k->type == KEY_SECRET || k->type == KEY_URL || k->type == KEY_SIGNING;
 }
 
 static bool ends_with(struct text t, const char *suffix)
@@ -173,7 +173,9 @@ static void read_value(struct loading *l, const struct key *k, void *base, struc
 		break;
 	default:
 		assert(field_is_plain(k));
-		if (field_is_list(k) && node_kind(n) == NODE_LIST)
+		if (k->type == KEY_SIGNING && via == SCOPE_VALUE)
+			signing_read(l, k, base, n, path);
+		else if (field_is_list(k) && node_kind(n) == NODE_LIST)
 			read_items(l, k, base, n, path);
 		else
 			read_single(l, k, base, n, path, via);

@@ -204,6 +204,8 @@ const struct metrics_row metrics_table[] = {
 	 .help = "Requests to the webhook that are under way"},
 	{"max_in_flight", "max_in_flight", WEBHOOK(stats.max_in_flight), GAUGE,
 	 .help = "Most requests that may be under way"},
+	{"signing_secrets", "signing_secrets", WEBHOOK(stats.signing_secrets), GAUGE,
+	 .help = "Secrets that each request is signed with; 0: it is not signed"},
 	{"attempts_total", "attempts_total", WEBHOOK(stats.attempts), COUNTER,
 	 .help = "Finished requests"},
 	{"delivered_total", "delivered_total", WEBHOOK(stats.delivered), COUNTER,

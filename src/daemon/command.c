@@ -7,6 +7,8 @@
 #include <sysexits.h>
 
 #include <curl/curl.h>
+#include <mysql.h>
+#include <sqlite3.h>
 
 #include "base/buf.h"
 #include "base/version.h"
@@ -151,7 +153,8 @@ static int command_version(const struct command_call *call)
 	int pq = PQlibVersion();
 
 	(void)call;
-	(void)printf(APP_NAME " " APP_VERSION " (libpq %d.%d, %s)\n", pq / 10000, pq % 10000,
+	(void)printf(APP_NAME " " APP_VERSION " (libpq %d.%d, MySQL client %s, SQLite %s, %s)\n",
+		     pq / 10000, pq % 10000, mysql_get_client_info(), sqlite3_libversion(),
 		     curl_version());
 	return EX_OK;
 }

@@ -26,7 +26,7 @@ static const char *const answer_phase_names[ANSWER_PHASE_COUNT] = {
 	[ANSWER_PHASE_NONE] = "none",       [ANSWER_PHASE_LOOKUP] = "lookup",
 	[ANSWER_PHASE_CONNECT] = "connect", [ANSWER_PHASE_TLS] = "tls",
 	[ANSWER_PHASE_SEND] = "send",       [ANSWER_PHASE_FIRST_BYTE] = "first_byte",
-	[ANSWER_PHASE_BODY] = "body",
+	[ANSWER_PHASE_BODY] = "body",       [ANSWER_PHASE_DENIED] = "denied",
 };
 
 struct answer answer_of_status(int status)

@@ -32,8 +32,7 @@ struct post {
 
 /* One webhook's handles. */
 struct profile {
-	const struct webhook_settings *to;
-	struct curl_slist *headers;
+	struct transfer_parts parts;
 	struct transfer *free;
 	size_t free_count;
 	size_t free_min; /* since the last trim: so many are not needed */
@@ -218,7 +217,7 @@ static void profile_free(struct profile *p)
 {
 	while (p->free)
 		transfer_free(profile_pop(p));
-	transfer_headers_free(p->headers);
+	transfer_parts_close(&p->parts);
 	mem_free(p);
 }
 
@@ -298,7 +297,7 @@ static ATTR_MUST_CHECK enum err_code profile_find(struct http *h, const struct w
 	enum err_code code;
 
 	for (p = h->profiles; p; p = p->next) {
-		if (p->to == to) {
+		if (p->parts.to == to) {
 			*ret_p = p;
 			return ERR_OK;
 		}
@@ -306,10 +305,10 @@ static ATTR_MUST_CHECK enum err_code profile_find(struct http *h, const struct w
 	p = mem_calloc(1, sizeof(*p));
 	if (!p)
 		return err_set(e, ERR_NOMEM, "no memory for a webhook's handles");
-	p->to = to;
-	code = transfer_headers_new(to, &p->headers, e);
+	p->parts.sockets = (struct transfer_sockets){sockets_open, sockets_close, &h->sockets};
+	code = transfer_parts_open(&p->parts, to, e);
 	if (code != ERR_OK) {
-		mem_free(p);
+		profile_free(p);
 		return code;
 	}
 	p->next = h->profiles;
@@ -321,7 +320,6 @@ static ATTR_MUST_CHECK enum err_code profile_find(struct http *h, const struct w
 static ATTR_MUST_CHECK enum err_code transfer_get(struct http *h, const struct webhook_settings *to,
 						  struct transfer **ret_t, struct err *e)
 {
-	const struct transfer_sockets s = {sockets_open, sockets_close, &h->sockets};
 	struct profile *p = NULL;
 	enum err_code code = profile_find(h, to, &p, e);
 
@@ -332,7 +330,7 @@ static ATTR_MUST_CHECK enum err_code transfer_get(struct http *h, const struct w
 		*ret_t = profile_pop(p);
 		return ERR_OK;
 	}
-	code = transfer_new(to, p->headers, &s, ret_t, e);
+	code = transfer_new(&p->parts, ret_t, e);
 	if (code == ERR_OK)
 		(*ret_t)->profile = p;
 	return code;

@@ -14,6 +14,7 @@ static const char *const timeout_words[ANSWER_PHASE_COUNT] = {
 	[ANSWER_PHASE_SEND] = "sending the request",
 	[ANSWER_PHASE_FIRST_BYTE] = "waiting for the first byte",
 	[ANSWER_PHASE_BODY] = "reading the answer",
+	[ANSWER_PHASE_DENIED] = "",
 };
 
 /* Append text to out, which holds used bytes; runs of white space and control characters become one

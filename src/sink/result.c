@@ -82,6 +82,11 @@ static void fill_failure(const struct transfer *t, CURLcode code, struct http_re
 	const struct webhook_settings *to = t->to;
 	int64_t limit_us = to->timeout_us;
 
+	if (t->denied[0] && (code == CURLE_COULDNT_CONNECT || code == CURLE_ABORTED_BY_CALLBACK)) {
+		out->phase = ANSWER_PHASE_DENIED;
+		reason_of_failure(out->phase, t->denied, out->reason, sizeof(out->reason));
+		return;
+	}
 	out->phase = phase_of_code(t, code);
 	if (code == CURLE_OPERATION_TIMEDOUT) {
 		if (out->phase <= ANSWER_PHASE_TLS && to->connect_timeout_us < limit_us)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "sink/transfer.h"
 
+#include <arpa/inet.h>
 #include <assert.h>
 #include <stdio.h>
 #include <string.h>
@@ -46,6 +47,54 @@ static size_t on_body(char *bytes, size_t size, size_t count, void *ctx)
 	t->body_bytes += len;
 	/* ends the transfer; the status has been read and counts */
 	return t->body_bytes > (size_t)t->to->max_response_bytes ? 0 : len;
+}
+
+static bool is_denied(struct transfer *t, const struct network_address *a, const char *ip)
+{
+	const char *rule = network_denied_by(t->policy, a);
+
+	if (rule)
+		(void)snprintf(t->denied, sizeof(t->denied), "%s, by network_deny: %s", ip, rule);
+	return rule != NULL;
+}
+
+/* libcurl asks for a socket to each address it tries. */
+static curl_socket_t on_open(void *ctx, curlsocktype purpose, struct curl_sockaddr *addr)
+{
+	struct transfer *t = ctx;
+	struct network_address a;
+	char ip[INET6_ADDRSTRLEN] = "";
+
+	if (!network_address_of(&addr->addr, &a)) {
+		(void)snprintf(t->denied, sizeof(t->denied), "neither IPv4 nor IPv6");
+		return CURL_SOCKET_BAD;
+	}
+	network_address_print(&a, ip);
+	if (is_denied(t, &a, ip))
+		return CURL_SOCKET_BAD;
+	return t->sockets.open(t->sockets.ctx, purpose, addr);
+}
+
+/* ... but takes a connection that is open already without asking, also one that another webhook's
+ * request has opened. This it calls before each request is sent. */
+static int on_connected(void *ctx, char *ip, char *local_ip, int port, int local_port)
+{
+	struct transfer *t = ctx;
+	struct network_address a;
+
+	(void)local_ip;
+	(void)port;
+	(void)local_port;
+	if (!strcmp(ip, t->allowed_ip))
+		return CURL_PREREQFUNC_OK;
+	if (!network_address_read(ip, &a)) {
+		(void)snprintf(t->denied, sizeof(t->denied), "neither IPv4 nor IPv6");
+		return CURL_PREREQFUNC_ABORT;
+	}
+	if (is_denied(t, &a, ip))
+		return CURL_PREREQFUNC_ABORT;
+	(void)snprintf(t->allowed_ip, sizeof(t->allowed_ip), "%s", ip);
+	return CURL_PREREQFUNC_OK;
 }
 
 static ATTR_MUST_CHECK enum err_code list_add(struct curl_slist **list, const char *line,
@@ -109,8 +158,17 @@ static ATTR_MUST_CHECK enum err_code add_format(struct curl_slist **list,
 	return list_add(list, line, e);
 }
 
-enum err_code transfer_headers_new(const struct webhook_settings *to, struct curl_slist **ret_list,
-				   struct err *e)
+static void headers_free(struct curl_slist *list)
+{
+	struct curl_slist *l;
+
+	for (l = list; l; l = l->next)
+		mem_wipe(l->data, strlen(l->data));
+	curl_slist_free_all(list);
+}
+
+static ATTR_MUST_CHECK enum err_code headers_new(const struct webhook_settings *to,
+						 struct curl_slist **ret_list, struct err *e)
 {
 	struct curl_slist *list = NULL;
 	enum err_code code;
@@ -124,20 +182,31 @@ enum err_code transfer_headers_new(const struct webhook_settings *to, struct cur
 		if (!to->headers[i].is_template)
 			code = add_configured(&list, &to->headers[i], e);
 	if (code != ERR_OK) {
-		transfer_headers_free(list);
+		headers_free(list);
 		return code;
 	}
 	*ret_list = list;
 	return ERR_OK;
 }
 
-void transfer_headers_free(struct curl_slist *list)
+enum err_code transfer_parts_open(struct transfer_parts *p, const struct webhook_settings *to,
+				  struct err *e)
 {
-	struct curl_slist *l;
+	enum err_code code = headers_new(to, &p->headers, e);
 
-	for (l = list; l; l = l->next)
-		mem_wipe(l->data, strlen(l->data));
-	curl_slist_free_all(list);
+	p->to = to;
+	if (code == ERR_OK)
+		code = network_policy_new(to, &p->policy, e);
+	if (code == ERR_OK && to->signing_keys.count)
+		code = signer_new(&to->signing_keys, &p->signer, e);
+	return code;
+}
+
+void transfer_parts_close(struct transfer_parts *p)
+{
+	headers_free(p->headers);
+	network_policy_free(p->policy);
+	signer_free(p->signer);
 }
 
 static long option_ms(int64_t us)
@@ -213,20 +282,25 @@ static CURLcode set_pointers(struct transfer *t, const struct webhook_settings *
 	return rc;
 }
 
-static CURLcode set_callbacks(CURL *easy, const struct transfer_sockets *s)
+static CURLcode set_callbacks(struct transfer *t)
 {
+	CURL *easy = t->easy;
 	CURLcode rc = curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
 
 	if (rc == CURLE_OK)
 		rc = curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
 	if (rc == CURLE_OK)
-		rc = curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, s->open);
+		rc = curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, on_open);
 	if (rc == CURLE_OK)
-		rc = curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, s->ctx);
+		rc = curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, t);
 	if (rc == CURLE_OK)
-		rc = curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, s->close);
+		rc = curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, t->sockets.close);
 	if (rc == CURLE_OK)
-		rc = curl_easy_setopt(easy, CURLOPT_CLOSESOCKETDATA, s->ctx);
+		rc = curl_easy_setopt(easy, CURLOPT_CLOSESOCKETDATA, t->sockets.ctx);
+	if (rc == CURLE_OK)
+		rc = curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, on_connected);
+	if (rc == CURLE_OK)
+		rc = curl_easy_setopt(easy, CURLOPT_PREREQDATA, t);
 	return rc;
 }
 
@@ -238,32 +312,38 @@ static ATTR_MUST_CHECK enum err_code option_error(CURLcode rc, const struct webh
 	return err_set(e, ERR_CONFIG, "webhook %s: %s", to->name, curl_easy_strerror(rc));
 }
 
-enum err_code transfer_new(const struct webhook_settings *to, struct curl_slist *headers,
-			   const struct transfer_sockets *sockets, struct transfer **ret_t,
+enum err_code transfer_new(const struct transfer_parts *parts, struct transfer **ret_t,
 			   struct err *e)
 {
+	struct signer *signer = parts->signer;
 	struct transfer *t = mem_calloc(1, sizeof(*t));
 	enum err_code code;
 	CURLcode rc;
 
 	if (!t)
 		return err_set(e, ERR_NOMEM, "no memory for a request");
-	t->to = to;
+	t->to = parts->to;
+	t->policy = parts->policy;
+	t->sockets = parts->sockets;
 	t->head[0] = (struct curl_slist){t->id_line, &t->head[1]};
-	t->head[1] = (struct curl_slist){t->time_line, headers};
-	t->headers = headers;
+	t->head[1] = (struct curl_slist){t->time_line, signer ? &t->head[2] : NULL};
+	t->signer = signer;
+	if (signer)
+		t->sign_line = mem_calloc(1, signer_line_bytes(signer));
+	t->head[2] = (struct curl_slist){t->sign_line, NULL};
+	t->headers = parts->headers;
 	t->easy = curl_easy_init();
-	if (!t->easy) {
+	if (!t->easy || (signer && !t->sign_line)) {
 		code = err_set(e, ERR_NOMEM, "no memory for a request");
 		goto out_transfer;
 	}
-	rc = set_longs(t->easy, to);
+	rc = set_longs(t->easy, t->to);
 	if (rc == CURLE_OK)
-		rc = set_pointers(t, to);
+		rc = set_pointers(t, t->to);
 	if (rc == CURLE_OK)
-		rc = set_callbacks(t->easy, sockets);
+		rc = set_callbacks(t);
 	if (rc != CURLE_OK) {
-		code = option_error(rc, to, e);
+		code = option_error(rc, t->to, e);
 		goto out_transfer;
 	}
 	*ret_t = t;
@@ -278,6 +358,7 @@ void transfer_free(struct transfer *t)
 	if (!t)
 		return;
 	curl_easy_cleanup(t->easy);
+	mem_free(t->sign_line);
 	mem_free(t->lines);
 	mem_free(t);
 }
@@ -287,6 +368,7 @@ static ATTR_MUST_CHECK enum err_code link_lines(struct transfer *t, const struct
 						struct err *e)
 {
 	struct curl_slist *longer;
+	struct curl_slist *last = t->signer ? &t->head[2] : &t->head[1];
 	size_t at, n = 0;
 
 	for (at = 0; at < r->lines.len; at += strlen(r->lines.data + at) + 1)
@@ -298,12 +380,25 @@ static ATTR_MUST_CHECK enum err_code link_lines(struct transfer *t, const struct
 		t->lines = longer;
 		t->line_room = n;
 	}
-	t->head[1].next = n ? t->lines : t->headers;
+	last->next = n ? t->lines : t->headers;
 	for (at = n = 0; at < r->lines.len; at += strlen(r->lines.data + at) + 1, n++)
 		t->lines[n] = (struct curl_slist){r->lines.data + at, &t->lines[n + 1]};
 	if (n)
 		t->lines[n - 1].next = t->headers;
 	return ERR_OK;
+}
+
+/* Over the bytes that are sent, at the time that is told. */
+static ATTR_MUST_CHECK enum err_code transfer_sign(struct transfer *t, const struct http_request *r,
+						   struct err *e)
+{
+	const struct signer_message m = {
+		.id = r->id,
+		.timestamp_s = r->wall_us / CLOCK_US_PER_S,
+		.body = buf_text(&r->body),
+	};
+
+	return t->signer ? signer_line(t->signer, &m, t->sign_line, e) : ERR_OK;
 }
 
 enum err_code transfer_begin(struct transfer *t, struct http_request *r, struct err *e)
@@ -319,9 +414,13 @@ enum err_code transfer_begin(struct transfer *t, struct http_request *r, struct 
 	t->header_bytes = 0;
 	t->body_bytes = 0;
 	t->answered = false;
+	t->denied[0] = '\0';
 	(void)snprintf(t->id_line, sizeof(t->id_line), "webhook-id: %s", r->id);
 	(void)snprintf(t->time_line, sizeof(t->time_line), "webhook-timestamp: %lld",
 		       (long long)(r->wall_us / CLOCK_US_PER_S));
+	code = transfer_sign(t, r, e);
+	if (code != ERR_OK)
+		return code;
 	/* the size first: it must not be guessed from a body that may be NULL */
 	rc = curl_easy_setopt(t->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)r->body.len);
 	if (rc == CURLE_OK)

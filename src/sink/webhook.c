@@ -20,7 +20,7 @@ struct webhook {
 	_Atomic bool refused_some;
 	_Atomic int told_state; /* what webhook_breaker_moved last said */
 	struct mutex lock;
-	struct webhook_stats counts; /* in_flight, max_in_flight and breaker are not kept here */
+	struct webhook_stats counts; /* those of settings and breaker are not kept here */
 };
 
 const int64_t webhook_latency_bound_us[WEBHOOK_LATENCY_BUCKETS] = {
@@ -194,6 +194,7 @@ struct webhook_stats webhook_stats(struct webhook *w)
 	mutex_unlock(&w->lock);
 	s.in_flight = atomic_load(&w->in_flight);
 	s.max_in_flight = (size_t)w->settings->max_in_flight;
+	s.signing_secrets = w->settings->signing_keys.count;
 	s.breaker = breaker_stats(w->breaker);
 	return s;
 }

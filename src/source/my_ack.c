@@ -50,6 +50,7 @@ static int by_id(const void *a, const void *b)
 
 static ATTR_MUST_CHECK enum err_code take_away(struct acking *a, size_t count, struct err *e)
 {
+	const struct my_pipe *p = &a->s->pipes[a->pipe];
 	struct buf *sql = &a->s->sql;
 	enum err_code code = ERR_OK;
 	size_t at, n;
@@ -59,7 +60,12 @@ static ATTR_MUST_CHECK enum err_code take_away(struct acking *a, size_t count, s
 	for (at = 0; code == ERR_OK && at < count; at += n) {
 		n = count - at < MY_IDS_MAX ? count - at : MY_IDS_MAX;
 		buf_reset(sql);
-		buf_add_fmt(sql, "DELETE FROM %s WHERE ", buf_str(&a->s->pipes[a->pipe].relation));
+		/* a column may be set to the time of each update */
+		buf_add_fmt(sql,
+			    p->audit ? "UPDATE %s FORCE INDEX (PRIMARY) SET processed = 1, "
+				       "changed_at = changed_at WHERE "
+				     : "DELETE FROM %s WHERE ",
+			    buf_str(&p->relation));
 		my_ack_ids(sql, "id", a->ids + at, n);
 		code = my_conn_exec_buf(a->s->conn, sql, NULL, e);
 	}
@@ -79,8 +85,12 @@ static ATTR_MUST_CHECK enum err_code bury(struct acking *a, const struct ack *co
 	buf_add_str(sql, "REPLACE INTO " MY_DEAD_LETTER " (pipeline, id, " MY_EVENT_COLUMNS
 			 ", attempts, last_status, last_error, died_at) SELECT STRAIGHT_JOIN ");
 	my_quote_literal(sql, text_of(p->pub->settings->name));
-	buf_add_str(sql, ", o.id, " MY_EVENT_COLUMNS
-			 ", a.attempts, a.status, a.reason, UTC_TIMESTAMP(6) FROM (");
+	buf_add_str(sql, ", o.id, ");
+	if (p->audit)
+		my_audit_letter(sql);
+	else
+		buf_add_str(sql, MY_EVENT_COLUMNS);
+	buf_add_str(sql, ", a.attempts, a.status, a.reason, UTC_TIMESTAMP(6) FROM (");
 	for (i = 0; i < n; i++) {
 		buf_add_fmt(sql, "%sSELECT %lld AS a_id, %d AS attempts, NULLIF(%d, 0) AS status, ",
 			    i ? " UNION ALL " : "", (long long)dead[i]->id, dead[i]->attempts,

@@ -206,10 +206,9 @@ static ATTR_MUST_CHECK enum err_code reset_timeout(struct my_admin *a, struct er
 	if (a->options->print_only)
 		return ERR_OK;
 	return my_conn_exec(a->conn,
-			    a->flavour == MY_MARIADB
-				    ? "SET SESSION max_statement_time = DEFAULT, "
-				      "lock_wait_timeout = 2"
-				    : "SET SESSION lock_wait_timeout = 2",
+			    a->flavour == MY_MARIADB ? "SET SESSION max_statement_time = DEFAULT, "
+						       "lock_wait_timeout = 2"
+						     : "SET SESSION lock_wait_timeout = 2",
 			    e);
 }
 
@@ -218,15 +217,18 @@ static void describe_holder(struct my_admin *a, const char *schema, const char *
 			    char out[static 160])
 {
 	static const char mysql_sql[] =
-		"SELECT t.processlist_id, t.processlist_user, COALESCE(t.processlist_command, '?'), "
+		"SELECT t.processlist_id, t.processlist_user, COALESCE(t.processlist_command, "
+		"'?'), "
 		"t.processlist_time FROM performance_schema.metadata_locks l JOIN "
 		"performance_schema.threads t ON t.thread_id = l.owner_thread_id WHERE "
 		"l.object_type = 'TABLE' AND l.object_schema = $ AND l.object_name = $ AND "
 		"l.lock_status = 'GRANTED' AND t.processlist_id <> CONNECTION_ID() LIMIT 1";
 	/* a plugin of MariaDB that is seldom installed */
 	static const char mariadb_sql[] =
-		"SELECT p.id, p.user, p.command, p.time FROM information_schema.metadata_lock_info l "
-		"JOIN information_schema.processlist p ON p.id = l.thread_id WHERE l.table_schema = "
+		"SELECT p.id, p.user, p.command, p.time FROM information_schema.metadata_lock_info "
+		"l "
+		"JOIN information_schema.processlist p ON p.id = l.thread_id WHERE l.table_schema "
+		"= "
 		"$ AND l.table_name = $ AND l.thread_id <> CONNECTION_ID() LIMIT 1";
 	/* without it: the oldest open transaction is the likeliest one */
 	static const char oldest_sql[] =
@@ -277,14 +279,12 @@ enum err_code my_admin_locked(struct my_admin *a, const char *schema, const char
 
 enum err_code my_admin_lock(struct my_admin *a, struct err *e)
 {
-	char name[MY_LOCK_NAME_BYTES];
 	enum err_code code;
 	int64_t got;
 	int attempt;
 
-	my_lock_name(MY_LOCK_INSTALL, a->database, name);
 	for (attempt = 0;; attempt++) {
-		code = my_admin_number(a, 0, &got, e, "SELECT GET_LOCK($, 0)", name);
+		code = my_admin_number(a, 0, &got, e, "SELECT GET_LOCK(" MY_LOCK_INSTALL ", 0)");
 		if (code != ERR_OK || got)
 			return code;
 		if (!attempts_pause(&a->attempts, attempt))

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "source/my_audit_table.h"
 #include "source/my_install.h"
 
 /* ---- our tables ---- */
@@ -19,6 +20,8 @@ static ATTR_MUST_CHECK enum err_code check_present(struct my_admin *a, struct er
 	size_t i;
 
 	for (i = 0; i < ARRAY_LEN(names) && code == ERR_OK; i++) {
+		if (my_audit_table_is(a) && strcmp(names[i], MY_CAPTURED) == 0)
+			continue;
 		code = my_objects_has(a, names[i], &has, e);
 		if (code == ERR_OK && !has)
 			my_admin_find(a, FINDING_FAIL, a->database, "run install",
@@ -52,8 +55,10 @@ static ATTR_MUST_CHECK enum err_code try_statement(struct my_admin *a, const cha
 			      "this user may not %s", verb);
 		return ERR_OK;
 	}
-	if (code == ERR_OK || code == ERR_NOT_FOUND)
-		return ERR_OK; /* a table that is missing is told elsewhere */
+	/* a table that is missing, a server that is read-only: told elsewhere */
+	if (code == ERR_OK || code == ERR_NOT_FOUND ||
+	    (code == ERR_UNAVAILABLE && my_conn_fd(a->conn) >= 0))
+		return ERR_OK;
 	if (e)
 		*e = here;
 	return code;
@@ -83,17 +88,22 @@ static ATTR_MUST_CHECK enum err_code check_rights(struct my_admin *a, struct err
 
 	if (a->options->user && a->source->user && strcmp(a->options->user, a->source->user) != 0)
 		return ERR_OK;
-	code = check_table_rights(a, MY_INSTALL, false, e);
+	/* what writes cannot even be prepared in a read-only session */
+	code = my_conn_exec(a->conn, "SET SESSION TRANSACTION READ WRITE", e);
 	if (code == ERR_OK)
+		code = check_table_rights(a, MY_INSTALL, false, e);
+	if (code == ERR_OK && !my_audit_table_is(a))
 		code = check_table_rights(a, MY_CAPTURED, false, e);
 	if (code == ERR_OK)
 		code = check_table_rights(a, MY_DEAD_LETTER, true, e);
 	for (i = 0; i < s->pipeline_count && code == ERR_OK; i++) {
-		if (!my_admin_has_pipeline(a, i))
+		if (!my_admin_has_pipeline(a, i) || my_audit_table_is(a))
 			continue;
 		my_schema_outbox_name(s->pipelines[i].name, outbox);
 		code = check_table_rights(a, outbox, true, e);
 	}
+	if (code == ERR_OK)
+		code = my_conn_exec(a->conn, "SET SESSION TRANSACTION READ ONLY", e);
 	return code;
 }
 
@@ -146,14 +156,14 @@ static ATTR_MUST_CHECK enum err_code check_pipelines(struct my_admin *a, struct 
 			my_admin_find(a, FINDING_FAIL, s->pipelines[p].name, "run install",
 				      version < 0 ? "this pipeline is not installed"
 						  : "installed by another version");
-		if (code == ERR_OK && version >= 0)
+		if (code == ERR_OK && version >= 0 && !my_audit_table_is(a))
 			code = check_outbox(a, s->pipelines[p].name, e);
 	}
 	buf_done(&sql);
 	return code == ERR_OK ? my_find_orphans(a, e) : code;
 }
 
-enum err_code my_check_objects(struct my_admin *a, struct err *e)
+static ATTR_MUST_CHECK enum err_code check_objects(struct my_admin *a, struct err *e)
 {
 	struct err here;
 	enum err_code code = check_present(a, e);
@@ -175,6 +185,7 @@ enum err_code my_check_objects(struct my_admin *a, struct err *e)
 static ATTR_MUST_CHECK enum err_code check_all(struct my_admin *a, struct err *e)
 {
 	bool installed = false;
+	int wrong;
 	enum err_code code = my_conn_exec(a->conn, "SET SESSION TRANSACTION READ ONLY", e);
 
 	if (code == ERR_OK)
@@ -184,10 +195,10 @@ static ATTR_MUST_CHECK enum err_code check_all(struct my_admin *a, struct err *e
 	if (code == ERR_OK && !installed)
 		my_admin_find(a, FINDING_FAIL, a->database, "run install", "nothing is installed");
 	if (code == ERR_OK && installed)
-		code = my_check_objects(a, e);
-	if (code == ERR_OK)
-		code = my_check_tables(a, installed, e);
-	return code;
+		code = check_objects(a, e);
+	if (code == ERR_OK && my_audit_table_is(a))
+		return my_audit_table_check(a, &wrong, e);
+	return code == ERR_OK ? my_check_tables(a, installed, e) : code;
 }
 
 enum err_code my_check(const struct settings *s, size_t source, const struct install_options *o,

@@ -30,9 +30,8 @@ static ATTR_MUST_CHECK enum err_code check_replica(struct my_admin *a, struct er
 	struct my_result *r = NULL;
 	struct err here;
 	enum err_code code = my_conn_query(
-		a->conn,
-		a->flavour == MY_MARIADB ? "SHOW ALL SLAVES STATUS" : "SHOW SLAVE STATUS", &r,
-		&here);
+		a->conn, a->flavour == MY_MARIADB ? "SHOW ALL SLAVES STATUS" : "SHOW SLAVE STATUS",
+		&r, &here);
 
 	if (code == ERR_OK && my_result_rows(r) > 0)
 		my_admin_find(a, FINDING_WARN, "connection", "capture on the primary",
@@ -55,10 +54,11 @@ static ATTR_MUST_CHECK enum err_code check_binlog(struct my_admin *a, struct err
 		return code;
 	if (my_result_next(r) && my_result_i64(r, 0, 0)) {
 		if (strcmp(my_result_str(r, 1), "STATEMENT") == 0)
-			my_admin_find(a, FINDING_WARN, "binary log",
-				      "SET GLOBAL binlog_format = 'ROW' (or 'MIXED')",
-				      "is in STATEMENT format: what triggers insert is unsafe in it, "
-				      "and gets other ids on replicas");
+			my_admin_find(
+				a, FINDING_WARN, "binary log",
+				"SET GLOBAL binlog_format = 'ROW' (or 'MIXED')",
+				"is in STATEMENT format: what triggers insert is unsafe in it, "
+				"and gets other ids on replicas");
 		if (!my_conn_is_minimal(a->conn))
 			my_admin_find(a, FINDING_WARN, "binary log",
 				      a->flavour == MY_MARIADB
@@ -134,10 +134,11 @@ static ATTR_MUST_CHECK enum err_code check_long_transactions(struct my_admin *a,
 		       LONG_TRANSACTION_S);
 	code = my_conn_query(a->conn, sql, &r, &here);
 	if (code == ERR_OK && my_result_next(r))
-		my_admin_find(a, FINDING_WARN, "transactions", "end it, or expect slower polls",
-			      "connection %s has a transaction open for %s s: delivered rows of the "
-			      "outbox cannot be cleaned up behind it",
-			      my_result_str(r, 0), my_result_str(r, 1));
+		my_admin_find(
+			a, FINDING_WARN, "transactions", "end it, or expect slower polls",
+			"connection %s has a transaction open for %s s: delivered rows of the "
+			"outbox cannot be cleaned up behind it",
+			my_result_str(r, 0), my_result_str(r, 1));
 	my_result_free(r);
 	if (code == ERR_OK || code == ERR_DENIED)
 		return ERR_OK; /* wants PROCESS */
@@ -149,8 +150,13 @@ static ATTR_MUST_CHECK enum err_code check_long_transactions(struct my_admin *a,
 enum err_code my_check_server(struct my_admin *a, struct err *e)
 {
 	static enum err_code (*const checks[])(struct my_admin *, struct err *) = {
-		check_read_only, check_replica,	       check_binlog,  check_packet,
-		check_cluster,	 check_auto_increment, check_long_transactions,
+		check_read_only,
+		check_replica,
+		check_binlog,
+		check_packet,
+		check_cluster,
+		check_auto_increment,
+		check_long_transactions,
 	};
 	enum err_code code = ERR_OK;
 	size_t i;

@@ -178,7 +178,6 @@ static ATTR_MUST_CHECK enum err_code check_installed(struct my_admin *a, const s
 {
 	char label[2 * MY_NAME_BYTES + 2];
 	struct my_result *r = NULL;
-	int64_t known;
 	enum err_code code = my_triggers_installed(a, NULL, NULL, &r, e);
 
 	while (code == ERR_OK && my_result_next(r)) {
@@ -189,12 +188,7 @@ static ATTR_MUST_CHECK enum err_code check_installed(struct my_admin *a, const s
 			my_admin_find(a, FINDING_WARN, label, "run install to remove it",
 				      "trigger %s captures what is not configured",
 				      my_result_str(r, 2));
-		/* whoever may not look at mysql.user is told nothing */
-		if (my_admin_number(a, 1, &known, NULL,
-				    "SELECT COUNT(*) FROM mysql.user WHERE CONCAT(user, '@', host) "
-				    "= $ COLLATE utf8mb4_bin",
-				    my_result_str(r, 3)) == ERR_OK &&
-		    !known)
+		if (my_definer_is_gone(a, my_result_str(r, 3)))
 			my_admin_find(a, FINDING_FAIL, label,
 				      "create that account again, or run install as another one",
 				      "the account %s, which trigger %s runs as, does not exist: "

@@ -16,7 +16,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/fd.h"
 #include "base/mem.h"
 #include "source/my_error.h"
 #include "source/my_target.h"
@@ -34,8 +33,7 @@ struct my_conn {
 	int64_t timeout_us;
 	int64_t deadline_us; /* of the call that is running */
 	enum quit quit;      /* why it was given up */
-	int own_fd;          /* woken by my_conn_interrupt */
-	int lent_fd;         /* woken by the owner of the options; -1: none */
+	int interrupt_fd;    /* the options'; -1: none */
 	unsigned number;     /* of the last error */
 	bool is_mariadb;
 	bool is_minimal;
@@ -52,9 +50,8 @@ struct my_conn {
 /* Wait for what the library wants; returns what to tell it. */
 static int wait_for(struct my_conn *c, int want)
 {
-	struct pollfd p[3] = {{.fd = mysql_get_socket(c->raw)},
-			      {.fd = c->own_fd, .events = POLLIN},
-			      {.fd = c->lent_fd, .events = POLLIN}};
+	struct pollfd p[2] = {{.fd = mysql_get_socket(c->raw)},
+			      {.fd = c->interrupt_fd, .events = POLLIN}};
 
 	p[0].events = (short)((want & MYSQL_WAIT_READ ? POLLIN : 0) |
 			      (want & MYSQL_WAIT_WRITE ? POLLOUT : 0) |
@@ -63,7 +60,7 @@ static int wait_for(struct my_conn *c, int want)
 		if (poll(p, ARRAY_LEN(p), clock_poll_ms(clock_now_us(c->clock), c->deadline_us)) <
 		    0)
 			continue; /* a signal */
-		if (p[1].revents || p[2].revents)
+		if (p[1].revents)
 			c->quit = QUIT_INTERRUPT;
 		else if (p[0].revents)
 			return want & (MYSQL_WAIT_READ | MYSQL_WAIT_WRITE | MYSQL_WAIT_EXCEPT);
@@ -155,10 +152,9 @@ static int socket_of(const struct my_conn *c)
 
 static bool is_interrupted(const struct my_conn *c)
 {
-	struct pollfd p[2] = {{.fd = c->own_fd, .events = POLLIN},
-			      {.fd = c->lent_fd, .events = POLLIN}};
+	struct pollfd p = {.fd = c->interrupt_fd, .events = POLLIN};
 
-	return poll(p, ARRAY_LEN(p), 0) > 0;
+	return poll(&p, 1, 0) > 0;
 }
 
 /* Why the last call failed. */
@@ -304,11 +300,8 @@ enum err_code my_conn_open(const struct my_conn_options *o, struct my_conn **ret
 		return err_set(e, ERR_NOMEM, "no memory to connect");
 	c->clock = o->clock;
 	c->timeout_us = o->settings->statement_timeout_us;
-	c->own_fd = -1;
-	c->lent_fd = o->interrupt_fd ? *o->interrupt_fd : -1;
-	code = fd_wake_open(&c->own_fd, e);
-	if (code == ERR_OK)
-		code = connect_now(c, o, e);
+	c->interrupt_fd = o->interrupt_fd ? *o->interrupt_fd : -1;
+	code = connect_now(c, o, e);
 	if (code == ERR_OK)
 		code = find_version(c, e);
 	if (code == ERR_OK && session_setup(c, e) != ERR_OK)
@@ -328,23 +321,12 @@ void my_conn_close(struct my_conn *c)
 	if (!c)
 		return;
 	mysql_close(c->raw);
-	fd_close(&c->own_fd);
 	mem_free(c);
-}
-
-void my_conn_interrupt(struct my_conn *c)
-{
-	fd_wake(c->own_fd);
 }
 
 bool my_conn_is_mariadb(const struct my_conn *c)
 {
 	return c->is_mariadb;
-}
-
-int my_conn_version(const struct my_conn *c)
-{
-	return c->version;
 }
 
 const char *my_conn_server(const struct my_conn *c)

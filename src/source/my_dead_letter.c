@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "source/my_audit_table.h"
 #include "source/my_install.h"
 
 #define PAGE_ROWS 1000
@@ -204,7 +205,7 @@ enum err_code my_dead_letter_list(const struct settings *s, size_t source,
 struct batch_call {
 	struct my_admin *a;
 	struct dead_letter_filter filter; /* pipeline is never NULL */
-	int64_t rows;			  /* at most */
+	int64_t rows;                     /* at most */
 	bool replay;
 	int64_t done;
 	struct buf ids; /* "1, 2, 3" */
@@ -221,6 +222,12 @@ static ATTR_MUST_CHECK enum err_code pick(struct batch_call *b, struct err *e)
 	buf_add_str(&sql, "SELECT d.id FROM ");
 	my_quote_name(&sql, b->a->database, MY_DEAD_LETTER);
 	buf_add_str(&sql, " d");
+	/* a letter whose row the operator has removed stays where it is */
+	if (b->replay && my_audit_table_is(b->a)) {
+		buf_add_str(&sql, " JOIN ");
+		my_audit_table_name(&sql, b->a);
+		buf_add_str(&sql, " o ON o.id = d.id");
+	}
 	filter_sql(&sql, &b->filter);
 	buf_add_fmt(&sql, " ORDER BY d.id LIMIT %lld FOR UPDATE", (long long)b->rows);
 	code = my_conn_query_buf(b->a->conn, &sql, &r, e);
@@ -242,6 +249,21 @@ static void picked_sql(struct buf *out, const struct batch_call *b)
 	buf_add_fmt(out, " AND id IN (%s)", buf_str(&b->ids));
 }
 
+static void replay_sql(struct buf *out, const struct batch_call *b)
+{
+	if (my_audit_table_is(b->a)) {
+		buf_add_str(out, "UPDATE ");
+		my_audit_table_name(out, b->a);
+		buf_add_fmt(out, " SET processed = 0 WHERE id IN (%s)", buf_str(&b->ids));
+		return;
+	}
+	buf_add_str(out, "INSERT INTO ");
+	my_schema_outbox(out, b->a->database, b->filter.pipeline);
+	buf_add_str(out, " (" MY_EVENT_COLUMNS ") SELECT " MY_EVENT_COLUMNS);
+	picked_sql(out, b);
+	buf_add_str(out, " ORDER BY id");
+}
+
 static ATTR_MUST_CHECK enum err_code batch_work(struct my_conn *conn, void *ctx, struct err *e)
 {
 	struct batch_call *b = ctx;
@@ -252,11 +274,7 @@ static ATTR_MUST_CHECK enum err_code batch_work(struct my_conn *conn, void *ctx,
 		return code;
 	buf_init(&sql, MY_SQL_MAX_BYTES);
 	if (b->replay) {
-		buf_add_str(&sql, "INSERT INTO ");
-		my_schema_outbox(&sql, b->a->database, b->filter.pipeline);
-		buf_add_str(&sql, " (" MY_EVENT_COLUMNS ") SELECT " MY_EVENT_COLUMNS);
-		picked_sql(&sql, b);
-		buf_add_str(&sql, " ORDER BY id");
+		replay_sql(&sql, b);
 		code = my_conn_exec_buf(conn, &sql, NULL, e);
 		buf_reset(&sql);
 	}

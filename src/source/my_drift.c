@@ -15,16 +15,17 @@ static void where_table(struct buf *out, const char *prefix, const char *schema,
 
 void my_drift_fingerprint(struct buf *out, const char *schema, const char *table)
 {
-	buf_add_str(out, "(SELECT MD5(GROUP_CONCAT(column_name, ' ', column_type, ' ', "
-			 "COALESCE(character_set_name, ''), ' ', is_nullable ORDER BY "
-			 "ordinal_position)) FROM information_schema.columns WHERE table_schema = ");
+	buf_add_str(out,
+		    "(SELECT MD5(GROUP_CONCAT(column_name, ' ', column_type, ' ', "
+		    "COALESCE(character_set_name, ''), ' ', is_nullable ORDER BY "
+		    "ordinal_position)) FROM information_schema.columns WHERE table_schema = ");
 	my_quote_literal(out, text_of(schema));
 	buf_add_str(out, " AND table_name = ");
 	my_quote_literal(out, text_of(table));
 	buf_add_char(out, ')');
 }
 
-/* Is every name of the list (newlines between) among the first column of r? */
+/* Is every name of the list (commas between) among the first column of r? */
 static bool has_all(struct my_result *r, const char *names)
 {
 	struct text name, rest = text_of(names);
@@ -32,13 +33,13 @@ static bool has_all(struct my_result *r, const char *names)
 	const char *at, *end;
 
 	for (at = rest.s; *at; at = *end ? end + 1 : end) {
-		end = at + strcspn(at, "\n");
+		end = at + strcspn(at, ",");
 		wanted++;
 	}
 	while (my_result_next(r)) {
 		name = my_result_text(r, 0);
 		for (at = rest.s; *at; at = *end ? end + 1 : end) {
-			end = at + strcspn(at, "\n");
+			end = at + strcspn(at, ",");
 			found += text_eq(name, (struct text){at, (size_t)(end - at)}) != 0;
 		}
 	}

@@ -113,7 +113,7 @@ static bool is_read_only(unsigned number, const char *text)
 	return number == 1792 || number == 1836;
 }
 
-enum err_code my_error_code(unsigned number, const char *text)
+static ATTR_MUST_CHECK enum err_code code_of(unsigned number, const char *text)
 {
 	size_t i;
 
@@ -134,7 +134,7 @@ static void one_line(char *s)
 
 enum err_code my_error_set(unsigned number, const char *text, struct err *e)
 {
-	enum err_code code = my_error_code(number, text);
+	enum err_code code = code_of(number, text);
 
 	(void)err_set(e, code, "%s%s (error %u)",
 		      is_read_only(number, text) ? "the server is read-only: " : "",

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "source/my_audit_table.h"
 #include "source/my_install.h"
 
 struct grants {
@@ -16,6 +17,7 @@ struct grants {
 	struct buf refused; /* statements that we may not run */
 };
 
+/* table NULL: the audit table. */
 static ATTR_MUST_CHECK enum err_code give(struct grants *g, const char *privileges,
 					  const char *schema, const char *table, struct err *e)
 {
@@ -24,7 +26,10 @@ static ATTR_MUST_CHECK enum err_code give(struct grants *g, const char *privileg
 
 	buf_init(&sql, MY_SQL_MAX_BYTES);
 	buf_add_fmt(&sql, "GRANT %s ON ", privileges);
-	my_quote_name(&sql, schema, table);
+	if (table)
+		my_quote_name(&sql, schema, table);
+	else
+		my_audit_table_name(&sql, g->a);
 	buf_add_fmt(&sql, " TO %s", buf_str(&g->account));
 	code = my_admin_run_buf(g->a, &sql, e);
 	if (code == ERR_DENIED || code == ERR_DB) {
@@ -44,9 +49,11 @@ static ATTR_MUST_CHECK enum err_code give_objects(struct grants *g, struct err *
 
 	code = give(g, "SELECT", g->a->database, MY_INSTALL, e);
 	if (code == ERR_OK)
-		code = give(g, "SELECT", g->a->database, MY_CAPTURED, e);
-	if (code == ERR_OK)
 		code = give(g, "SELECT, INSERT, DELETE", g->a->database, MY_DEAD_LETTER, e);
+	if (code == ERR_OK && my_audit_table_is(g->a))
+		return give(g, "SELECT, UPDATE", NULL, NULL, e);
+	if (code == ERR_OK)
+		code = give(g, "SELECT", g->a->database, MY_CAPTURED, e);
 	for (i = 0; i < s->pipeline_count && code == ERR_OK; i++) {
 		if (!my_admin_has_pipeline(g->a, i))
 			continue;
@@ -62,8 +69,8 @@ static ATTR_MUST_CHECK enum err_code give_account(struct grants *g, struct err *
 	size_t i;
 
 	for (i = 0; i < g->tables->list.count && code == ERR_OK; i++)
-		code = give(g, "TRIGGER, REFERENCES", g->tables->list.items[i].schema,
-			    g->tables->list.items[i].name, e);
+		code = give(g, my_audit_table_is(g->a) ? "REFERENCES" : "TRIGGER, REFERENCES",
+			    g->tables->list.items[i].schema, g->tables->list.items[i].name, e);
 	return code;
 }
 

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "source/my_drift.h"
 #include "source/my_source.h"
 
 #define OLDEST_ROWS 2000
@@ -44,52 +45,23 @@ static void add_drift(struct drift *d, const struct my_result *captured, const c
 		       my_result_str(captured, 0), my_result_str(captured, 1), problem);
 }
 
-/* How many of the table's triggers are there? Asked by name of schema and table, as the server
- * would otherwise open every table that it has (MariaDB documentation, "Information Schema",
- * optimizing queries). */
-static ATTR_MUST_CHECK enum err_code
-count_triggers(struct my_source *s, const struct my_result *captured, int64_t *ret_n, struct err *e)
-{
-	struct my_result *r;
-	enum err_code code;
-
-	buf_reset(&s->sql);
-	buf_add_str(&s->sql, "SELECT COUNT(*) FROM information_schema.TRIGGERS WHERE "
-			     "EVENT_OBJECT_SCHEMA = ");
-	my_quote_literal(&s->sql, my_result_text(captured, 0));
-	buf_add_str(&s->sql, " AND EVENT_OBJECT_TABLE = ");
-	my_quote_literal(&s->sql, my_result_text(captured, 1));
-	buf_add_str(&s->sql, " AND FIND_IN_SET(CONVERT(TRIGGER_NAME USING utf8mb4), ");
-	my_quote_literal(&s->sql, my_result_text(captured, 2));
-	buf_add_str(&s->sql, ")");
-	code = my_conn_query_buf(s->conn, &s->sql, &r, e);
-	if (code != ERR_OK)
-		return code;
-	*ret_n = my_result_next(r) ? my_result_i64(r, 0, 0) : 0;
-	my_result_free(r);
-	return ERR_OK;
-}
-
-static int64_t names_in(struct text list)
-{
-	int64_t n = list.len > 0;
-	size_t i;
-
-	for (i = 0; i < list.len; i++)
-		n += list.s[i] == ',';
-	return n;
-}
-
 static ATTR_MUST_CHECK enum err_code look_for_drift(struct my_source *s, struct my_result *captured,
 						    struct drift *d, struct err *e)
 {
 	enum err_code code = ERR_OK;
-	int64_t n;
+	const char *problem;
 
 	while (code == ERR_OK && my_result_next(captured)) {
-		code = count_triggers(s, captured, &n, e);
-		if (code == ERR_OK && n < names_in(my_result_text(captured, 2)))
-			add_drift(d, captured, n ? "lacks a trigger" : "has lost its triggers");
+		struct my_captured c = {
+			.schema = my_result_str(captured, 0),
+			.table = my_result_str(captured, 1),
+			.fingerprint = my_result_str(captured, 2),
+			.trigger_names = my_result_str(captured, 3),
+		};
+
+		code = my_drift_look(s->conn, &c, &problem, e);
+		if (code == ERR_OK && problem)
+			add_drift(d, captured, problem);
 	}
 	return code;
 }
@@ -100,8 +72,9 @@ static ATTR_MUST_CHECK enum err_code ask_captured(struct my_source *s, struct my
 	size_t i;
 
 	buf_reset(&s->sql);
-	buf_add_str(&s->sql, "SELECT schema_name, table_name, trigger_names FROM " MY_CAPTURED
-			     " WHERE pipeline IN (");
+	buf_add_str(&s->sql,
+		    "SELECT schema_name, table_name, fingerprint, trigger_names FROM " MY_CAPTURED
+		    " WHERE pipeline IN (");
 	for (i = 0; i < s->env.pipeline_count; i++) {
 		if (i)
 			buf_add_char(&s->sql, ',');
@@ -163,12 +136,13 @@ static ATTR_MUST_CHECK enum err_code count_rows(struct my_source *s, const struc
 	int64_t n, span;
 
 	buf_reset(&s->sql);
-	buf_add_fmt(&s->sql, "SELECT COUNT(*) FROM (SELECT 1 FROM %s LIMIT %d) AS t",
-		    buf_str(&p->relation), COUNT_EXACT + 1);
+	buf_add_fmt(&s->sql, "SELECT COUNT(*) FROM (SELECT 1 FROM %s WHERE id > 0%s LIMIT %d) AS t",
+		    buf_str(&p->from), p->filter, COUNT_EXACT + 1);
 	code = figure(s, -1, &n, e);
 	if (code == ERR_OK && n > COUNT_EXACT) {
 		buf_reset(&s->sql);
-		buf_add_fmt(&s->sql, "SELECT MAX(id) - MIN(id) + 1 FROM %s", buf_str(&p->relation));
+		buf_add_fmt(&s->sql, "SELECT MAX(id) - MIN(id) + 1 FROM %s WHERE id > 0%s",
+			    buf_str(&p->from), p->filter);
 		code = figure(s, n, &span, e);
 		n = span > n ? span : n;
 	}
@@ -208,17 +182,17 @@ static ATTR_MUST_CHECK enum err_code inspect_oldest(struct my_source *s, struct 
 
 	buf_reset(&s->sql);
 	buf_add_fmt(&s->sql,
-		    "SELECT TIMESTAMPDIFF(MICROSECOND, '1970-01-01', changed_at) FROM %s ORDER BY "
-		    "id LIMIT 1",
-		    buf_str(&p->relation));
+		    "SELECT TIMESTAMPDIFF(MICROSECOND, '1970-01-01', changed_at) FROM %s WHERE "
+		    "id > 0%s ORDER BY id LIMIT 1",
+		    buf_str(&p->from), p->filter);
 	code = figure(s, 0, &wall_us, e);
 	if (code != ERR_OK)
 		return code;
 	if (wall_us && (!st->oldest_wall_us || wall_us < st->oldest_wall_us))
 		st->oldest_wall_us = wall_us;
 	buf_reset(&s->sql);
-	buf_add_fmt(&s->sql, "SELECT id FROM %s ORDER BY id LIMIT %d", buf_str(&p->relation),
-		    OLDEST_ROWS);
+	buf_add_fmt(&s->sql, "SELECT id FROM %s WHERE id > 0%s ORDER BY id LIMIT %d",
+		    buf_str(&p->from), p->filter, OLDEST_ROWS);
 	code = my_conn_query_buf(s->conn, &s->sql, &r, e);
 	if (code != ERR_OK)
 		return is_fatal(code) ? code : ERR_OK;
@@ -229,6 +203,16 @@ static ATTR_MUST_CHECK enum err_code inspect_oldest(struct my_source *s, struct 
 
 /* ---- the whole ---- */
 
+static void inspect_audit(struct my_pipe *p, struct source_status *st)
+{
+	if (!my_audit_has_index(p->audit))
+		warn(st, "the audit table has no index on (processed, id): it is read slowly");
+	if (my_audit_trouble(p->audit)[0])
+		warn(st, my_audit_trouble(p->audit));
+	/* keys may have been altered */
+	my_audit_reset(p->audit);
+}
+
 static ATTR_MUST_CHECK enum err_code inspect_pipe(struct my_source *s, struct my_pipe *p,
 						  struct source_status *st, struct err *e)
 {
@@ -238,11 +222,13 @@ static ATTR_MUST_CHECK enum err_code inspect_pipe(struct my_source *s, struct my
 
 	st->gaps += (int64_t)pos.gaps;
 	st->late += pos.late;
-	if (code == ERR_OK)
-		code = count_rows(s, p, st, e);
-	if (code == ERR_OK)
-		code = inspect_oldest(s, p, st, e);
-	return code;
+	if (code == ERR_OK && p->audit)
+		inspect_audit(p, st);
+	/* without an index each of these would look at every row of the table */
+	if (code != ERR_OK || (p->audit && !my_audit_has_index(p->audit)))
+		return code;
+	code = count_rows(s, p, st, e);
+	return code == ERR_OK ? inspect_oldest(s, p, st, e) : code;
 }
 
 enum err_code my_inspect(struct source *base, struct source_status *ret_status, struct err *e)

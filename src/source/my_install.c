@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "source/my_audit_table.h"
 #include "source/my_drift.h"
 
 #define ER_BINLOG_CREATE_ROUTINE 1419
@@ -42,12 +43,25 @@ static ATTR_MUST_CHECK enum err_code refuse_problems(struct my_admin *a,
 		       first->hint[0] ? "; " : "", first->hint);
 }
 
+static ATTR_MUST_CHECK enum err_code look_at_audit(struct my_admin *a, struct err *e)
+{
+	int wrong = 0;
+	enum err_code code = my_audit_table_check(a, &wrong, e);
+
+	if (code == ERR_OK && wrong)
+		code = err_set(e, ERR_CONFIG, "audit_table %s cannot be read: see the findings",
+			       a->source->audit_table);
+	return code;
+}
+
 static ATTR_MUST_CHECK enum err_code look(struct my_admin *a, struct my_tables *tables,
 					  struct err *e)
 {
 	enum err_code code = my_tables_load(a, tables, e);
 	size_t i;
 
+	if (code == ERR_OK && my_audit_table_is(a))
+		return look_at_audit(a, e);
 	if (code == ERR_OK)
 		code = refuse_problems(a, &tables->list, e);
 	for (i = 0; i < tables->list.count && code == ERR_OK; i++)
@@ -90,6 +104,12 @@ static ATTR_MUST_CHECK enum err_code put_trigger(struct my_admin *a, const struc
 	if (code == ERR_OK) {
 		my_trigger_create(&sql, t, or_replace);
 		code = my_admin_run_compound(a, &sql, e);
+		if (code != ERR_OK && my_conn_error_number(a->conn) == ER_BINLOG_CREATE_ROUTINE)
+			code = err_set(
+				e, ERR_DENIED,
+				"the binary log is on, and then only users with SUPER create "
+				"triggers; install as one, or let everybody: SET GLOBAL "
+				"log_bin_trust_function_creators = 1");
 	}
 	buf_done(&sql);
 	return code;
@@ -200,7 +220,7 @@ static ATTR_MUST_CHECK enum err_code add_options(struct my_admin *a, const struc
 	(void)a;
 	(void)e;
 	my_trigger_name(t, name);
-	buf_add_fmt(&c->names, "%s%s", c->names.len ? "\n" : "", name);
+	buf_add_fmt(&c->names, "%s%s", c->names.len ? "," : "", name);
 	buf_add_fmt(&c->options, "%s%s%s\n", op_name(t->op), t->where ? " where " : "",
 		    t->where ? t->where : "");
 	return ERR_OK;
@@ -211,8 +231,9 @@ static void captured_sql(struct buf *sql, const struct my_admin *a, const struct
 {
 	buf_add_str(sql, "INSERT INTO ");
 	my_quote_name(sql, a->database, MY_CAPTURED);
-	buf_add_str(sql, " (pipeline, schema_name, table_name, fingerprint, options, trigger_names, "
-			 "installed_at)\n\tVALUES (");
+	buf_add_str(sql,
+		    " (pipeline, schema_name, table_name, fingerprint, options, trigger_names, "
+		    "installed_at)\n\tVALUES (");
 	my_quote_literal(sql, text_of(a->settings->pipelines[t->pipeline].name));
 	buf_add_str(sql, ", ");
 	my_quote_literal(sql, text_of(t->schema));
@@ -258,12 +279,6 @@ static ATTR_MUST_CHECK enum err_code table_error(const struct my_admin *a, const
 {
 	const char *pipeline = a->settings->pipelines[t->pipeline].name;
 
-	if (my_conn_error_number(a->conn) == ER_BINLOG_CREATE_ROUTINE)
-		return err_set(e, ERR_DENIED,
-			       "%s, pipeline %s: the binary log is on, and then only users with "
-			       "SUPER create triggers; install as one, or let everybody: SET GLOBAL "
-			       "log_bin_trust_function_creators = 1",
-			       t->label, pipeline);
 	switch (code) {
 	case ERR_UNAVAILABLE:
 	case ERR_TIMEOUT:
@@ -454,11 +469,17 @@ static ATTR_MUST_CHECK enum err_code install_begin(struct my_admin *a, struct er
 	return my_admin_run(a, "SET NAMES utf8mb4", e);
 }
 
+static const struct my_tables no_tables;
+
 static ATTR_MUST_CHECK enum err_code install_all(struct my_admin *a, const struct my_tables *tables,
 						 struct err *e)
 {
 	enum err_code code = my_objects_install(a, tables, e);
 
+	if (my_audit_table_is(a))
+		return code == ERR_OK ? remove_stale_triggers(a, &no_tables, e) : code;
+	if (code == ERR_OK)
+		code = my_rights_check(a, tables, e);
 	/* is kept with each trigger */
 	if (code == ERR_OK)
 		code = my_admin_run(a, "SET SESSION sql_mode = '" MY_TRIGGER_SQL_MODE "'", e);

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "source/my_audit_table.h"
 #include "source/my_install.h"
 
 enum err_code my_objects_has(struct my_admin *a, const char *name, bool *ret_has, struct err *e)
@@ -118,8 +119,10 @@ static ATTR_MUST_CHECK enum err_code put_pipeline(struct my_admin *a, const char
 						  struct err *e)
 {
 	struct buf sql;
-	enum err_code code = put_outbox(a, pipeline, e);
+	enum err_code code = ERR_OK;
 
+	if (!my_audit_table_is(a))
+		code = put_outbox(a, pipeline, e);
 	if (code != ERR_OK)
 		return code;
 	buf_init(&sql, MY_SQL_MAX_BYTES);
@@ -141,10 +144,11 @@ enum err_code my_objects_install(struct my_admin *a, const struct my_tables *t, 
 	static const struct {
 		const char *name;
 		table_builder_fn build;
+		bool outbox; /* not for an audit table */
 	} objects[] = {
-		{MY_INSTALL, my_schema_create_install},
-		{MY_CAPTURED, my_schema_create_captured},
-		{MY_DEAD_LETTER, my_schema_create_dead_letter},
+		{MY_INSTALL, my_schema_create_install, false},
+		{MY_CAPTURED, my_schema_create_captured, true},
+		{MY_DEAD_LETTER, my_schema_create_dead_letter, false},
 	};
 	const struct settings *s = a->settings;
 	enum err_code code = ERR_OK;
@@ -152,7 +156,8 @@ enum err_code my_objects_install(struct my_admin *a, const struct my_tables *t, 
 
 	my_admin_comment(a, "tables");
 	for (i = 0; i < ARRAY_LEN(objects) && code == ERR_OK; i++)
-		code = put_table(a, objects[i].name, objects[i].build, e);
+		if (!objects[i].outbox || !my_audit_table_is(a))
+			code = put_table(a, objects[i].name, objects[i].build, e);
 	for (i = 0; i < s->pipeline_count && code == ERR_OK; i++)
 		if (my_admin_has_pipeline(a, i))
 			code = put_pipeline(a, s->pipelines[i].name, e);

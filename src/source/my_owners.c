@@ -49,16 +49,22 @@ enum err_code my_owners_open(struct my_source *s, struct err *e)
 	/* an id step other than 1: several servers write */
 	static const char *const asks[] = {
 		"SELECT @@auto_increment_increment - 1",
-		"SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE USER = 'system user' "
-		"AND COMMAND <> 'Daemon'",
+		("SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE USER = 'system user' "
+		 "AND COMMAND <> 'Daemon'"),
 		"SELECT COUNT(*) * 0 FROM information_schema.INNODB_TRX",
+		/* a change of such a table begins no transaction */
+		("SELECT COUNT(*) FROM " MY_CAPTURED " AS c JOIN information_schema.TABLES AS t "
+		 "ON CONVERT(t.TABLE_SCHEMA USING utf8mb4) COLLATE utf8mb4_bin = c.schema_name "
+		 "AND CONVERT(t.TABLE_NAME USING utf8mb4) COLLATE utf8mb4_bin = c.table_name "
+		 "WHERE t.ENGINE <> 'InnoDB'"),
 		"SELECT @@wsrep_on",
 	};
 	enum err_code code = ERR_OK;
 	int64_t v;
 	size_t i;
 
-	s->look = (struct my_look){.looked_us = 0};
+	/* what writes an audit table is not ours: it may draw an id first of all */
+	s->look = (struct my_look){.is_off = s->env.settings->audit_table};
 	for (i = 0; i < ARRAY_LEN(asks); i++) {
 		v = 0;
 		code = my_conn_number(s->conn, asks[i], 0, &v, e);

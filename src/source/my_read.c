@@ -61,8 +61,7 @@ static void add_gaps(struct my_reading *r, struct buf *sql)
 	if (!n && !p->stray_count)
 		return;
 	r->gap_limit = r->batch.limit.events + spanned(r, gaps, n) + p->stray_count;
-	buf_add_fmt(sql, "(SELECT id, bytes FROM %s FORCE INDEX (PRIMARY) WHERE ",
-		    buf_str(&p->relation));
+	buf_add_fmt(sql, "(SELECT id, %s FROM %s WHERE (", p->bytes, buf_str(&p->from));
 	for (i = 0; i < n; i++, or = " OR ") {
 		buf_add_str(sql, or);
 		buf_add_str(sql, "id BETWEEN ");
@@ -74,20 +73,19 @@ static void add_gaps(struct my_reading *r, struct buf *sql)
 		buf_add_str(sql, or);
 		my_ack_ids(sql, "id", p->strays, p->stray_count);
 	}
-	buf_add_fmt(sql, " ORDER BY id LIMIT %zu) UNION ALL ", r->gap_limit);
+	buf_add_fmt(sql, ")%s ORDER BY id LIMIT %zu) UNION ALL ", p->filter, r->gap_limit);
 }
 
 static void add_head(struct my_reading *r, struct buf *sql)
 {
-	int64_t cursor = position_cursor(r->pipe->position);
+	const struct my_pipe *p = r->pipe;
+	int64_t cursor = position_cursor(p->position);
 
 	r->head_limit = r->batch.limit.events;
-	if (cursor < r->pipe->held_upto)
-		r->head_limit += position_stats(r->pipe->position).outstanding;
-	buf_add_fmt(sql,
-		    "(SELECT id, bytes FROM %s FORCE INDEX (PRIMARY) WHERE id > %lld ORDER BY id "
-		    "LIMIT %zu)",
-		    buf_str(&r->pipe->relation), (long long)cursor, r->head_limit);
+	if (cursor < p->held_upto)
+		r->head_limit += position_stats(p->position).outstanding;
+	buf_add_fmt(sql, "(SELECT id, %s FROM %s WHERE id > %lld%s ORDER BY id LIMIT %zu)",
+		    p->bytes, buf_str(&p->from), (long long)cursor, p->filter, r->head_limit);
 }
 
 static int by_id(const void *a, const void *b)
@@ -190,13 +188,17 @@ static ATTR_MUST_CHECK enum err_code fetch(struct my_reading *r, const int64_t *
 					   struct err *e)
 {
 	struct buf *sql = &r->s->sql;
+	struct my_pipe *p = r->pipe;
 	struct my_result *rows;
 	enum err_code code;
 
 	buf_reset(sql);
 	buf_add_str(sql, "SELECT ");
-	my_events_columns(sql);
-	buf_add_fmt(sql, " FROM %s FORCE INDEX (PRIMARY) WHERE ", buf_str(&r->pipe->relation));
+	if (p->audit)
+		my_audit_columns(p, sql);
+	else
+		my_events_columns(sql);
+	buf_add_fmt(sql, " FROM %s FORCE INDEX (PRIMARY) WHERE ", buf_str(&p->relation));
 	if (is_dense(ids, n))
 		buf_add_fmt(sql, "id BETWEEN %lld AND %lld", (long long)ids[0],
 			    (long long)ids[n - 1]);
@@ -206,7 +208,10 @@ static ATTR_MUST_CHECK enum err_code fetch(struct my_reading *r, const int64_t *
 	code = my_conn_query_buf(r->s->conn, sql, &rows, e);
 	if (code != ERR_OK)
 		return code;
-	code = my_events_add(&r->batch, rows, ids, n, e);
+	if (p->audit)
+		code = my_audit_add(p, &r->batch, rows, ids, n, e);
+	else
+		code = my_events_add(&r->batch, rows, ids, n, e);
 	my_result_free(rows);
 	return code;
 }
@@ -244,6 +249,23 @@ static void close_gaps(struct my_reading *r)
 	o->closable = 0;
 }
 
+static ATTR_MUST_CHECK enum err_code read_all(struct my_reading *r, struct err *e)
+{
+	enum err_code code = my_owners_look(r->s, e);
+	bool more = false;
+
+	if (code == ERR_OK)
+		code = find(r, e);
+	if (code == ERR_OK)
+		code = fetch_all(r, e);
+	if (code == ERR_OK)
+		close_gaps(r);
+	if (code == ERR_OK && r->pipe->audit)
+		code = my_audit_after(r->s, r->pipe, &more, e);
+	r->is_cut = r->is_cut || more;
+	return code;
+}
+
 enum err_code my_read(struct source *base, uint32_t p, struct source_limit limit,
 		      struct event **out, size_t *ret_count, bool *ret_more, struct err *e)
 {
@@ -255,13 +277,7 @@ enum err_code my_read(struct source *base, uint32_t p, struct source_limit limit
 				 .limit = limit,
 				 .out = out,
 				 .now_us = my_source_now(s)};
-	code = my_owners_look(s, e);
-	if (code == ERR_OK)
-		code = find(&r, e);
-	if (code == ERR_OK)
-		code = fetch_all(&r, e);
-	if (code == ERR_OK)
-		close_gaps(&r);
+	code = read_all(&r, e);
 	if (code == ERR_OK && !r.is_cut)
 		r.pipe->stray_count = 0;
 	mem_free(r.found);

@@ -38,11 +38,6 @@ size_t my_result_rows(const struct my_result *r)
 	return (size_t)mysql_num_rows(r->res);
 }
 
-size_t my_result_columns(const struct my_result *r)
-{
-	return mysql_num_fields(r->res);
-}
-
 bool my_result_next(struct my_result *r)
 {
 	r->row = mysql_fetch_row(r->res);

@@ -28,6 +28,34 @@ static bool is_same(const struct my_result *r, const char *wanted)
 	       strcmp(my_result_str(r, 3), "utf8mb4") == 0;
 }
 
+bool my_definer_is_gone(struct my_admin *a, const char *definer)
+{
+	int64_t known;
+
+	return my_admin_number(a, 1, &known, NULL,
+			       "SELECT COUNT(*) FROM mysql.user WHERE CONCAT(user, '@', host) = $ "
+			       "COLLATE utf8mb4_bin",
+			       definer) == ERR_OK &&
+	       !known;
+}
+
+/* Such a trigger has to be made again, by somebody who is there. */
+static bool is_orphan(struct my_admin *a, const struct my_trigger *t, const char *name)
+{
+	struct my_result *r = NULL;
+	bool gone = false;
+
+	if (my_admin_query(a, &r, NULL,
+			   "SELECT definer FROM information_schema.triggers WHERE "
+			   "event_object_schema = $ AND event_object_table = $ AND trigger_name = "
+			   "$",
+			   t->schema, t->table, name) == ERR_OK &&
+	    my_result_next(r))
+		gone = my_definer_is_gone(a, my_result_str(r, 0));
+	my_result_free(r);
+	return gone;
+}
+
 enum err_code my_trigger_compare(struct my_admin *a, const struct my_trigger *t,
 				 enum my_trigger_state *ret_state, struct err *e)
 {
@@ -49,8 +77,10 @@ enum err_code my_trigger_compare(struct my_admin *a, const struct my_trigger *t,
 	if (code == ERR_NOT_FOUND)
 		*ret_state = MY_TRIGGER_ABSENT;
 	else if (code == ERR_OK)
-		*ret_state = my_result_next(r) && is_same(r, buf_str(&sql)) ? MY_TRIGGER_OK
-									    : MY_TRIGGER_DIFFERS;
+		*ret_state =
+			my_result_next(r) && is_same(r, buf_str(&sql)) && !is_orphan(a, t, name)
+				? MY_TRIGGER_OK
+				: MY_TRIGGER_DIFFERS;
 	buf_done(&sql);
 	my_result_free(r);
 	if (code == ERR_OK || code == ERR_NOT_FOUND)

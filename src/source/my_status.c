@@ -2,18 +2,17 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "source/my_audit_table.h"
 #include "source/my_install.h"
 #include "source/my_locks.h"
 
 /* Looked at, not tried: taking it, however briefly, could keep a standby from taking over. */
 static ATTR_MUST_CHECK enum err_code is_active(struct my_admin *a, bool *ret_active, struct err *e)
 {
-	char name[MY_LOCK_NAME_BYTES];
 	int64_t owner;
-	enum err_code code;
+	enum err_code code =
+		my_admin_number(a, 0, &owner, e, "SELECT IS_USED_LOCK(" MY_LOCK_LEADER ")");
 
-	my_lock_name(MY_LOCK_LEADER, a->database, name);
-	code = my_admin_number(a, 0, &owner, e, "SELECT IS_USED_LOCK($)", name);
 	if (code == ERR_OK)
 		*ret_active = owner > 0;
 	return code;
@@ -31,7 +30,12 @@ static void status_sql(struct buf *sql, const struct my_admin *a, const char *pi
 	buf_add_str(sql, " WHERE pipeline = ");
 	my_quote_literal(sql, text_of(pipeline));
 	buf_add_str(sql, ") FROM ");
-	my_schema_outbox(sql, a->database, pipeline);
+	if (!my_audit_table_is(a)) {
+		my_schema_outbox(sql, a->database, pipeline);
+		return;
+	}
+	my_audit_table_name(sql, a);
+	buf_add_str(sql, " WHERE processed = 0");
 }
 
 static ATTR_MUST_CHECK enum err_code pipeline_status(struct my_admin *a, const char *pipeline,
@@ -44,7 +48,7 @@ static ATTR_MUST_CHECK enum err_code pipeline_status(struct my_admin *a, const c
 	enum err_code code;
 
 	my_schema_outbox_name(pipeline, name);
-	code = my_objects_has(a, name, &has, e);
+	code = my_objects_has(a, my_audit_table_is(a) ? MY_DEAD_LETTER : name, &has, e);
 	if (code != ERR_OK || !has)
 		return code;
 	buf_init(&sql, MY_SQL_MAX_BYTES);

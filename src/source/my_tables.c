@@ -62,9 +62,8 @@ static void refuse_engine(struct table *t, const char *engine, const char *trans
 
 static bool is_captured(const struct table *t, const struct my_column *c)
 {
-	const struct my_trigger only = {.only = &t->settings->columns,
-					.exclude = &t->settings->exclude,
-					.key = &t->key};
+	const struct my_trigger only = {
+		.only = &t->settings->columns, .exclude = &t->settings->exclude, .key = &t->key};
 
 	return my_trigger_has(&only, c);
 }

@@ -49,9 +49,9 @@ void my_trigger_name(const struct my_trigger *t, char out[static MY_TRIGGER_NAME
 	len = cut_utf8(t->table, NAME_MAX_CHARS - fixed);
 	(void)snprintf(out, MY_TRIGGER_NAME_BYTES, MY_TRIGGER_PREFIX "%.*s_%s_%08x", (int)len,
 		       t->table, op_name(t->op), (unsigned)hash);
-	/* lists of these names are kept with newlines between */
+	/* lists of these names are kept with commas between */
 	for (; *out; out++)
-		if ((unsigned char)*out < ' ')
+		if ((unsigned char)*out < ' ' || *out == ',')
 			*out = '_';
 }
 
@@ -290,8 +290,9 @@ static void add_insert(struct buf *out, const struct my_trigger *t)
 
 	buf_add_str(out, "INSERT INTO ");
 	my_quote_name(out, t->outbox_schema, t->outbox);
-	buf_add_str(out, " (operation, schema_name, table_name, changed_at, row_key, old_key, data, "
-			 "old_data, truncated, bytes)\n\tVALUES ('");
+	buf_add_str(out,
+		    " (operation, schema_name, table_name, changed_at, row_key, old_key, data, "
+		    "old_data, truncated, bytes)\n\tVALUES ('");
 	buf_add_str(out, op_name(t->op));
 	buf_add_str(out, "', ");
 	my_quote_literal(out, text_of(t->schema));
@@ -399,13 +400,15 @@ static void add_condition(struct buf *out, const struct my_trigger *t, bool *ret
 	buf_add_str(out, " THEN\n\t");
 }
 
-void my_trigger_body(struct buf *out, const struct my_trigger *t)
+/* One statement, compound ones with semicolons inside. */
+static void add_body(struct buf *out, const struct my_trigger *t)
 {
 	bool narrow = is_narrow(t), any;
 
 	if (!narrow)
-		buf_add_str(out, "BEGIN\n\tDECLARE adbl_new, adbl_old LONGTEXT CHARACTER SET utf8mb4;"
-				 "\n\t");
+		buf_add_str(out,
+			    "BEGIN\n\tDECLARE adbl_new, adbl_old LONGTEXT CHARACTER SET utf8mb4;"
+			    "\n\t");
 	add_condition(out, t, &any);
 	if (!narrow)
 		add_variables(out, t);
@@ -432,7 +435,7 @@ void my_trigger_create(struct buf *out, const struct my_trigger *t, bool or_repl
 	buf_add_fmt(out, "\n\tAFTER %s ON ", events[t->op]);
 	my_quote_name(out, t->schema, t->table);
 	buf_add_str(out, " FOR EACH ROW\n");
-	my_trigger_body(out, t);
+	add_body(out, t);
 }
 
 void my_trigger_drop(struct buf *out, const char *schema, const char *name)

@@ -34,11 +34,14 @@
 	{                                                                                          \
 		NAME, FLAVOURS, "CONCAT('\"', $, '\"')", NULL, "$", MY_SIZE_FIXED, LONGEST         \
 	}
-/* CAST AS BINARY: collations call 'a' and 'A' equal, and 'a' and 'a ' */
+/* Collations call 'a' and 'A' equal, and most 'a' and 'a ' too; only the binary one of the same
+ * character set and the length tell them apart. CAST AS BINARY would do it in one, but gives NULL
+ * over max_allowed_packet, and NULL is equal to NULL. */
+#define TEXT_SAME "$ COLLATE %_bin;OCTET_LENGTH($)"
 #define TEXT(NAME)                                                                                 \
 	{                                                                                          \
-		NAME, BOTH, "JSON_QUOTE(CONVERT($ USING utf8mb4))", NULL, "CAST($ AS BINARY)",     \
-			MY_SIZE_TEXT, 2                                                            \
+		NAME, BOTH, "JSON_QUOTE(CONVERT($ USING utf8mb4))", NULL, TEXT_SAME, MY_SIZE_TEXT, \
+			2                                                                          \
 	}
 /* The number of the member: '' is also what an invalid value reads as */
 #define MEMBERS(NAME)                                                                              \
@@ -57,7 +60,7 @@
 		NAME, FLAVOURS,                                                                    \
 			"CONCAT('{\"srid\":', ST_SRID($), ',\"wkb\":\"', "                         \
 			"REPLACE(TO_BASE64(SUBSTR(CAST($ AS BINARY), 5)), '\\n', ''), '\"}')",     \
-			NULL, "CAST($ AS BINARY)", MY_SIZE_BINARY, 48                              \
+			NULL, "$", MY_SIZE_BINARY, 48                                              \
 	}
 
 /* JSON_VALID lets 1. pass, and \x for any x. Only a text that may hold one of them is looked at
@@ -110,10 +113,10 @@ static const struct my_type types[] = {
 	BASE64("longblob"),
 	{"vector", BOTH, "CONCAT('\"', REPLACE(TO_BASE64($), '\\n', ''), '\"')", NULL,
 	 "CAST($ AS BINARY)", MY_SIZE_BINARY, 8},
-	{"json check", MARIADB, JSON_TEXT, NULL, "CAST($ AS BINARY)", MY_SIZE_TEXT, 2},
-	/* as text: 1 and 1.0 are equal to MySQL, and stored differently */
+	{"json check", MARIADB, JSON_TEXT, NULL, TEXT_SAME, MY_SIZE_TEXT, 2},
+	/* also as text: 1 and 1.0 are equal to MySQL, and stored differently */
 	{"json", MYSQL, "CAST($ AS CHAR CHARACTER SET utf8mb4)", NULL,
-	 "CAST(CAST($ AS CHAR CHARACTER SET utf8mb4) AS BINARY)", MY_SIZE_TEXT, 2},
+	 "$;CAST(CAST($ AS CHAR CHARACTER SET utf8mb4) AS BINARY)", MY_SIZE_TEXT, 2},
 	GEOMETRY("geometry", BOTH),
 	GEOMETRY("point", BOTH),
 	GEOMETRY("linestring", BOTH),
@@ -153,11 +156,15 @@ static void add_column(struct buf *out, const char *row, const char *name)
 	buf_add_char(out, '`');
 }
 
-static void fill_in(struct buf *out, const char *expression, const char *row, const char *name)
+/* Up to the end of the expression or a semicolon. */
+static void fill_in(struct buf *out, const char *expression, const char *row,
+		    const struct my_column *c)
 {
-	for (; *expression; expression++) {
+	for (; *expression && *expression != ';'; expression++) {
 		if (*expression == '$')
-			add_column(out, row, name);
+			add_column(out, row, c->name);
+		else if (*expression == '%')
+			buf_add_str(out, c->charset ? c->charset : "utf8mb4");
 		else
 			buf_add_char(out, *expression);
 	}
@@ -176,17 +183,25 @@ void my_type_json(struct buf *out, const struct my_type *t, const struct my_colu
 	/* not COALESCE of the expression: should that be NULL where the column is not, the row's
 	 * JSON is NULL too and the event has the key only, but nothing untrue in it */
 	if (c->nullable)
-		fill_in(out, "IF($ IS NULL, 'null', ", row, c->name);
-	fill_in(out, choose_json(t, c), row, c->name);
+		fill_in(out, "IF($ IS NULL, 'null', ", row, c);
+	fill_in(out, choose_json(t, c), row, c);
 	if (c->nullable)
 		buf_add_char(out, ')');
 }
 
 void my_type_same(struct buf *out, const struct my_type *t, const struct my_column *c)
 {
-	fill_in(out, t->same, "NEW", c->name);
-	buf_add_str(out, " <=> ");
-	fill_in(out, t->same, "OLD", c->name);
+	const char *expression = t->same;
+
+	for (;;) {
+		fill_in(out, expression, "NEW", c);
+		buf_add_str(out, " <=> ");
+		fill_in(out, expression, "OLD", c);
+		expression += strcspn(expression, ";");
+		if (!*expression++)
+			break;
+		buf_add_str(out, " AND ");
+	}
 }
 
 int64_t my_type_longest(const struct my_type *t, const struct my_column *c)

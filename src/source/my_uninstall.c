@@ -11,12 +11,10 @@
 /* Leadership is taken, not only looked at, so that no daemon starts while things go. */
 static ATTR_MUST_CHECK enum err_code refuse_active(struct my_admin *a, struct err *e)
 {
-	char name[MY_LOCK_NAME_BYTES];
 	int64_t got;
-	enum err_code code;
+	enum err_code code =
+		my_admin_number(a, 0, &got, e, "SELECT GET_LOCK(" MY_LOCK_LEADER ", 0)");
 
-	my_lock_name(MY_LOCK_LEADER, a->database, name);
-	code = my_admin_number(a, 0, &got, e, "SELECT GET_LOCK($, 0)", name);
 	if (code == ERR_OK && !got)
 		return err_set(e, ERR_BUSY, "a daemon is active on this database: stop it first");
 	return code;
@@ -89,7 +87,7 @@ static ATTR_MUST_CHECK enum err_code remove_triggers(struct my_admin *a, struct 
 	return code;
 }
 
-/* Is one of the triggers (newlines between) there, and not to be seen? */
+/* Is one of the triggers (commas between) there, and not to be seen? */
 static ATTR_MUST_CHECK enum err_code find_unseen(struct my_admin *a, const char *schema,
 						 const char *names, bool *ret_unseen, struct err *e)
 {
@@ -102,7 +100,7 @@ static ATTR_MUST_CHECK enum err_code find_unseen(struct my_admin *a, const char 
 	*ret_unseen = false;
 	buf_init(&sql, MY_SQL_MAX_BYTES);
 	for (; *names && code == ERR_OK && !*ret_unseen; names += len + (names[len] != '\0')) {
-		len = strcspn(names, "\n");
+		len = strcspn(names, ",");
 		(void)snprintf(name, sizeof(name), "%.*s", (int)len, names);
 		buf_reset(&sql);
 		buf_add_str(&sql, "SHOW CREATE TRIGGER ");

@@ -10,6 +10,7 @@
 
 #include "base/fd.h"
 #include "base/mem.h"
+#include "source/my_locks.h"
 #include "source/my_source.h"
 
 /* Every gap is a range in the statement that reads, and costs the server time; gaps merged into one
@@ -22,14 +23,49 @@
 
 static void my_free(struct source *base);
 
-static ATTR_MUST_CHECK enum err_code pipe_init(struct my_pipe *p, struct source_pipeline *pub,
-					       struct err *e)
+/* "NAME" or "SCHEMA.NAME". */
+static ATTR_MUST_CHECK enum err_code audit_init(struct my_pipe *p, const struct source_settings *s,
+						struct err *e)
 {
+	const char *point = strchr(s->audit_table, '.');
+
+	(void)snprintf(p->audit_table, sizeof(p->audit_table), "%s",
+		       point ? point + 1 : s->audit_table);
+	if (point)
+		(void)snprintf(p->audit_schema, sizeof(p->audit_schema), "%.*s",
+			       (int)(point - s->audit_table), s->audit_table);
+	else
+		(void)snprintf(p->audit_schema, sizeof(p->audit_schema), "%s", s->database);
+	my_quote_name(&p->relation, p->audit_schema, p->audit_table);
+	p->bytes = MY_AUDIT_BYTES;
+	p->filter = MY_AUDIT_FILTER;
+	return my_audit_new(&p->audit, e);
+}
+
+static void outbox_init(struct my_pipe *p)
+{
+	my_schema_outbox(&p->relation, NULL, p->pub->settings->name);
+	buf_add_fmt(&p->from, "%s FORCE INDEX (PRIMARY)", buf_str(&p->relation));
+	p->bytes = "bytes";
+	p->filter = "";
+}
+
+static ATTR_MUST_CHECK enum err_code pipe_init(struct my_pipe *p, struct source_pipeline *pub,
+					       const struct source_settings *s, struct err *e)
+{
+	enum err_code code = ERR_OK;
+
 	p->pub = pub;
 	buf_init(&p->relation, MY_SQL_MAX_BYTES);
-	my_schema_outbox(&p->relation, NULL, pub->settings->name);
+	buf_init(&p->from, MY_SQL_MAX_BYTES);
+	if (s->audit_table)
+		code = audit_init(p, s, e);
+	else
+		outbox_init(p);
+	if (code != ERR_OK)
+		return code;
 	p->strays = mem_calloc(MY_STRAYS_MAX, sizeof(*p->strays));
-	if (!p->strays || buf_error(&p->relation) != ERR_OK)
+	if (!p->strays || buf_error(&p->relation) != ERR_OK || buf_error(&p->from) != ERR_OK)
 		return err_set(e, ERR_NOMEM, "no memory for a source");
 	return position_new(GAPS_MAX, &p->position, e);
 }
@@ -38,6 +74,8 @@ static void pipe_done(struct my_pipe *p)
 {
 	my_owners_reset(&p->owners);
 	position_free(p->position);
+	my_audit_free(p->audit);
+	buf_done(&p->from);
 	buf_done(&p->relation);
 	mem_free(p->strays);
 }
@@ -60,7 +98,7 @@ static ATTR_MUST_CHECK enum err_code my_new(const struct source_env *env, struct
 	if (!s->pipes)
 		code = err_set(e, ERR_NOMEM, "no memory for a source");
 	for (i = 0; code == ERR_OK && i < env->pipeline_count; i++)
-		code = pipe_init(&s->pipes[i], &env->pipelines[i], e);
+		code = pipe_init(&s->pipes[i], &env->pipelines[i], env->settings, e);
 	if (code == ERR_OK)
 		code = fd_wake_open(&s->interrupt_fd, e);
 	if (code != ERR_OK) {
@@ -186,14 +224,12 @@ enum err_code my_source_check_install(struct my_source *s, const struct my_pipe 
 	return code;
 }
 
-/* User locks are the server's, not the database's: the name holds the database's. At most 64
- * characters (MySQL Reference Manual, "Locking Functions"). */
+/* User locks are the server's, not the database's: the name holds the database's. */
 static ATTR_MUST_CHECK enum err_code become_leader(struct my_source *s, struct err *e)
 {
 	int64_t got;
-	enum err_code code = my_conn_number(
-		s->conn, "SELECT GET_LOCK(CONCAT('app_db_listener.', MD5(LOWER(DATABASE()))), 0)",
-		0, &got, e);
+	enum err_code code =
+		my_conn_number(s->conn, "SELECT GET_LOCK(" MY_LOCK_LEADER ", 0)", 0, &got, e);
 
 	if (code != ERR_OK)
 		return code;
@@ -251,6 +287,17 @@ static ATTR_MUST_CHECK enum err_code connect_once(struct my_source *s, struct er
 	return code == ERR_OK ? find_installs(s, e) : code;
 }
 
+static ATTR_MUST_CHECK enum err_code open_audits(struct my_source *s, struct err *e)
+{
+	enum err_code code = ERR_OK;
+	size_t i;
+
+	for (i = 0; code == ERR_OK && i < s->env.pipeline_count; i++)
+		if (s->pipes[i].audit)
+			code = my_audit_open(s, &s->pipes[i], e);
+	return code;
+}
+
 static ATTR_MUST_CHECK enum err_code my_open(struct source *base, struct err *e)
 {
 	struct my_source *s = my_source_of(base);
@@ -270,6 +317,8 @@ static ATTR_MUST_CHECK enum err_code my_open(struct source *base, struct err *e)
 		code = find_identity(s, e);
 	if (code == ERR_OK)
 		code = my_owners_open(s, e);
+	if (code == ERR_OK)
+		code = open_audits(s, e);
 	if (code != ERR_OK) {
 		my_close(base);
 		return code;

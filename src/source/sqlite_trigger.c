@@ -222,15 +222,15 @@ static void add_outer(struct buf *out, const struct sqlite_trigger *t)
 {
 	static const char *const key_of[OP_COUNT] = {
 		[OP_INSERT] = "new_key, NULL",
-		[OP_UPDATE] = "CASE WHEN old_key IS NOT NULL THEN new_key END,\n\t"
-			      "CASE WHEN old_key <> new_key THEN old_key END",
+		[OP_UPDATE] = ("CASE WHEN old_key IS NOT NULL THEN new_key END,\n\t"
+			       "CASE WHEN old_key <> new_key THEN old_key END"),
 		[OP_DELETE] = "old_key, NULL",
 	};
 	static const char *const data_of[OP_COUNT] = {
 		[OP_INSERT] = "new_data IS NULL, new_data, NULL",
-		[OP_UPDATE] = "new_data IS NULL OR old_data IS NULL,\n\t"
-			      "CASE WHEN old_data IS NOT NULL THEN new_data END,\n\t"
-			      "CASE WHEN new_data IS NOT NULL THEN old_data END",
+		[OP_UPDATE] = ("new_data IS NULL OR old_data IS NULL,\n\t"
+			       "CASE WHEN old_data IS NOT NULL THEN new_data END,\n\t"
+			       "CASE WHEN new_data IS NOT NULL THEN old_data END"),
 		[OP_DELETE] = "old_data IS NULL, NULL, old_data",
 	};
 

@@ -4,7 +4,7 @@
  * loopback, for several numbers in flight, and with a thousand more requests that are never
  * answered.
  *
- *     bench_http [SECONDS_PER_CASE]
+ *     bench_http [SECONDS_PER_CASE [SIGNING_SECRETS]]
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -143,6 +143,8 @@ static double cpu_us(void)
 
 static char name[] = "bench";
 
+static struct signing_keys signing_keys; /* none unless asked for */
+
 static void settings_fill(struct webhook_settings *to, char *url)
 {
 	*to = (struct webhook_settings){
@@ -152,6 +154,7 @@ static void settings_fill(struct webhook_settings *to, char *url)
 		.connect_timeout_us = 10 * CLOCK_US_PER_S,
 		.max_response_bytes = 65536,
 		.tls_verify = true,
+		.signing_keys = signing_keys,
 	};
 }
 
@@ -203,8 +206,13 @@ int main(int argc, char **argv)
 	struct server fast = {0}, silent = {0};
 	int seconds = argc > 1 ? (int)strtol(argv[1], NULL, 10) : 3;
 	struct rlimit files = {8192, 8192};
+	struct err e;
 	size_t i;
 
+	if (argc > 2 && signing_keys_add(&signing_keys, text_of(argv[2]), &e) != ERR_OK) {
+		(void)fprintf(stderr, "bench_http: %s\n", e.msg);
+		return 64;
+	}
 	(void)setrlimit(RLIMIT_NOFILE, &files);
 	if (http_global_start(NULL) != ERR_OK)
 		die("curl");
@@ -217,5 +225,6 @@ int main(int argc, char **argv)
 	thread_join(&fast.thread);
 	thread_join(&silent.thread);
 	http_global_stop();
+	signing_keys_done(&signing_keys);
 	return 0;
 }

@@ -1,22 +1,10 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # databases: postgres mariadb sqlite
-# shellcheck disable=SC2153 # TEST_MY_PORT comes from with-mariadb
+# shellcheck disable=SC2154 # db_kind comes from need_database
 # quickstart: from two URLs to a delivered change, and nothing half done when something is wrong.
 . "$(dirname "$0")/../support/lib.sh"
-
-kind=${1:-postgres}
-# under WITH VARIABLE: run the script again under a server's with-script, unless it is there.
-under() {
-	[ -n "${!2:-}" ] && return
-	rm -rf "$test_dir"
-	trap - EXIT INT TERM HUP
-	exec "tests/support/$1" "$0" "$kind"
-}
-case $kind in
-postgres) under with-postgres TEST_PG_PORT ;;
-mariadb) under with-mariadb TEST_MY_PORT ;;
-esac
+need_database "${1:-}"
 . tests/e2e/shop.sh
 
 config=$test_dir/quick.yaml
@@ -84,7 +72,7 @@ ok "... and nothing is written" nothing_written
 
 password='hidden p@ss:w/rd%?#"$'
 encoded='hidden%20p%40ss%3Aw%2Frd%25%3F%23%22%24'
-case $kind in
+case $db_kind in
 postgres)
 	psql_as "$TEST_PG_USER" postgres -c 'CREATE DATABASE shop'
 	psql_as "$TEST_PG_USER" shop -c "CREATE ROLE app LOGIN PASSWORD '$password'" -c 'GRANT ALL ON DATABASE shop TO app' \
@@ -117,7 +105,7 @@ sqlite)
 esac
 app 'CREATE TABLE users (id bigint PRIMARY KEY, name varchar(20))'
 app 'CREATE TABLE orders (id bigint PRIMARY KEY)'
-if [ "$kind" = sqlite ]; then
+if [ "$db_kind" = sqlite ]; then
 	url="sqlite://$test_dir/shop%201%25.db"
 else
 	url=$scheme://app:$encoded@$where
@@ -146,7 +134,7 @@ ok "... the configuration stays" test -s "$config"
 has "... to go on with" "$complained" "install -c $config"
 rm -f "$config" "$config.password"
 (cd "$test_dir" && mkdir sub && "$ADBL" quickstart -c sub/rel.yaml "$url" "$(hook)" >/dev/null)
-if [ "$kind" = sqlite ]; then
+if [ "$db_kind" = sqlite ]; then
 	(cd "$test_dir" && "$ADBL" quickstart -c sub/file.yaml "sqlite:shop%201%25.db" "$(hook)" >/dev/null)
 	ok "a relative database is found from anywhere" grep -qF "path: \"$where\"" "$test_dir/sub/file.yaml"
 	tests_end

@@ -81,7 +81,7 @@ ok "... events go on" changes_arrive shape
 ok "... which is told in /metrics within a minute" wait_until 75 warning_has shape
 ok "... in the log" wait_until 10 grep -q 'warning=.*shape' "$test_dir/daemon.log"
 ok "... and by check" check_says 'shape.*c'
-ok "... install puts it right" app install
+ok "... install puts it right" app install --user root
 ok "... events have it" wait_until 30 newest_has shape '.c == "new"'
 looks
 ok "... and the alarm ends" wait_until 30 no_warning
@@ -89,7 +89,7 @@ ok "a column changes its type" sql 'ALTER TABLE shape MODIFY COLUMN b bit(7)'
 ok "... events go on" changes_arrive shape
 looks
 ok "... which is told" wait_until 30 warning_has shape
-ok "... install puts it right" app install
+ok "... install puts it right" app install --user root
 looks
 ok "... and the alarm ends" wait_until 30 no_warning
 ok "an index is added: no drift" sql 'ALTER TABLE shape ADD INDEX (a)'
@@ -107,7 +107,7 @@ ok "... and by check" check_says 'rebuilt'
 ok "... others go on" is_read
 sql 'DROP TABLE rebuilt_old'
 workload_watch rebuilt k >"$test_dir/watch.sql"
-ok "... install puts it right" app install
+ok "... install puts it right" app install --user root
 looks
 ok "... and the alarm ends" wait_until 30 no_warning
 ok "... events go on" changes_arrive rebuilt
@@ -117,7 +117,7 @@ trigger=$(sql "SELECT trigger_name FROM information_schema.triggers WHERE event_
 ok "a trigger is dropped" sql "DROP TRIGGER \`$trigger\`"
 looks
 ok "... which is told" wait_until 30 warning_has gone
-ok "... install puts it right" app install
+ok "... install puts it right" app install --user root
 looks
 ok "... and the alarm ends" wait_until 30 no_warning
 ok "a table is dropped" sql 'DROP TABLE gone'
@@ -127,7 +127,7 @@ ok "... and by check" check_says gone
 ok "... events go on" is_read
 ok "no statement of the application failed" workload_stop
 sql "CREATE TABLE gone (k bigint PRIMARY KEY, v bigint NOT NULL DEFAULT 0)"
-ok "install for it again" app install
+ok "install for it again" app install --user root
 # what happened to rebuilt while it had no trigger is in neither ledger, so its changes form no chain
 ok "the outbox empties" wait_until 60 sql_is "SELECT count(*) FROM $outbox" 0
 is "the receiver says out of order" "$(stats .out_of_order)" 0
@@ -140,7 +140,7 @@ sql 'ALTER TABLE shape DROP COLUMN a'
 ok "a column of the triggers is dropped: writes to this table fail" bash -c \
 	"! mariadb --no-defaults -h $TEST_MY_HOST -P $TEST_MY_PORT -u root shop -e 'INSERT INTO shape (k) VALUES (77)' 2>/dev/null"
 ok "... check says which" check_says 'shape.*a'
-ok "... install puts it right" app install
+ok "... install puts it right" app install --user root
 ok "... applications write" sql 'INSERT INTO shape (k) VALUES (77)'
 ok "... and it arrives" wait_until 30 arrived 77
 
@@ -158,7 +158,7 @@ sql 'GRANT ALL ON *.* TO listener'
 ok "... what was written meanwhile arrives" wait_until 60 arrived 7002
 ok "the outbox is dropped by hand" sql "DROP TABLE $outbox"
 ok "... it says what to do" wait_until 60 last_error_has install || diag "$(metrics '.sources[0]')"
-ok "... install puts it back" app install
+ok "... install puts it back" app install --user root
 ok "... applications write on" sql 'INSERT INTO items (k) VALUES (7007)'
 ok "... and it goes on by itself" wait_until 60 arrived 7007
 ok "the outbox is truncated by hand, so that its numbers begin again" sql "TRUNCATE $outbox" \
@@ -182,7 +182,7 @@ ok "install by an account of its own" app install --user installer
 ok "... check finds it well" app check
 sql 'DROP USER installer'
 ok "the account is dropped: check says which" check_says "installer"
-ok "... install puts it right" app install
+ok "... install puts it right" app install --user root
 ok "... applications write" sql 'INSERT INTO items (k) VALUES (7009)'
 ok "... check agrees" app check
 tests_end

@@ -20,17 +20,22 @@ waiting_for_lock() { # STATE
 }
 # operator SQL: a session that does it and holds on to what it has until operator_ends
 operator() {
-	process_start operator mariadb_as root shop -e "$1; SELECT sleep(600)"
-	wait_until 20 sql_min "SELECT count(*) FROM information_schema.processlist WHERE info LIKE '%sleep(600)%'
-		AND info NOT LIKE '%processlist%'" 1
+	rm -f "$test_dir/operator.log"
+	process_start operator mariadb_as root shop --unbuffered -e "SELECT connection_id(); $1; SELECT 'done'; SELECT sleep(600)"
+	wait_until 20 grep -q 'done' "$test_dir/operator.log"
 }
 operator_ends() {
-	local id
-	for id in $(sql "SELECT id FROM information_schema.processlist WHERE info LIKE '%sleep(600)%'
-		AND info NOT LIKE '%processlist%'"); do
-		sql "KILL $id"
-	done
+	sql "KILL $(head -n 1 "$test_dir/operator.log")"
 	process_wait operator || :
+}
+# client_writer FROM: single statements, each its own transaction; FLUSH waits for procedures, which would never end
+client_writer() {
+	local i
+	for ((i = $1; ; i++)); do
+		echo "INSERT INTO items (k) VALUES ($i); UPDATE items SET note = 'x' WHERE k = $i;"
+		[ ! -e "$test_dir/stop" ] || break
+		pause 0.01
+	done | mariadb_as root shop
 }
 
 workload_begin
@@ -63,16 +68,26 @@ pause 3
 ok "... it lives" alive
 operator_ends
 ok "... and goes on" more_delivered 500
-ok "FLUSH TABLES WITH READ LOCK" operator "FLUSH TABLES WITH READ LOCK"
-pause 3
-diag "flushed: failures $(metrics '.sources[0].failures_total'), $(metrics '.sources[0] | "\(.state) \(.last_error)"')"
-ok "... it lives" alive
-operator_ends
-ok "... and goes on" more_delivered 500
 ok "a backup by mysqldump's locks" operator "FLUSH TABLES items, pairs WITH READ LOCK"
 pause 1
 operator_ends
 ok "... and goes on" more_delivered 300
+ok "no statement of the application failed" workload_stop
+process_start client_1 client_writer 500001
+process_start client_2 client_writer 600001
+writers+=(client_1 client_2)
+ok "FLUSH TABLES WITH READ LOCK" operator "FLUSH TABLES WITH READ LOCK"
+pause 4
+diag "flushed: failures $(metrics '.sources[0].failures_total'), $(metrics '.sources[0] | "\(.state) \(.last_error)"')"
+ok "... it lives" alive
+operator_ends
+ok "... and goes on" more_delivered 300
+: >"$test_dir/stop"
+process_wait client_1
+process_wait client_2
+writers=()
+workload_start 8
+ok "... as before" more_delivered 300
 
 # ---- a server that stands still, and one that ends idle connections
 

@@ -71,6 +71,7 @@ ok "a statement that fails half way" bash -c "! mariadb --no-defaults -h $TEST_M
 	-e 'INSERT INTO items (k) SELECT 6215 - seq FROM seq_0_to_20' 2>/dev/null"
 
 # sessions of all kinds
+i=0
 for setting in "sql_mode = 'ANSI_QUOTES,NO_BACKSLASH_ESCAPES'" "sql_mode = ''" "sql_mode = 'TRADITIONAL'" "sql_mode = 'ORACLE'" \
 	"sql_mode = 'PAD_CHAR_TO_FULL_LENGTH'" "sql_safe_updates = 1" "autocommit = 0" "time_zone = '-05:30'" "NAMES latin1" \
 	"NAMES utf8mb3" "auto_increment_increment = 7, auto_increment_offset = 3" "foreign_key_checks = 0, unique_checks = 0" \

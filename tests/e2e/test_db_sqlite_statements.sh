@@ -64,13 +64,15 @@ ok "a statement that fails half way" bash -c "! sqlite3 -cmd '.timeout 20000' '$
 	'INSERT INTO items (k) SELECT 6215 - value FROM generate_series(0, 20)' 2>/dev/null"
 ok "OR FAIL keeps what came before it" bash -c "! sqlite3 -cmd '.timeout 20000' '$test_db' \
 	'INSERT OR FAIL INTO items (k) SELECT 6515 - value FROM generate_series(0, 20) UNION ALL SELECT 6515' 2>/dev/null"
-ok "keys that change places" sql "UPDATE items SET k = -k, $new WHERE k BETWEEN 6001 AND 6010" "UPDATE items SET k = -k + 1, $new WHERE k < 0"
+ok "keys that change places" sql "UPDATE items SET k = -k, $new WHERE k BETWEEN 6001 AND 6010" \
+	"UPDATE items SET k = 6011 + k + 6000, $new WHERE k < 0"
 sql "INSERT INTO parents (k) SELECT value FROM generate_series(1, 10)" \
 	'INSERT INTO children (k, parent) SELECT value, 1 + value % 10 FROM generate_series(1, 40)' \
 	"UPDATE parents SET k = 101, $new WHERE k = 1" 'DELETE FROM parents WHERE k IN (2, 3)'
 sql 'INSERT INTO keyless (k) SELECT value FROM generate_series(1, 50)' "UPDATE keyless SET note = 'x', $new WHERE k <= 20" \
 	'DELETE FROM keyless WHERE k > 45' 'DELETE FROM keyless'
 ok "settings of applications" sql 'PRAGMA recursive_triggers = on; INSERT OR REPLACE INTO parents (k) VALUES (5), (6), (200)'
+i=0
 for pragma in 'case_sensitive_like = on' 'reverse_unordered_selects = on' 'ignore_check_constraints = on' 'defer_foreign_keys = on' \
 	'legacy_alter_table = on' 'trusted_schema = off' 'cell_size_check = on' 'synchronous = off' 'temp_store = memory' 'cache_size = 10' \
 	'locking_mode = normal' 'writable_schema = off' 'query_only = off' 'secure_delete = on' 'count_changes = on' 'full_column_names = on'; do

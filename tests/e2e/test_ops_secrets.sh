@@ -1,14 +1,18 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# The password, the URL's token, the headers' values and the admin token are nowhere but where they are used: in no log
-# line, message, page, process title, status or command output, in good days and bad. And from where they may be read.
+# The password, the URL's token, the headers' values, the signing secrets and the admin token are nowhere but where they
+# are used: in no log line, message, page, process title, status or command output, in good days and bad. And from where they may be read.
 . "$(dirname "$0")/../support/lib.sh"
 need_postgres
 . tests/e2e/shop.sh
 
 secrets=(Pw-4f1c9e Url-77aa3b Query-0d2e8f Header-b6c5d4 Admin-e9f8a7)
+# of these two a part is looked for: a mistaken one must not be repeated either
+sign_hmac=whsec_U2lnbmluZ1NlY3JldE9uZUZvclRoZVRlc3Q=
+sign_ed25519=whsk_nWGxne/9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A=
+secrets+=("${sign_hmac:6:20}" "${sign_ed25519:5:20}")
 export PGPASSWORD=unused
-receiver_start receiver
+receiver_start receiver --raw
 shop_new
 sql "CREATE ROLE listener LOGIN SUPERUSER PASSWORD '${secrets[0]}'"
 printf 'host all listener 127.0.0.1/32 scram-sha-256\n' >"$test_dir/hba"
@@ -44,17 +48,20 @@ run_all() {
 mkdir "$test_dir/credentials"
 echo "${secrets[0]}" >"$test_dir/password"
 echo "${secrets[4]}" >"$test_dir/credentials/admin-token"
-export CREDENTIALS_DIRECTORY=$test_dir/credentials HEADER_SECRET=${secrets[3]}
+echo "$sign_ed25519" >"$test_dir/credentials/signing"
+export CREDENTIALS_DIRECTORY=$test_dir/credentials HEADER_SECRET=${secrets[3]} SIGN_HMAC=$sign_hmac
 export WEBHOOK_URL="http://hook:${secrets[1]}@127.0.0.1:${port[receiver]}/hook?token=${secrets[2]}"
 sed -i '/^  password:/d; /^  token:/d' "$shop_config"
 # shellcheck disable=SC2016 # the variables are the daemon's
 config_set database.user listener database.password_file "$test_dir/password" admin.token_credential admin-token \
-	webhook.url '"${WEBHOOK_URL}"' webhook.headers '{X-Secret: "${HEADER_SECRET}"}' logging.level debug \
+	webhook.url '"${WEBHOOK_URL}"' webhook.headers '{X-Secret: "${HEADER_SECRET}"}' \
+	webhook.signing_secrets '["${SIGN_HMAC}", {credential: signing}]' logging.level debug \
 	logging.file "$test_dir/app.log" webhook.retry_count 1 webhook.retry_delay 20ms webhook.breaker_failures 3
 exits "install with a password from a file" 0 keep "$ADBL" install -c "$shop_config"
 shop_run
 people 1 10
 all_delivered "all of them work" 10
+is "... the signing secrets too" "$(jq -r .head "$test_dir/receiver.ndjson" | grep -ciE '^webhook-signature: v1,[^ ]+ v1a,')" 10
 is "the credential is the admin's token" "$(curl -s -o /dev/null -w '%{http_code}' -X POST --oauth2-bearer "${secrets[4]}" \
 	"http://127.0.0.1:$admin_port/webhooks/default/enable")" 200
 run_all
@@ -88,6 +95,20 @@ logged() {
 	grep -q 'stays in force' "$test_dir/app.log"
 }
 ok "a URL that is none" wait_until 20 logged
+cp "$test_dir/good.yaml" "$shop_config"
+complaints() {
+	[ "$(grep -c 'stays in force' "$test_dir/app.log")" -ge "$1" ]
+}
+count=1
+for wrong in "[${sign_hmac%?}]" "[${sign_hmac#whsec_}, ${sign_hmac#whsec_}]" "{file: x, ${sign_hmac}: ${sign_ed25519}}" \
+	"[$sign_hmac, $sign_hmac]" "[[$sign_ed25519]]" "${sign_ed25519%???}" "[{$sign_ed25519: 1}]"; do
+	config_set webhook.signing_secrets "$wrong"
+	process_signal daemon HUP
+	ok "signing secrets that are none" wait_until 20 complaints $((count += 1))
+	run_all
+done
+cp "$test_dir/good.yaml" "$shop_config"
+config_set webhook.url "\"htp://hook:${secrets[1]}@127.0.0.1/?token=${secrets[2]}\""
 run_all
 config_set database.password "[${secrets[0]}]" admin.token "{a: ${secrets[4]}}"
 run_all

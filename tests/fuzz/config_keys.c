@@ -34,6 +34,7 @@ static void dict(void)
 		"NEW.", "''", "$$", "/*", "--", "-- ", "/*!", "#", "`", "\\\\'", "500ms",
 		"64MB", "0.5", "1d", "9223372036854775807", "http://h", "default", "*", "a.*",
 		"\\\"a\\\".b", "&a", "*a", "!!str", "---", "|", ">-", "file", "credential",
+		"whsec_", "whsk_", "10.0.0.0/8", "::1",
 	};
 	/* clang-format on */
 	const struct key_word *w;
@@ -136,6 +137,7 @@ static const char *sample(const struct key *k)
 		       {"listener.audit_table", "audit_log"},
 		       {"webhook.url", "${WEBHOOK_URL}"},
 		       {"webhook.headers", "{Authorization: \"Bearer ${WEBHOOK_TOKEN}\"}"},
+		       {"webhook.signing_secrets", "${WEBHOOK_SIGNING_SECRET}"},
 		       {"webhook.ca_file", "/etc/ssl/certs/receiver-ca.pem"},
 		       {"webhook.proxy", "http://proxy.example:3128"},
 		       {"tables.name", "sales.orders"},

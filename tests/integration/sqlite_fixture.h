@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/fd.h"
@@ -146,6 +147,23 @@ static inline void assert_error(struct fixture *f, enum err_code got, enum err_c
 {
 	if (got != code || !strstr(f->t.e.msg, words))
 		fail_msg("%s: %s", err_name(got), f->t.e.msg);
+}
+
+/* A captured table log, installed. */
+static inline void install_items(struct fixture *f)
+{
+	run(f, "CREATE TABLE log (id INTEGER PRIMARY KEY, writer INT, n INT)");
+	capture(f, "log");
+	sqlitetest_install(&f->t);
+}
+
+/* How a child ended, once it has. */
+static inline int end_of(pid_t pid)
+{
+	int status;
+
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	return status;
 }
 
 static inline int fixture_set_up(void **state)

@@ -21,8 +21,7 @@ static const struct value values[] = {
 	{"bigint", "-9223372036854775808", "-9223372036854775808"},
 	{"bigint unsigned", "18446744073709551615", "18446744073709551615"},
 	{"bigint zerofill", "18446744073709551615", "18446744073709551615"},
-	{"decimal(65,30)",
-	 "-12345678901234567890123456789012345.123456789012345678901234567890",
+	{"decimal(65,30)", "-12345678901234567890123456789012345.123456789012345678901234567890",
 	 "-12345678901234567890123456789012345.123456789012345678901234567890"},
 	{"decimal(4,2)", "1", "1.00"},
 	{"decimal(8,2) zerofill", "1.5", "1.50"},
@@ -242,9 +241,10 @@ static void an_hour_that_the_clock_shows_twice_is_told_apart(void **state)
 	install(f);
 	run(f, "SET time_zone = 'Test/Dst', sql_mode = ''");
 	assert_string_equal(rows(f, "SELECT COUNT(DISTINCT CONCAT(c)) FROM s WHERE id < 3"), "1");
-	run(f, "INSERT INTO t SELECT * FROM s WHERE id = 1;"
-	       "UPDATE t, s SET t.c = s.c WHERE s.id = 2; UPDATE t, s SET t.c = s.c WHERE s.id = 3;"
-	       "UPDATE t, s SET t.c = s.c WHERE s.id = 4; UPDATE t, s SET t.c = s.c WHERE s.id = 3");
+	run(f,
+	    "INSERT INTO t SELECT * FROM s WHERE id = 1;"
+	    "UPDATE t, s SET t.c = s.c WHERE s.id = 2; UPDATE t, s SET t.c = s.c WHERE s.id = 3;"
+	    "UPDATE t, s SET t.c = s.c WHERE s.id = 4; UPDATE t, s SET t.c = s.c WHERE s.id = 3");
 	assert_string_equal(rows(f, "SELECT data FROM app_db_listener_outbox ORDER BY id"),
 			    "{\"id\":1,\"c\":\"2021-10-31T00:30:00Z\"}\n"
 			    "{\"id\":1,\"c\":\"2021-10-31T01:30:00Z\"}\n"
@@ -345,9 +345,10 @@ static void generated_invisible_and_period_columns(void **state)
 			    "3}");
 	run(f, "INSERT INTO sv (id, a) VALUES (1, 1); UPDATE sv SET a = 1; UPDATE sv SET a = 2; "
 	       "DELETE FROM sv");
-	assert_string_equal(events(f), "insert|sv|{\"id\":1}|-|{\"id\":1,\"a\":1}|-\n"
-				       "update|sv|{\"id\":1}|-|{\"id\":1,\"a\":2}|{\"id\":1,\"a\":1}\n"
-				       "delete|sv|{\"id\":1}|-|-|{\"id\":1,\"a\":2}");
+	assert_string_equal(events(f),
+			    "insert|sv|{\"id\":1}|-|{\"id\":1,\"a\":1}|-\n"
+			    "update|sv|{\"id\":1}|-|{\"id\":1,\"a\":2}|{\"id\":1,\"a\":1}\n"
+			    "delete|sv|{\"id\":1}|-|-|{\"id\":1,\"a\":2}");
 	run(f, "INSERT INTO hidden VALUES (1, 1); UPDATE hidden SET a = 2; DELETE FROM hidden; "
 	       "DELETE HISTORY FROM hidden");
 	assert_string_equal(events(f),

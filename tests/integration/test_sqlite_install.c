@@ -73,7 +73,7 @@ static void what_is_configured_differently_is_made_anew(void **state)
 static void a_printed_script_does_what_install_does(void **state)
 {
 	struct fixture *f = *state;
-	char script[200], command[512], *printed, *installed;
+	char script[200], command[1024], *printed, *installed;
 	FILE *file;
 
 	run(f, "CREATE TABLE \"it's;\" (id INTEGER PRIMARY KEY, \"a\nb\" DEFAULT 'x;y')");
@@ -331,7 +331,7 @@ static void write_until_told(const char *path, int stop_fd)
 		_exit(1);
 	(void)sqlite3_busy_timeout(db, 30000);
 	while (!fd_wait(stop_fd, -1, 0, 0)) {
-		char sql[128];
+		char sql[160];
 
 		(void)snprintf(sql, sizeof(sql),
 			       "BEGIN IMMEDIATE; INSERT INTO users (name) VALUES ('x'); UPDATE "

@@ -6,8 +6,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/base64.h"
 #include "base/fd.h"
 #include "base/json.h"
+#include "base/mem.h"
 
 #define JOURNAL_MAX_BYTES (1UL << 30)
 #define JOURNAL_FULL_BYTES (256UL * 1024)
@@ -55,6 +57,18 @@ static void raw_string(struct json *j, const char *name, struct text t)
 	json_raw(j, name, t.s ? (struct text){t.s - 1, t.len + 2} : t);
 }
 
+static void raw_request(struct json *w, const struct journal_line *line, bool has_head)
+{
+	char *chars = mem_alloc(BASE64_CHARS(line->body.len) + 1);
+
+	if (!has_head)
+		json_text(w, "head", line->head);
+	if (chars)
+		base64_encode(line->body.s, line->body.len, chars);
+	json_str(w, "body_base64", chars);
+	mem_free(chars);
+}
+
 void journal_add(struct journal *j, const struct journal_line *line)
 {
 	const struct notice *n = line->notice;
@@ -87,6 +101,8 @@ void journal_add(struct journal *j, const struct journal_line *line)
 		json_raw(&w, "body", line->body);
 	else if (j->bodies)
 		json_text(&w, "body", line->body);
+	if (j->raw)
+		raw_request(&w, line, j->bodies);
 	json_end(&w);
 	buf_add_char(&j->out, '\n');
 	if (j->out.len >= JOURNAL_FULL_BYTES)

@@ -6,7 +6,8 @@
  *    "operation":...,"schema":...,"table":...,"key":{...},"changed_at":...,"bytes":321,"lanes":[...]}
  *
  * t_us is wall time when the request was complete. status 0: not answered. With bodies, "head" is
- * the request's head and "body" the body.
+ * the request's head and "body" the body; with raw (false when opened) "head"
+ * and "body_base64" are the request byte by byte.
  */
 #ifndef SUPPORT_JOURNAL_H
 #define SUPPORT_JOURNAL_H
@@ -21,6 +22,7 @@
 struct journal {
 	int fd; /* -1: no record is kept */
 	bool bodies;
+	bool raw;
 	struct buf out;
 };
 

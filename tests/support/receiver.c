@@ -3,7 +3,8 @@
  * An HTTP receiver for tests, the demo and the benchmark: takes POSTs, counts them, tells whether
  * every key's events came in order, keeps a record, and misbehaves when told.
  *
- *   receiver [--port N] [--port-file FILE] [--host ADDRESS] [--record FILE [--bodies] [--resume]]
+ *   receiver [--port N] [--port-file FILE] [--host ADDRESS]
+ *            [--record FILE [--bodies] [--raw] [--resume]]
  *            [--control 'mode=status&status=503&rate=0.1']
  *
  * --port 0 (the default) takes a free one; --port-file tells which, once it listens. --resume puts
@@ -26,12 +27,13 @@ struct options {
 	const char *record;
 	const char *control;
 	bool bodies;
+	bool raw;
 	bool resume;
 };
 
 static const char usage[] =
 	"usage: receiver [--port N] [--port-file FILE] [--host ADDRESS]\n"
-	"                [--record FILE [--bodies] [--resume]] [--control QUERY]\n";
+	"                [--record FILE [--bodies] [--raw] [--resume]] [--control QUERY]\n";
 
 static bool options_parse(struct options *o, int argc, char **argv)
 {
@@ -42,6 +44,7 @@ static bool options_parse(struct options *o, int argc, char **argv)
 		{"record", required_argument, NULL, 'r'},
 		{"control", required_argument, NULL, 'c'},
 		{"bodies", no_argument, NULL, 'b'},
+		{"raw", no_argument, NULL, 'w'},
 		{"resume", no_argument, NULL, 's'},
 		{NULL, 0, NULL, 0},
 	};
@@ -61,6 +64,8 @@ static bool options_parse(struct options *o, int argc, char **argv)
 			o->port = (int)strtol(optarg, NULL, 10);
 		else if (c == 'b')
 			o->bodies = true;
+		else if (c == 'w')
+			o->raw = true;
 		else if (c == 's')
 			o->resume = true;
 		else
@@ -100,6 +105,7 @@ static ATTR_MUST_CHECK enum err_code receiver_open(struct station *s, const stru
 		code = journal_replay(o->record, s->ledger, &lines, e);
 	if (code == ERR_OK)
 		code = journal_open(&s->journal, o->record, o->bodies, e);
+	s->journal.raw = o->raw;
 	if (code == ERR_OK)
 		code = station_open(s, o->host, o->port, e);
 	if (code == ERR_OK)

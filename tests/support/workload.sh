@@ -22,6 +22,7 @@ scale=${WORKLOAD_SCALE:-1}
 workload_tables=(items pairs)
 writers=()
 truth=workload.truth
+workload_installer=() # options of install
 
 # workload_need KIND [OPTION...]: the database to write in.
 workload_need() {
@@ -30,6 +31,8 @@ workload_need() {
 	[ "$kind" = mariadb ] || [ "$kind" = sqlite ] || set -- -o 'deadlock_timeout = 50ms' "$@"
 	need_database "$kind" "$@"
 	[ "$db_kind" != sqlite ] || truth=workload_truth
+	# triggers run with the rights of who made them, and the daemon's may be taken away
+	[ "$db_kind" != mariadb ] || workload_installer=(--user "$TEST_MY_USER")
 }
 
 # workload_config: a configuration for workload_tables. Text on standard input is added.
@@ -86,7 +89,7 @@ workload_begin() {
 	} >"$test_dir/workload.sql"
 	db_new shop && sql_file "$test_dir/workload.sql" &&
 		receiver_start receiver --bodies && workload_config </dev/null >"$test_dir/config.yaml" &&
-		app install && return
+		app install "${workload_installer[@]}" && return
 	diag_logs
 	exit 1
 }

@@ -19,6 +19,9 @@ static const char *get(void *ctx, const char *name)
 	(void)ctx;
 	if (!strcmp(name, "CREDENTIALS_DIRECTORY"))
 		return "/credentials";
+	if (!strcmp(name, "SIGN"))
+		return "whsk_nWGxne/9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2DXWpgBgrEKt9VL/tPJZAc6DuFy89"
+		       "qmIyWvAhpo9wdRGg==";
 	return !strcmp(name, "TOKEN") ? "abc" : NULL;
 }
 
@@ -42,7 +45,8 @@ static const char good_yaml[] =
 	"  - name: one\n"
 	"    url: https://u:p@h/a?b\n"
 	"    headers: {Authorization: \"Bearer ${TOKEN}\", X-A: {file: /x}, X-B: {credential: b}}\n"
-	"  - {name: two, url: \"http://h/${TOKEN}\", proxy: ''}\n"
+	"    signing_secrets: [whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw, \"${SIGN}\"]\n"
+	"  - {name: two, url: \"http://h/${TOKEN}\", proxy: '', signing_secrets: \"${SIGN}\"}\n"
 	"pipelines:\n"
 	"  - name: p1\n"
 	"    source: shop\n"
@@ -58,7 +62,8 @@ static const char good_yaml[] =
 
 static const char bad_yaml[] =
 	"database: {hots: a, port: 0, user: \"${NONE}\", type: x}\n"
-	"webhook: {url: ftp://h, headers: {\"a b\": c}, timeout: 5y}\n"
+	"webhook: {url: ftp://h, headers: {\"a b\": c}, timeout: 5y, signing_secrets: [a, {file: "
+	"x}]}\n"
 	"sources: [{name: s, type: sqlite, path: /x, host: h, wakeup: notify}]\n"
 	"tables: [a, a, {where: \"(\"}]\n"
 	"pipelines: [{name: p, source: s, modes: truncate, table: x.y}]\n"

@@ -20,6 +20,12 @@
 
 static char name[] = "test", url[] = "http://127.0.0.1:1/hook/{table}";
 static char header_name[] = "Authorization", header_value[] = "Bearer x";
+static struct signing_key keys[] = {
+	{SIGNING_KEY_HMAC, 24, "a key of 24 bytes, or so"},
+	{SIGNING_KEY_ED25519, 32, "a key of 32 bytes, not one less"},
+};
+static char metadata[] = "metadata", literal[] = "literal";
+static char *deny[] = {metadata, NULL}, *allow[] = {literal, NULL};
 static char table_name[] = "X-Table", table_value[] = "{table}";
 static struct webhook_header headers[] = {{header_name, {header_value}, false},
 					  {table_name, {table_value}, true}};
@@ -39,6 +45,9 @@ static const struct webhook_settings settings = {
 	.header_count = 2,
 	.url_is_template = true,
 	.format = WEBHOOK_FORMAT_CLOUDEVENTS_BINARY,
+	.signing_keys = {keys, 2},
+	.network_deny = {deny, 1},
+	.network_allow = {allow, 1},
 	.tls_verify = true,
 };
 

@@ -6,14 +6,21 @@
 
 #include <cmocka.h>
 
+#include <stdio.h>
+
 #include "base/fd.h"
 #include "config/load.h"
+
+#define SIGN_1 "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+#define SIGN_2 "whsk_nWGxne/9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A="
 
 static const char *get(void *ctx, const char *name)
 {
 	(void)ctx;
 	if (!strcmp(name, "DB_USER"))
 		return "app";
+	if (!strncmp(name, "SIGN_", 5))
+		return strcmp(name, "SIGN_1") ? SIGN_2 : SIGN_1;
 	if (!strcmp(name, "DB_PASSWORD"))
 		return "p: ${DB_USER} #1\\n";
 	if (!strcmp(name, "WEBHOOK_URL"))
@@ -23,11 +30,18 @@ static const char *get(void *ctx, const char *name)
 	return strcmp(name, "EMPTY") ? NULL : "";
 }
 
-/* A file per secret: its path is its content, with newlines behind. */
+/* A file per secret: its path is its content, with newlines behind; /sign1, /sign2, and /sign for
+ * both. */
 static enum err_code read_file(void *ctx, const char *path, struct buf *out, struct err *e)
 {
+	const char *sign = strstr(path, "/sign");
+
 	(void)ctx;
-	buf_add_fmt(out, "<%s>\n", path);
+	if (!sign)
+		buf_add_fmt(out, "<%s>\n", path);
+	else
+		buf_add_fmt(out, "%s%s%s\n", sign[5] == '2' ? "" : SIGN_1, sign[5] ? "" : "\n",
+			    sign[5] == '1' ? "" : SIGN_2);
 	return buf_error(out) == ERR_OK ? ERR_OK : err_set(e, buf_error(out), "no room");
 }
 
@@ -341,6 +355,33 @@ static void secrets_come_from_files_and_credentials_too(void **state)
 	settings_done(&s);
 }
 
+static void signing_secrets_are_one_or_many_from_wherever(void **state)
+{
+	static const char *const lines[] = {
+		"signing_secrets: \"${SIGN_1} ${SIGN_2}\"",
+		"signing_secrets: [\"${SIGN_1}\", \"${SIGN_2}\"]",
+		"signing_secrets: [{file: /sign1}, {credential: sign2}]",
+		"signing_secrets: {file: /sign}",
+		"signing_secrets_file: /sign",
+		"signing_secrets_credential: sign",
+	};
+	char yaml[300];
+	struct settings s;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < ARRAY_LEN(lines); i++) {
+		(void)snprintf(yaml, sizeof(yaml),
+			       "database: {database: d, table: t}\nwebhook: {url: http://h, %s}\n",
+			       lines[i]);
+		s = load(yaml);
+		assert_int_equal(s.webhooks[0].signing_keys.count, 2);
+		assert_int_equal(s.webhooks[0].signing_keys.items[0].kind, SIGNING_KEY_HMAC);
+		assert_int_equal(s.webhooks[0].signing_keys.items[1].kind, SIGNING_KEY_ED25519);
+		settings_done(&s);
+	}
+}
+
 static void defaults_give_way_to_what_is_written(void **state)
 {
 	struct settings s = load("database: {database: d, table: t}\n"
@@ -436,6 +477,7 @@ int main(void)
 		cmocka_unit_test(tables_carry_columns_keys_and_filters),
 		cmocka_unit_test(text_with_placeholders_is_a_template_and_a_file_is_not),
 		cmocka_unit_test(secrets_come_from_files_and_credentials_too),
+		cmocka_unit_test(signing_secrets_are_one_or_many_from_wherever),
 		cmocka_unit_test(defaults_give_way_to_what_is_written),
 		cmocka_unit_test(pipelines_may_use_up_the_whole_queue),
 		cmocka_unit_test(a_missing_file_is_a_mistake_with_its_reason),

@@ -9,6 +9,8 @@
 
 #include <cmocka.h>
 
+#include <stdio.h>
+
 #include "config/load.h"
 
 static const char *get(void *ctx, const char *name)
@@ -38,6 +40,9 @@ static struct settings load(const char *yaml)
 	buf_done(&mistakes);
 	return s;
 }
+
+#define SECRET_1 "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+#define SECRET_2 "whsk_nWGxne/9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A="
 
 static const char full[] =
 	"sources:\n"
@@ -81,13 +86,15 @@ static void the_effective_configuration_loads_again_as_the_same(void **state)
 
 static void no_secret_is_ever_printed(void **state)
 {
-	struct settings s = load("database: {database: d, table: t, password: hidden1}\n"
-				 "webhook: {url: 'https://hidden2:hidden3@h:1/p?hidden4#hidden5',"
-				 " headers: {A: hidden6}}\n"
-				 "admin: {token: hidden7}\n");
+	struct settings s =
+		load("database: {database: d, table: t, password: hidden1}\n"
+		     "webhook: {url: 'https://hidden2:hidden3@h:1/p?hidden4#hidden5',"
+		     " headers: {A: hidden6}, signing_secrets: [" SECRET_1 ", " SECRET_2 "]}\n"
+		     "admin: {token: hidden7}\n");
 	struct settings other =
 		load("database: {database: d, table: t, password: hidden8}\n"
-		     "webhook: {url: 'https://hidden9@h:1/p', headers: {A: hidden0}}\n"
+		     "webhook: {url: 'https://hidden9@h:1/p', headers: {A: hidden0},"
+		     " signing_secrets: " SECRET_1 "}\n"
 		     "admin: {token: hidden7x}\n");
 	struct buf out;
 
@@ -98,15 +105,51 @@ static void no_secret_is_ever_printed(void **state)
 	assert_non_null(strstr(buf_str(&out), "    password: \"***\"\n"));
 	assert_non_null(strstr(buf_str(&out), "    url: \"https://***@h:1/p?***\"\n"));
 	assert_non_null(strstr(buf_str(&out), "      \"A\": \"***\"\n"));
+	assert_null(strstr(buf_str(&out), "whs"));
+	assert_non_null(strstr(buf_str(&out), "    signing_secrets: [\"***\", \"***\"]\n"));
 	buf_reset(&out);
 	assert_int_equal(config_diff(&s, &other, &out), 0);
 	assert_string_equal(buf_str(&out),
 			    "database.password: \"***\" -> \"***\"; "
 			    "webhook.url: \"https://***@h:1/p?***\" -> \"https://***@h:1/p\"; "
+			    "webhook.signing_secrets: [\"***\", \"***\"] -> [\"***\"]; "
 			    "webhook.headers: changed; admin.token: \"***\" -> \"***\"");
 	buf_done(&out);
 	settings_done(&other);
 	settings_done(&s);
+}
+
+static void other_signing_secrets_are_a_difference(void **state)
+{
+	static const char *const lines[] = {
+		"",
+		", signing_secrets: " SECRET_1,
+		", signing_secrets: " SECRET_2,
+		", signing_secrets: \"" SECRET_1 "," SECRET_2 "\"",
+		", signing_secrets: [" SECRET_2 ", " SECRET_1 "]",
+		", signing_secrets: whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSx",
+	};
+	char yaml[300];
+	struct settings s[ARRAY_LEN(lines)];
+	struct buf out;
+	size_t i, j;
+
+	(void)state;
+	buf_init(&out, 10000);
+	for (i = 0; i < ARRAY_LEN(lines); i++) {
+		(void)snprintf(yaml, sizeof(yaml),
+			       "database: {database: d, table: t}\nwebhook: {url: http://h%s}\n",
+			       lines[i]);
+		s[i] = load(yaml);
+		for (j = 0; j <= i; j++) {
+			buf_reset(&out);
+			(void)config_diff(&s[i], &s[j], &out);
+			assert_int_equal(out.len == 0, i == j);
+		}
+	}
+	for (i = 0; i < ARRAY_LEN(lines); i++)
+		settings_done(&s[i]);
+	buf_done(&out);
 }
 
 static void nothing_differs_from_itself(void **state)
@@ -161,6 +204,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_effective_configuration_loads_again_as_the_same),
 		cmocka_unit_test(no_secret_is_ever_printed),
+		cmocka_unit_test(other_signing_secrets_are_a_difference),
 		cmocka_unit_test(nothing_differs_from_itself),
 		cmocka_unit_test(a_difference_names_the_key_both_values_and_what_needs_an_install),
 	};

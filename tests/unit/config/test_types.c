@@ -200,6 +200,7 @@ static void an_audit_table_needs_no_tables(void **state)
 	(void)state;
 	assert_string_equal(s.sources[0].audit_table, "log$1.\xc3\xa9t\xc3\xa9-2");
 	assert_int_equal(s.pipelines[0].table_count, 0);
+	assert_true(s.pipelines[0].operations[OP_TRUNCATE]); /* who fills it may tell */
 	settings_done(&s);
 	s = load("sources: [{name: a, " MYSQL ", audit_table: log}, {name: b, " MYSQL "}]\n" WEBHOOK
 		 "pipelines: [{name: p, source: a, tables: [{name: t, key: [id]}]},\n"

@@ -82,7 +82,7 @@ WEAK const char *breaker_state_name(enum breaker_state state)
 WEAK const char *answer_phase_name(enum answer_phase phase)
 {
 	static const char *const names[] = {"none", "lookup",     "connect", "tls",
-					    "send", "first_byte", "body"};
+					    "send", "first_byte", "body",    "denied"};
 
 	return names[phase];
 }

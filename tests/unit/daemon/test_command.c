@@ -139,6 +139,8 @@ static void the_version_is_one_line_with_those_of_the_libraries(void **state)
 		CALL(ways[i]);
 		assert_int_equal(said.status, EX_OK);
 		assert_has(said.out, APP_NAME " " APP_VERSION " (libpq ");
+		assert_has(said.out, "MySQL client ");
+		assert_has(said.out, "SQLite 3.");
 		assert_has(said.out, "libcurl/");
 		assert_ptr_equal(strchr(said.out, '\n'), said.out + strlen(said.out) - 1);
 	}

@@ -69,7 +69,7 @@ static void a_failure_without_a_status_is_the_receivers_and_tried_again(void **s
 static void phases_have_the_names_of_the_contract(void **state)
 {
 	static const char *const names[] = {"none", "lookup",     "connect", "tls",
-					    "send", "first_byte", "body"};
+					    "send", "first_byte", "body",    "denied"};
 	enum answer_phase phase;
 
 	(void)state;

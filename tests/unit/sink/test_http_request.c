@@ -25,6 +25,7 @@ static void a_request_carries_its_id_time_and_type(void **state)
 	assert_header(&seen, "Content-Length", "7");
 	assert_header(&seen, "Expect", "");
 	assert_header(&seen, "Upgrade", "");
+	assert_header(&seen, "webhook-signature", "");
 	assert_header(&seen, "Accept-Encoding", "");
 	assert_non_null(strstr(seen.last.head, "\r\nUser-Agent: app-db-listener/"));
 	http_free(f.h);
@@ -90,6 +91,46 @@ static void configured_headers_are_sent_and_replace_the_defaults(void **state)
 	assert_null(strstr(seen.last.head, "application/json"));
 	http_free(f.h);
 	peer_stop(&p);
+}
+
+static void a_request_is_signed_with_every_secret(void **state)
+{
+	struct signing_keys keys = {NULL, 0};
+	struct seen seen = {0};
+	struct fixture f;
+	struct peer p;
+
+	(void)state;
+	/* the vectors of test_signer.c */
+	assert_int_equal(
+		signing_keys_add(&keys,
+				 TEXT_LIT("whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8gISIjJ"
+					  "CUmJygpKissLS4vMDEyMzQ1Njc4OTo7PD0+Pw== "
+					  "whsk_nWGxne/9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A="),
+				 NULL),
+		ERR_OK);
+	assert_true(peer_start(&p, serve_and_note, &seen));
+	fixture_open(&f, p.url);
+	f.to.signing_keys = keys;
+	send_body(&f, "abc-7", "", 0);
+	run_until(&f, 1);
+	assert_header(&seen, "webhook-signature",
+		      "v1,immItskNzFq8ljUFz8GQx0RbWG5B4Sl8Me7QUL031zQ= "
+		      "v1a,JiRIdnMPsL57U6lGZVmPv2EMgclkWHpZv5MddgVeLDQbPDLXSkCvB0dXGqQpcbfGwSrEb9V"
+		      "Gs5nrD7A6SORqBQ==");
+	send_small(&f, "abc-7");
+	run_until(&f, 2);
+	assert_header(&seen, "webhook-signature",
+		      "v1,QM4x9FgGpNgwIYMc2Efd2wGGH8r9WBJ2F6BKhoBuH94= "
+		      "v1a,1x7V5kE2jlEQMoOxw9RV2o9XuJ1dP4LREElBdpQIestef2IC+HmhRAhjU+eNRzwMeSWw7nU"
+		      "75StjWmZr0agGCw==");
+	assert_header(&seen, "webhook-id", "abc-7");
+	assert_header(&seen, "webhook-timestamp", "1700000000");
+	assert_header(&seen, "Content-Type", "application/json");
+	assert_int_equal(http_connections(f.h), 1);
+	http_free(f.h);
+	peer_stop(&p);
+	signing_keys_done(&keys);
 }
 
 static void each_format_says_its_name_version_and_type(void **state)
@@ -318,6 +359,7 @@ int main(void)
 		cmocka_unit_test(a_large_body_is_sent_without_waiting_for_a_go_ahead),
 		cmocka_unit_test(an_empty_body_is_sent_as_empty),
 		cmocka_unit_test(configured_headers_are_sent_and_replace_the_defaults),
+		cmocka_unit_test(a_request_is_signed_with_every_secret),
 		cmocka_unit_test(each_format_says_its_name_version_and_type),
 		cmocka_unit_test(each_event_has_its_own_url_and_headers),
 		cmocka_unit_test(a_header_with_a_line_break_is_refused),

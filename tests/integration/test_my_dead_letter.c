@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: MIT */
+/* Dead letters: list, replay, purge. */
+#include "my_fixture.h"
+
+static void setup(struct fixture *f)
+{
+	run(f, "CREATE TABLE users (id int PRIMARY KEY, name text)");
+	capture(f, 0, NULL, "users");
+	capture(f, 1, NULL, "users");
+	install(f);
+	run(f, "INSERT INTO app_db_listener_dead_letter (pipeline, id, operation, schema_name, "
+	       "table_name, row_key, old_key, changed_at, truncated, bytes, data, old_data, "
+	       "attempts, last_status, last_error, died_at) SELECT IF(seq % 2, 'default', "
+	       "'second'), seq, 'update', 'shop', IF(seq < 1500, 'users', 'a.b'), CONCAT("
+	       "'{\"id\":', seq, '}'), IF(seq = 1, '{\"id\":0}', NULL), '2024-01-02 03:04:05.5', "
+	       "seq = 3, 7, CONCAT('{\"id\":', seq, '}'), '{}', 3, 422, 'no', UTC_TIMESTAMP(6) - "
+	       "INTERVAL IF(seq < 100, 2, 0) DAY FROM seq_1_to_2500");
+}
+
+struct listing {
+	struct fixture *f;
+	int64_t count;
+	int64_t last_id;
+};
+
+static void note_letter(void *ctx, const struct dead_letter *d)
+{
+	struct listing *l = ctx;
+
+	l->count++;
+	l->last_id = d->id;
+	if (l->count > 2)
+		return;
+	buf_add_fmt(&l->f->findings,
+		    "%lld %d %.*s %.*s %.*s.%.*s %.*s %.*s %d %lld %lld %.*s %.*s\n",
+		    (long long)d->id, (int)d->event_id.len, (int)d->pipeline.len, d->pipeline.s,
+		    (int)d->operation.len, d->operation.s, (int)d->schema.len, d->schema.s,
+		    (int)d->table.len, d->table.s, (int)d->key.len, d->key.s,
+		    (int)d->changed_at.len, d->changed_at.s, (int)d->died_at.len,
+		    (long long)d->attempts, (long long)d->last_status, (int)d->last_error.len,
+		    d->last_error.s, (int)d->data.len, d->data.s ? d->data.s : "-");
+}
+
+static struct listing list(struct fixture *f, const struct dead_letter_filter *filter, bool data)
+{
+	struct listing l = {.f = f};
+
+	buf_reset(&f->findings);
+	if (source_admin_mysql.dead_letter_list(&f->settings, 0, filter, data, note_letter, &l,
+						&f->err) != ERR_OK)
+		fail_msg("list: %s", f->err.msg);
+	return l;
+}
+
+static void letters_are_listed_page_by_page(void **state)
+{
+	struct fixture *f = *state;
+
+	setup(f);
+	assert_int_equal(list(f, &(struct dead_letter_filter){0}, false).count, 2500);
+	assert_string_equal(buf_str(&f->findings),
+			    "1 38 default update shop.users {\"id\":1} 2024-01-02T03:04:05.500000Z "
+			    "27 3 422 no \n"
+			    "3 38 default update shop.users {\"id\":3} 2024-01-02T03:04:05.500000Z "
+			    "27 3 422 no \n");
+	assert_int_equal(list(f, &(struct dead_letter_filter){0}, true).count, 2500);
+	assert_has(buf_str(&f->findings), "422 no {\"id\":1}\n");
+	assert_int_equal(list(f, &(struct dead_letter_filter){.pipeline = "second"}, false).count,
+			 1250);
+	assert_int_equal(list(f, &(struct dead_letter_filter){.table = "a.b"}, false).count, 1001);
+	assert_int_equal(list(f, &(struct dead_letter_filter){.table = "shop.users"}, false).count,
+			 1499);
+	assert_int_equal(list(f, &(struct dead_letter_filter){.id = 4}, false).count, 1);
+	assert_int_equal(list(f, &(struct dead_letter_filter){.limit = 1203}, false).count, 1203);
+	assert_int_equal(list(f,
+			      &(struct dead_letter_filter){.older_than_us = 86400 * CLOCK_US_PER_S},
+			      false)
+				 .count,
+			 99);
+}
+
+static int64_t replay(struct fixture *f, const struct dead_letter_filter *filter)
+{
+	int64_t n = -1;
+
+	if (source_admin_mysql.dead_letter_replay(&f->settings, 0, filter, &n, &f->err) != ERR_OK)
+		fail_msg("replay: %s", f->err.msg);
+	return n;
+}
+
+static void replayed_letters_go_to_the_end_in_their_order(void **state)
+{
+	struct fixture *f = *state;
+
+	setup(f);
+	run(f, "INSERT INTO users VALUES (1, '')");
+	assert_int_equal(
+		replay(f, &(struct dead_letter_filter){.pipeline = "default", .limit = 1100}),
+		1100);
+	assert_string_equal(rows(f, "SELECT COUNT(*), MIN(id), SUM(truncated) FROM "
+				    "app_db_listener_outbox WHERE operation = 'update'"),
+			    "1100|2|1");
+	/* in the order of the old ids */
+	assert_string_equal(
+		rows(f, "SELECT COUNT(*) FROM app_db_listener_outbox a JOIN app_db_listener_outbox "
+			"b ON a.id < b.id WHERE a.operation = 'update' AND b.operation = 'update' "
+			"AND JSON_VALUE(a.data, '$.id') + 0 >= JSON_VALUE(b.data, '$.id') + 0"),
+		"0");
+	assert_string_equal(rows(f, "SELECT row_key, old_key, changed_at, bytes, data, old_data "
+				    "FROM app_db_listener_outbox ORDER BY id LIMIT 1, 1"),
+			    "{\"id\":1}|{\"id\":0}|2024-01-02 03:04:05.500000|7|{\"id\":1}|{}");
+	assert_int_equal(replay(f, &(struct dead_letter_filter){0}), 1400);
+	assert_string_equal(rows(f, "SELECT COUNT(*) FROM app_db_listener_dead_letter"), "0");
+	assert_string_equal(rows(f, "SELECT COUNT(*) FROM app_db_listener_outbox_second"), "1251");
+	assert_int_equal(replay(f, &(struct dead_letter_filter){0}), 0);
+}
+
+static void letters_are_purged(void **state)
+{
+	struct fixture *f = *state;
+	int64_t n = -1;
+
+	setup(f);
+	assert_int_equal(
+		source_admin_mysql.dead_letter_purge(
+			&f->settings, 0, &(struct dead_letter_filter){.table = "a.b"}, &n, &f->err),
+		ERR_OK);
+	assert_int_equal(n, 1001);
+	assert_string_equal(rows(f, "SELECT COUNT(*) FROM app_db_listener_dead_letter"), "1499");
+	assert_string_equal(rows(f, "SELECT COUNT(*) FROM app_db_listener_outbox"), "0");
+}
+
+static void unknown_pipelines_and_missing_tables_are_told(void **state)
+{
+	struct fixture *f = *state;
+	struct listing l = {.f = f};
+	int64_t n;
+
+	assert_int_equal(source_admin_mysql.dead_letter_purge(
+				 &f->settings, 0, &(struct dead_letter_filter){0}, &n, &f->err),
+			 ERR_NOT_FOUND);
+	assert_has(f->err.msg, "nothing is installed in this database: run install");
+	setup(f);
+	assert_int_equal(source_admin_mysql.dead_letter_list(
+				 &f->settings, 0,
+				 &(struct dead_letter_filter){.pipeline = "defualt"}, false,
+				 note_letter, &l, &f->err),
+			 ERR_NOT_FOUND);
+	assert_has(f->err.msg, "no pipeline \"defualt\" here; there is default, second");
+}
+
+static void letters_of_an_audit_table_are_set_to_not_processed(void **state)
+{
+	struct fixture *f = *state;
+
+	run(f, "CREATE TABLE audit_log (id bigint AUTO_INCREMENT PRIMARY KEY, operation "
+	       "varchar(10) NOT NULL, table_name varchar(64), changed_at timestamp NOT NULL, data "
+	       "text, old_data text, processed boolean NOT NULL DEFAULT FALSE, INDEX (processed));"
+	       "INSERT INTO audit_log VALUES (1, 'I', 't', NOW(), '{}', NULL, 1), "
+	       "(2, 'I', 't', NOW(), '{}', NULL, 1)");
+	f->source.audit_table = (char *)(uintptr_t) "audit_log";
+	install(f);
+	run(f, "INSERT INTO app_db_listener_dead_letter (pipeline, id, operation, schema_name, "
+	       "table_name, changed_at, attempts, last_error, died_at) SELECT 'default', seq, "
+	       "'insert', '', 't', NOW(), 1, '', '2024-01-01' FROM seq_2_to_3");
+	assert_int_equal(replay(f, &(struct dead_letter_filter){0}), 1);
+	assert_string_equal(rows(f, "SELECT id, processed FROM audit_log ORDER BY 1"), "1|1\n2|0");
+	assert_string_equal(rows(f, "SELECT id FROM app_db_listener_dead_letter"), "3");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(letters_are_listed_page_by_page),
+		TEST(replayed_letters_go_to_the_end_in_their_order),
+		TEST(letters_are_purged),
+		TEST(unknown_pipelines_and_missing_tables_are_told),
+		TEST(letters_of_an_audit_table_are_set_to_not_processed),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
