@@ -92,9 +92,9 @@ static void every_set_field_narrows(void **state)
 	assert_int_equal(count(f, &(struct dead_letter_filter){.limit = 3}), 3);
 	assert_int_equal(count(f, &(struct dead_letter_filter){.pipeline = "second"}), 0);
 	assert_int_equal(count(f, &(struct dead_letter_filter){.older_than_us = 3600000000}), 0);
-	assert_int_equal(list(f, &l, &(struct dead_letter_filter){.pipeline = "defalt"}, false),
+	assert_int_equal(list(f, &l, &(struct dead_letter_filter){.pipeline = "nobody"}, false),
 			 ERR_NOT_FOUND);
-	assert_string_equal(f->t.e.msg, "no pipeline \"defalt\" here; there is default, second");
+	assert_string_equal(f->t.e.msg, "no pipeline \"nobody\" here; there is default, second");
 	buf_done(&l.text);
 }
 
