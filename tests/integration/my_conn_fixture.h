@@ -113,9 +113,22 @@ static inline void wake_fd(struct waker *w)
 	fd_wake(w->fd);
 }
 
-static inline void interrupt_conn(struct waker *w)
+/* Open w->conn such that w, acting by wake_fd, interrupts it. */
+static inline void waker_open(struct waker *w, const struct mytest *my)
 {
-	my_conn_interrupt(w->conn);
+	struct my_conn_options o = {
+		.settings = &my->settings, .clock = clock_system(), .interrupt_fd = &w->fd};
+
+	w->act = wake_fd;
+	assert_int_equal(fd_wake_open(&w->fd, NULL), ERR_OK);
+	assert_int_equal(my_conn_open(&o, &w->conn, NULL), ERR_OK);
+}
+
+static inline void waker_close(struct waker *w)
+{
+	thread_join(&w->thread);
+	my_conn_close(w->conn);
+	fd_close(&w->fd);
 }
 
 static inline void kill_server(struct waker *w)

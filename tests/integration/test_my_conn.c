@@ -38,7 +38,6 @@ static void a_session_is_set_up(void **state)
 		my_result_free(r);
 	}
 	assert_true(my_conn_is_mariadb(c));
-	assert_true(my_conn_version(c) >= MY_MARIADB_MIN);
 	assert_int_equal(strncmp(my_conn_server(c), "MariaDB 1", 9), 0);
 	assert_true(my_conn_is_minimal(c));
 	assert_true(my_conn_fd(c) >= 0);

@@ -118,7 +118,6 @@ static void values_come_back_as_they_went(void **state)
 		my_quote_literal(&sql, TEXT_NONE);
 		assert_int_equal(my_conn_query_buf(c, &sql, &r, NULL), ERR_OK);
 		assert_int_equal(my_result_rows(r), 1);
-		assert_int_equal(my_result_columns(r), 3);
 		assert_true(my_result_next(r));
 		assert_string_equal(my_result_str(r, 0),
 				    cases[i].out ? cases[i].out : cases[i].in.s);
@@ -152,17 +151,16 @@ static void a_row_of_many_megabytes_is_read(void **state)
 
 static void a_statement_can_be_interrupted(void **state)
 {
-	struct waker w = {.act = interrupt_conn};
+	struct waker w = {.fd = -1};
 	struct err e;
 
-	w.conn = must_open(*state);
+	waker_open(&w, *state);
 	waker_start(&w);
 	assert_int_equal(my_conn_exec(w.conn, "DO SLEEP(9)", &e), ERR_UNAVAILABLE);
 	assert_string_equal(e.msg, "interrupted");
 	/* it stays in force */
 	assert_int_equal(my_conn_exec(w.conn, "DO 1", &e), ERR_UNAVAILABLE);
-	thread_join(&w.thread);
-	my_conn_close(w.conn);
+	waker_close(&w);
 }
 
 static void a_killed_connection_is_unavailable(void **state)
@@ -251,7 +249,7 @@ static void a_server_that_stands_still_holds_nobody_up(void **state)
 /* Sending must not wait for ever either, when the server does not read. */
 static void a_large_statement_to_a_still_server_holds_nobody_up(void **state)
 {
-	struct waker w = {.act = interrupt_conn};
+	struct waker w = {.fd = -1};
 	pid_t pid = server_pid();
 	enum err_code code;
 	struct buf sql;
@@ -262,14 +260,13 @@ static void a_large_statement_to_a_still_server_holds_nobody_up(void **state)
 	for (i = 0; i < 15 << 20; i++)
 		buf_add_char(&sql, 'x');
 	buf_add_char(&sql, '\'');
-	w.conn = must_open(*state);
+	waker_open(&w, *state);
 	stop_server(pid);
 	waker_start(&w);
 	code = my_conn_exec_buf(w.conn, &sql, NULL, NULL);
 	assert_int_equal(kill(pid, SIGCONT), 0);
 	assert_int_equal(code, ERR_UNAVAILABLE);
-	thread_join(&w.thread);
-	my_conn_close(w.conn);
+	waker_close(&w);
 	buf_done(&sql);
 }
 
