@@ -64,8 +64,13 @@ enum err_code my_audit_new(struct my_audit **ret_a, struct err *e)
 
 static void forget_aside(struct my_audit *a)
 {
-	while (a->aside_count)
-		mem_free(a->aside[--a->aside_count].reason);
+	struct ack *ack;
+
+	while (a->aside_count) {
+		ack = &a->aside[--a->aside_count];
+		mem_free(ack->reason);
+		ack->reason = NULL;
+	}
 }
 
 void my_audit_reset(struct my_audit *a)

@@ -137,7 +137,7 @@ static ATTR_MUST_CHECK enum err_code check_pipelines(struct my_admin *a, struct 
 	const struct settings *s = a->settings;
 	enum err_code code = ERR_OK;
 	struct buf sql;
-	int64_t version;
+	int64_t version = -1;
 	size_t p;
 
 	buf_init(&sql, MY_SQL_MAX_BYTES);

@@ -14,6 +14,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/mem.h"
@@ -232,19 +233,24 @@ static ATTR_MUST_CHECK enum err_code connect_now(struct my_conn *c, const struct
 
 static ATTR_MUST_CHECK enum err_code find_version(struct my_conn *c, struct err *e)
 {
-	struct my_result *r;
+	struct my_result *r = NULL;
 	enum err_code code = my_conn_query(c, "SELECT VERSION()", &r, e);
-	int major = 0, minor = 0, patch = 0;
+	long part[3] = {0};
 	const char *text;
+	char *end;
+	size_t i;
 
 	if (code != ERR_OK)
 		return code;
 	text = my_result_next(r) ? my_result_str(r, 0) : "";
 	c->is_mariadb = strstr(text, "MariaDB");
-	(void)sscanf(text, "%d.%d.%d", &major, &minor, &patch);
-	c->version = major * 10000 + minor * 100 + patch;
-	(void)snprintf(c->server, sizeof(c->server), "%s %d.%d.%d",
-		       c->is_mariadb ? "MariaDB" : "MySQL", major, minor, patch);
+	for (i = 0; i < ARRAY_LEN(part); i++) {
+		part[i] = strtol(text, &end, 10);
+		text = *end == '.' ? end + 1 : "";
+	}
+	c->version = (int)(part[0] * 10000 + part[1] * 100 + part[2]);
+	(void)snprintf(c->server, sizeof(c->server), "%s %ld.%ld.%ld",
+		       c->is_mariadb ? "MariaDB" : "MySQL", part[0], part[1], part[2]);
 	my_result_free(r);
 	if (c->version < (c->is_mariadb ? MY_MARIADB_MIN : MY_MYSQL_MIN))
 		return err_set(e, ERR_CONFIG, "the server is %s: %s or later is needed", c->server,
@@ -434,7 +440,7 @@ enum err_code my_conn_query_buf(struct my_conn *c, const struct buf *sql, struct
 enum err_code my_conn_number(struct my_conn *c, const char *sql, int64_t absent, int64_t *ret_v,
 			     struct err *e)
 {
-	struct my_result *r;
+	struct my_result *r = NULL;
 	enum err_code code = my_conn_query(c, sql, &r, e);
 
 	if (code != ERR_OK)

@@ -28,17 +28,17 @@ void my_drift_fingerprint(struct buf *out, const char *schema, const char *table
 /* Is every name of the list (commas between) among the first column of r? */
 static bool has_all(struct my_result *r, const char *names)
 {
-	struct text name, rest = text_of(names);
+	struct text name;
 	size_t wanted = 0, found = 0;
 	const char *at, *end;
 
-	for (at = rest.s; *at; at = *end ? end + 1 : end) {
+	for (at = names; *at; at = *end ? end + 1 : end) {
 		end = at + strcspn(at, ",");
 		wanted++;
 	}
 	while (my_result_next(r)) {
 		name = my_result_text(r, 0);
-		for (at = rest.s; *at; at = *end ? end + 1 : end) {
+		for (at = names; *at; at = *end ? end + 1 : end) {
 			end = at + strcspn(at, ",");
 			found += text_eq(name, (struct text){at, (size_t)(end - at)}) != 0;
 		}

@@ -206,7 +206,7 @@ static ATTR_MUST_CHECK enum err_code add_missing(const struct loading *l, size_t
 {
 	const char *schema = settings->schema ? settings->schema : l->a->database;
 	bool all = strcmp(settings->table, "*") == 0;
-	struct table *t;
+	struct table *t = NULL;
 	enum err_code code;
 
 	code = add(l->out, pipeline, settings, schema, settings->table, &t, e);
@@ -239,7 +239,7 @@ static ATTR_MUST_CHECK enum err_code add_found(const struct loading *l, size_t p
 {
 	const char *schema = my_result_str(r, 0), *name = my_result_str(r, 1);
 	struct my_tables *out = l->out;
-	struct table *t;
+	struct table *t = NULL;
 	enum err_code code = ERR_OK;
 
 	if (tables_has(&out->list, pipeline, schema, name))

@@ -152,9 +152,11 @@ static bool set_tls_files(const struct my_target *t, MYSQL *raw)
 static bool set_tls(const struct my_target *t, MYSQL *raw, bool is_tls)
 {
 	const char *mode = t->settings->sslmode ? t->settings->sslmode : "prefer";
-	my_bool enforce = is_tls;
-	my_bool verify = strcmp(mode, "verify-full") == 0 ||
-			 (strcmp(mode, "verify-ca") == 0 && !t->settings->sslrootcert);
+	my_bool enforce = is_tls ? 1 : 0;
+	my_bool verify = strcmp(mode, "verify-full") == 0 || (strcmp(mode, "verify-ca") == 0 &&
+							      !t->settings->sslrootcert)
+				 ? 1
+				 : 0;
 
 	return set(raw, MYSQL_OPT_SSL_ENFORCE, &enforce) &&
 	       set(raw, MYSQL_OPT_SSL_VERIFY_SERVER_CERT, &verify) &&

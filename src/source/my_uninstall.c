@@ -35,7 +35,7 @@ static ATTR_MUST_CHECK enum err_code count_rows(struct my_admin *a, int64_t *ret
 						struct err *e)
 {
 	struct my_result *r = NULL;
-	int64_t n;
+	int64_t n = 0;
 	struct buf sql;
 	enum err_code code = find_outboxes(a, &r, e);
 

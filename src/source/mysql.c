@@ -97,7 +97,7 @@ static ATTR_MUST_CHECK enum err_code my_new(const struct source_env *env, struct
 	s->pipes = mem_calloc(env->pipeline_count, sizeof(*s->pipes));
 	if (!s->pipes)
 		code = err_set(e, ERR_NOMEM, "no memory for a source");
-	for (i = 0; code == ERR_OK && i < env->pipeline_count; i++)
+	for (i = 0; s->pipes && code == ERR_OK && i < env->pipeline_count; i++)
 		code = pipe_init(&s->pipes[i], &env->pipelines[i], env->settings, e);
 	if (code == ERR_OK)
 		code = fd_wake_open(&s->interrupt_fd, e);
