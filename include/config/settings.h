@@ -89,6 +89,11 @@ enum webhook_format {
 	WEBHOOK_FORMAT_COUNT
 };
 
+/* What becomes of numbers that a double does not hold (sink/big_number.h). */
+enum webhook_big_numbers { WEBHOOK_BIG_NUMBERS_AS_THEY_ARE, WEBHOOK_BIG_NUMBERS_STRING };
+
+enum webhook_compression { WEBHOOK_COMPRESSION_NONE, WEBHOOK_COMPRESSION_GZIP };
+
 /* The header line that names a request's format and its version. */
 #define WEBHOOK_FORMAT_HEADER "app-db-listener-format"
 
@@ -98,6 +103,9 @@ struct webhook_settings {
 	bool url_is_template; /* its path or query has braces (config/template.h) */
 	enum webhook_format format;
 	char *type; /* template of the event's type; NULL: the format's own */
+	enum webhook_big_numbers big_numbers;
+	enum webhook_compression compression;
+	int64_t compression_min_bytes; /* smaller bodies are sent plain */
 	int64_t timeout_us;
 	int64_t connect_timeout_us;
 	int64_t retry_count;        /* further attempts after the first */

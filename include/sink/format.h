@@ -19,6 +19,7 @@
 struct format_event {
 	const struct event_fields *f;
 	const struct event_fields *root; /* of the partition f that was truncated alone; or NULL */
+	bool quote_big;                  /* big numbers become strings */
 	const char *pipeline;
 	const struct source_settings *source; /* NULL: unknown */
 	const char *type;                     /* the template; NULL: the format has no types */
@@ -40,6 +41,9 @@ const struct format *format_get(enum webhook_format format);
 
 /* The native body; for formats that carry it as their data. */
 void format_native(const struct format_event *ev, struct json *j, const char *name);
+
+/* Splice JSON from the database; null when json.s is NULL. */
+void format_raw(const struct format_event *ev, struct json *j, const char *name, struct text json);
 
 /* Append "partition_of":{"schema":...,"table":...} when ev has a root. */
 void format_root(const struct format_event *ev, struct json *j);

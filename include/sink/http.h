@@ -21,10 +21,11 @@ struct http;
  * http_request_get and http_send. */
 struct http_request {
 	struct buf body;
-	struct buf lines; /* further header lines of this request, each with its NUL */
-	struct buf url;   /* where url_is_template; empty: to's */
-	char id[64];      /* webhook-id */
-	int64_t wall_us;  /* webhook-timestamp */
+	struct buf lines;   /* further header lines of this request, each with its NUL */
+	struct buf url;     /* where url_is_template; empty: to's */
+	size_t plain_bytes; /* of body before it was compressed; 0: it was not */
+	char id[64];        /* webhook-id */
+	int64_t wall_us;    /* webhook-timestamp */
 	const struct webhook_settings *to;
 	void *owner; /* the caller's; comes back in the result */
 	int64_t started_us;

@@ -8,6 +8,7 @@
 
 #include "config/settings.h"
 #include "core/event.h"
+#include "sink/compressor.h"
 #include "sink/http.h"
 
 /* Where events come from; everything is a loan. */
@@ -20,5 +21,9 @@ struct request_origin {
 /* Fill all of r, which is empty, but its owner and its time. Errors: ERR_NOMEM, ERR_FULL. */
 enum err_code request_fill(const struct request_origin *o, const struct webhook_settings *to,
 			   const struct event_fields *f, struct http_request *r) ATTR_MUST_CHECK;
+
+/* Compress what was filled in where its webhook's settings want it and it pays; *c, NULL at first,
+ * is made when it is needed and the caller's to free. Without memory the body stays plain. */
+void request_compress(struct http_request *r, struct compressor **c);
 
 #endif

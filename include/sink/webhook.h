@@ -46,7 +46,8 @@ struct webhook_attempt {
 	int status; /* 0: no answer */
 	enum answer_phase phase;
 	int64_t elapsed_us;
-	size_t bytes;       /* of the body */
+	size_t bytes;       /* of the body as it was sent */
+	size_t plain_bytes; /* before it was compressed; 0: it was not */
 	const char *reason; /* of a failure; a loan */
 };
 
@@ -73,6 +74,8 @@ struct webhook_stats {
 	int64_t by_class[6]; /* answers 1xx..5xx at 1..5; 0: no answer */
 	int64_t failures_by_phase[ANSWER_PHASE_COUNT];
 	int64_t bytes_sent;                             /* bodies */
+	int64_t bytes_plain;                            /* the same before compression */
+	int64_t compressed;                             /* attempts with a compressed body */
 	int64_t latency_count[WEBHOOK_LATENCY_BUCKETS]; /* request to answer */
 	int64_t latency_sum_us;
 	struct breaker_stats breaker;

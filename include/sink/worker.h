@@ -42,6 +42,7 @@ struct receiver {
 struct worker {
 	struct pool *pool;
 	struct http *http;
+	struct compressor *compressor; /* NULL: not needed yet */
 	struct thread thread;
 	struct random random;
 	struct flight *flights; /* all of them, enough for every share */

@@ -8,8 +8,9 @@
 
 #include "base/err.h"
 
-/* Fill e with text and number: "Table 'x.y' doesn't exist (error 1146)". Numbers are the
- * server's (1000-1999, 3000-) or the client library's (2000-); ERR_DB for 0 and unknown ones. */
+/* Fill e with text and number: "Table 'x.y' doesn't exist (error 1146)"; number is the server's
+ * (1000-1999, 3000-) or the client library's (2000-). Returns the code; ERR_DB when it is none of
+ * the known ones. */
 enum err_code my_error_set(unsigned number, const char *text, struct err *e) ATTR_MUST_CHECK;
 
 #endif

@@ -15,7 +15,10 @@ void base64_encode(const void *bytes, size_t len, char *out)
 		group |= n > 1 ? (uint32_t)in[1] << 8 : 0;
 		group |= n > 2 ? in[2] : 0;
 		for (i = 0; i < 4; i++)
-			*out++ = i <= n ? alphabet[group >> (18 - 6 * i) & 63] : '=';
+			out[i] = alphabet[group >> (18 - 6 * i) & 63];
+		for (i = n + 1; i < 4; i++)
+			out[i] = '=';
+		out += 4;
 	}
 	*out = '\0';
 }

@@ -192,6 +192,7 @@ const char *check_header_name(const char *value)
 	static const char *const reserved[] = {"Host",
 					       "Content-Length",
 					       "Content-Type",
+					       "Content-Encoding",
 					       "Connection",
 					       "Transfer-Encoding",
 					       "Expect",

@@ -75,6 +75,16 @@ static const struct key_word webhook_format_words[] = {
 	{"debezium", WEBHOOK_FORMAT_DEBEZIUM},
 	{NULL, 0},
 };
+static const struct key_word big_numbers_words[] = {
+	{"number", WEBHOOK_BIG_NUMBERS_AS_THEY_ARE},
+	{"string", WEBHOOK_BIG_NUMBERS_STRING},
+	{NULL, 0},
+};
+static const struct key_word compression_words[] = {
+	{"none", WEBHOOK_COMPRESSION_NONE},
+	{"gzip", WEBHOOK_COMPRESSION_GZIP},
+	{NULL, 0},
+};
 static const struct key_word format_words[] = {
 	{"text", LOG_FORMAT_TEXT},
 	{"json", LOG_FORMAT_JSON},
@@ -186,6 +196,17 @@ const struct key keys[] = {
 	 .help = "The event's type in the formats that have one, from {pipeline} {schema} {table} "
 		 "{operation} {id}; app-db-listener.{table}.{operation} for cloudevents, "
 		 "{table}.{operation} for standard when not given."},
+	{"webhook.big_numbers", KEY_WORD, WEBHOOK(big_numbers), .def = "number",
+	 .words = big_numbers_words,
+	 .help = "Whether numbers in rows and keys that a double does not hold are sent as numbers "
+		 "or as strings."},
+	{"webhook.compression", KEY_WORD, WEBHOOK(compression), .def = "none",
+	 .words = compression_words,
+	 .help = "Whether bodies are sent with Content-Encoding: gzip where that makes them "
+		 "smaller "
+		 "by a tenth."},
+	{"webhook.compression_min_bytes", KEY_SIZE, WEBHOOK(compression_min_bytes), .def = "10kB",
+	 RANGE(0, 1 * GB), .help = "Smaller bodies are never compressed."},
 	{"webhook.timeout", KEY_DURATION, WEBHOOK(timeout_us), .def = "30s", RANGE(10 * MS, HOUR),
 	 .help = "A request without its whole answer after this long has failed."},
 	{"webhook.connect_timeout", KEY_DURATION, WEBHOOK(connect_timeout_us), .def = "5s",

@@ -121,7 +121,7 @@ static bool has_key(const struct signing_keys *keys, const struct signing_key *k
 static ATTR_MUST_CHECK enum err_code add_one(struct signing_keys *keys, struct text t,
 					     struct err *e)
 {
-	struct signing_key k;
+	struct signing_key k = {.len = 0};
 	enum err_code code = signing_key_parse(t, &k, e);
 
 	if (code != ERR_OK)

@@ -61,6 +61,8 @@ static ATTR_MUST_CHECK enum err_code trial_fill(struct http_request *q, const st
 {
 	char at[CLOCK_TEXT_BYTES];
 	int64_t wall_us = clock_wall_us(clock_system());
+	struct compressor *compressor = NULL;
+	enum err_code code;
 	const struct request_origin origin = {.install_id = "test", .pipeline = "test"};
 	const struct event_fields f = {
 		.id = wall_us,
@@ -75,7 +77,11 @@ static ATTR_MUST_CHECK enum err_code trial_fill(struct http_request *q, const st
 
 	clock_format_wall(wall_us, at);
 	q->wall_us = wall_us;
-	return request_fill(&origin, t->to, &f, q);
+	code = request_fill(&origin, t->to, &f, q);
+	if (code == ERR_OK)
+		request_compress(q, &compressor);
+	compressor_free(compressor);
+	return code;
 }
 
 static ATTR_MUST_CHECK enum err_code trial_run(struct trial *t, struct err *e)

@@ -3,6 +3,8 @@
 
 #include <assert.h>
 
+#include "sink/big_number.h"
+
 static void native_body(const struct format_event *ev, struct json *j)
 {
 	format_native(ev, j, NULL);
@@ -51,16 +53,26 @@ void format_native(const struct format_event *ev, struct json *j, const char *na
 	json_str(j, "operation", op_name(f->op));
 	json_text(j, "schema", f->schema);
 	json_text(j, "table", f->table);
-	json_raw(j, "key", f->key);
+	format_raw(ev, j, "key", f->key);
 	if (f->old_key.s)
-		json_raw(j, "old_key", f->old_key);
+		format_raw(ev, j, "old_key", f->old_key);
 	json_text(j, "changed_at", f->changed_at);
-	json_raw(j, "data", f->data);
-	json_raw(j, "old_data", f->old_data);
+	format_raw(ev, j, "data", f->data);
+	format_raw(ev, j, "old_data", f->old_data);
 	if (f->truncated)
 		json_bool(j, "truncated", true);
 	format_root(ev, j);
 	json_end(j);
+}
+
+void format_raw(const struct format_event *ev, struct json *j, const char *name, struct text json)
+{
+	if (!ev->quote_big || !json.s) {
+		json_raw(j, name, json);
+		return;
+	}
+	json_raw(j, name, TEXT_LIT(""));
+	big_number_quote(j->out, json);
 }
 
 void format_root(const struct format_event *ev, struct json *j)

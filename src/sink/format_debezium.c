@@ -57,9 +57,9 @@ static void add_source(const struct format_event *ev, struct json *j)
 		json_text(j, "schema", f->schema);
 	json_text(j, "table", f->table);
 	json_text(j, "id", ev->values[TEMPLATE_ID]);
-	json_raw(j, "key", f->key);
+	format_raw(ev, j, "key", f->key);
 	if (f->old_key.s)
-		json_raw(j, "old_key", f->old_key);
+		format_raw(ev, j, "old_key", f->old_key);
 	if (f->truncated)
 		json_bool(j, "truncated", true);
 	format_root(ev, j);
@@ -69,8 +69,8 @@ static void add_source(const struct format_event *ev, struct json *j)
 void format_debezium_body(const struct format_event *ev, struct json *j)
 {
 	json_open_object(j, NULL);
-	json_raw(j, "before", ev->f->old_data);
-	json_raw(j, "after", ev->f->data);
+	format_raw(ev, j, "before", ev->f->old_data);
+	format_raw(ev, j, "after", ev->f->data);
 	add_source(ev, j);
 	json_str(j, "op", ops[ev->f->op]);
 	add_time(ev, j);

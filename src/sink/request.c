@@ -104,6 +104,7 @@ static ATTR_MUST_CHECK enum err_code fill_event(const struct request_origin *o,
 	const struct format_event ev = {
 		.f = f,
 		.root = root,
+		.quote_big = r->to->big_numbers == WEBHOOK_BIG_NUMBERS_STRING,
 		.pipeline = o->pipeline,
 		.source = o->source,
 		.type = r->to->type ? r->to->type : format_get(r->to->format)->type,
@@ -147,4 +148,26 @@ enum err_code request_fill(const struct request_origin *o, const struct webhook_
 	r->to = to;
 	(void)snprintf(r->id, sizeof(r->id), "%s-%lld", o->install_id, (long long)f->id);
 	return is_partition(f) ? fill_partition(o, f, r) : fill_event(o, f, NULL, r);
+}
+
+void request_compress(struct http_request *r, struct compressor **c)
+{
+	static const char line[] = "Content-Encoding: gzip";
+	const struct webhook_settings *to = r->to;
+	size_t plain_bytes = r->body.len;
+
+	if (to->compression == WEBHOOK_COMPRESSION_NONE ||
+	    plain_bytes < (size_t)to->compression_min_bytes)
+		return;
+	if (!*c && compressor_new(c, NULL) != ERR_OK)
+		return;
+	/* first, since without this line the receiver could not read the body */
+	if (buf_reserve(&r->lines, sizeof(line)) != ERR_OK) {
+		r->lines.error = ERR_OK;
+		return;
+	}
+	if (!compressor_gzip(*c, &r->body))
+		return;
+	r->plain_bytes = plain_bytes;
+	buf_add(&r->lines, line, sizeof(line));
 }

@@ -52,6 +52,7 @@ static void record(const struct verdict *v, enum webhook_outcome outcome)
 		.phase = r->phase,
 		.elapsed_us = r->elapsed_us,
 		.bytes = r->request->body.len,
+		.plain_bytes = r->request->plain_bytes,
 		.reason = r->reason,
 	};
 

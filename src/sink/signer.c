@@ -161,7 +161,7 @@ static size_t signature_add(struct signer *s, const struct signer_key *k, struct
 			    struct text body, char *line)
 {
 	uint8_t bytes[SIGNER_ED25519_BYTES];
-	const char *version = k->mac ? " v1," : " v1a,";
+	const struct text version = k->mac ? TEXT_LIT(" v1,") : TEXT_LIT(" v1a,");
 	const size_t len = k->mac ? SIGNER_MAC_BYTES : SIGNER_ED25519_BYTES;
 	int good;
 
@@ -171,9 +171,9 @@ static size_t signature_add(struct signer *s, const struct signer_key *k, struct
 		good = ed25519_sign(s->digest, k->pkey, buf_text(&s->message), bytes);
 	if (!good)
 		return 0;
-	memcpy(line, version, strlen(version));
-	base64_encode(bytes, len, line + strlen(version));
-	return strlen(version) + BASE64_CHARS(len);
+	memcpy(line, version.s, version.len);
+	base64_encode(bytes, len, line + version.len);
+	return version.len + BASE64_CHARS(len);
 }
 
 enum err_code signer_line(struct signer *s, const struct signer_message *m, char *line,

@@ -132,6 +132,8 @@ static void count_result_locked(struct webhook_stats *c, const struct webhook_at
 
 	c->attempts++;
 	c->bytes_sent += (int64_t)a->bytes;
+	c->bytes_plain += (int64_t)(a->plain_bytes ? a->plain_bytes : a->bytes);
+	c->compressed += a->plain_bytes > 0;
 	c->by_class[class >= 1 && class <= 5 ? class : a->status ? 5 : 0]++;
 	if (a->status) {
 		c->latency_count[latency_bucket(a->elapsed_us)]++;

@@ -66,6 +66,7 @@ enum err_code worker_init(struct worker *w, struct pool *p, struct err *e)
 void worker_done(struct worker *w)
 {
 	http_free(w->http);
+	compressor_free(w->compressor);
 	mem_free(w->flights);
 	mem_free(w->to);
 }
@@ -126,6 +127,7 @@ static void launch(struct worker *w, struct flight *f)
 	}
 	code = fill_request(pp, f->ev, r, &e);
 	if (code == ERR_OK) {
+		request_compress(r, &w->compressor);
 		r->owner = f;
 		r->wall_us = clock_wall_us(w->pool->clock);
 		code = http_send(w->http, r, &e);

@@ -120,7 +120,8 @@ static ATTR_MUST_CHECK enum err_code find_index(struct my_source *s, struct my_p
 	my_quote_ident(&p->from, p->audit->has_index ? my_result_str(r, 0) : "PRIMARY");
 	buf_add_char(&p->from, ')');
 	my_result_free(r);
-	return buf_error(&p->from);
+	return buf_error(&p->from) == ERR_OK ? ERR_OK
+					     : err_set(e, ERR_NOMEM, "no memory for a name");
 }
 
 enum err_code my_audit_open(struct my_source *s, struct my_pipe *p, struct err *e)

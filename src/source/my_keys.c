@@ -91,13 +91,16 @@ static void add_key(struct buf *out, const char *column, const struct string_lis
 static char *key_expression(const char *column, const struct string_list *names)
 {
 	struct buf out;
+	char *taken;
 
 	buf_init(&out, SQL_MAX_BYTES);
 	if (names->count)
 		add_key(&out, column, names);
 	else
 		buf_add_str(&out, "NULL");
-	return buf_take(&out);
+	taken = buf_take(&out);
+	buf_done(&out);
+	return taken;
 }
 
 static const struct string_list *configured_key(const struct pipeline_settings *s,

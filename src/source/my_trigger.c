@@ -102,7 +102,7 @@ static void add_member(struct buf *out, const struct my_trigger *t, const struct
 	my_quote_literal(out, buf_text(&name));
 	buf_add_str(out, ", ");
 	my_type_json(out, type_of(t, c), c, row);
-	buf_add_str(out, ", ");
+	buf_add_char(out, ',');
 	buf_done(&name);
 }
 
@@ -203,7 +203,7 @@ static void add_row(struct buf *out, const struct my_trigger *t, const char *row
 		add_member(out, t, &t->columns[i], row, first);
 		first = false;
 	}
-	buf_add_str(out, first ? "'{}')" : "'}')");
+	buf_add_str(out, first ? "'{}')" : " '}')");
 }
 
 /* The same for the key; NULL when there is none or it is too long. */
@@ -229,7 +229,7 @@ static void add_key(struct buf *out, const struct my_trigger *t, const char *row
 	buf_add_str(out, "CONCAT(");
 	for (i = 0; i < t->key->count; i++)
 		add_member(out, t, find_column(t, t->key->items[i]), row, i == 0);
-	buf_add_str(out, "'}'), NULL)");
+	buf_add_str(out, " '}'), NULL)");
 }
 
 /* The key in front of an update, when the update changes it. */

@@ -294,3 +294,9 @@ bench_idle() {
 	process_stop daemon >/dev/null
 	receiver_stop >/dev/null
 }
+
+bench_formats() {
+	emit 'CPU time of one thread to make an event a request (bench_format). Columns as applications have them, and words made of random letters,' \
+		'which compress worse than language does.' ''
+	"${TEST_BUILD:-build}/tests/bench/bench_format" | tee -a "$out"
+}

@@ -467,8 +467,14 @@ static void inspecting_tells_what_is_there(void **state)
 		IN(lab, a_late_commit_alone_fills_a_small_read),                                   \
 		IN(lab, a_rollback_leaves_nothing)
 
-/* The fake always; a database when its server is there. TEST_ONLY: that one alone, and it must be.
- */
+#ifndef TEST_ONLY
+#define TEST_ONLY LAB_KINDS /* all whose server is there */
+#endif
+#define RUN(kind, is_there, tests)                                                                 \
+	(TEST_ONLY == (kind) || (TEST_ONLY == LAB_KINDS && (is_there))                             \
+		 ? cmocka_run_group_tests_name(#tests " source", tests, NULL, NULL)                \
+		 : 0)
+
 int main(void)
 {
 	const struct CMUnitTest fake[] = {ALL_IN(&lab_kinds[LAB_FAKE]),
@@ -478,22 +484,8 @@ int main(void)
 	const struct CMUnitTest mysql[] = {ALL_IN(&lab_kinds[LAB_MYSQL]),
 					   LATE_IN(&lab_kinds[LAB_MYSQL])};
 	const struct CMUnitTest sqlite[] = {ALL_IN(&lab_kinds[LAB_SQLITE])};
-#ifdef TEST_ONLY
-	bool all = false;
-	int only = TEST_ONLY;
-#else
-	bool all = true;
-	int only = LAB_FAKE;
-#endif
-	int failed = 0;
 
-	if (only == LAB_FAKE)
-		failed += cmocka_run_group_tests_name("fake source", fake, NULL, NULL);
-	if (all)
-		failed += cmocka_run_group_tests_name("sqlite source", sqlite, NULL, NULL);
-	if (only == LAB_POSTGRES || (all && getenv("TEST_PG_PORT")))
-		failed += cmocka_run_group_tests_name("postgres source", postgres, NULL, NULL);
-	if (only == LAB_MYSQL || (all && getenv("TEST_MY_PORT")))
-		failed += cmocka_run_group_tests_name("mysql source", mysql, NULL, NULL);
-	return failed;
+	return RUN(LAB_FAKE, true, fake) + RUN(LAB_SQLITE, true, sqlite) +
+	       RUN(LAB_POSTGRES, getenv("TEST_PG_PORT"), postgres) +
+	       RUN(LAB_MYSQL, getenv("TEST_MY_PORT"), mysql);
 }

@@ -27,6 +27,7 @@ json_name=$(jq -n --arg s "$schema" --arg t "$table" '"\($s | gsub("\""; "\"\"")
 		echo "  - name: ${f//-/_}"
 		echo "    url: \"http://127.0.0.1:${port[receiver]}/in/{pipeline}/{table}?op={operation}&id={id}\""
 		echo "    format: $f"
+		[ "$f" != debezium ] || echo "    big_numbers: string"
 		echo "    headers: {X-Op: \"<{schema} {operation}>\", X-Plain: \"{{}}\"}"
 	done
 	echo "pipelines:"
@@ -113,6 +114,7 @@ each "... by default {table}.{operation}" standard '.[0].content.type == "\($tab
 each "debezium: op" debezium 'map(.content.op)' '["c","u","u","u","d","t"]'
 each "... before and after" debezium 'map([.content.before.name, .content.after.name])' \
 	'[[null,"a"],["a","b"],["b","b"],[null,null],[null,null],[null,null]]'
+each "... a big number as a string, when told" debezium '.[0].content.after | [.id, .n]' '[1,"12345678901234567890.5"]'
 each "... source" debezium '.[0].content.source | [.connector, .name, .db, .schema == $schema, .table == $table]' \
 	'["postgresql","debezium","shop",true,true]'
 each "... keys" debezium 'map(.content.source | [.key.id, .old_key.id])' '[[1,null],[1,null],[2,1],[2,null],[2,null],[null,null]]'

@@ -128,6 +128,12 @@ person=100
 signs_with "the old secret alone" old
 signs_with "the new one before the old one" new old
 signs_with "the new one alone" new
+for format in cloudevents-binary cloudevents standard debezium; do
+	config_set webhook.format $format
+	signs_with "webhook.format $format" old new
+	signs_with "... and again" old
+done
+sed -i '/^  format:/d' "$shop_config"
 signs_with "both kinds" new long short
 cp "$shop_config" "$test_dir/good.yaml"
 config_set webhook.signing_secrets '[whsec_c2VjcmV0, "whsk_c2hvcnQ="]'

@@ -224,6 +224,16 @@ static void expect_everything(const struct tally *t, const struct mytest *my)
 	}
 }
 
+static void expect_gaps_to_close(struct tally *t)
+{
+	int64_t deadline = pgreader_now_us() + PATIENCE_US;
+
+	while (pgreader_inspect(&t->r).gaps) {
+		assert_true(pgreader_now_us() < deadline);
+		read_until(t, pgreader_now_us() + 20 * CLOCK_US_PER_MS);
+	}
+}
+
 static void tell(struct tally *t)
 {
 	struct source_status st = pgreader_inspect(&t->r);
@@ -266,6 +276,7 @@ static void every_change_is_read_once_and_in_order(void **state)
 	expect_everything(&t, my);
 	assert_true(pgreader_inspect(&t.r).late > 0);
 	tell(&t);
+	expect_gaps_to_close(&t);
 	pgreader_close(&t.r);
 }
 

@@ -59,12 +59,14 @@ static void raw_string(struct json *j, const char *name, struct text t)
 
 static void raw_request(struct json *w, const struct journal_line *line, bool has_head)
 {
-	char *chars = mem_alloc(BASE64_CHARS(line->body.len) + 1);
+	const struct text gzip = {line->head.s + line->head.len, line->gzip_bytes};
+	const struct text body = line->gzip_bytes ? gzip : line->body;
+	char *chars = mem_alloc(BASE64_CHARS(body.len) + 1);
 
 	if (!has_head)
 		json_text(w, "head", line->head);
 	if (chars)
-		base64_encode(line->body.s, line->body.len, chars);
+		base64_encode(body.s, body.len, chars);
 	json_str(w, "body_base64", chars);
 	mem_free(chars);
 }

@@ -39,6 +39,7 @@ struct journal_line {
 	struct text id;
 	struct text head; /* as it came */
 	struct text body;
+	size_t gzip_bytes; /* of the body as it came, right behind head; 0: it is body */
 	int status;
 	enum ledger_verdict verdict;
 };

@@ -188,6 +188,22 @@ void mytest_open(struct mytest *t)
 	fill_settings(t);
 }
 
+/* What a failed test left behind may hold locks. */
+static void kill_others(MYSQL *root, const char *database)
+{
+	MYSQL_RES *res;
+	MYSQL_ROW row;
+	char sql[256];
+
+	(void)snprintf(sql, sizeof(sql),
+		       "SELECT ID FROM information_schema.PROCESSLIST WHERE DB = '%s'", database);
+	assert_int_equal(mysql_query(root, sql), 0);
+	res = mysql_store_result(root);
+	while ((row = mysql_fetch_row(res)) != NULL)
+		(void)mytest_try(root, "KILL %s", row[0]);
+	mysql_free_result(res);
+}
+
 void mytest_close(struct mytest *t)
 {
 	MYSQL *root;
@@ -195,6 +211,8 @@ void mytest_close(struct mytest *t)
 	mysql_close(t->conn);
 	t->conn = NULL;
 	root = connect_to(NULL);
+	kill_others(root, t->database);
+	mytest_exec(root, "SET lock_wait_timeout = 20");
 	mytest_exec(root, "DROP DATABASE %s", t->database);
 	mysql_close(root);
 }

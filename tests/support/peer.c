@@ -44,7 +44,7 @@ struct peer {
 	bool is_event;     /* not a /_ path */
 	bool answered;     /* early */
 	struct buf in;
-	struct buf body; /* decoded, when chunked */
+	struct buf body; /* decoded, when chunked or in gzip */
 	struct buf out;
 	size_t sent;
 	struct wire_head head;
@@ -70,7 +70,7 @@ static void peer_want(struct peer *p, uint32_t events)
 
 static struct text peer_body(const struct peer *p)
 {
-	if (p->head.chunked)
+	if (p->head.chunked || p->head.gzip)
 		return buf_text(&p->body);
 	return (struct text){p->in.data + p->head.head_bytes, (size_t)p->head.content_length};
 }
@@ -90,6 +90,7 @@ static void peer_settle(struct peer *p, int status)
 		.id = p->head.id.s ? p->head.id : p->notice.id,
 		.head = {p->in.data, p->head.head_bytes},
 		.body = peer_body(p),
+		.gzip_bytes = p->head.gzip ? (size_t)p->head.content_length : 0,
 		.status = status,
 		.verdict = ledger_end(p->station->ledger, &p->entry, status / 100 == 2),
 	};
@@ -394,8 +395,8 @@ static void peer_go_on(struct peer *p)
 			p->in.len - p->head.head_bytes - used);
 		buf_truncate(&p->in, p->in.len - used);
 	} else if (r == WIRE_DONE) {
-		r = p->in.len - p->head.head_bytes >= (size_t)p->head.content_length ? WIRE_DONE
-										     : WIRE_MORE;
+		r = wire_body_take(&p->head, p->in.data + p->head.head_bytes,
+				   p->in.len - p->head.head_bytes, &p->body);
 	}
 	if (r == WIRE_BAD) {
 		p->station->bad++;

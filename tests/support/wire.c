@@ -6,6 +6,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "inflate.h"
+
 #define WIRE_HEAD_MAX_BYTES 65536
 #define WIRE_LINE_MAX_BYTES 8192
 
@@ -38,6 +40,8 @@ static bool field_take(struct wire_head *h, const char *name, size_t name_len, s
 	}
 	if (name_is(name, name_len, "transfer-encoding"))
 		h->chunked = name_is(value.s, value.len, "chunked");
+	else if (name_is(name, name_len, "content-encoding"))
+		h->gzip = name_is(value.s, value.len, "gzip");
 	else if (name_is(name, name_len, "connection"))
 		h->keep_alive = !name_is(value.s, value.len, "close");
 	else if (name_is(name, name_len, "expect"))
@@ -91,6 +95,16 @@ enum wire_result wire_head_parse(const char *bytes, size_t len, struct wire_head
 	}
 	*ret_head = h;
 	return WIRE_DONE;
+}
+
+enum wire_result wire_body_take(const struct wire_head *h, const char *bytes, size_t len,
+				struct buf *body)
+{
+	size_t want = (size_t)h->content_length;
+
+	if (len < want)
+		return WIRE_MORE;
+	return !h->gzip || inflate_gzip((struct text){bytes, want}, body) ? WIRE_DONE : WIRE_BAD;
 }
 
 /* One line, which must be complete: its length with the line end, 0 when it is not. */

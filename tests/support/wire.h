@@ -20,12 +20,18 @@ struct wire_head {
 	size_t head_bytes;
 	int64_t content_length; /* 0 without one */
 	bool chunked;
+	bool gzip; /* Content-Encoding */
 	bool keep_alive;
 	bool expect_continue;
 };
 
 /* Parse the head at the start of bytes. WIRE_MORE: it is not complete yet. */
 enum wire_result wire_head_parse(const char *bytes, size_t len, struct wire_head *ret_head);
+
+/* A body that is not chunked, of which len bytes have come: WIRE_DONE when that is all of it. One
+ * in gzip is then decoded into body; WIRE_BAD when it is not gzip or does not fit. */
+enum wire_result wire_body_take(const struct wire_head *h, const char *bytes, size_t len,
+				struct buf *body);
 
 struct wire_chunks {
 	enum { WIRE_SIZE, WIRE_DATA, WIRE_DATA_END, WIRE_TRAILER } state;

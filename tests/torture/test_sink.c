@@ -45,6 +45,7 @@ static const struct webhook_settings settings = {
 	.header_count = 2,
 	.url_is_template = true,
 	.format = WEBHOOK_FORMAT_CLOUDEVENTS_BINARY,
+	.compression = WEBHOOK_COMPRESSION_GZIP,
 	.signing_keys = {keys, 2},
 	.network_deny = {deny, 1},
 	.network_allow = {allow, 1},
@@ -67,18 +68,28 @@ static enum err_code make_webhook(void *ctx)
 	return code;
 }
 
+static int compressed;
 static const struct request_origin origin = {.install_id = "install", .pipeline = "default"};
 static const struct event_fields event = {
 	.id = 1,
 	.table = TEXT_LIT("t"),
-	.data = TEXT_LIT("{\"a\":1}"),
+	.data = TEXT_LIT("{\"a\":1,\"b\":\"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\"}"),
 };
 
 static ATTR_MUST_CHECK enum err_code fill_and_send(struct http *h, struct http_request *r)
 {
+	struct compressor *c = NULL;
 	enum err_code code = request_fill(&origin, &settings, &event, r);
 
-	return code == ERR_OK ? http_send(h, r, NULL) : code;
+	if (code != ERR_OK)
+		return code;
+	/* without memory the body is sent as it is */
+	request_compress(r, &c);
+	assert_int_equal(r->plain_bytes == 0, memcmp(r->body.data, "\x1f\x8b", 2) != 0);
+	assert_true(r->plain_bytes == 0 || memmem(r->lines.data, r->lines.len, "gzip", 4));
+	compressed += r->plain_bytes > 0;
+	compressor_free(c);
+	return http_send(h, r, NULL);
 }
 
 /* A request is started and broken off; one that could not be started is still ours. */
@@ -131,6 +142,7 @@ static void a_request_without_memory(void **state)
 {
 	(void)state;
 	torture_run(send_one, NULL);
+	assert_true(compressed > 0);
 }
 
 static void a_pool_without_memory(void **state)

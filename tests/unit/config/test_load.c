@@ -314,6 +314,8 @@ static void text_with_placeholders_is_a_template_and_a_file_is_not(void **state)
 		     "    url: 'http://h/{table}'\n"
 		     "    format: cloudevents-binary\n"
 		     "    type: 'x.{operation}'\n"
+		     "    compression: gzip\n"
+		     "    compression_min_bytes: 1kB\n"
 		     "    headers: {A: '{table}', B: 'b', C: {file: '/etc/{x'}}\n"
 		     "pipelines: [{name: p, webhook: plain}, {name: q, webhook: braces}]\n");
 	const struct webhook_settings *w = s.webhooks;
@@ -322,6 +324,11 @@ static void text_with_placeholders_is_a_template_and_a_file_is_not(void **state)
 	assert_false(w[0].url_is_template);
 	assert_int_equal(w[0].format, WEBHOOK_FORMAT_NATIVE);
 	assert_null(w[0].type);
+	assert_int_equal(w[0].compression, WEBHOOK_COMPRESSION_NONE);
+	assert_int_equal(w[0].compression_min_bytes, 10240);
+	assert_int_equal(w[1].compression, WEBHOOK_COMPRESSION_GZIP);
+	assert_int_equal(w[0].big_numbers, WEBHOOK_BIG_NUMBERS_AS_THEY_ARE);
+	assert_int_equal(w[1].compression_min_bytes, 1024);
 	assert_true(w[1].url_is_template);
 	assert_int_equal(w[1].format, WEBHOOK_FORMAT_CLOUDEVENTS_BINARY);
 	assert_string_equal(w[1].type, "x.{operation}");

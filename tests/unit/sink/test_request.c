@@ -171,14 +171,76 @@ static void a_type_of_ones_own_stands_in_body_and_header(void **state)
 	request_done(&r);
 }
 
+static void big_numbers_become_strings_in_rows_and_keys_when_wanted(void **state)
+{
+	struct webhook_settings to = {.big_numbers = WEBHOOK_BIG_NUMBERS_STRING};
+	struct event_fields f = an_update;
+	struct http_request r;
+
+	(void)state;
+	f.key = f.old_key = TEXT_LIT("{\"id\":12345678901234567}");
+	f.data = f.old_data = TEXT_LIT("{\"id\":12345678901234567,\"n\":1}");
+	for (to.format = 0; to.format < WEBHOOK_FORMAT_COUNT; to.format++) {
+		fill(&r, &to, &f);
+		assert_null(strstr(buf_str(&r.body), "{\"id\":12345678901234567"));
+		assert_non_null(strstr(buf_str(&r.body), "key\":{\"id\":\"12345678901234567\"}"));
+		assert_non_null(strstr(buf_str(&r.body), "_key\":{\"id\":\"12345678901234567\"}"));
+		assert_non_null(
+			strstr(buf_str(&r.body), ":{\"id\":\"12345678901234567\",\"n\":1}"));
+		request_done(&r);
+	}
+}
+
+static void a_body_is_compressed_when_it_is_wanted_large_enough_and_worth_it(void **state)
+{
+	static const struct {
+		enum webhook_compression compression;
+		int64_t min_bytes;
+		bool want;
+	} cases[] = {
+		{WEBHOOK_COMPRESSION_NONE, 0, false},
+		{WEBHOOK_COMPRESSION_GZIP, 0, true},
+		{WEBHOOK_COMPRESSION_GZIP, 2218, true},
+		{WEBHOOK_COMPRESSION_GZIP, 2219, false},
+	};
+	struct compressor *c = NULL;
+	struct webhook_settings to = {.format = WEBHOOK_FORMAT_NATIVE};
+	struct event_fields f = an_update;
+	struct http_request r;
+	char data[2000];
+	size_t i, plain;
+
+	(void)state;
+	memset(data, ' ', sizeof(data));
+	memcpy(data, "{\"a\":1}", 7);
+	f.data = (struct text){data, sizeof(data)};
+	for (i = 0; i < ARRAY_LEN(cases); i++) {
+		to.compression = cases[i].compression;
+		to.compression_min_bytes = cases[i].min_bytes;
+		fill(&r, &to, &f);
+		plain = r.body.len;
+		assert_int_equal(plain, 2218);
+		request_compress(&r, &c);
+		assert_int_equal(r.plain_bytes, cases[i].want ? plain : 0);
+		assert_int_equal(r.body.len < plain, cases[i].want);
+		assert_string_equal(buf_str(&r.lines),
+				    cases[i].want ? "Content-Encoding: gzip" : "");
+		assert_int_equal(c != NULL, i > 0);
+		request_done(&r);
+	}
+	compressor_free(c);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(big_numbers_become_strings_in_rows_and_keys_when_wanted),
 		cmocka_unit_test(an_update_carries_both_rows),
 		cmocka_unit_test(a_body_keeps_its_bound),
 		cmocka_unit_test(an_id_is_the_installation_and_the_number),
 		cmocka_unit_test(placeholders_in_the_url_are_percent_encoded),
 		cmocka_unit_test(placeholders_in_headers_cannot_begin_another_line),
+		cmocka_unit_test(a_body_is_compressed_when_it_is_wanted_large_enough_and_worth_it),
 		cmocka_unit_test(a_type_of_ones_own_stands_in_body_and_header),
 	};
 

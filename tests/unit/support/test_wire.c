@@ -61,6 +61,33 @@ static void closing_is_seen(void **state)
 	assert_false(h.keep_alive);
 }
 
+static void a_gzip_body_is_decoded_when_it_is_whole(void **state)
+{
+	/* echo -n '{"a":1}' | gzip -n */
+	static const char gzip[] =
+		"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x03\xab\x56\x4a\x54\xb2\x32"
+		"\xac\x05\x00\xaf\xac\x1b\x56\x07\x00\x00\x00";
+	static const char text[] = "POST / HTTP/1.1\r\nContent-Encoding: GZIP\r\n\r\n";
+	size_t len = sizeof(gzip) - 1;
+	struct wire_head h;
+	struct buf body;
+
+	(void)state;
+	buf_init(&body, 100);
+	assert_int_equal(wire_head_parse(text, sizeof(text) - 1, &h), WIRE_DONE);
+	assert_true(h.gzip);
+	h.content_length = (int64_t)len;
+	assert_int_equal(wire_body_take(&h, gzip, len - 1, &body), WIRE_MORE);
+	assert_int_equal(wire_body_take(&h, gzip, len, &body), WIRE_DONE);
+	assert_string_equal(buf_str(&body), "{\"a\":1}");
+	buf_reset(&body);
+	assert_int_equal(wire_body_take(&h, "{\"a\":1}{\"a\":1}{\"a\":1}{\"a\":1}", len, &body),
+			 WIRE_BAD);
+	h.content_length--;
+	assert_int_equal(wire_body_take(&h, gzip, len, &body), WIRE_BAD);
+	buf_done(&body);
+}
+
 /* Feed step bytes at a time, as a socket would; what is not used comes again. */
 static enum wire_result feed(const char *in, size_t step, struct buf *body)
 {
@@ -119,6 +146,7 @@ static void a_query_is_looked_up_by_its_whole_name(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_gzip_body_is_decoded_when_it_is_whole),
 		cmocka_unit_test(a_head_is_parsed_when_it_is_complete),
 		cmocka_unit_test(what_is_no_head_is_refused),
 		cmocka_unit_test(closing_is_seen),
