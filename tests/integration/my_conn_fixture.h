@@ -113,28 +113,24 @@ static inline void wake_fd(struct waker *w)
 	fd_wake(w->fd);
 }
 
-/* Open w->conn such that w, acting by wake_fd, interrupts it. */
-static inline void waker_open(struct waker *w, const struct mytest *my)
-{
-	struct my_conn_options o = {
-		.settings = &my->settings, .clock = clock_system(), .interrupt_fd = &w->fd};
-
-	w->act = wake_fd;
-	assert_int_equal(fd_wake_open(&w->fd, NULL), ERR_OK);
-	assert_int_equal(my_conn_open(&o, &w->conn, NULL), ERR_OK);
-}
-
-static inline void waker_close(struct waker *w)
-{
-	thread_join(&w->thread);
-	my_conn_close(w->conn);
-	fd_close(&w->fd);
-}
-
 static inline void kill_server(struct waker *w)
 {
 	(void)w;
 	mytest_ctl("kill");
+}
+
+/* Its statements end early when w->fd is woken; close both. */
+static inline struct my_conn *open_interruptible(const struct mytest *my, struct waker *w)
+{
+	struct my_conn_options o = {
+		.settings = &my->settings, .clock = clock_system(), .interrupt_fd = &w->fd};
+	struct my_conn *c;
+	struct err e;
+
+	assert_int_equal(fd_wake_open(&w->fd, NULL), ERR_OK);
+	if (my_conn_open(&o, &c, &e) != ERR_OK)
+		fail_msg("%s", e.msg);
+	return c;
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)

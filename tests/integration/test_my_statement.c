@@ -151,16 +151,18 @@ static void a_row_of_many_megabytes_is_read(void **state)
 
 static void a_statement_can_be_interrupted(void **state)
 {
-	struct waker w = {.fd = -1};
+	struct waker w = {.act = wake_fd};
 	struct err e;
 
-	waker_open(&w, *state);
+	w.conn = open_interruptible(*state, &w);
 	waker_start(&w);
 	assert_int_equal(my_conn_exec(w.conn, "DO SLEEP(9)", &e), ERR_UNAVAILABLE);
 	assert_string_equal(e.msg, "interrupted");
 	/* it stays in force */
 	assert_int_equal(my_conn_exec(w.conn, "DO 1", &e), ERR_UNAVAILABLE);
-	waker_close(&w);
+	thread_join(&w.thread);
+	my_conn_close(w.conn);
+	fd_close(&w.fd);
 }
 
 static void a_killed_connection_is_unavailable(void **state)
@@ -249,7 +251,7 @@ static void a_server_that_stands_still_holds_nobody_up(void **state)
 /* Sending must not wait for ever either, when the server does not read. */
 static void a_large_statement_to_a_still_server_holds_nobody_up(void **state)
 {
-	struct waker w = {.fd = -1};
+	struct waker w = {.act = wake_fd};
 	pid_t pid = server_pid();
 	enum err_code code;
 	struct buf sql;
@@ -260,13 +262,15 @@ static void a_large_statement_to_a_still_server_holds_nobody_up(void **state)
 	for (i = 0; i < 15 << 20; i++)
 		buf_add_char(&sql, 'x');
 	buf_add_char(&sql, '\'');
-	waker_open(&w, *state);
+	w.conn = open_interruptible(*state, &w);
 	stop_server(pid);
 	waker_start(&w);
 	code = my_conn_exec_buf(w.conn, &sql, NULL, NULL);
 	assert_int_equal(kill(pid, SIGCONT), 0);
 	assert_int_equal(code, ERR_UNAVAILABLE);
-	waker_close(&w);
+	thread_join(&w.thread);
+	my_conn_close(w.conn);
+	fd_close(&w.fd);
 	buf_done(&sql);
 }
 
