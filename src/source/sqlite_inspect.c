@@ -97,7 +97,7 @@ static ATTR_MUST_CHECK enum err_code inspect_sequence(struct sqlite_source *s,
 /* Is p still the installation that was opened? */
 static ATTR_MUST_CHECK enum err_code inspect_install(struct sqlite_source *s, struct err *e)
 {
-	sqlite3_stmt *stmt;
+	sqlite3_stmt *stmt = NULL;
 	struct text id;
 	bool row;
 	size_t i;
@@ -105,8 +105,6 @@ static ATTR_MUST_CHECK enum err_code inspect_install(struct sqlite_source *s, st
 		s->conn, "SELECT install_id FROM main." SQLITE_INSTALL " WHERE pipeline = ?1",
 		&stmt, e);
 
-	if (code == ERR_NOT_FOUND)
-		return err_set(e, ERR_UNAVAILABLE, "the installation is gone");
 	for (i = 0; code == ERR_OK && i < s->env.pipeline_count; i++) {
 		const struct source_pipeline *pub = &s->env.pipelines[i];
 
@@ -122,6 +120,9 @@ static ATTR_MUST_CHECK enum err_code inspect_install(struct sqlite_source *s, st
 		(void)sqlite3_reset(stmt);
 	}
 	(void)sqlite3_finalize(stmt);
+	/* seen while preparing, or, when the schema was known from before, while running */
+	if (code == ERR_NOT_FOUND)
+		return err_set(e, ERR_UNAVAILABLE, "the installation is gone");
 	return code;
 }
 

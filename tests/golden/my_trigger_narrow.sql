@@ -19,7 +19,7 @@ END IF;
 CREATE OR REPLACE TRIGGER `shop`.`app_db_listener_users_update_a0edef08`
 	AFTER UPDATE ON `shop`.`users` FOR EACH ROW
 IF NOT (NEW.`id` <=> OLD.`id`
-		AND NEW.`name` COLLATE latin1_bin <=> OLD.`name` COLLATE latin1_bin AND OCTET_LENGTH(NEW.`name`) <=> OCTET_LENGTH(OLD.`name`)
+		AND CONVERT(NEW.`name` USING binary) <=> CONVERT(OLD.`name` USING binary)
 		AND NEW.`n` <=> OLD.`n`
 		AND IF(NEW.`at` IS NULL, -1, COALESCE(UNIX_TIMESTAMP(NEW.`at`), 0)) <=> IF(OLD.`at` IS NULL, -1, COALESCE(UNIX_TIMESTAMP(OLD.`at`), 0))) AND (NEW.n > 5
 ) THEN

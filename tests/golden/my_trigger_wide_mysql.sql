@@ -31,7 +31,7 @@ CREATE TRIGGER `shop`.`app_db_listener_users_update_a0edef08`
 BEGIN
 	DECLARE adbl_new, adbl_old LONGTEXT CHARACTER SET utf8mb4;
 	IF NOT (NEW.`it's ``odd"\` <=> OLD.`it's ``odd"\`
-		AND NEW.`doc` COLLATE utf8mb4_bin <=> OLD.`doc` COLLATE utf8mb4_bin AND OCTET_LENGTH(NEW.`doc`) <=> OCTET_LENGTH(OLD.`doc`)
+		AND CONVERT(NEW.`doc` USING binary) <=> CONVERT(OLD.`doc` USING binary)
 		AND NEW.`pic` <=> OLD.`pic`
 		AND NEW.`j` <=> OLD.`j` AND CAST(CAST(NEW.`j` AS CHAR CHARACTER SET utf8mb4) AS BINARY) <=> CAST(CAST(OLD.`j` AS CHAR CHARACTER SET utf8mb4) AS BINARY)
 		AND NEW.`g` <=> OLD.`g`

@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/fd.h"
@@ -62,6 +63,19 @@ static inline struct table_settings *capture(struct fixture *f, const char *tabl
 static inline void add(struct string_list *l, const char *s)
 {
 	assert_int_equal(string_list_add(l, text_of(s)), ERR_OK);
+}
+
+/* fork(2) without a connection in it: SQLite's do not survive one. Readers must be closed. The
+ * child has none. */
+static inline pid_t fixture_fork(struct fixture *f)
+{
+	pid_t pid;
+
+	assert_int_equal(sqlite3_close(f->t.db), SQLITE_OK);
+	pid = fork();
+	assert_true(pid >= 0);
+	f->t.db = pid ? sqlitetest_connect(&f->t) : NULL;
+	return pid;
 }
 
 static inline void fixture_reader(struct fixture *f, struct reader *r)
@@ -133,6 +147,23 @@ static inline void assert_error(struct fixture *f, enum err_code got, enum err_c
 {
 	if (got != code || !strstr(f->t.e.msg, words))
 		fail_msg("%s: %s", err_name(got), f->t.e.msg);
+}
+
+/* A captured table log, installed. */
+static inline void install_items(struct fixture *f)
+{
+	run(f, "CREATE TABLE log (id INTEGER PRIMARY KEY, writer INT, n INT)");
+	capture(f, "log");
+	sqlitetest_install(&f->t);
+}
+
+/* How a child ended, once it has. */
+static inline int end_of(pid_t pid)
+{
+	int status;
+
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	return status;
 }
 
 static inline int fixture_set_up(void **state)

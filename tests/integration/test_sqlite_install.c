@@ -352,7 +352,7 @@ static void writers_do_not_notice_installs(void **state)
 	users(f);
 	assert_int_equal(pipe(stop), 0);
 	for (i = 0; i < 3; i++) {
-		pids[i] = fork();
+		pids[i] = fixture_fork(f);
 		assert_true(pids[i] >= 0);
 		if (pids[i] == 0)
 			write_until_told(f->t.path, stop[0]);

@@ -145,7 +145,10 @@ static void assert_value(const json_t *got, const struct value *v)
 	case SQLITE_FLOAT:
 		assert_true(json_is_real(got));
 		r = json_real_value(got);
-		assert_memory_equal(&r, &v->r, sizeof(r));
+		/* before 3.43 SQLite reads some numbers it has written in 15 digits with an error
+		 * in the last bit, and so takes them for exact */
+		assert_true(r == v->r || r == nextafter(v->r, INFINITY) ||
+			    r == nextafter(v->r, -INFINITY));
 		break;
 	case SQLITE_TEXT:
 		assert_true(json_is_string(got));
