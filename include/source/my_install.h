@@ -42,6 +42,15 @@ enum err_code my_find_orphans(struct my_admin *a, struct err *e) ATTR_MUST_CHECK
 enum err_code my_grants_install(struct my_admin *a, const struct my_tables *t,
 				struct err *e) ATTR_MUST_CHECK;
 
+/* ---- my_captured.c ---- */
+
+/* Note that the i-th table is captured, and what its columns are now. */
+enum err_code my_captured_put(struct my_admin *a, const struct my_tables *tables, size_t i,
+			      struct err *e) ATTR_MUST_CHECK;
+/* Forget the tables that are not in the list. */
+enum err_code my_captured_remove_stale(struct my_admin *a, const struct my_tables *tables,
+				       struct err *e) ATTR_MUST_CHECK;
+
 /* ---- my_rights.c ---- */
 
 /* May this account, which triggers will run as, do what they do? If not, every write to a captured

@@ -41,7 +41,7 @@ struct my_type {
 	unsigned flavours;    /* 1 << enum my_flavour, or-ed */
 	const char *json;     /* SQL, $ is the column: JSON text; NULL only when the column is */
 	const char *zerofill; /* likewise for ZEROFILL columns; NULL: there are none */
-	/* SQL, $ is the column and % its character set: equal exactly when the stored values are;
+	/* SQL, $ is the column: equal exactly when the stored values are;
 	 * several expressions have semicolons between */
 	const char *same;
 	enum my_size size;

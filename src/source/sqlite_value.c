@@ -5,6 +5,7 @@
  */
 #include "source/sqlite_value.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -189,7 +190,7 @@ static void take_number(struct cursor *c)
 		memcpy(number, start, len);
 		number[len] = '\0';
 		v = strtod(number, NULL);
-		if (v > 1.7976931348623157e308 || v < -1.7976931348623157e308) {
+		if (isinf(v)) {
 			buf_add_str(c->out, v > 0 ? "\"Infinity\"" : "\"-Infinity\"");
 			return;
 		}

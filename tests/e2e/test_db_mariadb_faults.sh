@@ -31,7 +31,7 @@ operator_ends() {
 # client_writer FROM: single statements, each its own transaction; FLUSH waits for procedures, which would never end
 client_writer() {
 	local i
-	# shellcheck disable=SC2034 # for pause; process_start closes the other
+	# shellcheck disable=SC2034 # pause reads from it; process_start closes the one there was
 	exec {pause_fd}<> <(:)
 	for ((i = $1; ; i++)); do
 		echo "INSERT INTO items (k) VALUES ($i); UPDATE items SET note = 'x' WHERE k = $i;"

@@ -52,6 +52,20 @@ static void alter_and_rename_keep_capturing(void **state)
 			    "delete|users|{\"id\":1,\"name\":\"a\"}");
 }
 
+static void another_character_set_breaks_no_write(void **state)
+{
+	struct fixture *f = *state;
+
+	users(f);
+	run(f, "INSERT INTO users VALUES (1, 'a'); ALTER TABLE users CONVERT TO CHARACTER SET "
+	       "utf16; UPDATE users SET name = 'A'; ALTER TABLE users CONVERT TO CHARACTER SET "
+	       "utf8mb4; UPDATE users SET name = 'b'; DELETE FROM users");
+	assert_string_equal(rows(f, "SELECT COALESCE(data, old_data) FROM app_db_listener_outbox "
+				    "ORDER BY id"),
+			    "{\"id\":1,\"name\":\"a\"}\n{\"id\":1,\"name\":\"A\"}\n"
+			    "{\"id\":1,\"name\":\"b\"}\n{\"id\":1,\"name\":\"b\"}");
+}
+
 /* The one thing that cannot be helped: excluded and installed first, it can. */
 static void a_column_is_dropped_after_it_was_excluded(void **state)
 {
@@ -169,6 +183,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(the_applications_own_ids_and_counts_are_untouched),
 		TEST(alter_and_rename_keep_capturing),
+		TEST(another_character_set_breaks_no_write),
 		TEST(a_column_is_dropped_after_it_was_excluded),
 		TEST(a_locked_definer_does_no_harm),
 		TEST(filters_that_warn_do_not_fail_in_strict_mode),

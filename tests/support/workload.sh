@@ -98,7 +98,8 @@ workload_begin() {
 # trigger ends a procedure of MariaDB's in spite of its handler.
 workload_writer() {
 	local call said
-	exec {pause_fd}<> <(:) # process_start closes the other
+	# shellcheck disable=SC2034 # pause reads from it; process_start closes the one there was
+	exec {pause_fd}<> <(:)
 	case $db_kind in
 	postgres) call="CALL workload.write($1, $2)" ;;
 	mariadb) call="CALL workload_write($1, $2)" ;;
