@@ -146,10 +146,23 @@ static void forget_everything(struct my_source *s)
 	memset(&s->poll, 0, sizeof(s->poll));
 }
 
+#define LEADER_LOCK "CONCAT('app_db_listener.', MD5(LOWER(DATABASE())))"
+
+/* The server takes a moment to notice that a connection was closed, and until then the next open
+ * would find a leader. When this fails the connection is lost, and the lock with it. */
+static void give_up_leadership(struct my_source *s)
+{
+	enum err_code code = my_conn_exec(s->conn, "DO RELEASE_LOCK(" LEADER_LOCK ")", NULL);
+
+	(void)code;
+}
+
 static void my_close(struct source *base)
 {
 	struct my_source *s = my_source_of(base);
 
+	if (s->leader)
+		give_up_leadership(s);
 	my_conn_close(s->conn);
 	s->conn = NULL;
 	s->leader = false;

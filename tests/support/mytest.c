@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #include "base/clock.h"
+#include "source/my_drift.h"
 #include "source/my_schema.h"
 
 #define SQL_MAX 16384
@@ -30,8 +31,6 @@ static const char *const schema[] = {
 	TRIGGER("INSERT", "NEW", "insert"),
 	TRIGGER("UPDATE", "NEW", "update"),
 	TRIGGER("DELETE", "OLD", "delete"),
-	"INSERT INTO app_db_listener_captured VALUES ('default', DATABASE(), 'items', '', '', "
-	"'items_insert,items_update,items_delete', UTC_TIMESTAMP(6))",
 };
 
 static const char *env(const char *name)
@@ -169,6 +168,19 @@ static void create(MYSQL *conn, void (*builder)(struct buf *out, const char *dat
 	buf_done(&sql);
 }
 
+static void capture_items(struct mytest *t)
+{
+	struct buf sql;
+
+	buf_init(&sql, SQL_MAX);
+	buf_add_str(&sql, "INSERT INTO app_db_listener_captured SELECT 'default', DATABASE(), "
+			  "'items', ");
+	my_drift_fingerprint(&sql, t->database, "items");
+	buf_add_str(&sql, ", '', 'items_insert,items_update,items_delete', UTC_TIMESTAMP(6)");
+	mytest_exec(t->conn, "%s", buf_str(&sql));
+	buf_done(&sql);
+}
+
 void mytest_open(struct mytest *t)
 {
 	static int made;
@@ -185,6 +197,7 @@ void mytest_open(struct mytest *t)
 	mytest_add_pipeline(t->conn, "default");
 	for (i = 0; i < ARRAY_LEN(schema); i++)
 		mytest_exec(t->conn, "%s", schema[i]);
+	capture_items(t);
 	fill_settings(t);
 }
 
