@@ -163,8 +163,10 @@ static ATTR_MUST_CHECK enum err_code add(struct my_tables *out, size_t pipeline,
 	struct my_columns *columns;
 
 	columns = mem_realloc(out->columns, (out->list.count + 1) * sizeof(*columns));
-	if (!columns)
-		return err_set(e, ERR_NOMEM, "no memory for table %s", name);
+	if (!columns) {
+		(void)err_set(e, ERR_NOMEM, "no memory for table %s", name);
+		return ERR_NOMEM;
+	}
 	out->columns = columns;
 	columns[out->list.count] = (struct my_columns){0};
 	return tables_add(&out->list, pipeline, settings, schema, name, ret_t, e);
