@@ -53,7 +53,7 @@ struct my_conn_options {
  * Session: utf8mb4, READ COMMITTED, autocommit, time_zone '+00:00', sql_mode
  * STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION (so backslashes escape and "..." is a string),
  * innodb_lock_wait_timeout and lock_wait_timeout 2 s, group_concat_max_len 16 MiB,
- * binlog_row_image MINIMAL when allowed.
+ * binlog_format ROW and binlog_row_image MINIMAL when allowed.
  *
  * Errors: ERR_UNAVAILABLE (also when interrupted), ERR_DENIED (credentials, host), ERR_NOT_FOUND
  * (no such database), ERR_TIMEOUT, ERR_CONFIG (server too old, certificate files), ERR_NOMEM. */

@@ -45,20 +45,37 @@ static ATTR_MUST_CHECK enum err_code check_replica(struct my_admin *a, struct er
 	return code;
 }
 
+static void find_format(struct my_admin *a, const char *global, const char *session)
+{
+	static const char hint[] = "SET GLOBAL binlog_format = 'ROW' (or 'MIXED')";
+
+	if (strcmp(session, "STATEMENT") == 0)
+		my_admin_find(
+			a, FINDING_FAIL, "binary log", hint,
+			"is in STATEMENT format, and the daemon's user may not choose another: "
+			"nothing can be acknowledged (error 1665)");
+	else if (strcmp(global, "STATEMENT") == 0)
+		my_admin_find(a, FINDING_WARN, "binary log", hint,
+			      "is in STATEMENT format: what triggers insert is unsafe in it, and "
+			      "gets other ids on replicas");
+}
+
 static ATTR_MUST_CHECK enum err_code check_binlog(struct my_admin *a, struct err *e)
 {
 	struct my_result *r = NULL;
-	enum err_code code = my_admin_query(a, &r, e, "SELECT @@log_bin, @@global.binlog_format");
+	enum err_code code = my_admin_query(a, &r, e,
+					    "SELECT @@log_bin, @@global.binlog_format, "
+					    "@@session.binlog_format, "
+					    "@@global.log_bin_trust_function_creators");
 
 	if (code != ERR_OK)
 		return code;
 	if (my_result_next(r) && my_result_i64(r, 0, 0)) {
-		if (strcmp(my_result_str(r, 1), "STATEMENT") == 0)
-			my_admin_find(
-				a, FINDING_WARN, "binary log",
-				"SET GLOBAL binlog_format = 'ROW' (or 'MIXED')",
-				"is in STATEMENT format: what triggers insert is unsafe in it, "
-				"and gets other ids on replicas");
+		find_format(a, my_result_str(r, 1), my_result_str(r, 2));
+		if (!my_result_i64(r, 3, 1))
+			my_admin_find(a, FINDING_OK, "binary log", NULL,
+				      "log_bin_trust_function_creators is off: install needs a "
+				      "user with SUPER");
 		if (!my_conn_is_minimal(a->conn))
 			my_admin_find(a, FINDING_WARN, "binary log",
 				      a->flavour == MY_MARIADB

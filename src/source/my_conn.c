@@ -291,7 +291,8 @@ static ATTR_MUST_CHECK enum err_code session_setup(struct my_conn *c, struct err
 
 static ATTR_MUST_CHECK enum err_code session_image(struct my_conn *c, struct err *e)
 {
-	enum err_code code = my_conn_exec(c, "SET SESSION binlog_row_image = MINIMAL", e);
+	enum err_code code =
+		my_conn_exec(c, "SET SESSION binlog_format = ROW, binlog_row_image = MINIMAL", e);
 
 	c->is_minimal = code == ERR_OK;
 	return code == ERR_UNAVAILABLE || code == ERR_NOMEM ? code : ERR_OK;

@@ -127,7 +127,9 @@ static void a_definer_that_is_gone_is_a_failure(void **state)
 
 static void settings_that_hurt_are_told(void **state)
 {
+	static char lowly[] = "lowly";
 	struct fixture *f = *state;
+	char *user = f->source.user, sql[160];
 
 	users(f);
 	install(f);
@@ -139,7 +141,14 @@ static void settings_that_hurt_are_told(void **state)
 	assert_has(check(f), "FAIL connection: this server is read-only");
 	run(f, "SET GLOBAL read_only = 0; SET GLOBAL binlog_format = 'STATEMENT'");
 	assert_has(check(f), "WARN binary log: is in STATEMENT format");
-	run(f, "SET GLOBAL binlog_format = 'ROW'");
+	(void)snprintf(sql, sizeof(sql), "CREATE USER lowly@'%%'; GRANT ALL ON %s.* TO lowly@'%%'",
+		       f->database);
+	run(f, sql);
+	f->source.user = lowly;
+	assert_has(check(f), "FAIL binary log: is in STATEMENT format");
+	f->source.user = user;
+	run(f, "DROP USER lowly@'%'; SET GLOBAL binlog_format = 'ROW'");
+	assert_has(check(f), "ok binary log: log_bin_trust_function_creators is off");
 	assert_lacks(check(f), "WARN");
 }
 
