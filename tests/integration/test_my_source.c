@@ -276,6 +276,23 @@ static void a_user_without_process_keeps_gaps_and_reads_on(void **state)
 	pgreader_close(&r);
 }
 
+static void what_is_no_json_becomes_a_string(void **state)
+{
+	struct mytest *my = *state;
+	static struct pgreader r;
+
+	mytest_exec(my->conn, "INSERT INTO app_db_listener_outbox (operation, schema_name, "
+			      "table_name, row_key, changed_at, bytes, data, old_data) VALUES "
+			      "('update', 'shop', 'items', '{\"id\":1}', UTC_TIMESTAMP(6), 30, "
+			      "'{\"n\":abc}', '{\"n\":1}')");
+	reader_open(&r, my);
+	assert_int_equal(pgreader_read(&r), 1);
+	assert_true(text_eq(r.events[0]->f.key, TEXT_LIT("{\"id\":1}")));
+	assert_true(text_eq(r.events[0]->f.data, TEXT_LIT("\"{\\\"n\\\":abc}\"")));
+	assert_true(text_eq(r.events[0]->f.old_data, TEXT_LIT("{\"n\":1}")));
+	pgreader_close(&r);
+}
+
 static void one_huge_row_comes_alone(void **state)
 {
 	struct mytest *my = *state;
@@ -424,6 +441,7 @@ int main(void)
 		TEST(an_open_transaction_keeps_its_gap),
 		TEST(a_row_below_closed_gaps_is_found_by_inspecting),
 		TEST(a_user_without_process_keeps_gaps_and_reads_on),
+		TEST(what_is_no_json_becomes_a_string),
 		TEST(one_huge_row_comes_alone),
 		TEST(another_installation_is_noticed),
 		TEST(drift_is_told),

@@ -252,7 +252,7 @@ int64_t mytest_put(MYSQL *conn, const char *pipeline, const char *key, int bytes
 	mytest_exec(conn,
 		    "INSERT INTO %s (operation, schema_name, table_name, row_key, changed_at, "
 		    "bytes, data) VALUES ('insert', 'public', 'items', '%s', UTC_TIMESTAMP(6), "
-		    "%d, REPEAT('x', %d))",
+		    "%d, REPEAT('1', %d))",
 		    table, key, bytes + (int)strlen(key), bytes);
 	return (int64_t)mysql_insert_id(conn);
 }

@@ -50,7 +50,7 @@ static const char schema[] =
 	"plpgsql AS $$ DECLARE got bigint; BEGIN INSERT INTO app_db_listener.outbox (id, pipeline, "
 	"operation, schema_name, table_name, row_key, bytes, data) VALUES (nextval(CASE p WHEN "
 	"'default' THEN 'app_db_listener.outbox_id_seq' ELSE 'app_db_listener.outbox_' || p || "
-	"'_id_seq' END), p, 'insert', 'public', 'items', k, size, repeat('x', size)) RETURNING id "
+	"'_id_seq' END), p, 'insert', 'public', 'items', k, size, repeat('1', size)) RETURNING id "
 	"INTO got; PERFORM app_db_listener.gate(); RETURN got; END $$;"
 	"CREATE FUNCTION app_db_listener.capture() RETURNS trigger LANGUAGE plpgsql SECURITY "
 	"DEFINER "

@@ -18,7 +18,7 @@
 
 static struct event_fields fields(const char *key, char *data, int bytes)
 {
-	memset(data, 'x', (size_t)bytes);
+	memset(data, '1', (size_t)bytes);
 	return (struct event_fields){.op = OP_INSERT,
 				     .schema = TEXT_LIT("public"),
 				     .table = TEXT_LIT("items"),

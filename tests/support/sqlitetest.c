@@ -229,7 +229,7 @@ int64_t sqlitetest_put(struct sqlitetest *t, const char *pipeline, const char *k
 	sqlitetest_exec(t->db,
 			"INSERT INTO app_db_listener_outbox%s%s (operation, table_name, row_key, "
 			"data) VALUES ('insert', 'items', '%s', replace(hex(zeroblob((%d + 1) / "
-			"2)), '0', 'x'))",
+			"2)), '0', '1'))",
 			is_default ? "" : "_", is_default ? "" : pipeline, key, bytes);
 	return sqlite3_last_insert_rowid(t->db);
 }
