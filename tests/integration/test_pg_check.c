@@ -202,7 +202,9 @@ static void the_ops_of_a_type_are_found(void **state)
 {
 	(void)state;
 	assert_ptr_equal(source_admin_find(SOURCE_POSTGRES), &source_admin_postgres);
-	assert_null(source_admin_find(SOURCE_MYSQL));
+	assert_ptr_equal(source_admin_find(SOURCE_MYSQL), &source_admin_mysql);
+	assert_ptr_equal(source_admin_find(SOURCE_SQLITE), &source_admin_sqlite);
+	assert_null(source_admin_find(SOURCE_FAKE));
 }
 
 int main(void)
