@@ -290,6 +290,15 @@ static void what_is_no_json_becomes_a_string(void **state)
 	assert_true(text_eq(r.events[0]->f.key, TEXT_LIT("{\"id\":1}")));
 	assert_true(text_eq(r.events[0]->f.data, TEXT_LIT("\"{\\\"n\\\":abc}\"")));
 	assert_true(text_eq(r.events[0]->f.old_data, TEXT_LIT("{\"n\":1}")));
+	/* deeper than the server's own parser goes: a JSON column of 31 levels in its row */
+	mytest_exec(my->conn, "INSERT INTO app_db_listener_outbox (operation, schema_name, "
+			      "table_name, row_key, changed_at, bytes, data) VALUES "
+			      "('insert', 'shop', 'items', '{\"id\":2}', UTC_TIMESTAMP(6), 99, "
+			      "CONCAT('{\"j\":', REPEAT('[', 31), '18446744073709551615', "
+			      "REPEAT(']', 31), '}'))");
+	assert_int_equal(pgreader_read(&r), 1);
+	assert_int_equal(r.events[0]->f.data.s[0], '{');
+	assert_int_equal(r.events[0]->f.data.len, 88);
 	pgreader_close(&r);
 }
 
