@@ -14,6 +14,7 @@
 #include "base/err.h"
 #include "base/text.h"
 #include "config/settings.h"
+#include "core/standing.h"
 
 /* One finding of check or one step of install. */
 enum finding_level { FINDING_OK, FINDING_WARN, FINDING_FAIL };
@@ -76,6 +77,7 @@ struct outbox_status {
 	int64_t rows;           /* -1: not asked */
 	int64_t oldest_wall_us; /* 0: empty */
 	int64_t dead_letters;
+	struct standing standing; /* of its webhook; all zero: nothing is known */
 	char server[64];
 };
 
@@ -103,6 +105,12 @@ struct source_admin_ops {
 			       const struct install_options *o, struct err *e);
 	enum err_code (*status)(const struct settings *s, size_t source, outbox_status_fn fn,
 				void *ctx, struct err *e);
+
+	/* An operator decides on the webhook of this pipeline: d is what to write down, if need be
+	 * with a later time. Errors: ERR_NOT_FOUND (not installed, or of before there was a place
+	 * for it), ERR_UNAVAILABLE, ERR_DENIED, ERR_TIMEOUT, ERR_DB. */
+	enum err_code (*standing_decide)(const struct settings *s, size_t pipeline,
+					 const struct standing *d, struct err *e);
 
 	enum err_code (*dead_letter_list)(const struct settings *s, size_t source,
 					  const struct dead_letter_filter *f, bool with_data,

@@ -14,12 +14,14 @@
 #include "core/event.h"
 #include "core/ring.h"
 #include "source/runner.h"
+#include "source/runner_standing.h"
 #include "source/source.h"
 
 struct runner_pipe {
 	const struct pipeline_settings *settings;
 	uint32_t index;
 	struct ring *ring;
+	struct runner_standing standing;
 	char install_id[40]; /* changes only while no events exist */
 
 	struct event **events; /* read, not yet in the ring: [at, count) */

@@ -48,7 +48,7 @@ enum err_code webhook_new(const struct webhook_settings *s, struct webhook **ret
 		bo.min_delay_us = bo.max_delay_us;
 	code = breaker_new(&bo, &w->breaker, e);
 	if (code == ERR_OK)
-		code = standing_box_new(s->disable_after_us,
+		code = standing_box_new(s->name, s->disable_after_us,
 					WEBHOOK_OUTAGE_GAP_US + s->retry_max_delay_us, &w->standing,
 					e);
 	if (code != ERR_OK)

@@ -307,5 +307,7 @@ const struct source_ops source_fake = {
 	.acknowledge = fake_acknowledge,
 	.wait = fake_wait,
 	.inspect = fake_inspect,
+	.standing_load = fake_standing_load,
+	.standing_save = fake_standing_save,
 	.interrupt = fake_interrupt,
 };

@@ -15,6 +15,7 @@
 #include "base/mem.h"
 #include "source/pg_array.h"
 #include "source/pg_source.h"
+#include "source/pg_webhook.h"
 
 #define GAPS_MAX 16384
 #define PARAM_BYTES_MAX (64UL << 20)
@@ -496,5 +497,7 @@ const struct source_ops source_postgres = {
 	.acknowledge = pg_acknowledge,
 	.wait = pg_wait,
 	.inspect = pg_inspect,
+	.standing_load = pg_standing_load,
+	.standing_save = pg_standing_save,
 	.interrupt = pg_interrupt,
 };

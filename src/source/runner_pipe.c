@@ -21,6 +21,7 @@ enum err_code runner_pipe_init(struct runner_pipe *p, const struct runner_pipeli
 {
 	p->settings = o->settings;
 	p->index = index;
+	p->standing.box = o->standing;
 	p->max = batch;
 	p->more = true;
 	p->events = mem_calloc(batch, sizeof(struct event *));
