@@ -9,21 +9,6 @@
 	"has placeholders, in which the events of one request may differ: not with "               \
 	"batch_max_events"
 
-/* One with batch_max_events says so; where that is 1, none has anything to say. */
-static void need_batches(struct loading *l, struct node n, const struct path *path)
-{
-	static const char *const names[] = {"batch_max_bytes", "batch_max_delay"};
-	struct path where;
-	size_t i;
-
-	for (i = 0; i < ARRAY_LEN(names); i++) {
-		where = path_key(path, text_of(names[i]));
-		if (node_is_given(node_find_key(n, names[i])))
-			loading_mistake(l, node_find_key(n, names[i]), &where,
-					"is for batch_max_events above 1");
-	}
-}
-
 static void check_headers(struct loading *l, const struct webhook_settings *w, struct node n,
 			  const struct path *path)
 {
@@ -44,10 +29,14 @@ void batching_check(struct loading *l, const struct webhook_settings *w, struct 
 {
 	struct path format = path_key(path, TEXT_LIT("format"));
 	struct path url = path_key(path, TEXT_LIT("url"));
+	struct path delay = path_key(path, TEXT_LIT("batch_max_delay"));
 	struct node at = node_find_key(n, "url");
 
 	if (w->batch_max_events == 1) {
-		need_batches(l, n, path);
+		if (w->batch_max_delay_us)
+			loading_mistake(l, node_find_key(n, "batch_max_delay"), &delay,
+					"is for batch_max_events above 1: there is nothing to wait "
+					"for");
 		return;
 	}
 	if (w->format == WEBHOOK_FORMAT_CLOUDEVENTS_BINARY)

@@ -218,6 +218,7 @@ enum err_code request_fill_batch(const struct request_origin *o, const struct we
 	}
 	if (code != ERR_OK)
 		return code;
+	assert(last);
 	buf_add_char(&r->body, ']');
 	if (last == first)
 		(void)snprintf(r->id, sizeof(r->id), "%s-%lld", o->install_id,

@@ -23,8 +23,8 @@ static const struct {
 	{DATABASE "webhook: {url: http://h, batch_max_events: 10001}\n",
 	 "f:2:44: webhook.batch_max_events: 10001 is above the maximum of 10000\n"},
 	{DATABASE "webhook: {url: http://h, batch_max_delay: 1s, batch_max_bytes: 1MB}\n",
-	 "f:2:26: webhook.batch_max_delay: is for batch_max_events above 1\n"
-	 "f:2:47: webhook.batch_max_bytes: is for batch_max_events above 1\n"},
+	 "f:2:26: webhook.batch_max_delay: is for batch_max_events above 1: there is nothing to "
+	 "wait for\n"},
 	{DATABASE "webhook: {url: http://h, batch_max_events: 2, format: cloudevents-binary}\n",
 	 "f:2:47: webhook.format: has one event a request, whose attributes are headers: "
 	 "cloudevents has batches\n"},
