@@ -78,6 +78,7 @@ struct outbox_status {
 	int64_t oldest_wall_us; /* 0: empty */
 	int64_t dead_letters;
 	struct standing standing; /* of its webhook; all zero: nothing is known */
+	int64_t parked;           /* rows; -1: unknown */
 	char server[64];
 };
 

@@ -32,6 +32,8 @@ enum fake_call {
 	FAKE_ACKNOWLEDGE,
 	FAKE_WAIT,
 	FAKE_INSPECT,
+	FAKE_PARKED_LIST,
+	FAKE_PARKED_READ,
 	FAKE_STANDING, /* loading and saving */
 	FAKE_CALL_COUNT
 };
@@ -69,6 +71,7 @@ struct standing fake_db_standing(struct fake_db *db, const char *pipeline);
 struct fake_db_stats {
 	size_t rows; /* in the outbox, committed or not */
 	size_t dead_letters;
+	size_t parked;
 	int64_t calls[FAKE_CALL_COUNT];
 	int64_t standings_saved;
 	int64_t held; /* ids given to hold, in total */

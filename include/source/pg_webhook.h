@@ -20,7 +20,8 @@ enum err_code pg_webhook_load(struct pg_conn *c, const char *pipeline, struct st
 enum err_code pg_webhook_save(struct pg_conn *c, const char *pipeline, const struct standing *s,
 			      struct err *e) ATTR_MUST_CHECK;
 
-/* source_ops and source_admin_ops have them. */
+/* For source_ops, and for source_admin_ops. */
+#define PG_KEEPS_STANDINGS .standing_load = pg_standing_load, .standing_save = pg_standing_save
 enum err_code pg_standing_load(struct source *base, uint32_t p, struct standing *ret_s,
 			       struct err *e) ATTR_MUST_CHECK;
 enum err_code pg_standing_save(struct source *base, uint32_t p, const struct standing *standing,

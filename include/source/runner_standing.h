@@ -17,18 +17,18 @@
 struct runner_standing {
 	struct standing_box *box; /* a loan; NULL: nothing is kept */
 	uint64_t version;         /* of the box, that the database has */
-	bool absent;              /* this database has no place for it */
-	int64_t retry_us;         /* it could not be written: again then; 0: it could */
+	const struct clock *clock;
+	bool absent;      /* this database has no place for it */
+	int64_t retry_us; /* it could not be written: again then; 0: it could */
 };
 
-/* After an open: the database may be another one. */
+/* The connection is lost: the next may be to another database. */
 void runner_standing_reset(struct runner_standing *s);
 
 /* Read what the database knows of pipeline p's webhook, when the box has news for it or always;
  * then tell the box and write, where they differ. Errors: ERR_UNAVAILABLE, ERR_NOMEM; what else
  * goes wrong is logged, and tried again later. */
 enum err_code runner_standing_sync(struct runner_standing *s, struct source *source, uint32_t p,
-				   const struct clock *clock, bool always,
-				   struct err *e) ATTR_MUST_CHECK;
+				   bool always, struct err *e) ATTR_MUST_CHECK;
 
 #endif

@@ -96,6 +96,26 @@ static void derive_source(struct metrics_snapshot *s, struct metrics_source *sou
 	t->errors += source->stats.failures;
 }
 
+static void derive_breaker(const struct metrics_snapshot *s, struct metrics_webhook *w)
+{
+	const struct webhook_stats *st = &w->stats;
+	const char *reason = "";
+
+	w->state_us = at_least_0(s->now_us - st->breaker.since_us);
+	w->next_us = at_least_0(st->breaker.next_us - s->now_us);
+	w->pause_us = at_least_0(st->breaker.paused_until_us - s->now_us);
+	w->failing_us = st->standing.failing_wall_us
+				? at_least_0(s->wall_us - st->standing.failing_wall_us)
+				: 0;
+	if (st->breaker.state == BREAKER_DISABLED)
+		reason = st->standing.reason;
+	else if (st->breaker.state != BREAKER_CLOSED)
+		reason = st->last_error;
+	else if (w->pause_us)
+		reason = "the receiver asked for a pause with Retry-After";
+	(void)snprintf(w->reason, sizeof(w->reason), "%s", reason);
+}
+
 static void derive_webhook(struct metrics_snapshot *s, struct metrics_webhook *w)
 {
 	const struct webhook_stats *st = &w->stats;
@@ -103,7 +123,7 @@ static void derive_webhook(struct metrics_snapshot *s, struct metrics_webhook *w
 
 	w->latency = quantiles_of(st->latency_count);
 	w->dead = st->refused + st->exhausted;
-	w->state_us = at_least_0(s->now_us - st->breaker.since_us);
+	derive_breaker(s, w);
 	t->attempts += st->attempts;
 	t->delivered += st->delivered;
 	t->retried += st->retried;

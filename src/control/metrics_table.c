@@ -193,11 +193,24 @@ const struct metrics_row metrics_table[] = {
 
 	{"breaker", "breaker", WEBHOOK(stats.breaker.state), .kind = METRICS_STATE,
 	 .label = METRICS_LABEL_BREAKER_STATE,
-	 .help = "Closed: events are sent; open, half_open: an outage; disabled: by a 410"},
+	 .help = "Closed: events are sent; open, half_open: an outage; disabled: nothing is sent "
+		 "until "
+		 "an operator enables it"},
 	{"breaker_state_seconds", "breaker_state_seconds", WEBHOOK(state_us), GAUGE, SECONDS,
 	 .help = "How long the breaker has been in its state"},
 	{"breaker_opened_total", "breaker_opened_total", WEBHOOK(stats.breaker.opened_total),
 	 COUNTER, .help = "Times that the breaker opened"},
+	{"breaker_next_seconds", "breaker_next_seconds", WEBHOOK(next_us), GAUGE, SECONDS,
+	 .help = "How long until the next probe, or the end of a pause that the receiver asked "
+		 "for; "
+		 "0: nothing is waited for"},
+	{"retry_after_seconds", "retry_after_seconds", WEBHOOK(pause_us), GAUGE, SECONDS,
+	 .help = "How long the receiver wants to be left alone, by Retry-After; 0: it does not"},
+	{"failing_seconds", "failing_seconds", WEBHOOK(failing_us), GAUGE, SECONDS,
+	 .help = "For how long attempts have failed without a delivery, restarts included; what "
+		 "disable_after counts; 0 in the first minute"},
+	{NULL, "reason", WEBHOOK(reason), TEXT,
+	 .help = "Why the breaker is not closed, or nothing is sent; empty while all is well"},
 	{"failures_in_row", "failures_in_row", WEBHOOK(stats.breaker.failures_in_row), GAUGE,
 	 .help = "Failed attempts since the last success"},
 	{"in_flight", "in_flight", WEBHOOK(stats.in_flight), GAUGE,
@@ -226,6 +239,12 @@ const struct metrics_row metrics_table[] = {
 	 .help = "Bytes of request bodies before compression"},
 	{"compressed_total", "compressed_total", WEBHOOK(stats.compressed), COUNTER,
 	 .help = "Finished requests with a compressed body"},
+	{"batches_total", "batches_total", WEBHOOK(stats.batches), COUNTER,
+	 .help = "Finished requests with more than one event"},
+	{"batch_events_total", "batch_events_total", WEBHOOK(stats.batch_events), COUNTER,
+	 .help = "Events in requests with more than one"},
+	{"batch_splits_total", "batch_splits_total", WEBHOOK(stats.split), COUNTER,
+	 .help = "Requests with several events that were refused and go again in smaller ones"},
 	{"answers_total", "answers", .scope = METRICS_WEBHOOK, COUNTER,
 	 .offset = offsetof(struct metrics_webhook, stats.by_class), .size = sizeof(int64_t),
 	 .label = METRICS_LABEL_CLASS, .help = "Finished requests by class of the answer"},

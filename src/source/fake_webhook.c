@@ -18,28 +18,14 @@ static struct fake_standing *find_locked(struct fake_db *db, const char *pipelin
 	return &db->standings[i];
 }
 
-static ATTR_MUST_CHECK enum err_code enter_locked(struct fake_source *s, struct err *e)
-{
-	struct fake_failure *f = &s->db->failures[FAKE_STANDING];
-
-	s->db->stats.calls[FAKE_STANDING]++;
-	if (f->times > 0) {
-		f->times--;
-		return err_set(e, f->code, "standing was told to fail");
-	}
-	if (s->broken)
-		return err_set(e, ERR_UNAVAILABLE, "connection lost: killed");
-	return ERR_OK;
-}
-
 enum err_code fake_standing_load(struct source *base, uint32_t p, struct standing *ret_s,
 				 struct err *e)
 {
-	struct fake_source *s = (struct fake_source *)(void *)base;
+	struct fake_source *s = fake_source_of(base);
 	enum err_code code;
 
 	mutex_lock(&s->db->lock);
-	code = enter_locked(s, e);
+	code = fake_source_enter_locked(s, FAKE_STANDING, e);
 	if (code == ERR_OK)
 		*ret_s = find_locked(s->db, s->env.pipelines[p].settings->name)->value;
 	mutex_unlock(&s->db->lock);
@@ -49,11 +35,11 @@ enum err_code fake_standing_load(struct source *base, uint32_t p, struct standin
 enum err_code fake_standing_save(struct source *base, uint32_t p, const struct standing *standing,
 				 struct err *e)
 {
-	struct fake_source *s = (struct fake_source *)(void *)base;
+	struct fake_source *s = fake_source_of(base);
 	enum err_code code;
 
 	mutex_lock(&s->db->lock);
-	code = enter_locked(s, e);
+	code = fake_source_enter_locked(s, FAKE_STANDING, e);
 	if (code == ERR_OK) {
 		find_locked(s->db, s->env.pipelines[p].settings->name)->value = *standing;
 		s->db->stats.standings_saved++;

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Opening: connect, find our rows in app_db_listener.install, become the leader (a session advisory
- * lock, gone with the connection), prepare. A standby keeps its connection and only tries the lock
- * again.
+ * lock, gone with the connection), prepare. A standby keeps its connection, and tries the lock.
  *
  * Through a pooler nothing may stay in the session: no prepared statements, no LISTEN, no session
  * locks, no SET. The reader polls then, and nothing keeps a second daemon away.
@@ -15,7 +14,6 @@
 #include "base/mem.h"
 #include "source/pg_array.h"
 #include "source/pg_source.h"
-#include "source/pg_webhook.h"
 
 #define GAPS_MAX 16384
 #define PARAM_BYTES_MAX (64UL << 20)
@@ -208,7 +206,7 @@ static ATTR_MUST_CHECK enum err_code pg_new(const struct source_env *env, struct
 	s->base.ops = &source_postgres;
 	s->env = *env;
 	s->interrupt_fd = -1;
-	s->status.outbox_rows = s->status.dead_rows = s->status.dead_letters = -1;
+	s->status = source_status_unknown;
 	for (i = 0; i < ARRAY_LEN(s->params); i++)
 		buf_init(&s->params[i], PARAM_BYTES_MAX);
 	s->pipes = mem_calloc(env->pipeline_count, sizeof(*s->pipes));
@@ -367,8 +365,7 @@ static ATTR_MUST_CHECK enum err_code become_leader(struct pg_source *s, struct e
 }
 
 /* Which history the ids belong to. After a crash the statistics begin anew: commits that were not
- * yet durable are lost then, and their ids are given out again. What the server does not tell us is
- * left out; nothing may fail for it. */
+ * yet durable are lost, their ids given out again. What the server does not tell is left out. */
 static ATTR_MUST_CHECK enum err_code find_identity(struct pg_source *s, struct err *e)
 {
 	static const char *const questions[] = {
@@ -495,9 +492,9 @@ const struct source_ops source_postgres = {
 	.hold = pg_hold,
 	.read = pg_read,
 	.acknowledge = pg_acknowledge,
+	SOURCE_PARKS_NOTHING,
 	.wait = pg_wait,
 	.inspect = pg_inspect,
-	.standing_load = pg_standing_load,
-	.standing_save = pg_standing_save,
+	PG_KEEPS_STANDINGS,
 	.interrupt = pg_interrupt,
 };

@@ -188,19 +188,6 @@ static ATTR_MUST_CHECK enum err_code read_pipes(struct runner *r, struct err *e)
 	return ERR_OK;
 }
 
-/* ---- what is known of webhooks ---- */
-
-static ATTR_MUST_CHECK enum err_code sync_standings(struct runner *r, bool always, struct err *e)
-{
-	enum err_code code = ERR_OK;
-	size_t i;
-
-	for (i = 0; code == ERR_OK && i < r->pipe_count; i++)
-		code = runner_standing_sync(&r->pipes[i].standing, r->source, (uint32_t)i, r->clock,
-					    always, e);
-	return code;
-}
-
 /* ---- inspecting ---- */
 
 static void log_status(const struct source_status *before, const struct source_status *now)
@@ -220,7 +207,7 @@ static ATTR_MUST_CHECK enum err_code inspect_due(struct runner *r, struct err *e
 	enum err_code code;
 
 	if (begin < r->inspect_us)
-		return sync_standings(r, false, e);
+		return runner_pipes_sync(r->pipes, r->pipe_count, r->source, false, e);
 	mutex_lock(&r->lock);
 	before = r->stats.source;
 	mutex_unlock(&r->lock);
@@ -240,7 +227,7 @@ static ATTR_MUST_CHECK enum err_code inspect_due(struct runner *r, struct err *e
 	log_status(&before, &st);
 	/* it may have found rows that were missed */
 	runner_pipes_want(r->pipes, r->pipe_count);
-	return sync_standings(r, true, e);
+	return runner_pipes_sync(r->pipes, r->pipe_count, r->source, true, e);
 }
 
 /* ---- waiting ---- */
@@ -372,10 +359,8 @@ static ATTR_MUST_CHECK enum err_code resume(struct runner *r, struct err *e)
 		code = runner_pipe_hold(&r->pipes[i], r->source, e);
 	if (code == ERR_OK)
 		code = acknowledge_all(r, e);
-	for (i = 0; i < r->pipe_count; i++)
-		runner_standing_reset(&r->pipes[i].standing);
 	if (code == ERR_OK)
-		code = sync_standings(r, true, e);
+		code = runner_pipes_sync(r->pipes, r->pipe_count, r->source, true, e);
 	runner_pipes_want(r->pipes, r->pipe_count);
 	r->inspect_us = 0;
 	return code;
@@ -461,7 +446,8 @@ static void finish(struct runner *r)
 		log_warn("stopping without the last acknowledgements: those events will be "
 			 "delivered again",
 			 LOG_E(&e), LOG_I("events", runner_batch_left(&r->batch)));
-	else if (r->is_open && sync_standings(r, false, &e) != ERR_OK)
+	else if (r->is_open &&
+		 runner_pipes_sync(r->pipes, r->pipe_count, r->source, false, &e) != ERR_OK)
 		log_warn("stopping without having written down what is known of webhooks",
 			 LOG_E(&e));
 	close_source(r);

@@ -13,9 +13,10 @@ void runner_standing_reset(struct runner_standing *s)
 
 /* The box takes what the database knows better; *ret_mine is what both should have then. */
 static uint64_t tell(struct runner_standing *s, const struct standing *kept,
-		     const struct clock *clock, struct standing *ret_mine)
+		     struct standing *ret_mine)
 {
-	struct standing_told t = {.now_us = clock_now_us(clock), .wall_us = clock_wall_us(clock)};
+	struct standing_told t = {.now_us = clock_now_us(s->clock),
+				  .wall_us = clock_wall_us(s->clock)};
 	uint64_t after;
 
 	do {
@@ -30,7 +31,7 @@ static uint64_t tell(struct runner_standing *s, const struct standing *kept,
 }
 
 static ATTR_MUST_CHECK enum err_code sync_once(struct runner_standing *s, struct source *source,
-					       uint32_t p, const struct clock *clock, struct err *e)
+					       uint32_t p, struct err *e)
 {
 	struct standing kept, mine;
 	enum err_code code = source->ops->standing_load(source, p, &kept, e);
@@ -38,7 +39,7 @@ static ATTR_MUST_CHECK enum err_code sync_once(struct runner_standing *s, struct
 
 	if (code != ERR_OK)
 		return code;
-	version = tell(s, &kept, clock, &mine);
+	version = tell(s, &kept, &mine);
 	if (!standing_is_equal(&kept, &mine))
 		code = source->ops->standing_save(source, p, &mine, e);
 	if (code == ERR_OK)
@@ -47,17 +48,17 @@ static ATTR_MUST_CHECK enum err_code sync_once(struct runner_standing *s, struct
 }
 
 enum err_code runner_standing_sync(struct runner_standing *s, struct source *source, uint32_t p,
-				   const struct clock *clock, bool always, struct err *e)
+				   bool always, struct err *e)
 {
 	int64_t now_us;
 	enum err_code code;
 
 	if (!s->box || s->absent || !(always || standing_box_version(s->box) != s->version))
 		return ERR_OK;
-	now_us = clock_now_us(clock);
+	now_us = clock_now_us(s->clock);
 	if (!always && now_us < s->retry_us)
 		return ERR_OK;
-	code = sync_once(s, source, p, clock, e);
+	code = sync_once(s, source, p, e);
 	if (code == ERR_UNAVAILABLE || code == ERR_NOMEM)
 		return err_prefix(e, "cannot keep what is known of a webhook");
 	if (code == ERR_NOT_FOUND || code == ERR_DENIED) {
