@@ -14,8 +14,6 @@
 /* In the connection's database. All zero when nothing is known. Errors: as my_conn_query. */
 enum err_code my_webhook_load(struct my_conn *c, const char *pipeline, struct standing *ret_s,
 			      struct err *e) ATTR_MUST_CHECK;
-enum err_code my_webhook_save(struct my_conn *c, const char *pipeline, const struct standing *s,
-			      struct err *e) ATTR_MUST_CHECK;
 
 /* source_ops and source_admin_ops have them. */
 enum err_code my_standing_load(struct source *base, uint32_t p, struct standing *ret_s,

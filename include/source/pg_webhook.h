@@ -17,8 +17,6 @@ extern const char pg_webhook_create_sql[];
 /* All zero when nothing is known. Errors: as pg_conn_query. */
 enum err_code pg_webhook_load(struct pg_conn *c, const char *pipeline, struct standing *ret_s,
 			      struct err *e) ATTR_MUST_CHECK;
-enum err_code pg_webhook_save(struct pg_conn *c, const char *pipeline, const struct standing *s,
-			      struct err *e) ATTR_MUST_CHECK;
 
 /* For source_ops, and for source_admin_ops. */
 #define PG_KEEPS_STANDINGS .standing_load = pg_standing_load, .standing_save = pg_standing_save

@@ -14,8 +14,6 @@
 /* All zero when nothing is known. Errors: as sqlite_conn_exec. */
 enum err_code sqlite_webhook_load(struct sqlite_conn *c, const char *pipeline,
 				  struct standing *ret_s, struct err *e) ATTR_MUST_CHECK;
-enum err_code sqlite_webhook_save(struct sqlite_conn *c, const char *pipeline,
-				  const struct standing *s, struct err *e) ATTR_MUST_CHECK;
 
 /* source_ops and source_admin_ops have them. Saving by the daemon waits a moment only for locks, as
  * the application may be waiting for the same ones: ERR_TIMEOUT. */

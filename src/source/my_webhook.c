@@ -36,8 +36,8 @@ enum err_code my_webhook_load(struct my_conn *c, const char *pipeline, struct st
 	return code;
 }
 
-enum err_code my_webhook_save(struct my_conn *c, const char *pipeline, const struct standing *s,
-			      struct err *e)
+static ATTR_MUST_CHECK enum err_code save(struct my_conn *c, const char *pipeline,
+					  const struct standing *s, struct err *e)
 {
 	enum err_code code;
 	struct buf sql;
@@ -72,7 +72,7 @@ enum err_code my_standing_save(struct source *base, uint32_t p, const struct sta
 {
 	struct my_source *s = my_source_of(base);
 
-	return my_webhook_save(s->conn, s->pipes[p].pub->settings->name, standing, e);
+	return save(s->conn, s->pipes[p].pub->settings->name, standing, e);
 }
 
 enum err_code my_standing_decide(const struct settings *s, size_t pipeline,
@@ -88,7 +88,7 @@ enum err_code my_standing_decide(const struct settings *s, size_t pipeline,
 	code = my_webhook_load(a.conn, name, &before, e);
 	if (code == ERR_OK) {
 		standing_supersede(&after, &before);
-		code = my_webhook_save(a.conn, name, &after, e);
+		code = save(a.conn, name, &after, e);
 	}
 	my_admin_close(&a);
 	return code;

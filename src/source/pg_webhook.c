@@ -42,8 +42,8 @@ enum err_code pg_webhook_load(struct pg_conn *c, const char *pipeline, struct st
 	return ERR_OK;
 }
 
-enum err_code pg_webhook_save(struct pg_conn *c, const char *pipeline, const struct standing *s,
-			      struct err *e)
+static ATTR_MUST_CHECK enum err_code save(struct pg_conn *c, const char *pipeline,
+					  const struct standing *s, struct err *e)
 {
 	static const char sql[] =
 		"INSERT INTO " TABLE " (pipeline, disabled, since_us, failing_us, reason, "
@@ -79,7 +79,7 @@ enum err_code pg_standing_save(struct source *base, uint32_t p, const struct sta
 {
 	struct pg_source *s = pg_source_of(base);
 
-	return pg_webhook_save(s->conn, s->pipes[p].pub->settings->name, standing, e);
+	return save(s->conn, s->pipes[p].pub->settings->name, standing, e);
 }
 
 enum err_code pg_standing_decide(const struct settings *s, size_t pipeline,
@@ -95,7 +95,7 @@ enum err_code pg_standing_decide(const struct settings *s, size_t pipeline,
 	code = pg_webhook_load(a.conn, name, &before, e);
 	if (code == ERR_OK) {
 		standing_supersede(&after, &before);
-		code = pg_webhook_save(a.conn, name, &after, e);
+		code = save(a.conn, name, &after, e);
 	}
 	pg_admin_close(&a);
 	return code;

@@ -41,8 +41,8 @@ enum err_code sqlite_webhook_load(struct sqlite_conn *c, const char *pipeline,
 	return code;
 }
 
-enum err_code sqlite_webhook_save(struct sqlite_conn *c, const char *pipeline,
-				  const struct standing *s, struct err *e)
+static ATTR_MUST_CHECK enum err_code save(struct sqlite_conn *c, const char *pipeline,
+					  const struct standing *s, struct err *e)
 {
 	static const char sql[] = "INSERT OR REPLACE INTO main." SQLITE_WEBHOOK
 				  " (pipeline, disabled, since_us, failing_us, reason, webhook) "
@@ -84,7 +84,7 @@ enum err_code sqlite_standing_save(struct source *base, uint32_t p, const struct
 	if (code != ERR_OK)
 		return code;
 	sqlite_conn_set_patience(s->conn, PATIENCE_US);
-	code = sqlite_webhook_save(s->conn, s->pipes[p].pub->settings->name, standing, e);
+	code = save(s->conn, s->pipes[p].pub->settings->name, standing, e);
 	sqlite_conn_set_patience(s->conn, s->env.settings->statement_timeout_us);
 	return code;
 }
@@ -103,7 +103,7 @@ enum err_code sqlite_standing_decide(const struct settings *s, size_t pipeline,
 	code = sqlite_webhook_load(a.conn, name, &before, e);
 	if (code == ERR_OK) {
 		standing_supersede(&after, &before);
-		code = sqlite_webhook_save(a.conn, name, &after, e);
+		code = save(a.conn, name, &after, e);
 	}
 	sqlite_admin_close(&a);
 	return code;
