@@ -65,6 +65,7 @@ struct webhook_stats {
 	size_t in_flight;
 	size_t max_in_flight;
 	size_t signing_secrets;
+	size_t column_rules;
 	int64_t attempts;
 	int64_t delivered;
 	int64_t retried;     /* attempts that will be repeated and counted */

@@ -7,6 +7,7 @@
 #include "base/percent.h"
 #include "config/check.h"
 #include "sink/format.h"
+#include "sink/mask.h"
 
 /* What stands around the values; names of tables are short, so doubling them covers escapes. */
 #define REQUEST_FRAME_BYTES 512
@@ -121,6 +122,23 @@ static ATTR_MUST_CHECK enum err_code fill_event(const struct request_origin *o,
 	return fill_all(&ev, r);
 }
 
+/* The same of f as its webhook's rules let it be seen. */
+static ATTR_MUST_CHECK enum err_code
+fill_masked(const struct request_origin *o, const struct event_fields *f, struct http_request *r)
+{
+	struct event_fields masked = *f;
+	struct buf room;
+	enum err_code code;
+
+	buf_init(&room, SIZE_MAX / 2);
+	code = mask_event(r->to->column_rules, o->source ? o->source->type : SOURCE_FAKE, &masked,
+			  &room);
+	if (code == ERR_OK)
+		code = fill_event(o, &masked, NULL, r);
+	buf_done(&room);
+	return code;
+}
+
 /* A receiver that knows nothing of partitions must not take the truncation of one for that of the
  * whole: everywhere it is the table. */
 static ATTR_MUST_CHECK enum err_code fill_partition(const struct request_origin *o,
@@ -147,7 +165,9 @@ enum err_code request_fill(const struct request_origin *o, const struct webhook_
 {
 	r->to = to;
 	(void)snprintf(r->id, sizeof(r->id), "%s-%lld", o->install_id, (long long)f->id);
-	return is_partition(f) ? fill_partition(o, f, r) : fill_event(o, f, NULL, r);
+	if (is_partition(f))
+		return fill_partition(o, f, r);
+	return to->column_rules ? fill_masked(o, f, r) : fill_event(o, f, NULL, r);
 }
 
 void request_compress(struct http_request *r, struct compressor **c)
