@@ -220,6 +220,12 @@ static void what_rules_keep_back_is_in_no_format(void **state)
 		assert_non_null(strstr(buf_str(&r.body), ":{\"id\":\"***\",\"n\":null}"));
 		request_done(&r);
 	}
+	to.format = WEBHOOK_FORMAT_NATIVE;
+	to.batch_max_events = 2;
+	fill(&r, &to, &f);
+	assert_int_equal(buf_str(&r.body)[0], '[');
+	assert_null(strstr(buf_str(&r.body), "987"));
+	request_done(&r);
 	column_rules_free(to.column_rules);
 }
 
