@@ -14,6 +14,7 @@
 #include "config/settings.h"
 #include "core/standing.h"
 #include "sink/breaker.h"
+#include "sink/handshake.h"
 
 struct webhook;
 
@@ -25,6 +26,8 @@ void webhook_free(struct webhook *w);
 const struct webhook_settings *webhook_settings(const struct webhook *w);
 struct breaker *webhook_breaker(struct webhook *w);
 struct standing_box *webhook_standing(struct webhook *w);
+/* NULL: the webhook need not be validated. */
+struct handshake *webhook_handshake(struct webhook *w);
 
 /* Reserve up to want of max_in_flight (at most share of them by one worker); returns how many. */
 size_t webhook_admit(struct webhook *w, size_t want);
@@ -89,6 +92,8 @@ struct webhook_stats {
 	int64_t latency_sum_us;
 	struct breaker_stats breaker;
 	struct standing standing;
+	bool validates; /* handshake means something */
+	struct handshake_stats handshake;
 	char last_error[200]; /* of the last failed attempt; "" after a success */
 };
 

@@ -284,6 +284,7 @@ void http_request_put(struct http *h, struct http_request *r)
 	empty(&r->lines);
 	empty(&r->url);
 	r->owner = NULL;
+	r->asks = NULL;
 	r->to = NULL;
 	r->plain_bytes = 0;
 	p->next = h->free;
