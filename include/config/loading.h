@@ -109,4 +109,9 @@ void headers_read(struct loading *l, struct webhook_settings *w, struct node n,
 void signing_read(struct loading *l, const struct key *k, void *base, struct node n,
 		  const struct path *path);
 
+/* Note where w's keys for authorization and TLS, which were read from n, contradict each other, and
+ * which of the files they name cannot be used. */
+void webhook_auth_check(struct loading *l, const struct webhook_settings *w, struct node n,
+			const struct path *path);
+
 #endif

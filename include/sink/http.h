@@ -15,6 +15,7 @@
 #include "config/settings.h"
 #include "sink/answer.h"
 
+struct auth;
 struct http;
 
 /* One POST; the engine owns the bufs and its connection, the caller fills it between
@@ -27,7 +28,8 @@ struct http_request {
 	char id[64];        /* webhook-id */
 	int64_t wall_us;    /* webhook-timestamp */
 	const struct webhook_settings *to;
-	void *owner; /* the caller's; comes back in the result */
+	struct auth *auth; /* a loan; NULL: to needs none */
+	void *owner;       /* the caller's; comes back in the result */
 	int64_t started_us;
 	/* the rest is http.c's */
 };

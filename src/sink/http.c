@@ -285,6 +285,7 @@ void http_request_put(struct http *h, struct http_request *r)
 	empty(&r->url);
 	r->owner = NULL;
 	r->to = NULL;
+	r->auth = NULL;
 	r->plain_bytes = 0;
 	p->next = h->free;
 	h->free = p;

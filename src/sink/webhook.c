@@ -16,6 +16,7 @@
 struct webhook {
 	const struct webhook_settings *settings;
 	struct breaker *breaker;
+	struct auth *auth;        /* NULL: none */
 	_Atomic size_t in_flight; /* every worker asks on every round: no lock */
 	_Atomic bool refused_some;
 	_Atomic int told_state; /* what webhook_breaker_moved last said */
@@ -44,6 +45,8 @@ enum err_code webhook_new(const struct webhook_settings *s, struct webhook **ret
 	if (bo.min_delay_us > bo.max_delay_us)
 		bo.min_delay_us = bo.max_delay_us;
 	code = breaker_new(&bo, &w->breaker, e);
+	if (code == ERR_OK)
+		code = auth_new(s, &w->auth, e);
 	if (code != ERR_OK)
 		goto out_webhook;
 	mutex_init(&w->lock);
@@ -51,6 +54,7 @@ enum err_code webhook_new(const struct webhook_settings *s, struct webhook **ret
 	*ret_w = w;
 	return ERR_OK;
 out_webhook:
+	breaker_free(w->breaker);
 	mem_free(w);
 	return code;
 }
@@ -60,6 +64,7 @@ void webhook_free(struct webhook *w)
 	if (!w)
 		return;
 	assert(atomic_load(&w->in_flight) == 0);
+	auth_free(w->auth);
 	breaker_free(w->breaker);
 	mutex_done(&w->lock);
 	mem_free(w);
@@ -73,6 +78,11 @@ const struct webhook_settings *webhook_settings(const struct webhook *w)
 struct breaker *webhook_breaker(struct webhook *w)
 {
 	return w->breaker;
+}
+
+struct auth *webhook_auth(struct webhook *w)
+{
+	return w->auth;
 }
 
 size_t webhook_room(const struct webhook *w)
@@ -198,6 +208,7 @@ struct webhook_stats webhook_stats(struct webhook *w)
 	s.max_in_flight = (size_t)w->settings->max_in_flight;
 	s.signing_secrets = w->settings->signing_keys.count;
 	s.breaker = breaker_stats(w->breaker);
+	s.auth = auth_stats(w->auth);
 	return s;
 }
 
