@@ -113,5 +113,8 @@ void signing_read(struct loading *l, const struct key *k, void *base, struct nod
  * which of the files they name cannot be used. */
 void webhook_auth_check(struct loading *l, const struct webhook_settings *w, struct node n,
 			const struct path *path);
+/* What contradicts batch_max_events in w, read from n. */
+void batching_check(struct loading *l, const struct webhook_settings *w, struct node n,
+		    const struct path *path);
 
 #endif

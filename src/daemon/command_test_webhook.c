@@ -84,6 +84,11 @@ static ATTR_MUST_CHECK enum err_code trial_fill(struct http_request *q, const st
 	return code;
 }
 
+static void token_notify(void *h)
+{
+	http_wake(h);
+}
+
 static ATTR_MUST_CHECK enum err_code trial_run(struct trial *t, struct err *e)
 {
 	struct http *h = NULL;
@@ -101,12 +106,14 @@ static ATTR_MUST_CHECK enum err_code trial_run(struct trial *t, struct err *e)
 	code = q ? trial_fill(q, t) : ERR_NOMEM;
 	if (code == ERR_OK) {
 		q->auth = auth;
+		auth_bind(auth, token_notify, h);
 		code = http_send(h, q, e);
 	} else {
 		(void)err_set(e, code, "no memory for the request");
 	}
 	while (code == ERR_OK && !t->done)
 		code = http_run(h, INT64_MAX, e);
+	auth_bind(auth, NULL, NULL);
 	http_free(h);
 	auth_free(auth);
 	return code;

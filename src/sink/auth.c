@@ -9,22 +9,55 @@
 #include "config/secret.h"
 
 struct auth {
-	struct tls_files *tls;
+	struct tls_files *tls;         /* NULL: none */
+	struct token_request *request; /* NULL: no tokens */
+	struct oauth2 *tokens;         /* NULL: none */
 };
+
+static void fetch(void *ctx, struct token_outcome *ret_out)
+{
+	token_request_run(ctx, ret_out);
+}
+
+static void cancel(void *ctx)
+{
+	token_request_cancel(ctx);
+}
+
+static ATTR_MUST_CHECK enum err_code tokens_open(struct auth *a, const struct webhook_settings *to,
+						 struct err *e)
+{
+	struct oauth2_options o = {
+		.webhook = to->name,
+		.clock = clock_system(),
+		.max_wait_us = to->retry_max_delay_us,
+		.fetch = fetch,
+		.cancel = cancel,
+	};
+	enum err_code code = token_request_new(to, a->tls, o.clock, &a->request, e);
+
+	if (code != ERR_OK)
+		return code;
+	o.ctx = a->request;
+	return oauth2_new(&o, &a->tokens, e);
+}
 
 enum err_code auth_new(const struct webhook_settings *to, struct auth **ret_a, struct err *e)
 {
 	struct auth *a;
 	enum err_code code = ERR_OK;
 
-	if (!tls_files_are_named(to)) {
+	if (!tls_files_are_named(to) && !to->oauth2_token_url.value) {
 		*ret_a = NULL;
 		return ERR_OK;
 	}
 	a = mem_calloc(1, sizeof(*a));
 	if (!a)
 		return err_set(e, ERR_NOMEM, "no memory for webhook %s", to->name);
-	code = tls_files_new(to, &a->tls, e);
+	if (tls_files_are_named(to))
+		code = tls_files_new(to, &a->tls, e);
+	if (code == ERR_OK && to->oauth2_token_url.value)
+		code = tokens_open(a, to, e);
 	if (code != ERR_OK) {
 		auth_free(a);
 		return err_prefix(e, "webhook %s", to->name);
@@ -37,6 +70,8 @@ void auth_free(struct auth *a)
 {
 	if (!a)
 		return;
+	oauth2_free(a->tokens);
+	token_request_free(a->request);
 	tls_files_free(a->tls);
 	mem_free(a);
 }
@@ -111,11 +146,49 @@ struct tls_files *auth_tls_files(struct auth *a)
 	return a ? a->tls : NULL;
 }
 
+bool auth_has_tokens(const struct auth *a)
+{
+	return a && a->tokens;
+}
+
+void auth_bind(struct auth *a, oauth2_notify_fn fn, void *ctx)
+{
+	if (auth_has_tokens(a))
+		oauth2_bind(a->tokens, fn, ctx);
+}
+
+enum token_state auth_ask(struct auth *a, struct token_ticket *t, struct buf *lines,
+			  struct oauth2_failure *ret_failure)
+{
+	const size_t start = lines->len;
+	enum token_state state;
+
+	buf_add_str(lines, "Authorization: Bearer ");
+	state = oauth2_ask(a->tokens, t, lines, ret_failure);
+	if (state == TOKEN_READY)
+		buf_add_char(lines, '\0');
+	else
+		buf_truncate(lines, start);
+	return state;
+}
+
+bool auth_refuse(struct auth *a, struct token_ticket *t)
+{
+	return auth_has_tokens(a) && oauth2_refuse(a->tokens, t);
+}
+
 struct auth_stats auth_stats(struct auth *a)
 {
-	struct auth_stats s = {.tls.taken = 0};
+	struct auth_stats s = {.token_left_us = -1};
+	int64_t left_us;
 
 	if (a && a->tls)
 		s.tls = tls_files_stats(a->tls);
+	if (!auth_has_tokens(a))
+		return s;
+	s.tokens = oauth2_stats(a->tokens);
+	left_us = s.tokens.expires_us - clock_now_us(clock_system());
+	if (s.tokens.expires_us)
+		s.token_left_us = left_us > 0 ? left_us : 0;
 	return s;
 }
