@@ -17,10 +17,10 @@
 
 struct auth;
 
-/* *ret_a is NULL when `to`, a loan, needs none. Errors: ERR_NOMEM, ERR_CONFIG (a file cannot be
- * used). */
-enum err_code auth_new(const struct webhook_settings *to, struct auth **ret_a,
-		       struct err *e) ATTR_MUST_CHECK;
+/* *ret_a is NULL when `to`, a loan, needs none. Errors: ERR_NOMEM, ERR_IO (no more threads),
+ * ERR_CONFIG (a file cannot be used). */
+enum err_code auth_new(const struct webhook_settings *to, const struct clock *clock,
+		       struct auth **ret_a, struct err *e) ATTR_MUST_CHECK;
 /* After the last request of the last engine. NULL is fine. */
 void auth_free(struct auth *a);
 

@@ -9,7 +9,8 @@
  *
  * Requests ask. With a good token they are ready; without one they wait for the fetch that is under
  * way, or that their asking causes: one for all of them. They fail when that one fails, and so do
- * others for a moment after it, so that an endpoint that is down is not asked at the pace of events.
+ * others for a moment after it, so that an endpoint that is down is not asked at the pace of
+ * events.
  */
 #ifndef SINK_TOKEN_CACHE_H
 #define SINK_TOKEN_CACHE_H
@@ -24,7 +25,8 @@
 
 /* A failed fetch answers all who ask so long, or as long as the endpoint's Retry-After says. */
 #define TOKEN_CACHE_FAILED_US 200000LL
-/* While there is a good token, a failed refresh is repeated after this and then twice as long ... */
+/* While there is a good token, a failed refresh is repeated after this and then twice as long ...
+ */
 #define TOKEN_CACHE_RETRY_US 1000000LL
 #define TOKEN_CACHE_RETRY_MAX_US 30000000LL
 /* A token that is refused so soon after it came is not the reason. */
@@ -51,10 +53,10 @@ struct token_cache {
 
 	int64_t begun; /* fetches */
 	int64_t ended;
-	bool wanted;       /* somebody waits for the next */
-	int64_t quiet_us;  /* no fetch before */
-	int64_t retry_us;  /* ... nor a refresh, while there is a good token */
-	int failed_in_row; /* 0: the last one was a success */
+	bool wanted;                           /* somebody waits for the next */
+	int64_t quiet_us;                      /* no fetch before */
+	int64_t retry_us;                      /* ... nor a refresh, while there is a good token */
+	int failed_in_row;                     /* 0: the last one was a success */
 	char reason[TOKEN_CACHE_REASON_BYTES]; /* of the last failure */
 	int64_t retry_after_s;                 /* of it; < 0: none */
 };

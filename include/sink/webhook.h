@@ -12,8 +12,8 @@
 
 #include "base/err.h"
 #include "config/settings.h"
-#include "sink/auth.h"
 #include "core/standing.h"
+#include "sink/auth.h"
 #include "sink/breaker.h"
 
 struct webhook;

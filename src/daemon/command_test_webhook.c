@@ -94,7 +94,7 @@ static ATTR_MUST_CHECK enum err_code trial_run(struct trial *t, struct err *e)
 	struct http *h = NULL;
 	struct auth *auth = NULL;
 	struct http_request *q;
-	enum err_code code = auth_new(t->to, &auth, e);
+	enum err_code code = auth_new(t->to, clock_system(), &auth, e);
 
 	if (code == ERR_OK)
 		code = http_new(clock_system(), 1, trial_done, t, &h, e);

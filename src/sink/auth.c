@@ -9,6 +9,7 @@
 #include "config/secret.h"
 
 struct auth {
+	const struct clock *clock;
 	struct tls_files *tls;         /* NULL: none */
 	struct token_request *request; /* NULL: no tokens */
 	struct oauth2 *tokens;         /* NULL: none */
@@ -29,7 +30,7 @@ static ATTR_MUST_CHECK enum err_code tokens_open(struct auth *a, const struct we
 {
 	struct oauth2_options o = {
 		.webhook = to->name,
-		.clock = clock_system(),
+		.clock = a->clock,
 		.max_wait_us = to->retry_max_delay_us,
 		.fetch = fetch,
 		.cancel = cancel,
@@ -42,7 +43,8 @@ static ATTR_MUST_CHECK enum err_code tokens_open(struct auth *a, const struct we
 	return oauth2_new(&o, &a->tokens, e);
 }
 
-enum err_code auth_new(const struct webhook_settings *to, struct auth **ret_a, struct err *e)
+enum err_code auth_new(const struct webhook_settings *to, const struct clock *clock,
+		       struct auth **ret_a, struct err *e)
 {
 	struct auth *a;
 	enum err_code code = ERR_OK;
@@ -54,6 +56,7 @@ enum err_code auth_new(const struct webhook_settings *to, struct auth **ret_a, s
 	a = mem_calloc(1, sizeof(*a));
 	if (!a)
 		return err_set(e, ERR_NOMEM, "no memory for webhook %s", to->name);
+	a->clock = clock;
 	if (tls_files_are_named(to))
 		code = tls_files_new(to, &a->tls, e);
 	if (code == ERR_OK && to->oauth2_token_url.value)
@@ -187,7 +190,7 @@ struct auth_stats auth_stats(struct auth *a)
 	if (!auth_has_tokens(a))
 		return s;
 	s.tokens = oauth2_stats(a->tokens);
-	left_us = s.tokens.expires_us - clock_now_us(clock_system());
+	left_us = s.tokens.expires_us - clock_now_us(a->clock);
 	if (s.tokens.expires_us)
 		s.token_left_us = left_us > 0 ? left_us : 0;
 	return s;

@@ -35,13 +35,15 @@ static void tell(const struct oauth2 *a, bool has_token, bool failed_before, con
 			  LOG_S("result", has_token ? "a token" : reason));
 }
 
-/* Returns whether the fetch before had failed. */
-static bool take_outcome(struct oauth2 *a, struct token_outcome *out, int64_t begun_us)
+/* Returns whether it is worth a line, and whether the fetch before had failed. */
+static bool take_outcome(struct oauth2 *a, struct token_outcome *out, int64_t begun_us,
+			 bool *ret_failed_before)
 {
-	bool failed_before;
+	bool stopping;
 
 	mutex_lock(&a->lock);
-	failed_before = a->cache.failed_in_row > 0;
+	stopping = a->stopping;
+	*ret_failed_before = a->cache.failed_in_row > 0;
 	if (out->token.len) {
 		token_cache_store(&a->cache, &out->token, out->lifetime_s, begun_us);
 		a->counts.fetched++;
@@ -51,7 +53,7 @@ static bool take_outcome(struct oauth2 *a, struct token_outcome *out, int64_t be
 		a->counts.failed++;
 	}
 	mutex_unlock(&a->lock);
-	return failed_before;
+	return !stopping;
 }
 
 static void notify(struct oauth2 *a)
@@ -81,8 +83,8 @@ static void fetch(struct oauth2 *a)
 
 	a->o.fetch(a->o.ctx, &out);
 	has_token = out.token.len > 0;
-	failed_before = take_outcome(a, &out, begun_us);
-	tell(a, has_token, failed_before, out.reason);
+	if (take_outcome(a, &out, begun_us, &failed_before))
+		tell(a, has_token, failed_before, out.reason);
 	secret_buf_done(&out.token);
 	notify(a);
 }
@@ -168,11 +170,16 @@ enum token_state oauth2_ask(struct oauth2 *a, struct token_ticket *t, struct buf
 			    struct oauth2_failure *ret_failure)
 {
 	enum token_state state;
+	bool used_before;
 
 	mutex_lock(&a->lock);
+	used_before = a->cache.used;
 	state = token_cache_ask(&a->cache, t, clock_now_us(a->o.clock));
 	switch (state) {
 	case TOKEN_READY:
+		/* only a token in use is replaced: the thread has to know when */
+		if (!used_before)
+			cond_signal(&a->work);
 		buf_add_text(out, buf_text(&a->cache.token));
 		break;
 	case TOKEN_PENDING:

@@ -115,8 +115,8 @@ void token_cache_store(struct token_cache *c, struct buf *token, int64_t lifetim
 	c->fetched_us = begun_us;
 	c->expires_us = begun_us + life_us;
 	c->until_us = c->expires_us - smaller(MARGIN_US, life_us / 10);
-	c->refresh_us = smaller(c->until_us,
-				begun_us + larger(life_us / 5 * 4, life_us - EARLY_US));
+	c->refresh_us =
+		smaller(c->until_us, begun_us + larger(life_us / 5 * 4, life_us - EARLY_US));
 	c->quiet_us = 0;
 	c->retry_us = 0;
 	c->failed_in_row = 0;
@@ -130,7 +130,7 @@ static int64_t asked_wait_us(int64_t retry_after_s, int64_t max_wait_us)
 	if (retry_after_s <= 0)
 		return 0;
 	return retry_after_s > max_wait_us / CLOCK_US_PER_S ? max_wait_us
-							     : retry_after_s * CLOCK_US_PER_S;
+							    : retry_after_s * CLOCK_US_PER_S;
 }
 
 void token_cache_fail(struct token_cache *c, const char *reason, int64_t retry_after_s,

@@ -315,7 +315,7 @@ static CURLcode perform(struct token_request *r, CURL *easy)
 
 /* The handle is set up and goes off. */
 static void ask(struct token_request *r, CURL *easy, struct tls_material **held,
-		    struct token_outcome *out)
+		struct token_outcome *out)
 {
 	char accept[] = "Accept: application/json";
 	/* the line is not changed: the list's type has no const */

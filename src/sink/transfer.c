@@ -12,8 +12,8 @@
 #include "config/secret.h"
 #include "sink/auth.h"
 #include "sink/format.h"
-#include "sink/tls_options.h"
 #include "sink/request.h"
+#include "sink/tls_options.h"
 
 #define TRANSFER_KEEP_CONNECTION_S 60L /* below the idle timeout of usual receivers */
 #define TRANSFER_DNS_CACHE_S 60L

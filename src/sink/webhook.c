@@ -18,7 +18,7 @@
 struct webhook {
 	const struct webhook_settings *settings;
 	struct breaker *breaker;
-	struct auth *auth;        /* NULL: none */
+	struct auth *auth; /* NULL: none */
 	struct standing_box *standing;
 	_Atomic size_t in_flight; /* every worker asks on every round: no lock */
 	_Atomic bool refused_some;
@@ -49,7 +49,7 @@ enum err_code webhook_new(const struct webhook_settings *s, struct webhook **ret
 		bo.min_delay_us = bo.max_delay_us;
 	code = breaker_new(&bo, &w->breaker, e);
 	if (code == ERR_OK)
-		code = auth_new(s, &w->auth, e);
+		code = auth_new(s, clock_system(), &w->auth, e);
 	if (code == ERR_OK)
 		code = standing_box_new(s->disable_after_us,
 					WEBHOOK_OUTAGE_GAP_US + s->retry_max_delay_us, &w->standing,

@@ -59,7 +59,7 @@ static void what_needs_none_has_none(void **state)
 	struct auth *a;
 
 	(void)state;
-	assert_int_equal(auth_new(&to, &a, NULL), ERR_OK);
+	assert_int_equal(auth_new(&to, clock_system(), &a, NULL), ERR_OK);
 	assert_null(a);
 	assert_null(auth_tls_files(a));
 	assert_int_equal(auth_stats(a).tls.taken, 0);

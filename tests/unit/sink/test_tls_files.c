@@ -261,7 +261,7 @@ static const struct http_result *trial_send(struct trial *t)
 	struct http_request *r = http_request_get(t->f.h);
 
 	if (!t->auth)
-		assert_int_equal(auth_new(&t->f.to, &t->auth, NULL), ERR_OK);
+		assert_int_equal(auth_new(&t->f.to, clock_system(), &t->auth, NULL), ERR_OK);
 	assert_non_null(r);
 	buf_add_str(&r->body, "{}");
 	(void)snprintf(r->id, sizeof(r->id), "x");
