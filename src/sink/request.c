@@ -146,7 +146,8 @@ enum err_code request_fill(const struct request_origin *o, const struct webhook_
 			   const struct event_fields *f, struct http_request *r)
 {
 	r->to = to;
-	(void)snprintf(r->id, sizeof(r->id), "%s-%lld", o->install_id, (long long)f->id);
+	(void)snprintf(r->id, sizeof(r->id), "%s-%lld", o->install_id,
+		       (long long)event_public_id(f));
 	return is_partition(f) ? fill_partition(o, f, r) : fill_event(o, f, NULL, r);
 }
 
