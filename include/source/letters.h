@@ -59,10 +59,6 @@ enum err_code letters_move(const struct letters_db *db, enum letters_move how,
 			   const struct dead_letter_filter *f, struct dead_letter_counts *ret,
 			   struct err *e) ATTR_MUST_CHECK;
 
-/* Is d one that f means, as far as it is not in SQL: key and error? Errors: ERR_NOMEM. */
-enum err_code letters_match(const struct dead_letter_filter *f, const struct dead_letter *d,
-			    bool *ret_match, struct err *e) ATTR_MUST_CHECK;
-
 /* Append "1, 2, 3". */
 void letters_ids(struct buf *out, const int64_t *ids, size_t n);
 

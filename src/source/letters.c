@@ -19,8 +19,10 @@ static bool has_part(struct text t, const char *part)
 	return false;
 }
 
-enum err_code letters_match(const struct dead_letter_filter *f, const struct dead_letter *d,
-			    bool *ret_match, struct err *e)
+/* Is d one that f means, as far as it is not in SQL? */
+static ATTR_MUST_CHECK enum err_code is_meant(const struct dead_letter_filter *f,
+					      const struct dead_letter *d, bool *ret_match,
+					      struct err *e)
 {
 	enum err_code code = ERR_OK;
 	bool match = !f->error || has_part(d->last_error, f->error);
@@ -97,7 +99,7 @@ static ATTR_MUST_CHECK enum err_code walk_take(void *ctx, const struct dead_lett
 	w->last = d->id;
 	if (w->left == 0)
 		return ERR_OK;
-	code = letters_match(w->f, d, &match, e);
+	code = is_meant(w->f, d, &match, e);
 	if (code != ERR_OK || !match)
 		return code;
 	w->count++;

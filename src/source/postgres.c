@@ -95,9 +95,8 @@ static const struct {
 		 "WITH gone AS (DELETE FROM " PG_SCHEMA ".outbox WHERE " IS_ONE_OF_IDS
 		 " RETURNING *) INSERT INTO " PG_SCHEMA ".dead_letter (id, pipeline, operation, "
 		 "schema_name, table_name, row_key, old_key, changed_at, truncated, data, "
-		 "old_data, "
-		 "attempts, last_status, last_error) SELECT coalesce(origin_id, id), pipeline, "
-		 "operation, schema_name, "
+		 "old_data, attempts, last_status, last_error) SELECT coalesce(origin_id, id), "
+		 "pipeline, operation, schema_name, "
 		 "table_name, row_key, old_key, changed_at, truncated, data, old_data, attempts, "
 		 "nullif(status, 0), reason FROM gone JOIN ROWS FROM "
 		 "(pg_catalog.unnest($2::int8[]), "

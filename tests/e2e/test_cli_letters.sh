@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: MIT
 # What an operator does with dead letters: list, show, replay, purge; and test-webhook, and status beside a daemon.
 # databases: postgres mariadb sqlite
+# shellcheck disable=SC2154 # db_kind comes from need_database
 . "$(dirname "$0")/../support/lib.sh"
 need_database "${1:-}"
 . tests/e2e/shop.sh
