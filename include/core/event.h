@@ -51,6 +51,11 @@ struct event_fields {
 	struct text old_data;    /* JSON object, TEXT_NONE on insert and truncate */
 	/* A truncate of one partition only, of the root `table`: data is the partition's name and
 	 * old_data its schema, as JSON strings. */
+	bool parked; /* read from the table `parked`, not from the outbox; what follows is of it */
+	int64_t parked_seq;         /* rising in the order of parking */
+	int64_t parked_due_wall_us; /* not before; 0: as soon as those before it are gone */
+	int parked_step;            /* the step of the schedule that comes next */
+	int parked_attempts;        /* counted before it was parked */
 };
 
 /* The number that receivers, logs and dead letters know it by: that of its first outbox id. */
@@ -71,6 +76,7 @@ struct event {
 	int last_status;   /* HTTP status of the last attempt, 0: no answer */
 	enum err_code last_error;
 	char last_reason[160]; /* of the last failed attempt, for the dead letter */
+	size_t batch_max; /* of events that it may be sent together with, itself included; 0: any */
 
 	/* the ring's own */
 	int64_t seq;    /* in push order, from 1 */
@@ -83,6 +89,9 @@ struct event {
 	struct event *gate_next;
 	struct event *queue_next; /* in the ready queue, or sibling in a heap */
 	struct event *heap_child;
+	struct event *also; /* INFLIGHT: the next one in the same request */
+	uint64_t ride;      /* the last request that took one it waits for (core/ride.h) */
+	int ride_count;     /* ... of which so many were taken */
 	struct event *next; /* everything inside, in push order */
 	struct event *prev;
 };
