@@ -135,7 +135,7 @@ static void spell_numbers(struct buf *out, struct text t)
 static ATTR_MUST_CHECK enum err_code value_read(struct text t, json_t **ret_value, struct err *e)
 {
 	enum err_code code = ERR_OK;
-	json_error_t why;
+	json_error_t why = {.line = 0};
 	struct buf plain;
 
 	*ret_value = NULL;

@@ -139,5 +139,6 @@ status=${PIPESTATUS[0]}
 case $status in 141 | 74) status=right ;; esac # MariaDB's library ignores SIGPIPE for its sockets
 is "export to somebody who went away ends by SIGPIPE, or with the status of a failed write" "$status" right
 "$ADBL" dead-letters export --format json -c "$shop_config" 2>/dev/null | head -n 3 >"$test_dir/cut"
-ok "... and what was cut is no JSON" bash -c '! jq . "$0" >/dev/null 2>&1' "$test_dir/cut"
+jq . "$test_dir/cut" >/dev/null 2>&1
+ok "... and what was cut is no JSON" test $? -ne 0
 tests_end
