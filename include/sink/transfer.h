@@ -15,6 +15,7 @@
 #include "sink/http.h"
 #include "sink/network.h"
 #include "sink/signer.h"
+#include "sink/tls_files.h"
 
 /* What is kept of a response's body, for the reason. */
 #define TRANSFER_SNIPPET_BYTES 200
@@ -40,6 +41,7 @@ struct transfer {
 	char time_line[48];
 	struct signer *signer; /* NULL: requests are not signed */
 	char *sign_line;
+	struct tls_material *tls; /* what easy uses; NULL: no files */
 	char error[CURL_ERROR_SIZE];
 	char snippet[TRANSFER_SNIPPET_BYTES];
 	size_t snippet_len;
@@ -49,6 +51,7 @@ struct transfer {
 	struct transfer_sockets sockets;
 	char allowed_ip[46]; /* the address that was last seen to be allowed */
 	char denied[112];    /* what was not; "" */
+	bool asks;           /* the handle is set up for OPTIONS */
 	bool answered;       /* a final status and its whole header section have arrived */
 
 	/* the engine's own */

@@ -13,6 +13,7 @@
 #include "base/err.h"
 #include "config/settings.h"
 #include "core/standing.h"
+#include "sink/auth.h"
 #include "sink/breaker.h"
 #include "sink/handshake.h"
 
@@ -25,6 +26,8 @@ void webhook_free(struct webhook *w);
 
 const struct webhook_settings *webhook_settings(const struct webhook *w);
 struct breaker *webhook_breaker(struct webhook *w);
+/* NULL: it needs none. */
+struct auth *webhook_auth(struct webhook *w);
 struct standing_box *webhook_standing(struct webhook *w);
 /* NULL: the webhook need not be validated. */
 struct handshake *webhook_handshake(struct webhook *w);
@@ -91,6 +94,7 @@ struct webhook_stats {
 	int64_t latency_count[WEBHOOK_LATENCY_BUCKETS]; /* request to answer */
 	int64_t latency_sum_us;
 	struct breaker_stats breaker;
+	struct auth_stats auth;
 	struct standing standing;
 	bool validates; /* handshake means something */
 	struct handshake_stats handshake;

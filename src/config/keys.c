@@ -86,6 +86,16 @@ static const struct key_word compression_words[] = {
 	{"gzip", WEBHOOK_COMPRESSION_GZIP},
 	{NULL, 0},
 };
+static const struct key_word oauth2_auth_words[] = {
+	{"basic", WEBHOOK_OAUTH2_BASIC},
+	{"post", WEBHOOK_OAUTH2_POST},
+	{NULL, 0},
+};
+static const struct key_word tls_min_words[] = {
+	{"1.2", WEBHOOK_TLS_1_2},
+	{"1.3", WEBHOOK_TLS_1_3},
+	{NULL, 0},
+};
 static const struct key_word format_words[] = {
 	{"text", LOG_FORMAT_TEXT},
 	{"json", LOG_FORMAT_JSON},
@@ -243,6 +253,15 @@ const struct key keys[] = {
 	{"webhook.disable_header", KEY_STRING, WEBHOOK(disable_header), .check = check_header_field,
 	 .help = "An answer with this header field, as \"webhook-delivery: disable\", disables the "
 		 "webhook as a 410 does."},
+	{"webhook.validate", KEY_BOOL, WEBHOOK(validate), .def = "false",
+	 .help = "Whether the receiver has to agree by OPTIONS, as CloudEvents' webhooks have it, "
+		 "before anything is sent."},
+	{"webhook.validation_origin", KEY_STRING, WEBHOOK(validation_origin), .check = check_origin,
+	 .help = "Who asks with validate: a DNS name for all daemons of the system; this host's "
+		 "name when not given."},
+	{"webhook.validation_rate", KEY_INT, WEBHOOK(validation_rate), .def = "0",
+	 RANGE(0, 1000000000),
+	 .help = "The requests per minute to ask for with validate; 0: it is not said."},
 	{"webhook.max_response_bytes", KEY_SIZE, WEBHOOK(max_response_bytes), .def = "16kB",
 	 RANGE(0, 16 * MB), .help = "The part of an answer's body that is read."},
 	{"webhook.headers", KEY_HEADERS, WEBHOOK(headers),
@@ -265,11 +284,42 @@ const struct key keys[] = {
 		 "same way."},
 	{"webhook.mask_key", KEY_SECRET, WEBHOOK(mask_key), .check = check_mask_key,
 	 .help = "The key of mask_hash: at least 32 characters of chance."},
+	{"webhook.bearer_token", KEY_SECRET, WEBHOOK(bearer_token), .check = check_bearer_token,
+	 .help = "Token to send as Authorization: Bearer."},
+	{"webhook.basic_user", KEY_STRING, WEBHOOK(basic_user), .check = check_basic_user,
+	 .help = "User to send as Authorization: Basic, with basic_password."},
+	{"webhook.basic_password", KEY_SECRET, WEBHOOK(basic_password), .check = check_printable,
+	 .help = "Password of that user; may be empty."},
+	{"webhook.oauth2_token_url", KEY_URL, WEBHOOK(oauth2_token_url), .check = check_token_url,
+	 .help = "Where to get bearer tokens from by OAuth 2.0 client credentials."},
+	{"webhook.oauth2_client_id", KEY_STRING, WEBHOOK(oauth2_client_id), .check = check_text,
+	 .help = "Who the daemon is at oauth2_token_url; required with it."},
+	{"webhook.oauth2_client_secret", KEY_SECRET, WEBHOOK(oauth2_client_secret),
+	 .check = check_text, .help = "The secret of oauth2_client_id; required with it."},
+	{"webhook.oauth2_scope", KEY_STRING, WEBHOOK(oauth2_scope), .check = check_text,
+	 .help = "The scope to ask for; several with spaces between."},
+	{"webhook.oauth2_audience", KEY_STRING, WEBHOOK(oauth2_audience), .check = check_text,
+	 .help = "The audience to ask for, where the token endpoint wants one."},
+	{"webhook.oauth2_auth", KEY_WORD, WEBHOOK(oauth2_auth), .def = "basic",
+	 .words = oauth2_auth_words,
+	 .help = "Whether client id and secret are shown to the token endpoint by HTTP basic "
+		 "authentication or in the posted form."},
 	{"webhook.ca_file", KEY_STRING, WEBHOOK(ca_file), .check = check_text,
 	 .help = "File with the certificates that may sign the receiver's; the system's when not "
 		 "given."},
 	{"webhook.tls_verify", KEY_BOOL, WEBHOOK(tls_verify), .def = "true",
 	 .help = "Whether the receiver's certificate is checked."},
+	{"webhook.tls_min", KEY_WORD, WEBHOOK(tls_min), .def = "1.2", .words = tls_min_words,
+	 .help = "The oldest version of TLS to speak."},
+	{"webhook.tls_cert", KEY_STRING, WEBHOOK(tls_cert), .check = check_text,
+	 .help = "File with the certificate to show to the receiver, PEM, with its chain."},
+	{"webhook.tls_key", KEY_STRING, WEBHOOK(tls_key), .check = check_text,
+	 .help = "File with the key of that certificate, PEM."},
+	{"webhook.tls_key_password", KEY_SECRET, WEBHOOK(tls_key_password), .check = check_text,
+	 .help = "Password of that file, when it has one."},
+	{"webhook.tls_pin", KEY_LIST, WEBHOOK(tls_pin), .check = check_tls_pin,
+	 .help = "Public keys of which the receiver's certificate must have one, each as "
+		 "sha256//BASE64."},
 	{"webhook.proxy", KEY_STRING, WEBHOOK(proxy), .check = check_printable,
 	 .help = "URL of a proxy; none when not given, whatever the environment says."},
 	{"webhook.network_deny", KEY_LIST, WEBHOOK(network_deny),

@@ -113,6 +113,13 @@ static void derive_breaker(const struct metrics_snapshot *s, struct metrics_webh
 		reason = st->last_error;
 	else if (w->pause_us)
 		reason = "the receiver asked for a pause with Retry-After";
+	else if (st->validates && st->handshake.state != HANDSHAKE_ALLOWED)
+		reason = st->handshake.reason;
+	if (st->breaker.state == BREAKER_CLOSED && st->validates && st->handshake.next_us)
+		w->next_us = at_least_0(st->handshake.next_us - s->now_us);
+	(void)snprintf(w->validation, sizeof(w->validation), "%s",
+		       st->validates ? handshake_state_name(st->handshake.state) : "off");
+	w->is_refused = st->validates && st->handshake.state == HANDSHAKE_REFUSED;
 	(void)snprintf(w->reason, sizeof(w->reason), "%s", reason);
 }
 
@@ -124,6 +131,10 @@ static void derive_webhook(struct metrics_snapshot *s, struct metrics_webhook *w
 	w->latency = quantiles_of(st->latency_count);
 	w->dead = st->refused + st->exhausted;
 	derive_breaker(s, w);
+	w->token_us = st->auth.token_left_us < 0 ? METRICS_UNKNOWN : st->auth.token_left_us;
+	w->certificate_us = METRICS_UNKNOWN;
+	if (st->auth.tls.expires_wall_us)
+		w->certificate_us = at_least_0(st->auth.tls.expires_wall_us - s->wall_us);
 	t->attempts += st->attempts;
 	t->delivered += st->delivered;
 	t->retried += st->retried;

@@ -9,13 +9,17 @@
 
 #include "base/mem.h"
 #include "base/version.h"
+#include "config/secret.h"
+#include "sink/auth.h"
 #include "sink/format.h"
 #include "sink/request.h"
+#include "sink/tls_options.h"
 
 #define TRANSFER_KEEP_CONNECTION_S 60L /* below the idle timeout of usual receivers */
 #define TRANSFER_DNS_CACHE_S 60L
 #define TRANSFER_READ_BYTES 4096L
 #define TRANSFER_LINE_BYTES 96
+#define TRANSFER_ORIGIN_BYTES 320
 
 /* libcurl calls this for each header line, interim answers included, and with an empty line at
  * the end of each header section. */
@@ -138,8 +142,7 @@ static ATTR_MUST_CHECK enum err_code add_configured(struct curl_slist **list,
 		(void)err_set(e, code, "no memory for request headers");
 	else
 		code = list_add(list, buf_str(&line), e);
-	mem_wipe(line.data, line.len);
-	buf_done(&line);
+	secret_buf_done(&line);
 	return code;
 }
 
@@ -161,6 +164,40 @@ static ATTR_MUST_CHECK enum err_code add_format(struct curl_slist **list,
 	return list_add(list, line, e);
 }
 
+static ATTR_MUST_CHECK enum err_code
+add_authorization(struct curl_slist **list, const struct webhook_settings *to, struct err *e)
+{
+	struct buf line;
+	enum err_code code;
+
+	buf_init(&line, SIZE_MAX / 2);
+	auth_add_header(to, &line);
+	code = buf_error(&line);
+	if (code != ERR_OK)
+		(void)err_set(e, code, "no memory for request headers");
+	else if (line.len)
+		code = list_add(list, buf_str(&line), e);
+	secret_buf_done(&line);
+	return code;
+}
+
+/* Who sends: in 1.0.1 of CloudEvents' webhooks (section 4.1.1) the first of delivery requests and
+ * the second of the validation request, in 1.0.2 (4.1.2) the second of both. */
+static ATTR_MUST_CHECK enum err_code add_origin(struct curl_slist **list,
+						const struct webhook_settings *to, struct err *e)
+{
+	static const char *const names[] = {"Origin", "WebHook-Request-Origin"};
+	char line[TRANSFER_ORIGIN_BYTES];
+	enum err_code code = ERR_OK;
+	size_t i;
+
+	for (i = 0; code == ERR_OK && i < ARRAY_LEN(names); i++) {
+		(void)snprintf(line, sizeof(line), "%s: %s", names[i], to->validation_origin);
+		code = list_add(list, line, e);
+	}
+	return code;
+}
+
 static void headers_free(struct curl_slist *list)
 {
 	struct curl_slist *l;
@@ -179,8 +216,12 @@ static ATTR_MUST_CHECK enum err_code headers_new(const struct webhook_settings *
 
 	/* without it curl waits a second for "100 Continue" before a large body */
 	code = list_add(&list, "Expect:", e);
+	if (code == ERR_OK && to->validate)
+		code = add_origin(&list, to, e);
 	if (code == ERR_OK)
 		code = add_format(&list, to, e);
+	if (code == ERR_OK)
+		code = add_authorization(&list, to, e);
 	for (i = 0; code == ERR_OK && i < to->header_count; i++)
 		if (!to->headers[i].is_template)
 			code = add_configured(&list, &to->headers[i], e);
@@ -237,9 +278,6 @@ static CURLcode set_longs(CURL *easy, const struct webhook_settings *to)
 		{CURLOPT_QUICK_EXIT, 1},
 		{CURLOPT_FOLLOWLOCATION, 0},
 		{CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1},
-		{CURLOPT_SSLVERSION, CURL_SSLVERSION_TLSv1_2},
-		{CURLOPT_SSL_VERIFYPEER, to->tls_verify ? 1 : 0},
-		{CURLOPT_SSL_VERIFYHOST, to->tls_verify ? 2 : 0},
 		{CURLOPT_TCP_NODELAY, 1},
 		{CURLOPT_TCP_KEEPALIVE, 1},
 		{CURLOPT_MAXAGE_CONN, TRANSFER_KEEP_CONNECTION_S},
@@ -280,8 +318,10 @@ static CURLcode set_pointers(struct transfer *t, const struct webhook_settings *
 
 	for (i = 0; rc == CURLE_OK && i < ARRAY_LEN(options); i++)
 		rc = curl_easy_setopt(t->easy, options[i].option, options[i].value);
-	if (rc == CURLE_OK && to->ca_file)
-		rc = curl_easy_setopt(t->easy, CURLOPT_CAINFO, to->ca_file);
+	if (rc == CURLE_OK)
+		rc = tls_options_set(t->easy, to);
+	if (rc == CURLE_OK)
+		rc = tls_options_pin(t->easy, to);
 	return rc;
 }
 
@@ -361,6 +401,7 @@ void transfer_free(struct transfer *t)
 	if (!t)
 		return;
 	curl_easy_cleanup(t->easy);
+	tls_material_drop(t->tls);
 	mem_free(t->sign_line);
 	mem_free(t->lines);
 	mem_free(t);
@@ -389,6 +430,21 @@ static ATTR_MUST_CHECK enum err_code link_lines(struct transfer *t, const struct
 	if (n)
 		t->lines[n - 1].next = t->headers;
 	return ERR_OK;
+}
+
+/* POST with all lines, or OPTIONS without those that identify an event. */
+static CURLcode set_method(struct transfer *t, const struct http_request *r)
+{
+	struct curl_slist *lines = r->asks ? t->head[t->signer ? 2 : 1].next : &t->head[0];
+	CURLcode rc;
+
+	if (!r->asks && !t->asks)
+		return CURLE_OK;
+	t->asks = r->asks != NULL;
+	rc = curl_easy_setopt(t->easy, CURLOPT_CUSTOMREQUEST, t->asks ? "OPTIONS" : NULL);
+	if (rc == CURLE_OK)
+		rc = curl_easy_setopt(t->easy, CURLOPT_HTTPHEADER, lines);
+	return rc;
 }
 
 /* Over the bytes that are sent, at the time that is told. */
@@ -422,12 +478,17 @@ enum err_code transfer_begin(struct transfer *t, struct http_request *r, struct 
 	(void)snprintf(t->time_line, sizeof(t->time_line), "webhook-timestamp: %lld",
 		       (long long)(r->wall_us / CLOCK_US_PER_S));
 	code = transfer_sign(t, r, e);
+	if (code == ERR_OK && auth_tls_files(r->auth))
+		code = tls_files_follow(auth_tls_files(r->auth), r->started_us, t->easy, &t->tls,
+					e);
 	if (code != ERR_OK)
 		return code;
 	/* the size first: it must not be guessed from a body that may be NULL */
 	rc = curl_easy_setopt(t->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)r->body.len);
 	if (rc == CURLE_OK)
 		rc = curl_easy_setopt(t->easy, CURLOPT_POSTFIELDS, buf_str(&r->body));
+	if (rc == CURLE_OK)
+		rc = set_method(t, r);
 	if (rc == CURLE_OK && r->url.len)
 		rc = curl_easy_setopt(t->easy, CURLOPT_URL, buf_str(&r->url));
 	return rc == CURLE_OK ? ERR_OK : option_error(rc, t->to, e);

@@ -13,14 +13,18 @@
 #include "config/column_rules.h"
 
 #define WEBHOOK_PROBE_MIN_US CLOCK_US_PER_S
+/* Without a request for so long, a receiver is asked for its permission again. */
+#define WEBHOOK_SILENCE_US (24 * 3600 * CLOCK_US_PER_S)
 /* An outage is over, as far as disable_after goes, when nothing was even tried for so long. */
 #define WEBHOOK_OUTAGE_GAP_US (24 * 3600 * CLOCK_US_PER_S)
 
 struct webhook {
 	const struct webhook_settings *settings;
 	struct breaker *breaker;
+	struct auth *auth; /* NULL: none */
 	struct standing_box *standing;
-	_Atomic size_t in_flight; /* every worker asks on every round: no lock */
+	struct handshake *handshake; /* NULL: not validated */
+	_Atomic size_t in_flight;    /* every worker asks on every round: no lock */
 	_Atomic bool refused_some;
 	_Atomic int told_state; /* what webhook_breaker_moved last said */
 	struct mutex lock;
@@ -32,6 +36,21 @@ const int64_t webhook_latency_bound_us[WEBHOOK_LATENCY_BUCKETS] = {
 	20000,   50000,    100000,   200000,   500000,   1000000,   2000000,
 	5000000, 10000000, 20000000, 30000000, 60000000, INT64_MAX,
 };
+
+static ATTR_MUST_CHECK enum err_code make_handshake(struct webhook *w,
+						    const struct webhook_settings *s, struct err *e)
+{
+	struct handshake_options o = {.origin = s->validation_origin,
+				      .min_delay_us = WEBHOOK_PROBE_MIN_US,
+				      .max_delay_us = s->breaker_max_delay_us,
+				      .silence_us = WEBHOOK_SILENCE_US};
+
+	if (!s->validate)
+		return ERR_OK;
+	if (o.min_delay_us > o.max_delay_us)
+		o.min_delay_us = o.max_delay_us;
+	return handshake_new(&o, &w->handshake, e);
+}
 
 enum err_code webhook_new(const struct webhook_settings *s, struct webhook **ret_w, struct err *e)
 {
@@ -49,9 +68,13 @@ enum err_code webhook_new(const struct webhook_settings *s, struct webhook **ret
 		bo.min_delay_us = bo.max_delay_us;
 	code = breaker_new(&bo, &w->breaker, e);
 	if (code == ERR_OK)
+		code = auth_new(s, clock_system(), &w->auth, e);
+	if (code == ERR_OK)
 		code = standing_box_new(s->name, s->disable_after_us,
 					WEBHOOK_OUTAGE_GAP_US + s->retry_max_delay_us, &w->standing,
 					e);
+	if (code == ERR_OK)
+		code = make_handshake(w, s, e);
 	if (code != ERR_OK)
 		goto out_webhook;
 	mutex_init(&w->lock);
@@ -59,6 +82,7 @@ enum err_code webhook_new(const struct webhook_settings *s, struct webhook **ret
 	*ret_w = w;
 	return ERR_OK;
 out_webhook:
+	auth_free(w->auth);
 	breaker_free(w->breaker);
 	mem_free(w);
 	return code;
@@ -69,8 +93,10 @@ void webhook_free(struct webhook *w)
 	if (!w)
 		return;
 	assert(atomic_load(&w->in_flight) == 0);
+	auth_free(w->auth);
 	breaker_free(w->breaker);
 	standing_box_free(w->standing);
+	handshake_free(w->handshake);
 	mutex_done(&w->lock);
 	mem_free(w);
 }
@@ -85,9 +111,19 @@ struct breaker *webhook_breaker(struct webhook *w)
 	return w->breaker;
 }
 
+struct auth *webhook_auth(struct webhook *w)
+{
+	return w->auth;
+}
+
 struct standing_box *webhook_standing(struct webhook *w)
 {
 	return w->standing;
+}
+
+struct handshake *webhook_handshake(struct webhook *w)
+{
+	return w->handshake;
 }
 
 size_t webhook_room(const struct webhook *w)
@@ -220,7 +256,11 @@ struct webhook_stats webhook_stats(struct webhook *w)
 	s.signing_secrets = w->settings->signing_keys.count;
 	s.column_rules = column_rules_count(w->settings->column_rules);
 	s.breaker = breaker_stats(w->breaker);
+	s.auth = auth_stats(w->auth);
 	(void)standing_box_get(w->standing, &s.standing);
+	s.validates = w->handshake != NULL;
+	if (w->handshake)
+		s.handshake = handshake_stats(w->handshake);
 	return s;
 }
 
