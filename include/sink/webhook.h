@@ -13,6 +13,7 @@
 #include "base/err.h"
 #include "config/settings.h"
 #include "core/standing.h"
+#include "sink/batch_size.h"
 #include "sink/breaker.h"
 
 struct webhook;
@@ -24,6 +25,7 @@ void webhook_free(struct webhook *w);
 
 const struct webhook_settings *webhook_settings(const struct webhook *w);
 struct breaker *webhook_breaker(struct webhook *w);
+struct batch_size *webhook_batch_size(struct webhook *w);
 struct standing_box *webhook_standing(struct webhook *w);
 
 /* Reserve up to want of max_in_flight (at most share of them by one worker); returns how many. */
@@ -71,6 +73,7 @@ struct webhook_stats {
 	size_t max_in_flight;
 	size_t signing_secrets;
 	int64_t attempts;
+	size_t batch_size;    /* most events that a request may hold at present */
 	int64_t batches;      /* attempts with more than one event */
 	int64_t batch_events; /* in those */
 	int64_t delivered;    /* events */

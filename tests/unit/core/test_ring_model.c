@@ -132,7 +132,7 @@ static void check_batch(struct model *m, const struct ring_batch *b, const struc
 		at = next_to_take(m, m->requests);
 		if (at < 0)
 			break;
-		bytes += m->items[at].bytes - sizeof(struct event) + 192;
+		bytes += m->items[at].bytes - sizeof(struct event) + 128;
 		if (n == 0)
 			batch_max = m->items[at].batch_max;
 		if (n > 0 && (bytes > b->max_bytes || m->items[at].batch_max != batch_max))
