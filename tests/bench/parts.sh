@@ -179,7 +179,7 @@ bench_drain() {
 # ---- batch
 
 bench_batch() {
-	local i batch base rate requests
+	local i batch base rate
 	emit "$backlog inserted rows of about 250 bytes of JSON, several events a request, pool_size 2, 64 in flight, keep-alive receiver on loopback; medians of $rounds." ''
 	emit '| events a request, at most | events/s | ratio to 1 | CPU us/event | RSS max, MB |' '| --- | --- | --- | --- | --- |'
 	for ((i = 0; i < rounds; i++)); do
