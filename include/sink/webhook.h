@@ -72,6 +72,7 @@ struct webhook_stats {
 	size_t in_flight;
 	size_t max_in_flight;
 	size_t signing_secrets;
+	size_t column_rules;
 	int64_t attempts;
 	size_t batch_size;    /* most events that a request may hold at present */
 	int64_t batches;      /* attempts with more than one event */

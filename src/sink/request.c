@@ -8,9 +8,12 @@
 #include "base/percent.h"
 #include "config/check.h"
 #include "sink/format.h"
+#include "sink/mask.h"
 
 /* What stands around the values; names of tables are short, so doubling them covers escapes. */
 #define REQUEST_FRAME_BYTES 512
+/* The same for one of many. */
+#define REQUEST_BATCH_FRAME_BYTES 224
 
 /* What the body of f may take, about. */
 static size_t frame_bytes(const struct event_fields *f)
@@ -128,6 +131,23 @@ static ATTR_MUST_CHECK enum err_code fill_event(const struct request_origin *o,
 	return fill_all(&ev, r);
 }
 
+/* The same of f as its webhook's rules let it be seen. */
+static ATTR_MUST_CHECK enum err_code
+fill_masked(const struct request_origin *o, const struct event_fields *f, struct http_request *r)
+{
+	struct event_fields masked = *f;
+	struct buf room;
+	enum err_code code;
+
+	buf_init(&room, SIZE_MAX / 2);
+	code = mask_event(r->to->column_rules, o->source ? o->source->type : SOURCE_FAKE, &masked,
+			  &room);
+	if (code == ERR_OK)
+		code = fill_event(o, &masked, NULL, r);
+	buf_done(&room);
+	return code;
+}
+
 /* A receiver that knows nothing of partitions must not take the truncation of one for that of the
  * whole: everywhere it is the table. */
 static ATTR_MUST_CHECK enum err_code fill_partition(const struct request_origin *o,
@@ -152,7 +172,9 @@ static ATTR_MUST_CHECK enum err_code fill_partition(const struct request_origin 
 static ATTR_MUST_CHECK enum err_code fill_one(const struct request_origin *o,
 					      const struct event_fields *f, struct http_request *r)
 {
-	return is_partition(f) ? fill_partition(o, f, r) : fill_event(o, f, NULL, r);
+	if (is_partition(f))
+		return fill_partition(o, f, r);
+	return r->to->column_rules ? fill_masked(o, f, r) : fill_event(o, f, NULL, r);
 }
 
 bool request_is_batch(const struct webhook_settings *to)
@@ -185,13 +207,15 @@ static uint64_t mix(uint64_t x)
 	return x ^ (x >> 31);
 }
 
+/* All at once, but not half as much again of what a batch of small events needs. */
 static ATTR_MUST_CHECK enum err_code reserve_all(const struct event *ev, size_t max,
 						 struct buf *out)
 {
-	size_t bytes = 0;
+	size_t bytes = 2 * REQUEST_FRAME_BYTES;
 
 	for (; ev && bytes < max; ev = ev->also)
-		bytes += frame_bytes(&ev->f);
+		bytes += REQUEST_BATCH_FRAME_BYTES + 2 * ev->f.key.len + ev->f.data.len +
+			 ev->f.old_data.len;
 	return buf_reserve(out, bytes);
 }
 
