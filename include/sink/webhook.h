@@ -14,6 +14,7 @@
 #include "config/settings.h"
 #include "core/standing.h"
 #include "sink/auth.h"
+#include "sink/batch_size.h"
 #include "sink/breaker.h"
 #include "sink/handshake.h"
 
@@ -28,6 +29,7 @@ const struct webhook_settings *webhook_settings(const struct webhook *w);
 struct breaker *webhook_breaker(struct webhook *w);
 /* NULL: it needs none. */
 struct auth *webhook_auth(struct webhook *w);
+struct batch_size *webhook_batch_size(struct webhook *w);
 struct standing_box *webhook_standing(struct webhook *w);
 /* NULL: the webhook need not be validated. */
 struct handshake *webhook_handshake(struct webhook *w);
@@ -78,6 +80,7 @@ struct webhook_stats {
 	size_t signing_secrets;
 	size_t column_rules;
 	int64_t attempts;
+	size_t batch_size;    /* most events that a request may hold at present */
 	int64_t batches;      /* attempts with more than one event */
 	int64_t batch_events; /* in those */
 	int64_t delivered;    /* events */

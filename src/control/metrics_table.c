@@ -267,6 +267,8 @@ const struct metrics_row metrics_table[] = {
 	 .help = "Bytes of request bodies before compression"},
 	{"compressed_total", "compressed_total", WEBHOOK(stats.compressed), COUNTER,
 	 .help = "Finished requests with a compressed body"},
+	{"batch_size", "batch_size", WEBHOOK(stats.batch_size), GAUGE,
+	 .help = "Most events that a request may hold at present"},
 	{"batches_total", "batches_total", WEBHOOK(stats.batches), COUNTER,
 	 .help = "Finished requests with more than one event"},
 	{"batch_events_total", "batch_events_total", WEBHOOK(stats.batch_events), COUNTER,
