@@ -54,6 +54,7 @@ struct worker {
 
 	_Atomic size_t *to; /* in flight per receiver; others read it */
 	_Atomic size_t in_flight;
+	_Atomic int64_t passes;
 	_Atomic int64_t connections;
 	_Atomic int64_t progress_us;
 

@@ -71,12 +71,6 @@ void worker_done(struct worker *w)
 	mem_free(w->to);
 }
 
-static void leave(struct worker *w, struct webhook *to, size_t n)
-{
-	if (webhook_leave(to, n))
-		atomic_store(&w->pool->pending, true);
-}
-
 void worker_land(struct worker *w, struct flight *f)
 {
 	size_t i = w->pool->receiver_of[f->pipeline];
@@ -86,7 +80,8 @@ void worker_land(struct worker *w, struct flight *f)
 	w->free = f;
 	atomic_fetch_sub(&w->to[i], 1);
 	atomic_fetch_sub(&w->in_flight, 1);
-	leave(w, w->pool->receivers[i].webhook, 1);
+	if (webhook_leave(w->pool->receivers[i].webhook, 1))
+		atomic_store(&w->pool->pending, true);
 }
 
 static ATTR_MUST_CHECK enum err_code fill_request(const struct pool_pipeline *pp,
@@ -191,8 +186,8 @@ static bool take_some(struct worker *w, size_t k, size_t n)
 		got = ring_take(pp->ring, w->pass_us, ev, may);
 	if (probe && !got)
 		breaker_cancel(b, w->pass_us);
-	if (got < n)
-		leave(w, pp->webhook, n - got);
+	if (got < n && webhook_give_back(pp->webhook, n - got))
+		atomic_store(&w->pool->pending, true);
 	for (i = 0; i < got; i++)
 		board(w, k, ev[i], probe);
 	return got == n && !probe;
@@ -214,7 +209,13 @@ static bool take_from(struct worker *w, size_t k)
 		room = to->share - atomic_load(&w->to[i]);
 		if (!room)
 			return has_more(w->pool->pipelines[k].ring, w->pass_us);
-		n = webhook_admit(to->webhook, room < WORKER_BATCH ? room : WORKER_BATCH);
+		n = room < WORKER_BATCH ? room : WORKER_BATCH;
+		if (webhook_is_paced(to->webhook)) {
+			if (!has_more(w->pool->pipelines[k].ring, w->pass_us))
+				return false;
+			n = 1;
+		}
+		n = webhook_admit(to->webhook, clock_now_us(w->pool->clock), n);
 		if (!n || !take_some(w, k, n))
 			return false;
 	}
@@ -227,6 +228,7 @@ static void pass(struct worker *w)
 	size_t i, k;
 
 	assert(count);
+	atomic_fetch_add(&w->passes, 1);
 	atomic_store(&p->pending, false);
 	w->pass_us = clock_now_us(p->clock);
 	atomic_store(&w->progress_us, w->pass_us);
@@ -238,22 +240,31 @@ static void pass(struct worker *w)
 	w->start = (w->start + 1) % count;
 }
 
+static int64_t later(int64_t a, int64_t b)
+{
+	return a > b ? a : b;
+}
+
 /* When pipeline pp will have something to send that it has not now. What could be sent now but for
  * room needs no timer: the end of a request is followed by a pass. */
 static int64_t next_of_pipeline_us(const struct pool_pipeline *pp, int64_t pass_us)
 {
 	int64_t due_us = ring_next_due_us(pp->ring);
 	int64_t probe_us = breaker_next_probe_us(webhook_breaker(pp->webhook));
+	int64_t slot_us = webhook_is_paced(pp->webhook) ? webhook_next_us(pp->webhook) : 0;
 	bool ready = due_us <= pass_us;
 
-	if (probe_us == INT64_MAX)
-		return ready ? INT64_MAX : due_us;
-	if (!ready)
+	if (!ready && (probe_us != INT64_MAX || slot_us > pass_us))
 		ready = ring_stats(pp->ring).ready > 0;
+	if (probe_us == INT64_MAX)
+		probe_us = 0;
+	else if (ready && probe_us <= pass_us)
+		/* somebody else's probe of the same webhook may have been taken back just now */
+		probe_us = pass_us + WORKER_RECHECK_US;
 	if (!ready)
-		return due_us > probe_us ? due_us : probe_us;
-	/* somebody else's probe of the same webhook may have been taken back just now */
-	return probe_us > pass_us ? probe_us : pass_us + WORKER_RECHECK_US;
+		return later(due_us, later(probe_us, slot_us));
+	probe_us = later(probe_us, slot_us);
+	return probe_us > pass_us ? probe_us : INT64_MAX;
 }
 
 static int64_t next_us(const struct worker *w)
