@@ -126,6 +126,8 @@ struct webhook_settings {
 	int64_t rate_limit_burst;     /* requests that may follow each other at once; >= 1 */
 	int64_t breaker_failures;     /* consecutive failures that open the breaker */
 	int64_t breaker_max_delay_us; /* longest wait between probes */
+	char *disable_header;     /* "NAME: VALUE" of an answer that disables as a 410 does; NULL */
+	int64_t disable_after_us; /* of failures without a delivery; 0: never */
 	int64_t max_response_bytes;
 	struct webhook_header *headers;
 	size_t header_count;

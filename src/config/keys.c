@@ -242,6 +242,13 @@ const struct key keys[] = {
 		 "sent."},
 	{"webhook.breaker_max_delay", KEY_DURATION, WEBHOOK(breaker_max_delay_us), .def = "60s",
 	 RANGE(100 * MS, DAY), .help = "The longest wait between two probes."},
+	{"webhook.disable_after", KEY_DURATION, WEBHOOK(disable_after_us), .def = "0s",
+	 RANGE(0, 365 * DAY),
+	 .help = "A webhook that has failed for so long without a delivery is disabled as by a "
+		 "410; 0s: never."},
+	{"webhook.disable_header", KEY_STRING, WEBHOOK(disable_header), .check = check_header_field,
+	 .help = "An answer with this header field, as \"webhook-delivery: disable\", disables the "
+		 "webhook as a 410 does."},
 	{"webhook.max_response_bytes", KEY_SIZE, WEBHOOK(max_response_bytes), .def = "16kB",
 	 RANGE(0, 16 * MB), .help = "The part of an answer's body that is read."},
 	{"webhook.headers", KEY_HEADERS, WEBHOOK(headers),

@@ -20,6 +20,7 @@
 #include "base/mem.h"
 #include "core/event.h"
 #include "sink/backoff.h"
+#include "sink/keeper.h"
 #include "sink/worker.h"
 
 /* A held event is due this long after the next probe, so that the probe is another one, if any. */
@@ -58,24 +59,6 @@ static void record(const struct verdict *v, enum webhook_outcome outcome)
 	};
 
 	webhook_record(v->pp->webhook, &a);
-}
-
-static void tell_breaker(const struct verdict *v)
-{
-	const char *name = policy(v)->name;
-	enum breaker_state state;
-
-	if (!webhook_breaker_moved(v->pp->webhook, &state))
-		return;
-	if (state == BREAKER_CLOSED)
-		log_info("the receiver answers again", LOG_S("webhook", name));
-	else if (state == BREAKER_OPEN)
-		log_warn(
-			"the receiver seems to be down, events are held and one at a time is tried",
-			LOG_S("webhook", name), LOG_S("reason", v->result->reason));
-	else
-		log_error("the receiver answered 410, nothing is sent until it is enabled again",
-			  LOG_S("webhook", name));
 }
 
 static void remember_failure(const struct verdict *v)
@@ -200,6 +183,23 @@ static void settle_aborted(struct worker *w, const struct flight *f)
 	ring_release(pp->ring, f->ev);
 }
 
+static struct answer answer_of(const struct http_result *r)
+{
+	struct answer a = r->status ? answer_of_status(r->status) : answer_of_failure(r->phase);
+
+	return r->disable ? answer_with_disable(a) : a;
+}
+
+/* For how long the receiver has asked to be left alone. */
+static int64_t pause_us(const struct verdict *v)
+{
+	const struct backoff b = {.base_us = 1, .max_us = policy(v)->retry_max_delay_us};
+
+	if (!answer_is_pause(v->result->status))
+		return 0;
+	return backoff_with_retry_after_us(&b, 0, v->result->retry_after_s);
+}
+
 static void settle_answered(struct worker *w, const struct flight *f, const struct http_result *r)
 {
 	const struct verdict v = {
@@ -207,7 +207,7 @@ static void settle_answered(struct worker *w, const struct flight *f, const stru
 		.pp = &w->pool->pipelines[f->pipeline],
 		.ev = f->ev,
 		.result = r,
-		.answer = r->status ? answer_of_status(r->status) : answer_of_failure(r->phase),
+		.answer = answer_of(r),
 		.now_us = clock_now_us(w->pool->clock),
 	};
 	const struct breaker_result report = {
@@ -217,10 +217,12 @@ static void settle_answered(struct worker *w, const struct flight *f, const stru
 		.failed_us = f->ev->failed_us,
 		.last_attempt = f->ev->attempts + f->ev->held_count + 1 > policy(&v)->retry_count,
 		.probe = f->probe,
+		.pause_us = pause_us(&v),
 	};
+	const struct keeper_attempt attempt = {v.answer, v.now_us, w->pool->clock, r->reason};
 	enum breaker_ruling ruling = breaker_report(webhook_breaker(v.pp->webhook), &report);
 
-	tell_breaker(&v);
+	keeper_note(v.pp->webhook, &attempt);
 	if (v.answer.verdict == ANSWER_DELIVERED)
 		settle_delivered(&v);
 	else

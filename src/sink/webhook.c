@@ -13,10 +13,13 @@
 #include "sink/concurrency.h"
 
 #define WEBHOOK_PROBE_MIN_US CLOCK_US_PER_S
+/* An outage is over, as far as disable_after goes, when nothing was even tried for so long. */
+#define WEBHOOK_OUTAGE_GAP_US (24 * 3600 * CLOCK_US_PER_S)
 
 struct webhook {
 	const struct webhook_settings *settings;
 	struct breaker *breaker;
+	struct standing_box *standing;
 	_Atomic size_t in_flight; /* every worker asks on every round: no lock */
 	_Atomic size_t limit;     /* of it: max_in_flight, or what concurrency found */
 	_Atomic bool refused_some;
@@ -53,6 +56,10 @@ enum err_code webhook_new(const struct webhook_settings *s, struct webhook **ret
 	if (bo.min_delay_us > bo.max_delay_us)
 		bo.min_delay_us = bo.max_delay_us;
 	code = breaker_new(&bo, &w->breaker, e);
+	if (code == ERR_OK)
+		code = standing_box_new(s->disable_after_us,
+					WEBHOOK_OUTAGE_GAP_US + s->retry_max_delay_us, &w->standing,
+					e);
 	if (code != ERR_OK)
 		goto out_webhook;
 	mutex_init(&w->lock);
@@ -63,6 +70,7 @@ enum err_code webhook_new(const struct webhook_settings *s, struct webhook **ret
 	*ret_w = w;
 	return ERR_OK;
 out_webhook:
+	breaker_free(w->breaker);
 	mem_free(w);
 	return code;
 }
@@ -73,6 +81,7 @@ void webhook_free(struct webhook *w)
 		return;
 	assert(atomic_load(&w->in_flight) == 0);
 	breaker_free(w->breaker);
+	standing_box_free(w->standing);
 	pace_done(&w->pace);
 	mutex_done(&w->lock);
 	mem_free(w);
@@ -86,6 +95,11 @@ const struct webhook_settings *webhook_settings(const struct webhook *w)
 struct breaker *webhook_breaker(struct webhook *w)
 {
 	return w->breaker;
+}
+
+struct standing_box *webhook_standing(struct webhook *w)
+{
+	return w->standing;
 }
 
 size_t webhook_room(const struct webhook *w)
@@ -274,6 +288,7 @@ struct webhook_stats webhook_stats(struct webhook *w)
 	s.pace = pace_stats(&w->pace);
 	s.signing_secrets = w->settings->signing_keys.count;
 	s.breaker = breaker_stats(w->breaker);
+	(void)standing_box_get(w->standing, &s.standing);
 	return s;
 }
 

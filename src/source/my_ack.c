@@ -179,8 +179,9 @@ enum err_code my_acknowledge(struct source *base, const struct ack *acks, size_t
 	enum err_code code;
 	size_t i;
 
-	if (!n)
-		return ERR_OK;
+	code = source_refuse_parked(acks, n, e);
+	if (code != ERR_OK || !n)
+		return code;
 	a.ids = mem_calloc(n, sizeof(*a.ids));
 	a.dead = mem_calloc(n, sizeof(const struct ack *));
 	if (a.ids && a.dead)

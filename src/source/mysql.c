@@ -92,7 +92,7 @@ static ATTR_MUST_CHECK enum err_code my_new(const struct source_env *env, struct
 	s->base.ops = &source_mysql;
 	s->env = *env;
 	s->interrupt_fd = -1;
-	s->status.outbox_rows = s->status.dead_rows = s->status.dead_letters = -1;
+	s->status = source_status_unknown;
 	buf_init(&s->sql, MY_SQL_MAX_BYTES);
 	s->pipes = mem_calloc(env->pipeline_count, sizeof(*s->pipes));
 	if (!s->pipes)
@@ -399,6 +399,7 @@ const struct source_ops source_mysql = {
 	.hold = my_hold,
 	.read = my_read,
 	.acknowledge = my_acknowledge,
+	SOURCE_PARKS_NOTHING,
 	.wait = my_wait,
 	.inspect = my_inspect,
 	.interrupt = my_interrupt,

@@ -137,8 +137,10 @@ enum err_code pg_acknowledge(struct source *base, const struct ack *acks, size_t
 	size_t max = s->env.pipeline_count * ARRAY_LEN(stmts), used = 0, i;
 	struct step *steps = mem_calloc(max, sizeof(*steps));
 	struct pg_call *calls = mem_calloc(max, sizeof(*calls));
-	enum err_code code = ERR_OK;
+	enum err_code code = source_refuse_parked(acks, n, e);
 
+	if (code != ERR_OK)
+		goto out_arrays;
 	if (!steps || !calls) {
 		code = err_set(e, ERR_NOMEM, "no memory to acknowledge");
 		goto out_arrays;

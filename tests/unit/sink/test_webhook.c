@@ -202,7 +202,7 @@ static void each_move_of_the_breaker_is_told_once(void **state)
 	assert_int_equal(s, BREAKER_OPEN);
 	assert_int_equal(breaker_admit(webhook_breaker(w), INT64_MAX, 1, &probe), 1);
 	assert_false(webhook_breaker_moved(w, &s));
-	breaker_enable(webhook_breaker(w));
+	breaker_enable(webhook_breaker(w), 0);
 	assert_true(webhook_breaker_moved(w, &s));
 	assert_int_equal(s, BREAKER_CLOSED);
 	assert_false(webhook_breaker_moved(w, &s));
@@ -331,7 +331,7 @@ static void use_main(void *arg)
 		r.answer.verdict = i % 7 ? ANSWER_RETRY : ANSWER_DELIVERED;
 		(void)!breaker_report(webhook_breaker(w), &r);
 		if (i % 100 == 0)
-			breaker_enable(webhook_breaker(w));
+			breaker_enable(webhook_breaker(w), 0);
 		breaker_cancel(webhook_breaker(w), i);
 		webhook_record(w, &a);
 		(void)webhook_breaker_moved(w, &s);
