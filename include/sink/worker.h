@@ -36,7 +36,8 @@ struct flight {
 /* One webhook, once however many pipelines use it. */
 struct receiver {
 	struct webhook *webhook;
-	size_t share; /* most in flight by one worker */
+	size_t share;          /* most in flight by one worker */
+	_Atomic size_t served; /* with a rate limit: the pipeline that sent last */
 };
 
 struct worker {

@@ -198,6 +198,42 @@ static bool has_more(struct ring *ring, int64_t now_us)
 	return ring_stats(ring).ready > 0 || ring_next_due_us(ring) <= now_us;
 }
 
+/* Take from pipeline k until it has no more; returns whether it has, for the rate allows no more
+ * now, or this worker has its share. One by one, so that no more is asked for than would be sent.
+ */
+static bool take_paced(struct worker *w, size_t k, struct receiver *to)
+{
+	struct ring *ring = w->pool->pipelines[k].ring;
+	size_t i = w->pool->receiver_of[k];
+
+	while (has_more(ring, w->pass_us)) {
+		if (atomic_load(&w->to[i]) == to->share) {
+			sleepers_wake_for(w->pool, i);
+			return true;
+		}
+		if (!webhook_admit(to->webhook, clock_now_us(w->pool->clock), 1))
+			return true;
+		if (!take_some(w, k, 1))
+			break;
+		atomic_store(&to->served, k);
+	}
+	return false;
+}
+
+/* The pipelines of a webhook with a rate limit have their turns in it, whichever worker comes. */
+static void take_turns(struct worker *w, size_t i)
+{
+	struct pool *p = w->pool;
+	struct receiver *to = &p->receivers[i];
+	size_t first = atomic_load(&to->served) + 1, k, n;
+
+	for (n = 0; n < p->pipeline_count; n++) {
+		k = (first + n) % p->pipeline_count;
+		if (p->receiver_of[k] == i && take_paced(w, k, to))
+			return;
+	}
+}
+
 /* Returns whether events are left that another worker could take. */
 static bool take_from(struct worker *w, size_t k)
 {
@@ -209,13 +245,8 @@ static bool take_from(struct worker *w, size_t k)
 		room = to->share - atomic_load(&w->to[i]);
 		if (!room)
 			return has_more(w->pool->pipelines[k].ring, w->pass_us);
-		n = room < WORKER_BATCH ? room : WORKER_BATCH;
-		if (webhook_is_paced(to->webhook)) {
-			if (!has_more(w->pool->pipelines[k].ring, w->pass_us))
-				return false;
-			n = 1;
-		}
-		n = webhook_admit(to->webhook, clock_now_us(w->pool->clock), n);
+		n = webhook_admit(to->webhook, w->pass_us,
+				  room < WORKER_BATCH ? room : WORKER_BATCH);
 		if (!n || !take_some(w, k, n))
 			return false;
 	}
@@ -234,9 +265,14 @@ static void pass(struct worker *w)
 	atomic_store(&w->progress_us, w->pass_us);
 	for (i = 0; i < count; i++) {
 		k = (w->start + i) % count;
+		if (webhook_is_paced(p->pipelines[k].webhook))
+			continue;
 		if (take_from(w, k))
 			sleepers_wake_for(p, p->receiver_of[k]);
 	}
+	for (i = 0; i < p->receiver_count; i++)
+		if (webhook_is_paced(p->receivers[i].webhook))
+			take_turns(w, i);
 	w->start = (w->start + 1) % count;
 }
 
