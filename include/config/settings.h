@@ -115,6 +115,9 @@ struct webhook_settings {
 	enum webhook_big_numbers big_numbers;
 	enum webhook_compression compression;
 	int64_t compression_min_bytes; /* smaller bodies are sent plain */
+	int64_t batch_max_events;      /* 1: a request is one event, and no array */
+	int64_t batch_max_bytes;
+	int64_t batch_max_delay_us;
 	int64_t timeout_us;
 	int64_t connect_timeout_us;
 	int64_t retry_count;        /* further attempts after the first */

@@ -50,12 +50,15 @@ enum webhook_outcome {
 	WEBHOOK_RETRIED,
 	WEBHOOK_HELD,
 	WEBHOOK_REFUSED,
-	WEBHOOK_EXHAUSTED
+	WEBHOOK_EXHAUSTED,
+	WEBHOOK_SPLIT /* several events, of which one is to blame: they go again in smaller requests
+		       */
 };
 
 struct webhook_attempt {
 	enum webhook_outcome outcome;
-	int status; /* 0: no answer */
+	size_t events; /* in the request */
+	int status;    /* 0: no answer */
 	enum answer_phase phase;
 	int64_t elapsed_us;
 	size_t bytes;       /* of the body as it was sent */
@@ -82,12 +85,15 @@ struct webhook_stats {
 	struct pace_stats pace;
 	size_t signing_secrets;
 	int64_t attempts;
-	int64_t delivered;
-	int64_t retried;     /* attempts that will be repeated and counted */
-	int64_t held;        /* attempts that failed in an outage: not counted */
-	int64_t refused;     /* dead by the receiver's answer */
-	int64_t exhausted;   /* dead because attempts were used up */
-	int64_t by_class[6]; /* answers 1xx..5xx at 1..5; 0: no answer */
+	int64_t batches;      /* attempts with more than one event */
+	int64_t batch_events; /* in those */
+	int64_t delivered;    /* events */
+	int64_t split;        /* attempts that will be repeated in smaller ones */
+	int64_t retried;      /* attempts that will be repeated and counted */
+	int64_t held;         /* attempts that failed in an outage: not counted */
+	int64_t refused;      /* dead by the receiver's answer */
+	int64_t exhausted;    /* dead because attempts were used up */
+	int64_t by_class[6];  /* answers 1xx..5xx at 1..5; 0: no answer */
 	int64_t failures_by_phase[ANSWER_PHASE_COUNT];
 	int64_t bytes_sent;                             /* bodies */
 	int64_t bytes_plain;                            /* the same before compression */

@@ -190,6 +190,10 @@ static void count_result_locked(struct webhook_stats *c, const struct webhook_at
 	int class = a->status / 100;
 
 	c->attempts++;
+	if (a->events > 1) {
+		c->batches++;
+		c->batch_events += (int64_t)a->events;
+	}
 	c->bytes_sent += (int64_t)a->bytes;
 	c->bytes_plain += (int64_t)(a->plain_bytes ? a->plain_bytes : a->bytes);
 	c->compressed += a->plain_bytes > 0;
@@ -213,6 +217,8 @@ static int64_t *outcome_counter(struct webhook_stats *c, enum webhook_outcome ou
 		return &c->held;
 	case WEBHOOK_REFUSED:
 		return &c->refused;
+	case WEBHOOK_SPLIT:
+		return &c->split;
 	case WEBHOOK_EXHAUSTED:
 		break;
 	}
@@ -253,7 +259,7 @@ void webhook_record(struct webhook *w, const struct webhook_attempt *a)
 	assert(a->phase < ANSWER_PHASE_COUNT);
 	mutex_lock(&w->lock);
 	count_result_locked(c, a);
-	++*outcome_counter(c, a->outcome);
+	*outcome_counter(c, a->outcome) += a->outcome == WEBHOOK_DELIVERED ? (int64_t)a->events : 1;
 	if (a->outcome == WEBHOOK_DELIVERED)
 		c->last_error[0] = '\0';
 	else

@@ -111,6 +111,7 @@ static void record_answer(struct webhook *to, int status, enum answer_phase phas
 {
 	const struct webhook_attempt a = {
 		.outcome = status == 200 ? WEBHOOK_DELIVERED : WEBHOOK_RETRIED,
+		.events = 1,
 		.status = status,
 		.phase = phase,
 		.elapsed_us = 1000,
@@ -211,13 +212,13 @@ static void each_move_of_the_breaker_is_told_once(void **state)
 static void every_attempt_is_counted_where_it_belongs(void **state)
 {
 	static const struct webhook_attempt attempts[] = {
-		{WEBHOOK_DELIVERED, 200, ANSWER_PHASE_NONE, 150, 10, 0, "", 0},
-		{WEBHOOK_DELIVERED, 204, ANSWER_PHASE_NONE, 100, 10, 35, "", 0},
-		{WEBHOOK_RETRIED, 500, ANSWER_PHASE_NONE, 101, 10, 0, "HTTP 500", 0},
-		{WEBHOOK_HELD, 0, ANSWER_PHASE_CONNECT, 9, 10, 0, "connect: no", 0},
-		{WEBHOOK_HELD, 0, ANSWER_PHASE_CONNECT, 9, 10, 0, "connect: no", 0},
-		{WEBHOOK_REFUSED, 302, ANSWER_PHASE_NONE, 90000000, 10, 0, "HTTP 302", 0},
-		{WEBHOOK_EXHAUSTED, 999, ANSWER_PHASE_NONE, 60000000, 10, 0, "HTTP 999", 0},
+		{WEBHOOK_DELIVERED, 1, 200, ANSWER_PHASE_NONE, 150, 10, 0, "", 0},
+		{WEBHOOK_DELIVERED, 1, 204, ANSWER_PHASE_NONE, 100, 10, 35, "", 0},
+		{WEBHOOK_RETRIED, 1, 500, ANSWER_PHASE_NONE, 101, 10, 0, "HTTP 500", 0},
+		{WEBHOOK_HELD, 1, 0, ANSWER_PHASE_CONNECT, 9, 10, 0, "connect: no", 0},
+		{WEBHOOK_HELD, 1, 0, ANSWER_PHASE_CONNECT, 9, 10, 0, "connect: no", 0},
+		{WEBHOOK_REFUSED, 1, 302, ANSWER_PHASE_NONE, 90000000, 10, 0, "HTTP 302", 0},
+		{WEBHOOK_EXHAUSTED, 1, 999, ANSWER_PHASE_NONE, 60000000, 10, 0, "HTTP 999", 0},
 	};
 	struct webhook_stats s;
 	size_t i;
@@ -313,7 +314,7 @@ static _Atomic int running;
 static void use_main(void *arg)
 {
 	const struct webhook_attempt a = {
-		WEBHOOK_DELIVERED, 200, ANSWER_PHASE_NONE, 1, 1, 0, "", 0};
+		WEBHOOK_DELIVERED, 1, 200, ANSWER_PHASE_NONE, 1, 1, 0, "", 0};
 	struct breaker_result r = {.answer = {ANSWER_RETRY, ANSWER_BLAME_RECEIVER, false}};
 	enum breaker_state s;
 	bool probe;
