@@ -84,6 +84,7 @@ struct webhook_stats {
 	size_t concurrency_limit; /* now; max_in_flight when it is fixed */
 	struct pace_stats pace;
 	size_t signing_secrets;
+	size_t column_rules;
 	int64_t attempts;
 	int64_t batches;      /* attempts with more than one event */
 	int64_t batch_events; /* in those */

@@ -70,6 +70,7 @@ static void webhook_finish(struct loading *l, struct webhook_settings *w, struct
 	keep_below(l, n, path, "connect_timeout", &w->connect_timeout_us, "timeout",
 		   &w->timeout_us);
 	rate_finish(l, w, n, path);
+	columns_check(l, w, n, path);
 	w->url_is_template =
 		w->url.value && template_has_braces(w->url.value + check_url_front(w->url.value));
 	if (w->type &&

@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/thread.h"
+#include "config/column_rules.h"
 #include "sink/concurrency.h"
 
 #define WEBHOOK_PROBE_MIN_US CLOCK_US_PER_S
@@ -293,6 +294,7 @@ struct webhook_stats webhook_stats(struct webhook *w)
 	s.concurrency_limit = atomic_load(&w->limit);
 	s.pace = pace_stats(&w->pace);
 	s.signing_secrets = w->settings->signing_keys.count;
+	s.column_rules = column_rules_count(w->settings->column_rules);
 	s.breaker = breaker_stats(w->breaker);
 	(void)standing_box_get(w->standing, &s.standing);
 	return s;
