@@ -138,6 +138,9 @@ struct webhook_settings {
 	int64_t breaker_max_delay_us; /* longest wait between probes */
 	char *disable_header;     /* "NAME: VALUE" of an answer that disables as a 410 does; NULL */
 	int64_t disable_after_us; /* of failures without a delivery; 0: never */
+	bool validate;            /* the receiver has to agree first (sink/handshake.h) */
+	char *validation_origin;  /* who asks; never NULL with validate */
+	int64_t validation_rate;  /* requests a minute to ask for; 0: not said */
 	int64_t max_response_bytes;
 	struct webhook_header *headers;
 	size_t header_count;

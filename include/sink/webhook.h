@@ -16,6 +16,7 @@
 #include "sink/auth.h"
 #include "sink/batch_size.h"
 #include "sink/breaker.h"
+#include "sink/handshake.h"
 #include "sink/pace.h"
 
 struct webhook;
@@ -31,6 +32,8 @@ struct breaker *webhook_breaker(struct webhook *w);
 struct auth *webhook_auth(struct webhook *w);
 struct batch_size *webhook_batch_size(struct webhook *w);
 struct standing_box *webhook_standing(struct webhook *w);
+/* NULL: the webhook need not be validated. */
+struct handshake *webhook_handshake(struct webhook *w);
 
 /* Reserve up to want of what may be in flight (at most share of them by one worker) and, with a
  * rate limit, of what may be sent now; returns how many. Who asks a paced one must have something
@@ -110,6 +113,8 @@ struct webhook_stats {
 	struct breaker_stats breaker;
 	struct auth_stats auth;
 	struct standing standing;
+	bool validates; /* handshake means something */
+	struct handshake_stats handshake;
 	char last_error[200]; /* of the last failed attempt; "" after a success */
 };
 

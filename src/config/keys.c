@@ -269,6 +269,15 @@ const struct key keys[] = {
 	{"webhook.disable_header", KEY_STRING, WEBHOOK(disable_header), .check = check_header_field,
 	 .help = "An answer with this header field, as \"webhook-delivery: disable\", disables the "
 		 "webhook as a 410 does."},
+	{"webhook.validate", KEY_BOOL, WEBHOOK(validate), .def = "false",
+	 .help = "Whether the receiver has to agree by OPTIONS, as CloudEvents' webhooks have it, "
+		 "before anything is sent."},
+	{"webhook.validation_origin", KEY_STRING, WEBHOOK(validation_origin), .check = check_origin,
+	 .help = "Who asks with validate: a DNS name for all daemons of the system; this host's "
+		 "name when not given."},
+	{"webhook.validation_rate", KEY_INT, WEBHOOK(validation_rate), .def = "0",
+	 RANGE(0, 1000000000),
+	 .help = "The requests per minute to ask for with validate; 0: it is not said."},
 	{"webhook.max_response_bytes", KEY_SIZE, WEBHOOK(max_response_bytes), .def = "16kB",
 	 RANGE(0, 16 * MB), .help = "The part of an answer's body that is read."},
 	{"webhook.headers", KEY_HEADERS, WEBHOOK(headers),

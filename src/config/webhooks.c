@@ -81,6 +81,7 @@ static void webhook_finish(struct loading *l, struct webhook_settings *w, struct
 	}
 	webhook_auth_check(l, w, n, path);
 	batching_check(l, w, n, path);
+	validation_check(l, w, n, path);
 }
 
 static void webhook_require(struct loading *l, const struct webhook_settings *w, struct node n,

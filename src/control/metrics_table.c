@@ -195,11 +195,33 @@ const struct metrics_row metrics_table[] = {
 
 	{"breaker", "breaker", WEBHOOK(stats.breaker.state), .kind = METRICS_STATE,
 	 .label = METRICS_LABEL_BREAKER_STATE,
-	 .help = "Closed: events are sent; open, half_open: an outage; disabled: by a 410"},
+	 .help = "Closed: events are sent; open, half_open: an outage; disabled: nothing is sent "
+		 "until "
+		 "an operator enables it"},
 	{"breaker_state_seconds", "breaker_state_seconds", WEBHOOK(state_us), GAUGE, SECONDS,
 	 .help = "How long the breaker has been in its state"},
 	{"breaker_opened_total", "breaker_opened_total", WEBHOOK(stats.breaker.opened_total),
 	 COUNTER, .help = "Times that the breaker opened"},
+	{"breaker_next_seconds", "breaker_next_seconds", WEBHOOK(next_us), GAUGE, SECONDS,
+	 .help = "How long until the next probe, or the end of a pause that the receiver asked "
+		 "for; "
+		 "0: nothing is waited for"},
+	{"retry_after_seconds", "retry_after_seconds", WEBHOOK(pause_us), GAUGE, SECONDS,
+	 .help = "How long the receiver wants to be left alone, by Retry-After; 0: it does not"},
+	{"failing_seconds", "failing_seconds", WEBHOOK(failing_us), GAUGE, SECONDS,
+	 .help = "For how long attempts have failed without a delivery, restarts included; what "
+		 "disable_after counts; 0 in the first minute"},
+	{NULL, "validation", WEBHOOK(validation), TEXT,
+	 .help = "Whether the receiver agrees to deliveries: wanted, asked, allowed, refused; off "
+		 "without validate"},
+	{"validation_refused", "validation_refused", WEBHOOK(is_refused), GAUGE, BOOL,
+	 .help = "The receiver does not agree to deliveries; it is asked again"},
+	{"validations_total", "validations_total", WEBHOOK(stats.handshake.asked_total), COUNTER,
+	 .help = "Times that the receiver was asked whether it agrees"},
+	{"allowed_rate", "allowed_rate_per_minute", WEBHOOK(stats.handshake.allowed_rate), GAUGE,
+	 .help = "Requests a minute that the receiver agrees to; 0: as many as we like"},
+	{NULL, "reason", WEBHOOK(reason), TEXT,
+	 .help = "Why the breaker is not closed, or nothing is sent; empty while all is well"},
 	{"failures_in_row", "failures_in_row", WEBHOOK(stats.breaker.failures_in_row), GAUGE,
 	 .help = "Failed attempts since the last success"},
 	{"in_flight", "in_flight", WEBHOOK(stats.in_flight), GAUGE,

@@ -14,6 +14,8 @@
 #include "sink/concurrency.h"
 
 #define WEBHOOK_PROBE_MIN_US CLOCK_US_PER_S
+/* Without a request for so long, a receiver is asked for its permission again. */
+#define WEBHOOK_SILENCE_US (24 * 3600 * CLOCK_US_PER_S)
 /* An outage is over, as far as disable_after goes, when nothing was even tried for so long. */
 #define WEBHOOK_OUTAGE_GAP_US (24 * 3600 * CLOCK_US_PER_S)
 
@@ -23,8 +25,9 @@ struct webhook {
 	struct auth *auth; /* NULL: none */
 	struct batch_size batch_size;
 	struct standing_box *standing;
-	_Atomic size_t in_flight; /* every worker asks on every round: no lock */
-	_Atomic size_t limit;     /* of it: max_in_flight, or what concurrency found */
+	struct handshake *handshake; /* NULL: not validated */
+	_Atomic size_t in_flight;    /* every worker asks on every round: no lock */
+	_Atomic size_t limit;        /* of it: max_in_flight, or what concurrency found */
 	_Atomic bool refused_some;
 	struct pace pace;
 	_Atomic int told_state; /* what webhook_breaker_moved last said */
@@ -42,6 +45,21 @@ const int64_t webhook_latency_bound_us[WEBHOOK_LATENCY_BUCKETS] = {
 static bool is_adaptive(const struct webhook *w)
 {
 	return w->settings->concurrency == WEBHOOK_CONCURRENCY_ADAPTIVE;
+}
+
+static ATTR_MUST_CHECK enum err_code make_handshake(struct webhook *w,
+						    const struct webhook_settings *s, struct err *e)
+{
+	struct handshake_options o = {.origin = s->validation_origin,
+				      .min_delay_us = WEBHOOK_PROBE_MIN_US,
+				      .max_delay_us = s->breaker_max_delay_us,
+				      .silence_us = WEBHOOK_SILENCE_US};
+
+	if (!s->validate)
+		return ERR_OK;
+	if (o.min_delay_us > o.max_delay_us)
+		o.min_delay_us = o.max_delay_us;
+	return handshake_new(&o, &w->handshake, e);
 }
 
 enum err_code webhook_new(const struct webhook_settings *s, struct webhook **ret_w, struct err *e)
@@ -62,9 +80,11 @@ enum err_code webhook_new(const struct webhook_settings *s, struct webhook **ret
 	if (code == ERR_OK)
 		code = auth_new(s, clock_system(), &w->auth, e);
 	if (code == ERR_OK)
-		code = standing_box_new(s->disable_after_us,
+		code = standing_box_new(s->name, s->disable_after_us,
 					WEBHOOK_OUTAGE_GAP_US + s->retry_max_delay_us, &w->standing,
 					e);
+	if (code == ERR_OK)
+		code = make_handshake(w, s, e);
 	if (code != ERR_OK)
 		goto out_webhook;
 	mutex_init(&w->lock);
@@ -91,6 +111,7 @@ void webhook_free(struct webhook *w)
 	breaker_free(w->breaker);
 	standing_box_free(w->standing);
 	pace_done(&w->pace);
+	handshake_free(w->handshake);
 	mutex_done(&w->lock);
 	batch_size_done(&w->batch_size);
 	mem_free(w);
@@ -114,6 +135,11 @@ struct auth *webhook_auth(struct webhook *w)
 struct standing_box *webhook_standing(struct webhook *w)
 {
 	return w->standing;
+}
+
+struct handshake *webhook_handshake(struct webhook *w)
+{
+	return w->handshake;
 }
 
 struct batch_size *webhook_batch_size(struct webhook *w)
@@ -317,6 +343,9 @@ struct webhook_stats webhook_stats(struct webhook *w)
 	s.breaker = breaker_stats(w->breaker);
 	s.auth = auth_stats(w->auth);
 	(void)standing_box_get(w->standing, &s.standing);
+	s.validates = w->handshake != NULL;
+	if (w->handshake)
+		s.handshake = handshake_stats(w->handshake);
 	return s;
 }
 

@@ -42,7 +42,10 @@ static void on_result(void *ctx, const struct http_result *r)
 
 	/* not asleep any more: what settling makes ready needs nobody else to be woken */
 	worker_rise(w);
-	worker_settle(w, r->request->owner, r);
+	if (r->request->asks)
+		permission_settle(w, r);
+	else
+		worker_settle(w, r->request->owner, r);
 	http_request_put(w->http, r->request);
 }
 
@@ -299,6 +302,8 @@ static bool take_from(struct worker *w, size_t k)
 	const struct receiver *to = &w->pool->receivers[i];
 	size_t room, n;
 
+	if (!permission_has(w, &w->pool->pipelines[k]))
+		return false;
 	for (;;) {
 		room = to->share - atomic_load(&w->to[i]);
 		if (!room)
@@ -370,6 +375,7 @@ static int64_t next_us(const struct worker *w)
 
 	for (k = 0; k < p->pipeline_count; k++) {
 		t = next_of_pipeline_us(&p->pipelines[k], w->pass_us);
+		t = permission_next_us(&p->pipelines[k], t, w->pass_us);
 		if (t < next)
 			next = t;
 	}
