@@ -4,7 +4,7 @@
 #include "base/mem.h"
 
 /* A buf's memory larger than this is not kept for the next request. */
-#define POSTS_KEEP_BYTES 8192
+#define POSTS_KEEP_BYTES 65536
 
 static struct http_request *pop(struct posts *p)
 {
