@@ -33,6 +33,7 @@ enum fake_call {
 	FAKE_INSPECT,
 	FAKE_PARKED_LIST,
 	FAKE_PARKED_READ,
+	FAKE_PURGE,
 	FAKE_CALL_COUNT
 };
 
@@ -62,8 +63,8 @@ void fake_db_set_install_id(struct fake_db *db, const char *install_id);
 void fake_db_set_warning(struct fake_db *db, const char *warning);
 
 struct fake_db_stats {
-	size_t rows; /* in the outbox, committed or not */
-	size_t dead_letters;
+	size_t rows;         /* in the outbox, committed or not */
+	size_t dead_letters; /* counted, not kept; each died a moment ago, less than an hour */
 	size_t parked;
 	int64_t calls[FAKE_CALL_COUNT];
 	int64_t held; /* ids given to hold, in total */

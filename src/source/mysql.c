@@ -402,5 +402,6 @@ const struct source_ops source_mysql = {
 	SOURCE_PARKS_NOTHING,
 	.wait = my_wait,
 	.inspect = my_inspect,
+	.purge = my_purge,
 	.interrupt = my_interrupt,
 };

@@ -365,5 +365,6 @@ const struct source_ops source_sqlite = {
 	SOURCE_PARKS_NOTHING,
 	.wait = sqlite_wait,
 	.inspect = sqlite_inspect,
+	.purge = sqlite_purge,
 	.interrupt = sqlite_interrupt_source,
 };
