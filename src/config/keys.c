@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "config/column_rules.h"
 #include "config/network_rule.h"
 
 /* the columns target, offset and size of a field */
@@ -83,6 +84,16 @@ static const struct key_word big_numbers_words[] = {
 static const struct key_word compression_words[] = {
 	{"none", WEBHOOK_COMPRESSION_NONE},
 	{"gzip", WEBHOOK_COMPRESSION_GZIP},
+	{NULL, 0},
+};
+static const struct key_word oauth2_auth_words[] = {
+	{"basic", WEBHOOK_OAUTH2_BASIC},
+	{"post", WEBHOOK_OAUTH2_POST},
+	{NULL, 0},
+};
+static const struct key_word tls_min_words[] = {
+	{"1.2", WEBHOOK_TLS_1_2},
+	{"1.3", WEBHOOK_TLS_1_3},
 	{NULL, 0},
 };
 static const struct key_word format_words[] = {
@@ -253,11 +264,56 @@ const struct key keys[] = {
 	{"webhook.signing_secrets", KEY_SIGNING, WEBHOOK(signing_keys),
 	 .help = "Secrets to sign requests with, as Standard Webhooks has them: whsec_... for "
 		 "HMAC-SHA256, whsk_... for ed25519; each gives a signature."},
+	{"webhook.columns_include", KEY_LIST, WEBHOOK(columns_include),
+	 .check = check_column_pattern,
+	 .help = "The columns to send, as COLUMN, TABLE.COLUMN or SCHEMA.TABLE.COLUMN with * for "
+		 "any part of a name; all when not given."},
+	{"webhook.columns_exclude", KEY_LIST, WEBHOOK(columns_exclude),
+	 .check = check_column_pattern,
+	 .help = "The columns not to send, in the same way; not together with columns_include."},
+	{"webhook.mask_redact", KEY_LIST, WEBHOOK(mask_redact), .check = check_column_pattern,
+	 .help = "The columns whose values are sent as \"***\", in the same way."},
+	{"webhook.mask_hash", KEY_LIST, WEBHOOK(mask_hash), .check = check_column_pattern,
+	 .help = "The columns whose values are sent as their HMAC-SHA256 under mask_key, in the "
+		 "same way."},
+	{"webhook.mask_key", KEY_SECRET, WEBHOOK(mask_key), .check = check_mask_key,
+	 .help = "The key of mask_hash: at least 32 characters of chance."},
+	{"webhook.bearer_token", KEY_SECRET, WEBHOOK(bearer_token), .check = check_bearer_token,
+	 .help = "Token to send as Authorization: Bearer."},
+	{"webhook.basic_user", KEY_STRING, WEBHOOK(basic_user), .check = check_basic_user,
+	 .help = "User to send as Authorization: Basic, with basic_password."},
+	{"webhook.basic_password", KEY_SECRET, WEBHOOK(basic_password), .check = check_printable,
+	 .help = "Password of that user; may be empty."},
+	{"webhook.oauth2_token_url", KEY_URL, WEBHOOK(oauth2_token_url), .check = check_token_url,
+	 .help = "Where to get bearer tokens from by OAuth 2.0 client credentials."},
+	{"webhook.oauth2_client_id", KEY_STRING, WEBHOOK(oauth2_client_id), .check = check_text,
+	 .help = "Who the daemon is at oauth2_token_url; required with it."},
+	{"webhook.oauth2_client_secret", KEY_SECRET, WEBHOOK(oauth2_client_secret),
+	 .check = check_text, .help = "The secret of oauth2_client_id; required with it."},
+	{"webhook.oauth2_scope", KEY_STRING, WEBHOOK(oauth2_scope), .check = check_text,
+	 .help = "The scope to ask for; several with spaces between."},
+	{"webhook.oauth2_audience", KEY_STRING, WEBHOOK(oauth2_audience), .check = check_text,
+	 .help = "The audience to ask for, where the token endpoint wants one."},
+	{"webhook.oauth2_auth", KEY_WORD, WEBHOOK(oauth2_auth), .def = "basic",
+	 .words = oauth2_auth_words,
+	 .help = "Whether client id and secret are shown to the token endpoint by HTTP basic "
+		 "authentication or in the posted form."},
 	{"webhook.ca_file", KEY_STRING, WEBHOOK(ca_file), .check = check_text,
 	 .help = "File with the certificates that may sign the receiver's; the system's when not "
 		 "given."},
 	{"webhook.tls_verify", KEY_BOOL, WEBHOOK(tls_verify), .def = "true",
 	 .help = "Whether the receiver's certificate is checked."},
+	{"webhook.tls_min", KEY_WORD, WEBHOOK(tls_min), .def = "1.2", .words = tls_min_words,
+	 .help = "The oldest version of TLS to speak."},
+	{"webhook.tls_cert", KEY_STRING, WEBHOOK(tls_cert), .check = check_text,
+	 .help = "File with the certificate to show to the receiver, PEM, with its chain."},
+	{"webhook.tls_key", KEY_STRING, WEBHOOK(tls_key), .check = check_text,
+	 .help = "File with the key of that certificate, PEM."},
+	{"webhook.tls_key_password", KEY_SECRET, WEBHOOK(tls_key_password), .check = check_text,
+	 .help = "Password of that file, when it has one."},
+	{"webhook.tls_pin", KEY_LIST, WEBHOOK(tls_pin), .check = check_tls_pin,
+	 .help = "Public keys of which the receiver's certificate must have one, each as "
+		 "sha256//BASE64."},
 	{"webhook.proxy", KEY_STRING, WEBHOOK(proxy), .check = check_printable,
 	 .help = "URL of a proxy; none when not given, whatever the environment says."},
 	{"webhook.network_deny", KEY_LIST, WEBHOOK(network_deny),
