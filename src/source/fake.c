@@ -12,8 +12,9 @@
 
 enum err_code fake_source_enter_locked(struct fake_source *s, enum fake_call call, struct err *e)
 {
-	static const char *const names[] = {"open", "hold",    "read",        "acknowledge",
-					    "wait", "inspect", "parked_list", "parked_read"};
+	static const char *const names[] = {"open",        "hold",        "read",
+					    "acknowledge", "wait",        "inspect",
+					    "parked_list", "parked_read", "purge"};
 	struct fake_failure *f = &s->db->failures[call];
 
 	s->db->stats.calls[call]++;
