@@ -37,7 +37,8 @@ struct flight {
 /* One webhook, once however many pipelines use it. */
 struct receiver {
 	struct webhook *webhook;
-	size_t share; /* most in flight by one worker */
+	size_t share;          /* most in flight by one worker */
+	_Atomic size_t served; /* with a rate limit: the pipeline that sent last */
 };
 
 struct worker {
@@ -55,6 +56,7 @@ struct worker {
 
 	_Atomic size_t *to; /* in flight per receiver; others read it */
 	_Atomic size_t in_flight;
+	_Atomic int64_t passes;
 	_Atomic int64_t connections;
 	_Atomic int64_t progress_us;
 

@@ -193,6 +193,8 @@ static void judge_pipeline(struct judging *j, size_t i)
 
 	if (limit_us < 2 * w->timeout_us)
 		limit_us = 2 * w->timeout_us;
+	/* with a rate limit all of them may have their turn before this one */
+	limit_us += w->stats.pace.interval_us * (int64_t)j->s->pipeline_count;
 	if (stuck_us > limit_us)
 		not_ready(j->v, "pipeline %s: %zu events are pending and nothing moved for %lld s",
 			  p->name, p->ring.events, (long long)(stuck_us / CLOCK_US_PER_S));

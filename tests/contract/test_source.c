@@ -167,44 +167,6 @@ static void acknowledgements_of_all_kinds_go_together(void **state)
 	reader_free(&r);
 }
 
-static void old_dead_letters_are_purged_in_pieces(void **state)
-{
-	struct lab *lab = *state;
-	struct source_sweep sweep = {.older_than_us = 3600 * CLOCK_US_PER_S, .rows = 2};
-	struct reader r;
-	int64_t deadline = clock_now_us(clock_system()) + 10 * CLOCK_US_PER_S, purged = 0;
-	int64_t ids[5];
-	size_t i;
-
-	for (i = 0; i < ARRAY_LEN(ids); i++)
-		ids[i] = lab->insert(lab, "default", "1", 10);
-	reader_new(&r, lab);
-	reader_open(&r);
-	assert_int_equal(reader_read(&r, 0), 5);
-	for (i = 0; i < ARRAY_LEN(ids); i++)
-		reader_ack(&r, 0, ids[i], ACK_DEAD);
-	do {
-		assert_int_equal(r.s->ops->purge(r.s, 0, &sweep, NULL), ERR_OK);
-		assert_int_equal(sweep.purged, 0);
-	} while (sweep.after_id);
-	assert_int_equal(lab->count_dead(lab), 5);
-	/* another pipeline's are none of its business */
-	sweep.older_than_us = 0;
-	if (lab != &lab_kinds[LAB_FAKE])
-		assert_int_equal(r.s->ops->purge(r.s, 1, &sweep, NULL), ERR_OK);
-	assert_int_equal(lab->count_dead(lab), 5);
-	/* clocks count in steps: what died just now may be of this very moment */
-	while (purged < 5) {
-		assert_true(clock_now_us(clock_system()) < deadline);
-		assert_int_equal(r.s->ops->purge(r.s, 0, &sweep, NULL), ERR_OK);
-		assert_true(sweep.purged <= 2);
-		purged += sweep.purged;
-	}
-	assert_int_equal(purged, 5);
-	assert_int_equal(lab->count_dead(lab), 0);
-	reader_free(&r);
-}
-
 static void what_was_not_acknowledged_comes_again_after_an_open(void **state)
 {
 	struct lab *lab = *state;
@@ -495,7 +457,6 @@ static void inspecting_tells_what_is_there(void **state)
 		IN(lab, a_read_keeps_to_the_bytes_but_returns_a_larger_row_alone),                 \
 		IN(lab, an_acknowledged_row_is_gone),                                              \
 		IN(lab, acknowledgements_of_all_kinds_go_together),                                \
-		IN(lab, old_dead_letters_are_purged_in_pieces),                                    \
 		IN(lab, what_was_not_acknowledged_comes_again_after_an_open),                      \
 		IN(lab, held_rows_do_not_come_again), IN(lab, a_commit_wakes_the_reader),          \
 		IN(lab, the_caller_wakes_the_reader), IN(lab, a_wait_ends_at_its_deadline),        \
