@@ -73,6 +73,7 @@ struct source_settings {
 	int64_t batch_size;       /* most rows per read and per acknowledgement */
 	int64_t ack_delay_us;     /* an acknowledgement waits at most this long for company */
 	int64_t max_event_bytes;  /* cap in the trigger: larger rows become key-only events */
+	int64_t dead_letter_retention_us; /* 0: kept */
 	/* MySQL: the operator's own audit table in place of outbox and triggers, as NAME or
 	 * SCHEMA.NAME without quotes, neither with a point inside; NULL: none. Exactly one pipeline
 	 * reads such a source; its tables are only there for their keys. */

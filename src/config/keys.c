@@ -198,6 +198,9 @@ const struct key keys[] = {
 	{"listener.max_event_bytes", KEY_SIZE, SOURCE(max_event_bytes), .def = "1MB",
 	 RANGE(1 * KB, 256 * MB), INSTALL,
 	 .help = "A larger row is sent with its key only, marked truncated."},
+	{"listener.dead_letter_retention", KEY_DURATION, SOURCE(dead_letter_retention_us),
+	 .def = "30d", RANGE(0, 3650 * DAY),
+	 .help = "Dead letters are removed when they are older; 0s: they are kept."},
 	{"listener.audit_table", KEY_STRING, SOURCE(audit_table), .check = check_audit_table,
 	 ONLY_MYSQL("it is always captured by triggers of its own"), INSTALL,
 	 .help = "An audit table of your own that is read in place of triggers and outbox, as NAME "
