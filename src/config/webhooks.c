@@ -45,6 +45,23 @@ static void keep_below(struct loading *l, struct node n, const struct path *path
 	buf_done(&text);
 }
 
+/* The frame around the smallest row has some hundred bytes. */
+#define BODY_BYTES_MIN 1024
+
+static void oversized_check(struct loading *l, const struct webhook_settings *w, struct node n,
+			    const struct path *path)
+{
+	struct path where = path_key(path, TEXT_LIT("max_body_bytes"));
+	struct node oversized = node_find_key(n, "oversized");
+
+	if (w->max_body_bytes && w->max_body_bytes < BODY_BYTES_MIN)
+		loading_mistake(l, node_find(n, "max_body_bytes"), &where,
+				"no body is smaller than 1kB for sure: 0 means no limit");
+	where = path_key(path, TEXT_LIT("oversized"));
+	if (!w->max_body_bytes && node_is_given(oversized))
+		loading_mistake(l, oversized, &where, "needs max_body_bytes");
+}
+
 static void webhook_finish(struct loading *l, struct webhook_settings *w, struct node n,
 			   const struct path *path)
 {
@@ -55,6 +72,7 @@ static void webhook_finish(struct loading *l, struct webhook_settings *w, struct
 	keep_below(l, n, path, "connect_timeout", &w->connect_timeout_us, "timeout",
 		   &w->timeout_us);
 	columns_check(l, w, n, path);
+	oversized_check(l, w, n, path);
 	w->url_is_template =
 		w->url.value && template_has_braces(w->url.value + check_url_front(w->url.value));
 	if (w->type &&

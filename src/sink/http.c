@@ -286,6 +286,7 @@ void http_request_put(struct http *h, struct http_request *r)
 	r->owner = NULL;
 	r->to = NULL;
 	r->plain_bytes = 0;
+	r->cut_count = r->key_only_count = 0;
 	p->next = h->free;
 	h->free = p;
 	h->free_count++;
