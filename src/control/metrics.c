@@ -102,7 +102,7 @@ static void derive_webhook(struct metrics_snapshot *s, struct metrics_webhook *w
 	struct metrics_totals *t = &s->total;
 
 	w->latency = quantiles_of(st->latency_count);
-	w->dead = st->refused + st->exhausted;
+	w->dead = st->refused + st->exhausted + st->oversized;
 	w->state_us = at_least_0(s->now_us - st->breaker.since_us);
 	t->attempts += st->attempts;
 	t->delivered += st->delivered;

@@ -6,8 +6,9 @@
 #include "base/json_scan.h"
 #include "base/mem.h"
 
-/* What stands around the names of the cut columns: ,"truncated_columns":[] */
-#define MARK_BYTES (sizeof(",\"" OVERSIZE_COLUMNS "\":[]") - 1)
+/* What stands around the names of the cut columns, of which the last has no comma:
+ * ,"truncated_columns":[] */
+#define MARK_BYTES (sizeof(",\"" OVERSIZE_COLUMNS "\":[]") - 2)
 /* ... and around each: "", */
 #define NAME_BYTES 3
 
