@@ -321,7 +321,7 @@ void worker_give_up(struct worker *w, struct flight *f, struct http_request *r, 
 		.now_us = clock_now_us(w->pool->clock),
 	};
 
-	assert(f->count == 1);
+	assert(f->first && f->count == 1);
 	(void)snprintf(result.reason, sizeof(result.reason), "%s", reason);
 	if (f->probe)
 		breaker_cancel(webhook_breaker(v.pp->webhook), v.now_us);
