@@ -72,7 +72,9 @@ static const struct {
 	 "f:5:32: webhook.mask_redact: a is in columns_exclude too\n"},
 	{DATABASE "webhook: {url: http://h, oversized: truncate}\n",
 	 "f:2:26: webhook.oversized: needs max_body_bytes\n"},
-	{DATABASE "webhook: {url: http://h, max_body_bytes: 0, oversized: key_only}\n",
+	{DATABASE "webhook: {url: http://h, oversized: key_only}\n",
+	 "f:2:26: webhook.oversized: needs max_body_bytes\n"},
+	{DATABASE "webhook: {url: http://h, max_body_bytes: 0, oversized: dead_letter}\n",
 	 "f:2:45: webhook.oversized: needs max_body_bytes\n"},
 	{DATABASE "webhook: {url: http://h, max_body_bytes: 1023}\n",
 	 "f:2:42: webhook.max_body_bytes: no body is smaller than 1kB for sure: 0 means no "
