@@ -86,6 +86,12 @@ static const struct key_word concurrency_words[] = {
 	{"adaptive", WEBHOOK_CONCURRENCY_ADAPTIVE},
 	{NULL, 0},
 };
+static const struct key_word oversized_words[] = {
+	{"key_only", WEBHOOK_OVERSIZED_KEY_ONLY},
+	{"truncate", WEBHOOK_OVERSIZED_TRUNCATE},
+	{"dead_letter", WEBHOOK_OVERSIZED_DEAD_LETTER},
+	{NULL, 0},
+};
 static const struct key_word compression_words[] = {
 	{"none", WEBHOOK_COMPRESSION_NONE},
 	{"gzip", WEBHOOK_COMPRESSION_GZIP},
@@ -219,6 +225,12 @@ const struct key keys[] = {
 	 .words = big_numbers_words,
 	 .help = "Whether numbers in rows and keys that a double does not hold are sent as numbers "
 		 "or as strings."},
+	{"webhook.max_body_bytes", KEY_SIZE, WEBHOOK(max_body_bytes), .def = "0", RANGE(0, 1 * GB),
+	 .help = "The most that an event's body may have, before it is compressed; 0: no limit."},
+	{"webhook.oversized", KEY_WORD, WEBHOOK(oversized), .def = "key_only",
+	 .words = oversized_words,
+	 .help = "What becomes of an event with a larger body: sent with the key in place of the "
+		 "row, or with its longest texts cut, or put to the dead letters."},
 	{"webhook.compression", KEY_WORD, WEBHOOK(compression), .def = "none",
 	 .words = compression_words,
 	 .help = "Whether bodies are sent with Content-Encoding: gzip where that makes them "

@@ -122,6 +122,25 @@ static enum err_code mask_one(void *ctx)
 	return code;
 }
 
+/* A row that is too large is cut, or there is no request. */
+static enum err_code cut_one(void *ctx)
+{
+	const struct webhook_settings to = {
+		.name = name, .max_body_bytes = 200, .oversized = WEBHOOK_OVERSIZED_TRUNCATE};
+	struct http_request r = {.to = NULL};
+	enum err_code code;
+
+	(void)ctx;
+	buf_init(&r.body, 10000);
+	buf_init(&r.lines, 10000);
+	buf_init(&r.url, 10000);
+	code = request_fill(&origin, &to, &event, &r);
+	assert_int_equal(code == ERR_OK, r.cut_count == 1);
+	assert_true(code != ERR_OK || r.body.len <= 200);
+	buf_done(&r.body);
+	return code;
+}
+
 /* A request is started and broken off; one that could not be started is still ours. */
 static enum err_code send_one(void *ctx)
 {
@@ -185,6 +204,7 @@ static void a_masked_row_without_memory(void **state)
 {
 	(void)state;
 	assert_true(torture_run(mask_one, NULL) >= 7);
+	assert_true(torture_run(cut_one, NULL) >= 3);
 }
 
 static int group_open(void **state)
