@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "config/column_rules.h"
 #include "config/network_rule.h"
 
 /* the columns target, offset and size of a field */
@@ -280,6 +281,20 @@ const struct key keys[] = {
 	 .words = oauth2_auth_words,
 	 .help = "Whether client id and secret are shown to the token endpoint by HTTP basic "
 		 "authentication or in the posted form."},
+	{"webhook.columns_include", KEY_LIST, WEBHOOK(columns_include),
+	 .check = check_column_pattern,
+	 .help = "The columns to send, as COLUMN, TABLE.COLUMN or SCHEMA.TABLE.COLUMN with * for "
+		 "any part of a name; all when not given."},
+	{"webhook.columns_exclude", KEY_LIST, WEBHOOK(columns_exclude),
+	 .check = check_column_pattern,
+	 .help = "The columns not to send, in the same way; not together with columns_include."},
+	{"webhook.mask_redact", KEY_LIST, WEBHOOK(mask_redact), .check = check_column_pattern,
+	 .help = "The columns whose values are sent as \"***\", in the same way."},
+	{"webhook.mask_hash", KEY_LIST, WEBHOOK(mask_hash), .check = check_column_pattern,
+	 .help = "The columns whose values are sent as their HMAC-SHA256 under mask_key, in the "
+		 "same way."},
+	{"webhook.mask_key", KEY_SECRET, WEBHOOK(mask_key), .check = check_mask_key,
+	 .help = "The key of mask_hash: at least 32 characters of chance."},
 	{"webhook.ca_file", KEY_STRING, WEBHOOK(ca_file), .check = check_text,
 	 .help = "File with the certificates that may sign the receiver's; the system's when not "
 		 "given."},
@@ -379,6 +394,9 @@ const struct key keys[] = {
 	{"daemon.shutdown_timeout", KEY_DURATION, SETTINGS(daemon.shutdown_timeout_us),
 	 .def = "20s", RANGE(0, HOUR),
 	 .help = "How long requests in flight may take to end after SIGTERM."},
+	{"daemon.core_dumps", KEY_BOOL, SETTINGS(daemon.core_dumps), .def = "false",
+	 .help = "Whether a crash may leave a core, which holds secrets and rows, and the daemon's "
+		 "user may attach a debugger."},
 };
 /* NOLINTEND(bugprone-sizeof-expression) */
 const size_t key_count = ARRAY_LEN(keys);

@@ -223,6 +223,8 @@ const struct metrics_row metrics_table[] = {
 	{"tls_files_refused_total", "tls_files_refused_total", WEBHOOK(stats.auth.tls.refused),
 	 COUNTER,
 	 .help = "Times that changed ones could not be used and those before stayed in use"},
+	{"column_rules", "column_rules", WEBHOOK(stats.column_rules), GAUGE,
+	 .help = "Patterns of columns that are chosen or masked; 0: rows are sent as they are"},
 	{"attempts_total", "attempts_total", WEBHOOK(stats.attempts), COUNTER,
 	 .help = "Finished requests"},
 	{"delivered_total", "delivered_total", WEBHOOK(stats.delivered), COUNTER,
