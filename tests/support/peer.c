@@ -203,7 +203,6 @@ static void peer_refill(struct peer *p)
 		buf_add_str(&p->out, text);
 }
 
-/* Go on writing the answer. */
 static void peer_answering(struct peer *p)
 {
 	struct station *s = p->station;
@@ -339,7 +338,8 @@ static void peer_request(struct peer *p)
 		peer_next(p);
 		return;
 	}
-	p->answer = behaviour_at_body(&s->behaviour, &s->random, body, p->entry.attempt);
+	p->answer = station_behave(s, (struct text){p->in.data, p->head.head_bytes}, body,
+				   p->entry.attempt);
 	if (!delay_us) {
 		peer_answer(p);
 		return;
