@@ -102,7 +102,9 @@ static ATTR_MUST_CHECK enum err_code material_check(struct tls_material *m,
 		culprit = f->paths[TLS_PART_CA];
 		code = certificate_check(buf_text(&p[TLS_PART_CA]), NULL, e);
 	}
-	return code == ERR_OK ? code : err_prefix(e, "%s", culprit);
+	if (code != ERR_OK)
+		(void)err_prefix(e, "%s", culprit);
+	return code;
 }
 
 static ATTR_MUST_CHECK enum err_code material_read(const struct tls_files *f,

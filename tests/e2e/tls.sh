@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-# shellcheck shell=bash disable=SC2154 # test_dir and process come from lib.sh
+# shellcheck shell=bash disable=SC2154,SC2034 # test_dir and process come from lib.sh
 # A receiver with TLS for the end-to-end scripts: openssl's test server, whose output is the requests and whose input
 # the answers. It answers each request by its head, so that no body need be understood; ids are in $test_dir/ids.
 
