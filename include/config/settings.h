@@ -129,6 +129,13 @@ struct webhook_settings {
 	int64_t max_response_bytes;
 	struct webhook_header *headers;
 	size_t header_count;
+	struct string_list columns_include; /* config/column_rules.h */
+	struct string_list columns_exclude;
+	struct string_list mask_hash;
+	struct string_list mask_redact;
+	struct secret mask_key;
+	struct column_rules *column_rules; /* all of these, read; NULL: none of them is given */
+	struct signing_keys signing_keys;  /* count 0: requests are not signed */
 	/* at most one of these three kinds: NULL means not given */
 	struct secret bearer_token;
 	char *basic_user;
@@ -139,14 +146,7 @@ struct webhook_settings {
 	char *oauth2_scope;
 	char *oauth2_audience;
 	enum webhook_oauth2_auth oauth2_auth;
-	struct string_list columns_include; /* config/column_rules.h */
-	struct string_list columns_exclude;
-	struct string_list mask_hash;
-	struct string_list mask_redact;
-	struct secret mask_key;
-	struct column_rules *column_rules; /* all of these, read; NULL: none of them is given */
-	struct signing_keys signing_keys;  /* count 0: requests are not signed */
-	char *ca_file;                     /* NULL: the system's */
+	char *ca_file; /* NULL: the system's */
 	bool tls_verify;
 	enum webhook_tls_min tls_min;
 	char *tls_cert; /* PEM, with the chain; NULL: none */

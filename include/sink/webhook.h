@@ -14,6 +14,7 @@
 #include "config/settings.h"
 #include "core/standing.h"
 #include "sink/auth.h"
+#include "sink/batch_size.h"
 #include "sink/breaker.h"
 
 struct webhook;
@@ -27,6 +28,7 @@ const struct webhook_settings *webhook_settings(const struct webhook *w);
 struct breaker *webhook_breaker(struct webhook *w);
 /* NULL: it needs none. */
 struct auth *webhook_auth(struct webhook *w);
+struct batch_size *webhook_batch_size(struct webhook *w);
 struct standing_box *webhook_standing(struct webhook *w);
 
 /* Reserve up to want of max_in_flight (at most share of them by one worker); returns how many. */
@@ -75,6 +77,7 @@ struct webhook_stats {
 	size_t signing_secrets;
 	size_t column_rules;
 	int64_t attempts;
+	size_t batch_size;    /* most events that a request may hold at present */
 	int64_t batches;      /* attempts with more than one event */
 	int64_t batch_events; /* in those */
 	int64_t delivered;    /* events */

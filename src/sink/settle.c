@@ -159,7 +159,7 @@ static void settle_dead(const struct verdict *v, enum webhook_outcome outcome)
 	}
 	record(v, outcome);
 	log_warn("an event goes to the dead letters", LOG_S("pipeline", v->pp->name),
-		 LOG_I("id", ev->f.id), LOG_I("attempts", ev->attempts),
+		 LOG_I("id", event_public_id(&ev->f)), LOG_I("attempts", ev->attempts),
 		 LOG_S("reason", ev->last_reason));
 	acks_push(v->pp->acks, &ack);
 	leave_ring(v, EVENT_DEAD);
@@ -168,8 +168,9 @@ static void settle_dead(const struct verdict *v, enum webhook_outcome outcome)
 static void settle_retry(const struct verdict *v)
 {
 	record(v, WEBHOOK_RETRIED);
-	log_debug("an attempt failed", LOG_S("pipeline", v->pp->name), LOG_I("id", v->ev->f.id),
-		  LOG_I("attempts", v->ev->attempts), LOG_S("reason", v->result->reason));
+	log_debug("an attempt failed", LOG_S("pipeline", v->pp->name),
+		  LOG_I("id", event_public_id(&v->ev->f)), LOG_I("attempts", v->ev->attempts),
+		  LOG_S("reason", v->result->reason));
 	ring_retry(v->pp->ring, v->ev, v->now_us + delay_us(v, v->ev->attempts));
 }
 
@@ -187,7 +188,7 @@ static void halve(const struct verdict *v)
 static void settle_split(const struct verdict *v, bool is_event)
 {
 	log_debug("a request of several events failed", LOG_S("pipeline", v->pp->name),
-		  LOG_I("id", v->ev->f.id), LOG_I("events", v->count),
+		  LOG_I("id", event_public_id(&v->ev->f)), LOG_I("events", v->count),
 		  LOG_S("reason", v->result->reason));
 	if (is_event) {
 		record(v, WEBHOOK_SPLIT);
@@ -284,6 +285,7 @@ static void settle_answered(struct worker *w, const struct flight *f, const stru
 	const struct keeper_attempt attempt = {v.answer, v.now_us, w->pool->clock, r->reason};
 	enum breaker_ruling ruling;
 
+	batch_size_note(webhook_batch_size(v.pp->webhook), v.count, r, policy(&v)->timeout_us);
 	add_history(&v, &report);
 	ruling = breaker_report(webhook_breaker(v.pp->webhook), &report);
 	keeper_note(v.pp->webhook, &attempt);

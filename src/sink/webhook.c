@@ -20,6 +20,7 @@ struct webhook {
 	const struct webhook_settings *settings;
 	struct breaker *breaker;
 	struct auth *auth; /* NULL: none */
+	struct batch_size batch_size;
 	struct standing_box *standing;
 	_Atomic size_t in_flight; /* every worker asks on every round: no lock */
 	_Atomic bool refused_some;
@@ -58,6 +59,7 @@ enum err_code webhook_new(const struct webhook_settings *s, struct webhook **ret
 	if (code != ERR_OK)
 		goto out_webhook;
 	mutex_init(&w->lock);
+	batch_size_init(&w->batch_size, (size_t)s->batch_max_events);
 	w->settings = s;
 	*ret_w = w;
 	return ERR_OK;
@@ -77,6 +79,7 @@ void webhook_free(struct webhook *w)
 	breaker_free(w->breaker);
 	standing_box_free(w->standing);
 	mutex_done(&w->lock);
+	batch_size_done(&w->batch_size);
 	mem_free(w);
 }
 
@@ -98,6 +101,11 @@ struct auth *webhook_auth(struct webhook *w)
 struct standing_box *webhook_standing(struct webhook *w)
 {
 	return w->standing;
+}
+
+struct batch_size *webhook_batch_size(struct webhook *w)
+{
+	return &w->batch_size;
 }
 
 size_t webhook_room(const struct webhook *w)
@@ -228,6 +236,7 @@ struct webhook_stats webhook_stats(struct webhook *w)
 	s.in_flight = atomic_load(&w->in_flight);
 	s.max_in_flight = (size_t)w->settings->max_in_flight;
 	s.signing_secrets = w->settings->signing_keys.count;
+	s.batch_size = batch_size_get(&w->batch_size);
 	s.column_rules = column_rules_count(w->settings->column_rules);
 	s.breaker = breaker_stats(w->breaker);
 	s.auth = auth_stats(w->auth);

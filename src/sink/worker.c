@@ -208,7 +208,7 @@ static struct ring_batch batch_of(const struct pool_pipeline *pp)
 	const struct webhook_settings *to = webhook_settings(pp->webhook);
 
 	return (struct ring_batch){
-		.max_events = (size_t)to->batch_max_events,
+		.max_events = batch_size_get(webhook_batch_size(pp->webhook)),
 		.max_bytes = (size_t)to->batch_max_bytes,
 		.delay_us = to->batch_max_delay_us,
 	};
