@@ -40,6 +40,7 @@ enum key_type {
 	KEY_WORD,     /* an enum, by words */
 	KEY_LIST,     /* struct string_list */
 	KEY_OPS,      /* bool[OP_COUNT] */
+	KEY_RATE,     /* struct rate */
 
 	/* those with a shape of their own (config/loading.h) */
 	KEY_TABLES,  /* struct table_settings * and count: a list of tables */

@@ -15,6 +15,7 @@
 #include "config/settings.h"
 #include "core/acks.h"
 #include "core/ring.h"
+#include "core/standing.h"
 #include "source/source.h"
 
 enum runner_state {
@@ -30,7 +31,8 @@ struct runner;
 
 struct runner_pipeline {
 	const struct pipeline_settings *settings;
-	struct ring *ring; /* a loan; NULL until runner_bind */
+	struct ring *ring;             /* a loan; NULL until runner_bind */
+	struct standing_box *standing; /* its webhook's, a loan; NULL: nothing is kept */
 };
 
 struct runner_options {

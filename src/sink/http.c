@@ -23,8 +23,6 @@
 #include "sink/waiting.h"
 
 #define HTTP_EVENTS 128
-/* A body's memory larger than this is not kept for the next request. */
-#define HTTP_KEEP_BODY_BYTES 65536
 /* What was never needed for this long is freed. */
 #define HTTP_TRIM_US (10 * CLOCK_US_PER_S)
 

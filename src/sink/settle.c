@@ -61,6 +61,7 @@ static void record(const struct verdict *v, enum webhook_outcome outcome)
 		.bytes = r->request->body.len,
 		.plain_bytes = r->request->plain_bytes,
 		.reason = r->reason,
+		.sent_us = r->request->started_us,
 	};
 
 	webhook_record(v->pp->webhook, &a);

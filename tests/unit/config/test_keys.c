@@ -48,6 +48,7 @@ static void fields_have_the_size_of_their_type(void **state)
 		[KEY_WORD] = sizeof(int),
 		[KEY_LIST] = sizeof(struct string_list),
 		[KEY_OPS] = sizeof(bool[OP_COUNT]),
+		[KEY_RATE] = sizeof(struct rate),
 		[KEY_TABLES] = sizeof(void *),
 		[KEY_TABLE] = sizeof(void *),
 		[KEY_NAME_OF] = sizeof(char *),
