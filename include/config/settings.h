@@ -238,6 +238,7 @@ struct settings {
 	} admin;
 	struct {
 		int64_t shutdown_timeout_us; /* in-flight requests get this long after SIGTERM */
+		bool core_dumps;             /* a crash may leave one, with secrets in it */
 	} daemon;
 };
 

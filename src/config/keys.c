@@ -434,6 +434,9 @@ const struct key keys[] = {
 	{"daemon.shutdown_timeout", KEY_DURATION, SETTINGS(daemon.shutdown_timeout_us),
 	 .def = "20s", RANGE(0, HOUR),
 	 .help = "How long requests in flight may take to end after SIGTERM."},
+	{"daemon.core_dumps", KEY_BOOL, SETTINGS(daemon.core_dumps), .def = "false",
+	 .help = "Whether a crash may leave a core, which holds secrets and rows, and the daemon's "
+		 "user may attach a debugger."},
 };
 /* NOLINTEND(bugprone-sizeof-expression) */
 const size_t key_count = ARRAY_LEN(keys);
