@@ -14,7 +14,9 @@
 #include "config/settings.h"
 #include "core/standing.h"
 #include "sink/auth.h"
+#include "sink/batch_size.h"
 #include "sink/breaker.h"
+#include "sink/handshake.h"
 #include "sink/pace.h"
 
 struct webhook;
@@ -28,7 +30,10 @@ const struct webhook_settings *webhook_settings(const struct webhook *w);
 struct breaker *webhook_breaker(struct webhook *w);
 /* NULL: it needs none. */
 struct auth *webhook_auth(struct webhook *w);
+struct batch_size *webhook_batch_size(struct webhook *w);
 struct standing_box *webhook_standing(struct webhook *w);
+/* NULL: the webhook need not be validated. */
+struct handshake *webhook_handshake(struct webhook *w);
 
 /* Reserve up to want of what may be in flight (at most share of them by one worker) and, with a
  * rate limit, of what may be sent now; returns how many. Who asks a paced one must have something
@@ -54,8 +59,9 @@ enum webhook_outcome {
 	WEBHOOK_HELD,
 	WEBHOOK_REFUSED,
 	WEBHOOK_EXHAUSTED,
-	WEBHOOK_SPLIT /* several events, of which one is to blame: they go again in smaller requests
-		       */
+	WEBHOOK_SPLIT,    /* several events, of which one is to blame: they go again in smaller
+			     requests */
+	WEBHOOK_OVERSIZED /* dead without an attempt: larger than max_body_bytes */
 };
 
 struct webhook_attempt {
@@ -66,6 +72,8 @@ struct webhook_attempt {
 	int64_t elapsed_us;
 	size_t bytes;       /* of the body as it was sent */
 	size_t plain_bytes; /* before it was compressed; 0: it was not */
+	size_t cut;         /* of its events, those with texts cut */
+	size_t key_only;    /* ... and with the key alone */
 	const char *reason; /* of a failure; a loan */
 	int64_t sent_us;
 };
@@ -89,6 +97,7 @@ struct webhook_stats {
 	size_t signing_secrets;
 	size_t column_rules;
 	int64_t attempts;
+	size_t batch_size;    /* most events that a request may hold at present */
 	int64_t batches;      /* attempts with more than one event */
 	int64_t batch_events; /* in those */
 	int64_t delivered;    /* events */
@@ -97,6 +106,9 @@ struct webhook_stats {
 	int64_t held;         /* attempts that failed in an outage: not counted */
 	int64_t refused;      /* dead by the receiver's answer */
 	int64_t exhausted;    /* dead because attempts were used up */
+	int64_t oversized;    /* dead because they are larger than max_body_bytes */
+	int64_t cut;          /* events with texts cut, in all attempts */
+	int64_t key_only;     /* ... with the key alone */
 	int64_t by_class[6];  /* answers 1xx..5xx at 1..5; 0: no answer */
 	int64_t failures_by_phase[ANSWER_PHASE_COUNT];
 	int64_t bytes_sent;                             /* bodies */
@@ -107,6 +119,8 @@ struct webhook_stats {
 	struct breaker_stats breaker;
 	struct auth_stats auth;
 	struct standing standing;
+	bool validates; /* handshake means something */
+	struct handshake_stats handshake;
 	char last_error[200]; /* of the last failed attempt; "" after a success */
 };
 

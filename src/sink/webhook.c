@@ -14,6 +14,8 @@
 #include "sink/concurrency.h"
 
 #define WEBHOOK_PROBE_MIN_US CLOCK_US_PER_S
+/* Without a request for so long, a receiver is asked for its permission again. */
+#define WEBHOOK_SILENCE_US (24 * 3600 * CLOCK_US_PER_S)
 /* An outage is over, as far as disable_after goes, when nothing was even tried for so long. */
 #define WEBHOOK_OUTAGE_GAP_US (24 * 3600 * CLOCK_US_PER_S)
 
@@ -21,9 +23,11 @@ struct webhook {
 	const struct webhook_settings *settings;
 	struct breaker *breaker;
 	struct auth *auth; /* NULL: none */
+	struct batch_size batch_size;
 	struct standing_box *standing;
-	_Atomic size_t in_flight; /* every worker asks on every round: no lock */
-	_Atomic size_t limit;     /* of it: max_in_flight, or what concurrency found */
+	struct handshake *handshake; /* NULL: not validated */
+	_Atomic size_t in_flight;    /* every worker asks on every round: no lock */
+	_Atomic size_t limit;        /* of it: max_in_flight, or what concurrency found */
 	_Atomic bool refused_some;
 	struct pace pace;
 	_Atomic int told_state; /* what webhook_breaker_moved last said */
@@ -41,6 +45,21 @@ const int64_t webhook_latency_bound_us[WEBHOOK_LATENCY_BUCKETS] = {
 static bool is_adaptive(const struct webhook *w)
 {
 	return w->settings->concurrency == WEBHOOK_CONCURRENCY_ADAPTIVE;
+}
+
+static ATTR_MUST_CHECK enum err_code make_handshake(struct webhook *w,
+						    const struct webhook_settings *s, struct err *e)
+{
+	struct handshake_options o = {.origin = s->validation_origin,
+				      .min_delay_us = WEBHOOK_PROBE_MIN_US,
+				      .max_delay_us = s->breaker_max_delay_us,
+				      .silence_us = WEBHOOK_SILENCE_US};
+
+	if (!s->validate)
+		return ERR_OK;
+	if (o.min_delay_us > o.max_delay_us)
+		o.min_delay_us = o.max_delay_us;
+	return handshake_new(&o, &w->handshake, e);
 }
 
 enum err_code webhook_new(const struct webhook_settings *s, struct webhook **ret_w, struct err *e)
@@ -61,12 +80,15 @@ enum err_code webhook_new(const struct webhook_settings *s, struct webhook **ret
 	if (code == ERR_OK)
 		code = auth_new(s, clock_system(), &w->auth, e);
 	if (code == ERR_OK)
-		code = standing_box_new(s->disable_after_us,
+		code = standing_box_new(s->name, s->disable_after_us,
 					WEBHOOK_OUTAGE_GAP_US + s->retry_max_delay_us, &w->standing,
 					e);
+	if (code == ERR_OK)
+		code = make_handshake(w, s, e);
 	if (code != ERR_OK)
 		goto out_webhook;
 	mutex_init(&w->lock);
+	batch_size_init(&w->batch_size, (size_t)s->batch_max_events);
 	w->settings = s;
 	pace_init(&w->pace, &s->rate_limit, s->rate_limit_burst);
 	concurrency_init(&w->concurrency, (size_t)s->max_in_flight);
@@ -89,7 +111,9 @@ void webhook_free(struct webhook *w)
 	breaker_free(w->breaker);
 	standing_box_free(w->standing);
 	pace_done(&w->pace);
+	handshake_free(w->handshake);
 	mutex_done(&w->lock);
+	batch_size_done(&w->batch_size);
 	mem_free(w);
 }
 
@@ -111,6 +135,16 @@ struct auth *webhook_auth(struct webhook *w)
 struct standing_box *webhook_standing(struct webhook *w)
 {
 	return w->standing;
+}
+
+struct handshake *webhook_handshake(struct webhook *w)
+{
+	return w->handshake;
+}
+
+struct batch_size *webhook_batch_size(struct webhook *w)
+{
+	return &w->batch_size;
 }
 
 size_t webhook_room(const struct webhook *w)
@@ -208,6 +242,8 @@ static void count_result_locked(struct webhook_stats *c, const struct webhook_at
 	c->bytes_sent += (int64_t)a->bytes;
 	c->bytes_plain += (int64_t)(a->plain_bytes ? a->plain_bytes : a->bytes);
 	c->compressed += a->plain_bytes > 0;
+	c->cut += (int64_t)a->cut;
+	c->key_only += (int64_t)a->key_only;
 	c->by_class[class >= 1 && class <= 5 ? class : a->status ? 5 : 0]++;
 	if (a->status) {
 		c->latency_count[latency_bucket(a->elapsed_us)]++;
@@ -230,6 +266,8 @@ static int64_t *outcome_counter(struct webhook_stats *c, enum webhook_outcome ou
 		return &c->refused;
 	case WEBHOOK_SPLIT:
 		return &c->split;
+	case WEBHOOK_OVERSIZED:
+		return &c->oversized;
 	case WEBHOOK_EXHAUSTED:
 		break;
 	}
@@ -269,7 +307,8 @@ void webhook_record(struct webhook *w, const struct webhook_attempt *a)
 
 	assert(a->phase < ANSWER_PHASE_COUNT);
 	mutex_lock(&w->lock);
-	count_result_locked(c, a);
+	if (a->outcome != WEBHOOK_OVERSIZED)
+		count_result_locked(c, a);
 	*outcome_counter(c, a->outcome) += a->outcome == WEBHOOK_DELIVERED ? (int64_t)a->events : 1;
 	if (a->outcome == WEBHOOK_DELIVERED)
 		c->last_error[0] = '\0';
@@ -304,10 +343,14 @@ struct webhook_stats webhook_stats(struct webhook *w)
 	s.concurrency_limit = atomic_load(&w->limit);
 	s.pace = pace_stats(&w->pace);
 	s.signing_secrets = w->settings->signing_keys.count;
+	s.batch_size = batch_size_get(&w->batch_size);
 	s.column_rules = column_rules_count(w->settings->column_rules);
 	s.breaker = breaker_stats(w->breaker);
 	s.auth = auth_stats(w->auth);
 	(void)standing_box_get(w->standing, &s.standing);
+	s.validates = w->handshake != NULL;
+	if (w->handshake)
+		s.handshake = handshake_stats(w->handshake);
 	return s;
 }
 

@@ -42,7 +42,10 @@ static void on_result(void *ctx, const struct http_result *r)
 
 	/* not asleep any more: what settling makes ready needs nobody else to be woken */
 	worker_rise(w);
-	worker_settle(w, r->request->owner, r);
+	if (r->request->asks)
+		permission_settle(w, r);
+	else
+		worker_settle(w, r->request->owner, r);
 	http_request_put(w->http, r->request);
 }
 
@@ -117,6 +120,9 @@ static ATTR_MUST_CHECK enum err_code fill_request(const struct pool_pipeline *pp
 	enum err_code code = request_is_batch(to) ? fill_batch(pp, f, &origin, r)
 						  : request_fill(&origin, to, &f->first->f, r);
 
+	if (code == ERR_DATA)
+		return err_set(e, ERR_DATA, "a body of %zu bytes, max_body_bytes is %lld",
+			       r->body.len - request_is_batch(to), (long long)to->max_body_bytes);
 	if (code != ERR_OK)
 		return err_set(e, ERR_NOMEM, "no memory for a request");
 	return ERR_OK;
@@ -159,6 +165,8 @@ static void launch(struct worker *w, struct flight *f)
 		return;
 	if (code == ERR_NOMEM)
 		worker_put_aside(w, f);
+	else if (code == ERR_DATA)
+		worker_give_up(w, f, r, e.msg);
 	else
 		settle_unsendable(w, f, r, &e);
 	http_request_put(w->http, r);
@@ -203,7 +211,7 @@ static struct ring_batch batch_of(const struct pool_pipeline *pp)
 	const struct webhook_settings *to = webhook_settings(pp->webhook);
 
 	return (struct ring_batch){
-		.max_events = (size_t)to->batch_max_events,
+		.max_events = batch_size_get(webhook_batch_size(pp->webhook)),
 		.max_bytes = (size_t)to->batch_max_bytes,
 		.delay_us = to->batch_max_delay_us,
 	};
@@ -299,6 +307,8 @@ static bool take_from(struct worker *w, size_t k)
 	const struct receiver *to = &w->pool->receivers[i];
 	size_t room, n;
 
+	if (!permission_has(w, &w->pool->pipelines[k]))
+		return false;
 	for (;;) {
 		room = to->share - atomic_load(&w->to[i]);
 		if (!room)
@@ -370,6 +380,7 @@ static int64_t next_us(const struct worker *w)
 
 	for (k = 0; k < p->pipeline_count; k++) {
 		t = next_of_pipeline_us(&p->pipelines[k], w->pass_us);
+		t = permission_next_us(&p->pipelines[k], t, w->pass_us);
 		if (t < next)
 			next = t;
 	}

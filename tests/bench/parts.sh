@@ -69,12 +69,14 @@ column() {
 	cut -d' ' -f"$1" "$2" | median
 }
 
+# batch=N: so many events in a request
 bench_config_write() { # POOL_SIZE MAX_IN_FLIGHT [WAKEUP]
 	{
 		config_write accounts
 		printf 'worker:\n  pool_size: %s\n' "$1"
 		[ -z "${3:-}" ] || printf 'listener:\n  wakeup: %s\n' "$3"
-	} | sed "s/^webhook:/webhook:\n  max_in_flight: $2/; s/timeout: 5/timeout: 30/" >"$test_dir/config.yaml"
+	} | sed "s/^webhook:/webhook:\n  max_in_flight: $2\n  batch_max_events: ${batch:-1}/; s/timeout: 5/timeout: 30/" \
+		>"$test_dir/config.yaml"
 }
 
 accounts_new() {
@@ -171,6 +173,24 @@ bench_drain() {
 	for size in $sizes; do
 		rate=$(column 1 "$test_dir/pool-$size")
 		emit "| daemon, pool_size $size | $rate | $(ratio "$rate" "$base") | $(column 2 "$test_dir/pool-$size") | $(mb "$(column 3 "$test_dir/pool-$size")") |"
+	done
+}
+
+# ---- batch
+
+bench_batch() {
+	local i batch base rate
+	emit "$backlog inserted rows of about 250 bytes of JSON, several events a request, pool_size 2, 64 in flight, keep-alive receiver on loopback; medians of $rounds." ''
+	emit '| events a request, at most | events/s | ratio to 1 | CPU us/event | RSS max, MB |' '| --- | --- | --- | --- | --- |'
+	for ((i = 0; i < rounds; i++)); do
+		for batch in 1 10 100 1000; do
+			drain_daemon 2 64 "$backlog" >>"$test_dir/batch-$batch"
+		done
+	done
+	base=$(column 1 "$test_dir/batch-1")
+	for batch in 1 10 100 1000; do
+		rate=$(column 1 "$test_dir/batch-$batch")
+		emit "| $batch | $rate | $(ratio "$rate" "$base") | $(column 2 "$test_dir/batch-$batch") | $(mb "$(column 3 "$test_dir/batch-$batch")") |"
 	done
 }
 
