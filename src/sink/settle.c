@@ -8,6 +8,7 @@
  *     failed, held         waits; nothing is counted
  *     410                  ready as before; the breaker lets nothing through
  *     broken off           ready as before
+ *     too large to send    acknowledged as dead, without an attempt
  *
  * Only an event that was alone in its request can be refused, or have an attempt counted. Where
  * several failed, and not for an outage, nobody knows which of them is to blame: they go again, in
@@ -60,6 +61,8 @@ static void record(const struct verdict *v, enum webhook_outcome outcome)
 		.elapsed_us = r->elapsed_us,
 		.bytes = r->request->body.len,
 		.plain_bytes = r->request->plain_bytes,
+		.cut = r->request->cut_count,
+		.key_only = r->request->key_only_count,
 		.reason = r->reason,
 		.sent_us = r->request->started_us,
 	};
@@ -153,8 +156,10 @@ static void settle_dead(const struct verdict *v, enum webhook_outcome outcome)
 
 	if (!ack.reason) {
 		/* a dead letter without its reason is half a promise: ask once more later */
-		v->ev->attempts--;
-		record(v, WEBHOOK_HELD);
+		if (outcome != WEBHOOK_OVERSIZED) {
+			v->ev->attempts--;
+			record(v, WEBHOOK_HELD);
+		}
 		ring_retry(v->pp->ring, v->ev, v->now_us + SETTLE_ASIDE_US);
 		return;
 	}
@@ -302,6 +307,28 @@ void worker_settle(struct worker *w, struct flight *f, const struct http_result 
 		settle_aborted(w, f);
 	else
 		settle_answered(w, f, r);
+	worker_land(w, f);
+}
+
+void worker_give_up(struct worker *w, struct flight *f, struct http_request *r, const char *reason)
+{
+	struct http_result result = {.request = r, .retry_after_s = -1};
+	const struct verdict v = {
+		.w = w,
+		.pp = &w->pool->pipelines[f->pipeline],
+		.ev = f->first,
+		.count = 1,
+		.result = &result,
+		.answer = {.verdict = ANSWER_REFUSED},
+		.now_us = clock_now_us(w->pool->clock),
+	};
+
+	assert(f->first && f->count == 1);
+	(void)snprintf(result.reason, sizeof(result.reason), "%s", reason);
+	if (f->probe)
+		breaker_cancel(webhook_breaker(v.pp->webhook), v.now_us);
+	remember_failure(&v);
+	settle_dead(&v, WEBHOOK_OVERSIZED);
 	worker_land(w, f);
 }
 

@@ -120,6 +120,9 @@ static ATTR_MUST_CHECK enum err_code fill_request(const struct pool_pipeline *pp
 	enum err_code code = request_is_batch(to) ? fill_batch(pp, f, &origin, r)
 						  : request_fill(&origin, to, &f->first->f, r);
 
+	if (code == ERR_DATA)
+		return err_set(e, ERR_DATA, "a body of %zu bytes, max_body_bytes is %lld",
+			       r->body.len - request_is_batch(to), (long long)to->max_body_bytes);
 	if (code != ERR_OK)
 		return err_set(e, ERR_NOMEM, "no memory for a request");
 	return ERR_OK;
@@ -162,6 +165,8 @@ static void launch(struct worker *w, struct flight *f)
 		return;
 	if (code == ERR_NOMEM)
 		worker_put_aside(w, f);
+	else if (code == ERR_DATA)
+		worker_give_up(w, f, r, e.msg);
 	else
 		settle_unsendable(w, f, r, &e);
 	http_request_put(w->http, r);

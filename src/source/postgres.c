@@ -95,10 +95,9 @@ static const struct {
 		 " RETURNING *) INSERT INTO " PG_SCHEMA ".dead_letter (id, pipeline, operation, "
 		 "schema_name, table_name, row_key, old_key, changed_at, truncated, data, "
 		 "old_data, attempts, last_status, last_error) SELECT coalesce(origin_id, id), "
-		 "pipeline, operation, schema_name, "
-		 "table_name, row_key, old_key, changed_at, truncated, data, old_data, attempts, "
-		 "nullif(status, 0), reason FROM gone JOIN ROWS FROM "
-		 "(pg_catalog.unnest($2::int8[]), "
+		 "pipeline, operation, schema_name, table_name, row_key, old_key, changed_at, "
+		 "truncated, data, old_data, attempts, nullif(status, 0), reason FROM gone JOIN "
+		 "ROWS FROM (pg_catalog.unnest($2::int8[]), "
 		 "pg_catalog.unnest($3::int4[]), pg_catalog.unnest($4::int4[]), "
 		 "pg_catalog.unnest($5::text[])) AS a (id, attempts, status, reason) USING (id) "
 		 "ON CONFLICT DO NOTHING"},
@@ -496,5 +495,6 @@ const struct source_ops source_postgres = {
 	.wait = pg_wait,
 	.inspect = pg_inspect,
 	PG_KEEPS_STANDINGS,
+	.purge = pg_purge,
 	.interrupt = pg_interrupt,
 };

@@ -79,6 +79,7 @@ static void read_all(struct source *s, struct reading *r)
 static enum err_code work_with(struct source *s)
 {
 	struct reading r = {.first = ERR_OK};
+	struct source_sweep sweep = {.rows = 10};
 	struct source_status st;
 	struct standing standing;
 	enum err_code code;
@@ -102,6 +103,8 @@ static enum err_code work_with(struct source *s)
 		read_all(s, &r);
 	if (code == ERR_OK && r.total)
 		code = s->ops->acknowledge(s, r.acks, r.total, NULL);
+	if (code == ERR_OK)
+		code = s->ops->purge(s, 0, &sweep, NULL);
 	return r.first != ERR_OK ? r.first : code;
 }
 

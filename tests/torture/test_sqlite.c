@@ -209,6 +209,8 @@ static enum err_code read_and_settle(struct source *s)
 		code = s->ops->standing_save(s, 0, &standing, NULL);
 	if (code == ERR_OK)
 		code = s->ops->acknowledge(s, acks, total, NULL);
+	if (code == ERR_OK)
+		code = s->ops->purge(s, 0, &(struct source_sweep){.rows = 10}, NULL);
 	return code != ERR_OK ? code : failed;
 }
 
