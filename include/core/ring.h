@@ -87,7 +87,7 @@ void ring_retry(struct ring *r, struct event *ev, int64_t due_us);
  * opened, shutdown). ev is the ring's again. */
 void ring_release(struct ring *r, struct event *ev);
 
-/* INFLIGHT → state (DELIVERED or DEAD): its lanes go on, its room is free. ev is the caller's, to
+/* INFLIGHT → state (DELIVERED, DEAD or PARKED): its lanes go on, its room is free. ev is the caller's, to
  * acknowledge and free. */
 void ring_settle(struct ring *r, struct event *ev, enum event_state state);
 

@@ -114,7 +114,7 @@ static void event_to_released(struct event *ev)
 static void event_to_settled(struct event *ev, enum event_state state)
 {
 	assert(ev->state == EVENT_INFLIGHT);
-	assert(state == EVENT_DELIVERED || state == EVENT_DEAD);
+	assert(state == EVENT_DELIVERED || state == EVENT_DEAD || state == EVENT_PARKED);
 	ev->state = state;
 }
 
