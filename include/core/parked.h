@@ -96,6 +96,9 @@ enum parked_word {
 /* May ev, which is INFLIGHT, be sent? */
 enum parked_word parked_ask(struct parked *p, const struct event *ev);
 
+/* Would parked_ask say PARKED_SEND? Changes nothing: for one that follows others in a request. */
+bool parked_would_send(struct parked *p, const struct event *ev);
+
 /* The attempts of ev at the moment are used up. When it waits for its next one, in *ret_wait_us;
  * false: there is none. */
 bool parked_next_step(const struct parked *p, const struct event *ev, int64_t *ret_wait_us);

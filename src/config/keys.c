@@ -228,6 +228,14 @@ const struct key keys[] = {
 	{"webhook.retry_max_delay", KEY_DURATION, WEBHOOK(retry_max_delay_us), .def = "5m",
 	 RANGE(1 * MS, 7 * DAY),
 	 .help = "The longest wait before a retry, also when the receiver asks for more."},
+	{"webhook.retry_schedule", KEY_DURATIONS, WEBHOOK(retry_schedule), RANGE(1 * S, 30 * DAY),
+	 .help = "Waits after which an event that used up its retries is tried once more each, as "
+		 "5m, 30m, 2h; until then it and later ones of its key wait in the database. None "
+		 "when not given."},
+	{"webhook.retry_parked_keys", KEY_INT, WEBHOOK(retry_parked_keys), .def = "100000",
+	 RANGE(2, 10000000),
+	 .help = "The most keys of a pipeline that wait in the database by retry_schedule; what "
+		 "fails beyond waits in memory."},
 	{"webhook.max_in_flight", KEY_INT, WEBHOOK(max_in_flight), .def = "64", RANGE(1, 10000),
 	 .help = "The most requests to this receiver at one time."},
 	{"webhook.breaker_failures", KEY_INT, WEBHOOK(breaker_failures), .def = "5", RANGE(1, 1000),
@@ -382,6 +390,7 @@ const char *key_type_name(enum key_type type)
 		[KEY_URL] = "secret URL",
 		[KEY_WORD] = "word",
 		[KEY_LIST] = "list",
+		[KEY_DURATIONS] = "list of durations",
 		[KEY_OPS] = "list",
 		[KEY_TABLES] = "list of tables",
 		[KEY_TABLE] = "table",

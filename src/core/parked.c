@@ -174,6 +174,26 @@ enum parked_word parked_ask(struct parked *p, const struct event *ev)
 	return word;
 }
 
+bool parked_would_send(struct parked *p, const struct event *ev)
+{
+	struct parked_place at;
+	const struct parked_line *l;
+	bool yes = true;
+
+	if (!ev->f.parked && (parked_is_unordered(p) || atomic_load(&p->is_quiet)))
+		return true;
+	at = parked_place_in(p, ev);
+	mutex_lock(&p->lock);
+	l = parked_lines_find(&p->lines, &at);
+	if (ev->f.parked)
+		yes = ev->parked_epoch == p->epoch && l && !l->broken;
+	else
+		yes = !p->is_unknown && !l &&
+		      !(at.truncate && keymap_find(&p->lines.tables, at.table));
+	mutex_unlock(&p->lock);
+	return yes;
+}
+
 enum err_code parked_make(struct parked *p, const struct event *ev, bool *ret_news)
 {
 	struct parked_place at = parked_place_in(p, ev);
