@@ -80,6 +80,8 @@ struct source_settings {
 	char *audit_table;
 };
 
+struct column_rules;
+
 struct webhook_header {
 	char *name;
 	struct secret value;
@@ -132,8 +134,14 @@ struct webhook_settings {
 	int64_t max_response_bytes;
 	struct webhook_header *headers;
 	size_t header_count;
-	struct signing_keys signing_keys; /* count 0: requests are not signed */
-	char *ca_file;                    /* NULL: the system's */
+	struct string_list columns_include; /* config/column_rules.h */
+	struct string_list columns_exclude;
+	struct string_list mask_hash;
+	struct string_list mask_redact;
+	struct secret mask_key;
+	struct column_rules *column_rules; /* all of these, read; NULL: none of them is given */
+	struct signing_keys signing_keys;  /* count 0: requests are not signed */
+	char *ca_file;                     /* NULL: the system's */
 	bool tls_verify;
 	char *proxy;                     /* NULL or "": none, whatever the environment says */
 	struct string_list network_deny; /* config/network_rule.h */

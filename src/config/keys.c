@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "config/column_rules.h"
 #include "config/network_rule.h"
 
 /* the columns target, offset and size of a field */
@@ -258,6 +259,20 @@ const struct key keys[] = {
 	{"webhook.signing_secrets", KEY_SIGNING, WEBHOOK(signing_keys),
 	 .help = "Secrets to sign requests with, as Standard Webhooks has them: whsec_... for "
 		 "HMAC-SHA256, whsk_... for ed25519; each gives a signature."},
+	{"webhook.columns_include", KEY_LIST, WEBHOOK(columns_include),
+	 .check = check_column_pattern,
+	 .help = "The columns to send, as COLUMN, TABLE.COLUMN or SCHEMA.TABLE.COLUMN with * for "
+		 "any part of a name; all when not given."},
+	{"webhook.columns_exclude", KEY_LIST, WEBHOOK(columns_exclude),
+	 .check = check_column_pattern,
+	 .help = "The columns not to send, in the same way; not together with columns_include."},
+	{"webhook.mask_redact", KEY_LIST, WEBHOOK(mask_redact), .check = check_column_pattern,
+	 .help = "The columns whose values are sent as \"***\", in the same way."},
+	{"webhook.mask_hash", KEY_LIST, WEBHOOK(mask_hash), .check = check_column_pattern,
+	 .help = "The columns whose values are sent as their HMAC-SHA256 under mask_key, in the "
+		 "same way."},
+	{"webhook.mask_key", KEY_SECRET, WEBHOOK(mask_key), .check = check_mask_key,
+	 .help = "The key of mask_hash: at least 32 characters of chance."},
 	{"webhook.ca_file", KEY_STRING, WEBHOOK(ca_file), .check = check_text,
 	 .help = "File with the certificates that may sign the receiver's; the system's when not "
 		 "given."},
