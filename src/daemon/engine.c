@@ -196,6 +196,7 @@ static void fill_inputs(struct engine *g)
 		g->pipeline_inputs[i] =
 			(struct metrics_pipeline_input){.name = s->pipelines[i].name,
 							.ring = g->pipelines[i].ring,
+							.parked = g->pipelines[i].parked,
 							.source = s->pipelines[i].source,
 							.webhook = s->pipelines[i].webhook};
 	g->inputs = (struct metrics_inputs){.pool = g->pool,
