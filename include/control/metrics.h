@@ -101,8 +101,10 @@ struct metrics_webhook {
 	int64_t timeout_us; /* of one request */
 	/* derived */
 	struct metrics_quantiles latency;
-	int64_t dead;     /* refused or exhausted */
-	int64_t state_us; /* since the breaker is in its state */
+	int64_t dead;           /* refused or exhausted */
+	int64_t state_us;       /* since the breaker is in its state */
+	int64_t token_us;       /* until the token runs out; unknown: there is none */
+	int64_t certificate_us; /* until the daemon's own runs out; 0: it has; unknown: none */
 };
 
 struct metrics_pipeline {

@@ -108,6 +108,10 @@ static void derive_webhook(struct metrics_snapshot *s, struct metrics_webhook *w
 	w->latency = quantiles_of(st->latency_count);
 	w->dead = st->refused + st->exhausted;
 	w->state_us = at_least_0(s->now_us - st->breaker.since_us);
+	w->token_us = st->auth.token_left_us < 0 ? METRICS_UNKNOWN : st->auth.token_left_us;
+	w->certificate_us = METRICS_UNKNOWN;
+	if (st->auth.tls.expires_wall_us)
+		w->certificate_us = at_least_0(st->auth.tls.expires_wall_us - s->wall_us);
 	t->attempts += st->attempts;
 	t->delivered += st->delivered;
 	t->retried += st->retried;

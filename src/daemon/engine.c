@@ -50,13 +50,17 @@ static void room_notify(void *ctx)
 
 static ATTR_MUST_CHECK enum err_code make_webhooks(struct engine *g, struct err *e)
 {
+	const struct webhook_settings *to;
 	size_t i;
 	enum err_code code;
 
 	for (i = 0; i < g->settings->webhook_count; i++) {
-		code = webhook_new(&g->settings->webhooks[i], &g->webhooks[i], e);
+		to = &g->settings->webhooks[i];
+		code = webhook_new(to, &g->webhooks[i], e);
 		if (code != ERR_OK)
 			return code;
+		if (auth_warning(to))
+			log_warn(auth_warning(to), LOG_S("webhook", to->name));
 	}
 	return ERR_OK;
 }

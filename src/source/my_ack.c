@@ -85,7 +85,7 @@ static ATTR_MUST_CHECK enum err_code bury(struct acking *a, const struct ack *co
 	buf_add_str(sql, "REPLACE INTO " MY_DEAD_LETTER " (pipeline, id, " MY_EVENT_COLUMNS
 			 ", attempts, last_status, last_error, died_at) SELECT STRAIGHT_JOIN ");
 	my_quote_literal(sql, text_of(p->pub->settings->name));
-	buf_add_str(sql, ", o.id, ");
+	buf_add_str(sql, p->audit ? ", o.id, " : ", COALESCE(o.origin_id, o.id), ");
 	if (p->audit)
 		my_audit_letter(sql);
 	else

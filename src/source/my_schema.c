@@ -89,6 +89,7 @@ void my_schema_create_outbox(struct buf *out, const char *database, const char *
 
 	my_schema_outbox_name(pipeline, name);
 	create(out, database, name,
-	       "\tid BIGINT NOT NULL AUTO_INCREMENT PRIMARY KEY,\n" EVENT_COLUMNS);
+	       "\tid BIGINT NOT NULL AUTO_INCREMENT PRIMARY KEY,\n" EVENT_COLUMNS
+	       ",\n\torigin_id BIGINT NULL");
 	buf_add_fmt(out, " AUTO_INCREMENT=%lld", (long long)first_id);
 }

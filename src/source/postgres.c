@@ -24,12 +24,12 @@
  * CACHE too, as ALTER SEQUENCE had committed before the id was drawn. */
 #define ROW                                                                                        \
 	"o.id, o.operation, o.schema_name, o.table_name, o.changed_at, o.truncated, "              \
-	"o.row_key, o.old_key, o.data, o.old_data, "                                               \
+	"o.row_key, o.old_key, o.data, o.old_data, o.origin_id, "                                  \
 	"least(o.bytes, 2000000000) + $5::int4 AS cost"
 #define ROWS_OF(inner, order)                                                                      \
 	"SELECT id, operation, schema_name, table_name, changed_at, truncated, fits, "             \
 	"CASE WHEN fits THEN row_key END, CASE WHEN fits THEN old_key END, "                       \
-	"CASE WHEN fits THEN data END, CASE WHEN fits THEN old_data END, "                         \
+	"CASE WHEN fits THEN data END, CASE WHEN fits THEN old_data END, origin_id, "              \
 	"(SELECT q.seqcache FROM pg_catalog.pg_sequence AS q WHERE q.seqrelid = "                  \
 	"pg_catalog.to_regclass(pg_catalog.format('" PG_SCHEMA ".%I', CASE $1::text "              \
 	"WHEN 'default' THEN 'outbox_id_seq' ELSE 'outbox_' || $1::text || '_id_seq' END))) "      \
@@ -94,8 +94,8 @@ static const struct {
 		 "WITH gone AS (DELETE FROM " PG_SCHEMA ".outbox WHERE " IS_ONE_OF_IDS
 		 " RETURNING *) INSERT INTO " PG_SCHEMA ".dead_letter (id, pipeline, operation, "
 		 "schema_name, table_name, row_key, old_key, changed_at, truncated, data, "
-		 "old_data, "
-		 "attempts, last_status, last_error) SELECT id, pipeline, operation, schema_name, "
+		 "old_data, attempts, last_status, last_error) SELECT coalesce(origin_id, id), "
+		 "pipeline, operation, schema_name, "
 		 "table_name, row_key, old_key, changed_at, truncated, data, old_data, attempts, "
 		 "nullif(status, 0), reason FROM gone JOIN ROWS FROM "
 		 "(pg_catalog.unnest($2::int8[]), "

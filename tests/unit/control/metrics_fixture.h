@@ -81,8 +81,8 @@ WEAK const char *breaker_state_name(enum breaker_state state)
 
 WEAK const char *answer_phase_name(enum answer_phase phase)
 {
-	static const char *const names[] = {"none", "lookup",     "connect", "tls",
-					    "send", "first_byte", "body",    "denied"};
+	static const char *const names[] = {"none",       "lookup", "connect", "tls",  "send",
+					    "first_byte", "body",   "denied",  "token"};
 
 	return names[phase];
 }
