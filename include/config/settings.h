@@ -145,7 +145,7 @@ struct webhook_settings {
 	struct string_list mask_redact;
 	struct secret mask_key;
 	struct column_rules *column_rules; /* all of these, read; NULL: none of them is given */
-	struct signing_keys signing_keys; /* count 0: requests are not signed */
+	struct signing_keys signing_keys;  /* count 0: requests are not signed */
 	/* at most one of these three kinds: NULL means not given */
 	struct secret bearer_token;
 	char *basic_user;
