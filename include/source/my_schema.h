@@ -10,6 +10,7 @@
  *                                    gap for ever in all others, and a dead destination pins its
  *                                    own rows only
  *     app_db_listener_dead_letter    of all pipelines
+ *     app_db_listener_webhook        one row per pipeline: what is known of its webhook
  *
  * captured.trigger_names: the names joined by commas.
  *
@@ -29,6 +30,7 @@
 #define MY_CAPTURED MY_PREFIX "captured"
 #define MY_OUTBOX MY_PREFIX "outbox"
 #define MY_DEAD_LETTER MY_PREFIX "dead_letter"
+#define MY_WEBHOOK MY_PREFIX "webhook"
 
 /* What outbox and dead letters have in common, in this order. changed_at is UTC. bytes: the sum of
  * the lengths in bytes of row_key, old_key, data and old_data; the reader budgets by it. */
@@ -48,6 +50,7 @@ void my_schema_outbox(struct buf *out, const char *database, const char *pipelin
 void my_schema_create_install(struct buf *out, const char *database);
 void my_schema_create_captured(struct buf *out, const char *database);
 void my_schema_create_dead_letter(struct buf *out, const char *database);
+void my_schema_create_webhook(struct buf *out, const char *database);
 /* first_id: where ids begin, >= 1. Above the dead letters of an earlier installation, or an event
  * could get the id of one of them: SELECT COALESCE(MAX(id), 0) + 1 ... WHERE pipeline = ... */
 void my_schema_create_outbox(struct buf *out, const char *database, const char *pipeline,

@@ -103,6 +103,11 @@ enum err_code my_acknowledge(struct source *base, const struct ack *acks, size_t
 /* Append "id IN (...)". */
 void my_ack_ids(struct buf *sql, const char *column, const int64_t *ids, size_t n);
 
+/* ---- my_purge.c ---- */
+
+enum err_code my_purge(struct source *base, uint32_t p, struct source_sweep *sweep,
+		       struct err *e) ATTR_MUST_CHECK;
+
 /* ---- my_inspect.c ---- */
 
 enum err_code my_inspect(struct source *base, struct source_status *ret_status,

@@ -19,6 +19,7 @@
 #include "source/batch.h"
 #include "source/pg_conn.h"
 #include "source/pg_owners.h"
+#include "source/pg_webhook.h"
 #include "source/poll.h"
 #include "source/source.h"
 
@@ -149,5 +150,10 @@ enum err_code pg_inspect(struct source *base, struct source_status *ret_status,
 			 struct err *e) ATTR_MUST_CHECK;
 /* Note the sequence's CACHE as just seen; switches ordering by time on and off. */
 void pg_inspect_cache(struct pg_pipe *p, int64_t cache);
+
+/* ---- pg_purge.c ---- */
+
+enum err_code pg_purge(struct source *base, uint32_t p, struct source_sweep *sweep,
+		       struct err *e) ATTR_MUST_CHECK;
 
 #endif

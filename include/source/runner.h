@@ -16,6 +16,7 @@
 #include "core/acks.h"
 #include "core/parked.h"
 #include "core/ring.h"
+#include "core/standing.h"
 #include "source/source.h"
 
 enum runner_state {
@@ -31,7 +32,8 @@ struct runner;
 
 struct runner_pipeline {
 	const struct pipeline_settings *settings;
-	struct ring *ring; /* a loan; NULL until runner_bind */
+	struct ring *ring;             /* a loan; NULL until runner_bind */
+	struct standing_box *standing; /* its webhook's, a loan; NULL: nothing is kept */
 };
 
 struct runner_options {
@@ -76,8 +78,9 @@ struct runner_stats {
 	int64_t read_total; /* events */
 	int64_t read_bytes;
 	int64_t acked_total;
-	int64_t dead_total; /* acknowledged as dead letters */
-	int64_t reads;      /* read calls */
+	int64_t dead_total;   /* acknowledged as dead letters */
+	int64_t purged_total; /* dead letters removed for their age */
+	int64_t reads;        /* read calls */
 	int64_t empty_reads;
 	int64_t wakeups;  /* by the database */
 	int64_t connects; /* successful opens */

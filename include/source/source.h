@@ -31,6 +31,7 @@
 #include "core/acks.h"
 #include "core/event.h"
 #include "core/parked.h"
+#include "core/standing.h"
 
 /* One pipeline as its source sees it. */
 struct source_pipeline {
@@ -82,6 +83,14 @@ struct source_status {
 
 /* Before anything was asked. */
 extern const struct source_status source_status_unknown;
+
+/* One step of a walk over the dead letters of a pipeline. */
+struct source_sweep {
+	int64_t older_than_us; /* those that died so long ago go */
+	int64_t rows;          /* so many are looked at, at most */
+	int64_t after_id;      /* behind this one; moved to the last one looked at, 0: at the end */
+	int64_t purged;        /* by this step */
+};
 
 struct source_ops {
 	const char *type; /* "postgres" */
@@ -150,6 +159,20 @@ struct source_ops {
 	/* Once a minute and after open: look for drift (tables, triggers, sequence) and fill
 	 * ret_status. Errors: ERR_UNAVAILABLE; any other becomes the standing alarm. */
 	enum err_code (*inspect)(struct source *s, struct source_status *ret_status, struct err *e);
+
+	/* After open: what the database knows of pipeline p's webhook, all zero: nothing; and to
+	 * write that down. Errors: as read; ERR_NOT_FOUND: the installation is of before there was
+	 * a place for it; ERR_TIMEOUT (saving): try again later. */
+	enum err_code (*standing_load)(struct source *s, uint32_t p, struct standing *ret_s,
+				       struct err *e);
+	enum err_code (*standing_save)(struct source *s, uint32_t p,
+				       const struct standing *standing, struct err *e);
+	/* Remove dead letters of pipeline p that are older, in one short transaction. Locks of
+	 * others are not waited for but for a moment, and writers of captured tables never wait for
+	 * it. Errors: ERR_UNAVAILABLE, ERR_NOMEM; after any other (ERR_TIMEOUT, ERR_BUSY: somebody
+	 * has the rows) nothing is removed, and the sweep is as it was. */
+	enum err_code (*purge)(struct source *s, uint32_t p, struct source_sweep *sweep,
+			       struct err *e);
 
 	/* Make a call that blocks in another thread return soon: shutdown. */
 	void (*interrupt)(struct source *s);

@@ -6,6 +6,7 @@
  *     sqlite_read.c     reading
  *     sqlite_ack.c      acknowledging
  *     sqlite_wake.c     waiting for changes
+ *     sqlite_purge.c    old dead letters
  *     sqlite_inspect.c  drift, status, stray rows, a file that went back in time
  */
 #ifndef SOURCE_SQLITE_SOURCE_H
@@ -93,6 +94,10 @@ void sqlite_wake_open(struct sqlite_source *s);
 void sqlite_wake_close(struct sqlite_source *s);
 enum err_code sqlite_wait(struct source *base, bool idle, int wake_fd, int64_t deadline_us,
 			  int *ret_woken, struct err *e) ATTR_MUST_CHECK;
+
+/* ---- sqlite_purge.c ---- */
+enum err_code sqlite_purge(struct source *base, uint32_t p, struct source_sweep *sweep,
+			   struct err *e) ATTR_MUST_CHECK;
 
 /* ---- sqlite_inspect.c ---- */
 /* New install ids: the numbers of the outbox were given out before. Errors: as sqlite_conn_exec. */

@@ -81,6 +81,17 @@ static const struct key_word big_numbers_words[] = {
 	{"string", WEBHOOK_BIG_NUMBERS_STRING},
 	{NULL, 0},
 };
+static const struct key_word concurrency_words[] = {
+	{"fixed", WEBHOOK_CONCURRENCY_FIXED},
+	{"adaptive", WEBHOOK_CONCURRENCY_ADAPTIVE},
+	{NULL, 0},
+};
+static const struct key_word oversized_words[] = {
+	{"key_only", WEBHOOK_OVERSIZED_KEY_ONLY},
+	{"truncate", WEBHOOK_OVERSIZED_TRUNCATE},
+	{"dead_letter", WEBHOOK_OVERSIZED_DEAD_LETTER},
+	{NULL, 0},
+};
 static const struct key_word compression_words[] = {
 	{"none", WEBHOOK_COMPRESSION_NONE},
 	{"gzip", WEBHOOK_COMPRESSION_GZIP},
@@ -193,6 +204,9 @@ const struct key keys[] = {
 	{"listener.max_event_bytes", KEY_SIZE, SOURCE(max_event_bytes), .def = "1MB",
 	 RANGE(1 * KB, 256 * MB), INSTALL,
 	 .help = "A larger row is sent with its key only, marked truncated."},
+	{"listener.dead_letter_retention", KEY_DURATION, SOURCE(dead_letter_retention_us),
+	 .def = "30d", RANGE(0, 3650 * DAY),
+	 .help = "Dead letters are removed when they are older; 0s: they are kept."},
 	{"listener.audit_table", KEY_STRING, SOURCE(audit_table), .check = check_audit_table,
 	 ONLY_MYSQL("it is always captured by triggers of its own"), INSTALL,
 	 .help = "An audit table of your own that is read in place of triggers and outbox, as NAME "
@@ -211,6 +225,12 @@ const struct key keys[] = {
 	 .words = big_numbers_words,
 	 .help = "Whether numbers in rows and keys that a double does not hold are sent as numbers "
 		 "or as strings."},
+	{"webhook.max_body_bytes", KEY_SIZE, WEBHOOK(max_body_bytes), .def = "0", RANGE(0, 1 * GB),
+	 .help = "The most that an event's body may have, before it is compressed; 0: no limit."},
+	{"webhook.oversized", KEY_WORD, WEBHOOK(oversized), .def = "key_only",
+	 .words = oversized_words,
+	 .help = "What becomes of an event with a larger body: sent with the key in place of the "
+		 "row, or with its longest texts cut, or put to the dead letters."},
 	{"webhook.compression", KEY_WORD, WEBHOOK(compression), .def = "none",
 	 .words = compression_words,
 	 .help = "Whether bodies are sent with Content-Encoding: gzip where that makes them "
@@ -249,6 +269,17 @@ const struct key keys[] = {
 		 "fails beyond waits in memory."},
 	{"webhook.max_in_flight", KEY_INT, WEBHOOK(max_in_flight), .def = "64", RANGE(1, 10000),
 	 .help = "The most requests to this receiver at one time."},
+	{"webhook.concurrency", KEY_WORD, WEBHOOK(concurrency), .def = "fixed",
+	 .words = concurrency_words,
+	 .help = "Whether so many requests are sent at one time as there are events, or fewer "
+		 "where the receiver gets slow or says that it is too much."},
+	{"webhook.rate_limit", KEY_RATE, WEBHOOK(rate_limit), .def = "none",
+	 .help = "The most requests to this receiver in any stretch of such a length, evenly "
+		 "spaced: 10/s, 100/min, 5/10s, or none. Retries count."},
+	{"webhook.rate_limit_burst", KEY_INT, WEBHOOK(rate_limit_burst), .def = "1",
+	 RANGE(1, 1000000),
+	 .help = "So many requests may follow each other at once after a pause; the others are "
+		 "then further apart."},
 	{"webhook.breaker_failures", KEY_INT, WEBHOOK(breaker_failures), .def = "5", RANGE(1, 1000),
 	 .help = "So many failures in a row mean an outage: events are held and one probe is "
 		 "sent."},
@@ -261,6 +292,15 @@ const struct key keys[] = {
 	{"webhook.disable_header", KEY_STRING, WEBHOOK(disable_header), .check = check_header_field,
 	 .help = "An answer with this header field, as \"webhook-delivery: disable\", disables the "
 		 "webhook as a 410 does."},
+	{"webhook.validate", KEY_BOOL, WEBHOOK(validate), .def = "false",
+	 .help = "Whether the receiver has to agree by OPTIONS, as CloudEvents' webhooks have it, "
+		 "before anything is sent."},
+	{"webhook.validation_origin", KEY_STRING, WEBHOOK(validation_origin), .check = check_origin,
+	 .help = "Who asks with validate: a DNS name for all daemons of the system; this host's "
+		 "name when not given."},
+	{"webhook.validation_rate", KEY_INT, WEBHOOK(validation_rate), .def = "0",
+	 RANGE(0, 1000000000),
+	 .help = "The requests per minute to ask for with validate; 0: it is not said."},
 	{"webhook.max_response_bytes", KEY_SIZE, WEBHOOK(max_response_bytes), .def = "16kB",
 	 RANGE(0, 16 * MB), .help = "The part of an answer's body that is read."},
 	{"webhook.headers", KEY_HEADERS, WEBHOOK(headers),
@@ -402,6 +442,9 @@ const struct key keys[] = {
 	{"daemon.shutdown_timeout", KEY_DURATION, SETTINGS(daemon.shutdown_timeout_us),
 	 .def = "20s", RANGE(0, HOUR),
 	 .help = "How long requests in flight may take to end after SIGTERM."},
+	{"daemon.core_dumps", KEY_BOOL, SETTINGS(daemon.core_dumps), .def = "false",
+	 .help = "Whether a crash may leave a core, which holds secrets and rows, and the daemon's "
+		 "user may attach a debugger."},
 };
 /* NOLINTEND(bugprone-sizeof-expression) */
 const size_t key_count = ARRAY_LEN(keys);
@@ -431,32 +474,4 @@ const struct key *key_find(const char *section, struct text name)
 bool key_fits(const struct key *k, enum source_type type)
 {
 	return !k->types || (k->types & KEY_TYPE_BIT(type));
-}
-
-const char *key_type_name(enum key_type type)
-{
-	static const char *const names[KEY_TYPE_COUNT] = {
-		[KEY_INT] = "number",
-		[KEY_BOOL] = "true or false",
-		[KEY_DURATION] = "duration",
-		[KEY_SIZE] = "size",
-		[KEY_STRING] = "text",
-		[KEY_CHOICE] = "word",
-		[KEY_SECRET] = "secret",
-		[KEY_URL] = "secret URL",
-		[KEY_WORD] = "word",
-		[KEY_LIST] = "list",
-		[KEY_DURATIONS] = "list of durations",
-		[KEY_OPS] = "list",
-		[KEY_TABLES] = "list of tables",
-		[KEY_TABLE] = "table",
-		[KEY_NAME_OF] = "table",
-		[KEY_WHERE] = "SQL",
-		[KEY_HEADERS] = "mapping of secrets",
-		[KEY_SOURCE] = "name",
-		[KEY_WEBHOOK] = "name",
-		[KEY_SIGNING] = "list of secrets",
-	};
-
-	return names[type];
 }

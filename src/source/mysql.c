@@ -12,6 +12,7 @@
 #include "base/mem.h"
 #include "source/my_locks.h"
 #include "source/my_source.h"
+#include "source/my_webhook.h"
 
 /* Every gap is a range in the statement that reads, and costs the server time; gaps merged into one
  * cost the outstanding rows between them: docs/BENCHMARKS.md. */
@@ -402,5 +403,8 @@ const struct source_ops source_mysql = {
 	SOURCE_PARKS_NOTHING,
 	.wait = my_wait,
 	.inspect = my_inspect,
+	.standing_load = my_standing_load,
+	.standing_save = my_standing_save,
+	.purge = my_purge,
 	.interrupt = my_interrupt,
 };

@@ -95,10 +95,9 @@ static const struct {
 		 " RETURNING *) INSERT INTO " PG_SCHEMA ".dead_letter (id, pipeline, operation, "
 		 "schema_name, table_name, row_key, old_key, changed_at, truncated, data, "
 		 "old_data, attempts, last_status, last_error) SELECT coalesce(origin_id, id), "
-		 "pipeline, operation, schema_name, "
-		 "table_name, row_key, old_key, changed_at, truncated, data, old_data, attempts, "
-		 "nullif(status, 0), reason FROM gone JOIN ROWS FROM "
-		 "(pg_catalog.unnest($2::int8[]), "
+		 "pipeline, operation, schema_name, table_name, row_key, old_key, changed_at, "
+		 "truncated, data, old_data, attempts, nullif(status, 0), reason FROM gone JOIN "
+		 "ROWS FROM (pg_catalog.unnest($2::int8[]), "
 		 "pg_catalog.unnest($3::int4[]), pg_catalog.unnest($4::int4[]), "
 		 "pg_catalog.unnest($5::text[])) AS a (id, attempts, status, reason) USING (id) "
 		 "ON CONFLICT DO NOTHING"},
@@ -365,8 +364,7 @@ static ATTR_MUST_CHECK enum err_code become_leader(struct pg_source *s, struct e
 }
 
 /* Which history the ids belong to. After a crash the statistics begin anew: commits that were not
- * yet durable are lost then, and their ids are given out again. What the server does not tell us is
- * left out; nothing may fail for it. */
+ * yet durable are lost, their ids given out again. What the server does not tell is left out. */
 static ATTR_MUST_CHECK enum err_code find_identity(struct pg_source *s, struct err *e)
 {
 	static const char *const questions[] = {
@@ -496,5 +494,7 @@ const struct source_ops source_postgres = {
 	SOURCE_PARKS_NOTHING,
 	.wait = pg_wait,
 	.inspect = pg_inspect,
+	PG_KEEPS_STANDINGS,
+	.purge = pg_purge,
 	.interrupt = pg_interrupt,
 };

@@ -171,7 +171,7 @@ static ATTR_MUST_CHECK enum err_code inspect_due(struct runner *r, struct err *e
 	enum err_code code;
 
 	if (begin < r->inspect_us)
-		return ERR_OK;
+		return runner_pipes_sync(r->pipes, r->pipe_count, r->source, false, e);
 	mutex_lock(&r->lock);
 	before = r->stats.source;
 	mutex_unlock(&r->lock);
@@ -191,7 +191,20 @@ static ATTR_MUST_CHECK enum err_code inspect_due(struct runner *r, struct err *e
 	log_status(&before, &st);
 	/* it may have found rows that were missed */
 	runner_pipes_want(r->pipes, r->pipe_count);
-	return ERR_OK;
+	return runner_pipes_sync(r->pipes, r->pipe_count, r->source, true, e);
+}
+
+static ATTR_MUST_CHECK enum err_code purge_due(struct runner *r, struct err *e)
+{
+	int64_t purged = 0;
+	enum err_code code = runner_purge_step(&r->purge, r->source, now_us(r), &purged, e);
+
+	if (purged) {
+		mutex_lock(&r->lock);
+		r->stats.purged_total += purged;
+		mutex_unlock(&r->lock);
+	}
+	return code == ERR_OK ? code : err_prefix(e, "cannot purge dead letters");
 }
 
 /* ---- waiting ---- */
@@ -203,10 +216,16 @@ static int64_t wait_deadline(const struct runner *r, bool quiesced)
 
 	if (r->inspect_us < deadline)
 		deadline = r->inspect_us;
+	if (r->purge.next_us < deadline)
+		deadline = r->purge.next_us;
 	for (i = 0; i < r->pipe_count && !quiesced; i++) {
-		if (r->pipes[i].blocked && r->pipes[i].retry_us < deadline)
-			deadline = r->pipes[i].retry_us;
-		due_us = runner_park_due_us(&r->pipes[i], r->clock);
+		const struct runner_pipe *p = &r->pipes[i];
+
+		if (p->blocked && p->retry_us < deadline)
+			deadline = p->retry_us;
+		if (p->standing.retry_us && p->standing.retry_us < deadline)
+			deadline = p->standing.retry_us;
+		due_us = runner_park_due_us(p, r->clock);
 		if (due_us < deadline)
 			deadline = due_us;
 	}
@@ -326,6 +345,8 @@ static ATTR_MUST_CHECK enum err_code resume(struct runner *r, struct err *e)
 		code = runner_acknowledge_all(r, e);
 	for (i = 0; code == ERR_OK && i < r->pipe_count; i++)
 		code = runner_park_list(&r->pipes[i], r->source, e);
+	if (code == ERR_OK)
+		code = runner_pipes_sync(r->pipes, r->pipe_count, r->source, true, e);
 	runner_pipes_want(r->pipes, r->pipe_count);
 	r->inspect_us = 0;
 	return code;
@@ -393,6 +414,8 @@ static ATTR_MUST_CHECK enum err_code go_round(struct runner *r, struct err *e)
 		code = runner_read(r, e);
 	if (code == ERR_OK)
 		code = inspect_due(r, e);
+	if (code == ERR_OK)
+		code = purge_due(r, e);
 	if (code != ERR_OK)
 		return code;
 	if (r->backoff_us || r->logged[0]) {
@@ -411,6 +434,10 @@ static void finish(struct runner *r)
 		log_warn("stopping without the last acknowledgements: those events will be "
 			 "delivered again",
 			 LOG_E(&e), LOG_I("events", runner_batch_left(&r->batch)));
+	else if (r->is_open &&
+		 runner_pipes_sync(r->pipes, r->pipe_count, r->source, false, &e) != ERR_OK)
+		log_warn("stopping without having written down what is known of webhooks",
+			 LOG_E(&e));
 	close_source(r);
 	set_state(r, RUNNER_STOPPED);
 }
@@ -423,6 +450,8 @@ void runner_loop(void *arg)
 
 	log_set_context("source", r->settings->name);
 	set_state(r, RUNNER_CONNECTING);
+	runner_purge_init(&r->purge, r->settings->dead_letter_retention_us, r->pipe_count,
+			  r->clock);
 	while (!is_stopping(r)) {
 		if (!r->is_open) {
 			connect_source(r);

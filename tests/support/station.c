@@ -173,12 +173,15 @@ void station_run(struct station *s)
 	}
 }
 
-void station_begun(struct station *s, size_t bytes)
+void station_begun(struct station *s, size_t bytes, size_t events)
 {
 	int64_t second = s->now_us / CLOCK_US_PER_S;
 
 	s->requests++;
 	s->bytes += (int64_t)bytes;
+	s->events += (int64_t)events;
+	if (s->max_events < (int64_t)events)
+		s->max_events = (int64_t)events;
 	s->in_flight++;
 	if (s->in_flight > s->max_in_flight)
 		s->max_in_flight = s->in_flight;
@@ -233,6 +236,8 @@ void station_write_stats(struct station *s, struct buf *out)
 	json_begin(&j, out);
 	json_open_object(&j, NULL);
 	json_i64(&j, "requests", s->requests);
+	json_i64(&j, "events", s->events);
+	json_i64(&j, "max_events", s->max_events);
 	json_i64(&j, "seen", l.seen);
 	json_i64(&j, "distinct", l.distinct);
 	json_i64(&j, "duplicates", l.duplicates);
@@ -249,6 +254,9 @@ void station_write_stats(struct station *s, struct buf *out)
 	json_i64(&j, "bytes", s->bytes);
 	json_f64(&j, "uptime", (double)(s->now_us - s->started_us) / 1e6, 3);
 	write_traffic(s, &j);
+	json_open_object(&j, "tokens");
+	tokens_write(&s->tokens, &j);
+	json_end(&j);
 	json_open_object(&j, "behaviour");
 	behaviour_write(&s->behaviour, &j);
 	json_end(&j);
@@ -269,6 +277,7 @@ static ATTR_MUST_CHECK enum err_code station_forget(struct station *s, struct er
 		return code;
 	ledger_free(s->ledger);
 	s->ledger = fresh;
+	s->events = s->max_events = 0;
 	s->requests = s->bytes = s->bad = s->max_in_flight = s->unanswered = 0;
 	s->first_us = s->last_us = 0;
 	memset(s->by_status, 0, sizeof(s->by_status));
@@ -282,6 +291,8 @@ static ATTR_MUST_CHECK enum err_code control_set(struct station *s, struct text 
 	char value[32];
 	enum err_code code = behaviour_set(&s->behaviour, query, e);
 
+	if (code == ERR_OK)
+		tokens_set(&s->tokens, query);
 	if (code == ERR_OK && wire_query_get(query, "forget", value, sizeof(value)))
 		code = station_forget(s, e);
 	if (code == ERR_OK && wire_query_get(query, "down_ms", value, sizeof(value))) {
@@ -289,6 +300,14 @@ static ATTR_MUST_CHECK enum err_code control_set(struct station *s, struct text 
 		code = timers_set(&s->timers, &s->down, s->now_us + STATION_DOWN_AFTER_US);
 	}
 	return code;
+}
+
+struct behaviour_answer station_behave(struct station *s, struct text head, struct text body,
+				       struct behaviour_load load)
+{
+	if (!tokens_allow(&s->tokens, head))
+		return (struct behaviour_answer){BEHAVIOUR_STATUS, 401};
+	return behaviour_at_body(&s->behaviour, &s->random, body, load);
 }
 
 int station_control(struct station *s, struct text target, struct buf *out)
@@ -308,6 +327,8 @@ int station_control(struct station *s, struct text target, struct buf *out)
 		station_write_stats(s, out);
 		return 200;
 	}
+	if (text_eq(path, TEXT_LIT("/_token")))
+		return tokens_give(&s->tokens, out);
 	if (!text_eq(path, TEXT_LIT("/_control"))) {
 		buf_add_str(out, "no such path\n");
 		return 404;

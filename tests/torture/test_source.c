@@ -79,7 +79,9 @@ static void read_all(struct source *s, struct reading *r)
 static enum err_code work_with(struct source *s)
 {
 	struct reading r = {.first = ERR_OK};
+	struct source_sweep sweep = {.rows = 10};
 	struct source_status st;
+	struct standing standing;
 	enum err_code code;
 	int64_t far = 1LL << 40, deadline_us = clock_now_us(clock_system()) + 10 * CLOCK_US_PER_S;
 
@@ -94,9 +96,15 @@ static enum err_code work_with(struct source *s)
 	read_all(s, &r);
 	code = s->ops->inspect(s, &st, NULL);
 	if (code == ERR_OK)
+		code = s->ops->standing_load(s, 0, &standing, NULL);
+	if (code == ERR_OK)
+		code = s->ops->standing_save(s, 0, &standing, NULL);
+	if (code == ERR_OK)
 		read_all(s, &r);
 	if (code == ERR_OK && r.total)
 		code = s->ops->acknowledge(s, r.acks, r.total, NULL);
+	if (code == ERR_OK)
+		code = s->ops->purge(s, 0, &sweep, NULL);
 	return r.first != ERR_OK ? r.first : code;
 }
 

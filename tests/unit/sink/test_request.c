@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "config/column_rules.h"
+#include "core/event.h"
 #include "sink/request.h"
 
 #define INSTALL "0f8fad5b-d9cb-469f-a165-70867728950e"
@@ -254,6 +255,115 @@ static void a_truncated_partition_has_no_columns_to_mask(void **state)
 	column_rules_free(to.column_rules);
 }
 
+#define X100                                                                                       \
+	"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx" \
+	"x"                                                                                        \
+	"xxxxxxxxxxx"
+#define X1000 X100 X100 X100 X100 X100 X100 X100 X100 X100 X100
+
+static const struct event_fields a_large_update = {
+	.id = 42,
+	.op = OP_UPDATE,
+	.schema = TEXT_LIT("public"),
+	.table = TEXT_LIT("users"),
+	.key = TEXT_LIT("{\"id\":12345678901234567}"),
+	.changed_at = TEXT_LIT("2026-03-01T12:00:00.123456Z"),
+	.data = TEXT_LIT("{\"id\":12345678901234567,\"a\":\"" X1000 "\",\"b\":\"b\"}"),
+	.old_data = TEXT_LIT("{\"id\":12345678901234567,\"a\":\"" X100 "\",\"b\":\"c\"}"),
+};
+
+static void texts_are_cut_until_the_body_is_as_large_as_it_may_be(void **state)
+{
+	struct webhook_settings to = {.max_body_bytes = 1024,
+				      .oversized = WEBHOOK_OVERSIZED_TRUNCATE,
+				      .big_numbers = WEBHOOK_BIG_NUMBERS_STRING};
+	struct http_request r;
+
+	(void)state;
+	for (to.format = 0; to.format < WEBHOOK_FORMAT_COUNT; to.format++) {
+		fill(&r, &to, &a_large_update);
+		assert_int_equal(r.body.len, 1024);
+		assert_int_equal(r.cut_count, 1);
+		assert_int_equal(r.key_only_count, 0);
+		assert_non_null(strstr(r.body.data, "\"truncated_columns\":[\"a\"]"));
+		assert_null(strstr(r.body.data, "\"truncated\":"));
+		assert_non_null(strstr(r.body.data, X100 "\",\"b\":\"b\"}"));
+		assert_non_null(strstr(r.body.data, ":{\"id\":\"12345678901234567\",\"a\":\"" X100
+						    "\",\"b\":\"c\"}"));
+		request_done(&r);
+	}
+}
+
+static void the_key_alone_is_sent_of_what_is_too_large(void **state)
+{
+	struct webhook_settings to = {.max_body_bytes = 1024,
+				      .oversized = WEBHOOK_OVERSIZED_KEY_ONLY};
+	struct event_fields f = a_large_update;
+	struct http_request r;
+
+	(void)state;
+	for (to.format = 0; to.format < WEBHOOK_FORMAT_COUNT; to.format++) {
+		fill(&r, &to, &f);
+		assert_int_equal(r.key_only_count, 1);
+		assert_int_equal(r.cut_count, 0);
+		assert_non_null(strstr(r.body.data, "\"truncated\":true"));
+		assert_null(strstr(r.body.data, "xx"));
+		assert_null(strstr(r.body.data, "truncated_columns"));
+		request_done(&r);
+	}
+	/* also of what texts cannot save */
+	f.data = TEXT_LIT("{\"id\":1,\"a\":[\"" X1000 "\"]}");
+	to.oversized = WEBHOOK_OVERSIZED_TRUNCATE;
+	to.format = WEBHOOK_FORMAT_NATIVE;
+	fill(&r, &to, &f);
+	assert_int_equal(r.key_only_count, 1);
+	request_done(&r);
+}
+
+static void what_is_too_large_in_any_form_is_not_sent(void **state)
+{
+	enum webhook_oversized policy;
+	struct webhook_settings to = {.max_body_bytes = 1024};
+	struct event_fields f = a_large_update;
+	struct http_request r;
+
+	(void)state;
+	for (policy = WEBHOOK_OVERSIZED_KEY_ONLY; policy <= WEBHOOK_OVERSIZED_DEAD_LETTER;
+	     policy++) {
+		to.oversized = policy;
+		if (policy != WEBHOOK_OVERSIZED_DEAD_LETTER)
+			f.key = TEXT_LIT("{\"id\":\"" X1000 "\"}");
+		else
+			f.key = a_large_update.key;
+		request_open(&r, 1 << 20);
+		assert_int_equal(request_fill(&origin, &to, &f, &r), ERR_DATA);
+		assert_int_equal(r.cut_count + r.key_only_count, 0);
+		request_done(&r);
+	}
+}
+
+static void a_body_as_large_as_it_may_be_is_whole(void **state)
+{
+	struct webhook_settings to = {.oversized = WEBHOOK_OVERSIZED_DEAD_LETTER};
+	struct http_request r;
+
+	(void)state;
+	fill(&r, &to, &a_large_update);
+	to.max_body_bytes = (int64_t)r.body.len;
+	request_done(&r);
+	fill(&r, &to, &a_large_update);
+	request_done(&r);
+	/* brackets are not the event's */
+	to.batch_max_events = 2;
+	fill(&r, &to, &a_large_update);
+	assert_int_equal(r.body.len, to.max_body_bytes + 2);
+	request_done(&r);
+	to.max_body_bytes--;
+	request_open(&r, 1 << 20);
+	assert_int_equal(request_fill(&origin, &to, &a_large_update, &r), ERR_DATA);
+	request_done(&r);
+}
+
 static void a_body_is_compressed_when_it_is_wanted_large_enough_and_worth_it(void **state)
 {
 	static const struct {
@@ -294,12 +404,107 @@ static void a_body_is_compressed_when_it_is_wanted_large_enough_and_worth_it(voi
 	compressor_free(c);
 }
 
+/* ---- several events ---- */
+
+static struct event *list_of(size_t n)
+{
+	struct event *first = NULL;
+	struct event_fields f = an_update;
+
+	for (; n > 0; n--) {
+		struct event *ev;
+
+		f.id = (int64_t)n;
+		assert_int_equal(event_new(&f, &ev, NULL), ERR_OK);
+		ev->also = first;
+		first = ev;
+	}
+	return first;
+}
+
+static size_t list_free(struct event *ev)
+{
+	struct event *also;
+	size_t n = 0;
+
+	for (; ev; ev = also, n++) {
+		also = ev->also;
+		event_free(ev);
+	}
+	return n;
+}
+
+static void what_does_not_fit_into_a_batch_is_left_over(void **state)
+{
+	const struct webhook_settings alone = {.format = WEBHOOK_FORMAT_NATIVE};
+	struct webhook_settings to = {.batch_max_events = 10};
+	struct event *first = list_of(1), *rest;
+	struct http_request r;
+	size_t i, one;
+
+	(void)state;
+	fill(&r, &alone, &first->f);
+	one = r.body.len;
+	request_done(&r);
+	(void)list_free(first);
+	for (i = 0; i < 7; i++) {
+		/* brackets and commas: exactly as much, or one byte less */
+		const struct {
+			size_t max, fit;
+		} cases[] = {{1, 1},           {one + 2, 1},     {2 * one + 2, 1}, {2 * one + 3, 2},
+			     {3 * one + 3, 2}, {3 * one + 4, 3}, {1 << 20, 3}};
+
+		first = list_of(3);
+		to.batch_max_bytes = (int64_t)cases[i].max;
+		request_open(&r, 1 << 20);
+		assert_int_equal(request_fill_batch(&origin, &to, first, &r, &rest), ERR_OK);
+		assert_true(cases[i].fit == 1 || r.body.len <= cases[i].max);
+		assert_int_equal(r.body.data[r.body.len - 1], ']');
+		assert_int_equal(list_free(rest), 3 - cases[i].fit);
+		assert_int_equal(list_free(first), cases[i].fit);
+		request_done(&r);
+	}
+}
+
+static void the_id_of_a_batch_is_made_of_those_in_it(void **state)
+{
+	const struct webhook_settings to = {.batch_max_events = 10, .batch_max_bytes = 1 << 20};
+	struct event *first, *second, *rest;
+	struct http_request r;
+	char ids[3][64];
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < 3; i++) {
+		first = list_of(i == 2 ? 3 : 2);
+		if (i == 1) { /* the other way round */
+			second = first->also;
+			second->also = first;
+			first->also = NULL;
+			first = second;
+		}
+		request_open(&r, 1 << 20);
+		assert_int_equal(request_fill_batch(&origin, &to, first, &r, &rest), ERR_OK);
+		memcpy(ids[i], r.id, sizeof(r.id));
+		(void)list_free(first);
+		request_done(&r);
+	}
+	assert_memory_equal(ids[0], INSTALL "-b", sizeof(INSTALL "-b") - 1);
+	assert_int_equal(strlen(ids[0]), sizeof(INSTALL "-b0123456789abcdef") - 1);
+	assert_string_equal(ids[0], ids[1]);
+	assert_string_not_equal(ids[0], ids[2]);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(big_numbers_become_strings_in_rows_and_keys_when_wanted),
 		cmocka_unit_test(what_rules_keep_back_is_in_no_format),
 		cmocka_unit_test(a_truncated_partition_has_no_columns_to_mask),
+		cmocka_unit_test(texts_are_cut_until_the_body_is_as_large_as_it_may_be),
+		cmocka_unit_test(the_key_alone_is_sent_of_what_is_too_large),
+		cmocka_unit_test(what_is_too_large_in_any_form_is_not_sent),
+		cmocka_unit_test(a_body_as_large_as_it_may_be_is_whole),
 		cmocka_unit_test(an_update_carries_both_rows),
 		cmocka_unit_test(a_body_keeps_its_bound),
 		cmocka_unit_test(an_id_is_the_installation_and_the_number),
@@ -307,6 +512,8 @@ int main(void)
 		cmocka_unit_test(placeholders_in_headers_cannot_begin_another_line),
 		cmocka_unit_test(a_body_is_compressed_when_it_is_wanted_large_enough_and_worth_it),
 		cmocka_unit_test(a_type_of_ones_own_stands_in_body_and_header),
+		cmocka_unit_test(what_does_not_fit_into_a_batch_is_left_over),
+		cmocka_unit_test(the_id_of_a_batch_is_made_of_those_in_it),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
