@@ -272,6 +272,8 @@ static bool take_paced(struct worker *w, size_t k, struct receiver *to)
 	struct ring *ring = w->pool->pipelines[k].ring;
 	size_t i = w->pool->receiver_of[k];
 
+	if (!permission_has(w, &w->pool->pipelines[k]))
+		return false;
 	while (has_more(ring, w->pass_us)) {
 		if (atomic_load(&w->to[i]) == to->share) {
 			sleepers_wake_for(w->pool, i);
