@@ -34,7 +34,7 @@ static inline void request_done(struct http_request *r)
 }
 
 static inline void fill(struct http_request *r, const struct webhook_settings *to,
-		 const struct event_fields *f)
+			const struct event_fields *f)
 {
 	request_open(r, 1 << 20);
 	assert_int_equal(request_fill(&origin, to, f, r), ERR_OK);
