@@ -105,6 +105,7 @@ void permission_settle(struct worker *w, const struct http_result *r)
 	was_refused = handshake_stats(h).reason[0];
 	if (handshake_report(h, &a, attempt.now_us)) {
 		st = handshake_stats(h);
+		webhook_allow(to, st.allowed_rate);
 		tell(s, &st, HANDSHAKE_ASKED);
 		return;
 	}
