@@ -88,13 +88,12 @@ void permission_settle(struct worker *w, const struct http_result *r)
 		.pause_us = backoff_with_retry_after_us(&b, 0, r->retry_after_s),
 		.reason = r->reason,
 	};
-	struct keeper_attempt attempt = {
-		.answer = {.verdict = ANSWER_RETRY,
-			   .blame = ANSWER_BLAME_RECEIVER,
-			   .disable = r->disable},
-		.now_us = clock_now_us(w->pool->clock),
-		.clock = w->pool->clock,
-		.reason = r->reason};
+	struct keeper_attempt attempt = {.answer = {.verdict = ANSWER_RETRY,
+						    .blame = ANSWER_BLAME_RECEIVER,
+						    .disable = r->disable},
+					 .now_us = clock_now_us(w->pool->clock),
+					 .clock = w->pool->clock,
+					 .reason = r->reason};
 	struct handshake_stats st;
 	bool was_refused;
 

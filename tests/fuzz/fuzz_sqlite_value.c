@@ -109,7 +109,7 @@ static void check_utf16(struct text t, int utf16)
 	buf_done(&literals);
 }
 
-/* Any bytes; what another parser takes for JSON of texts and words alone is left as it is. */
+/* Any bytes have an end, and keep the bound of what they are written to. */
 static void check_row(struct text row, int utf16)
 {
 	struct buf out;
