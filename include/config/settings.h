@@ -21,10 +21,17 @@
 #define SETTINGS_SOURCES_MAX 16
 #define SETTINGS_WEBHOOKS_MAX 64
 #define SETTINGS_PIPELINES_MAX 64
+#define SETTINGS_DURATIONS_MAX 32 /* of one list */
 
 /* A list of strings; NULL-terminated behind count. */
 struct string_list {
 	char **items;
+	size_t count;
+};
+
+/* A list of durations. */
+struct duration_list {
+	int64_t *items_us;
 	size_t count;
 };
 
@@ -140,6 +147,9 @@ struct webhook_settings {
 	int64_t retry_count;        /* further attempts after the first */
 	int64_t retry_delay_us;     /* base of the exponential backoff */
 	int64_t retry_max_delay_us; /* cap of backoff and of Retry-After */
+	/* waits after the retries, in the database; count 0: none */
+	struct duration_list retry_schedule;
+	int64_t retry_parked_keys; /* how many keys of a pipeline may wait so at one time */
 	int64_t max_in_flight;
 	enum webhook_concurrency concurrency;
 	struct rate rate_limit;

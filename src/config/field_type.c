@@ -4,6 +4,7 @@
 #include <assert.h>
 
 #include "base/mem.h"
+#include "config/durations.h"
 #include "config/field.h"
 #include "config/operations.h"
 #include "config/quote.h"
@@ -401,10 +402,9 @@ static bool list_is_equal(const void *a, const void *b)
 
 	if (x->count != y->count)
 		return false;
-	for (i = 0; i < x->count; i++) {
+	for (i = 0; i < x->count; i++)
 		if (strcmp(x->items[i], y->items[i]) != 0)
 			return false;
-	}
 	return true;
 }
 
@@ -427,6 +427,7 @@ const struct field_type field_types[KEY_TYPE_COUNT] = {
 	[KEY_URL] = {secret_set, NULL, secret_done, secret_is_given, url_print, secret_is_equal},
 	[KEY_WORD] = {word_set, NULL, word_done, always_given, word_print, word_is_equal},
 	[KEY_LIST] = {list_set, list_add, list_done, list_is_given, list_print, list_is_equal},
+	[KEY_DURATIONS] = DURATIONS_FIELD,
 	[KEY_OPS] = {operations_set, operations_add, operations_done, always_given,
 		     operations_print, operations_is_equal},
 	[KEY_RATE] = {rate_set, NULL, rate_done, always_given, rate_print, rate_is_equal},

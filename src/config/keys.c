@@ -259,6 +259,14 @@ const struct key keys[] = {
 	{"webhook.retry_max_delay", KEY_DURATION, WEBHOOK(retry_max_delay_us), .def = "5m",
 	 RANGE(1 * MS, 7 * DAY),
 	 .help = "The longest wait before a retry, also when the receiver asks for more."},
+	{"webhook.retry_schedule", KEY_DURATIONS, WEBHOOK(retry_schedule), RANGE(1 * S, 30 * DAY),
+	 .help = "Waits after which an event that used up its retries is tried once more each, as "
+		 "5m, 30m, 2h; until then it and later ones of its key wait in the database. None "
+		 "when not given."},
+	{"webhook.retry_parked_keys", KEY_INT, WEBHOOK(retry_parked_keys), .def = "100000",
+	 RANGE(2, 10000000),
+	 .help = "The most keys of a pipeline that wait in the database by retry_schedule; what "
+		 "fails beyond waits in memory."},
 	{"webhook.max_in_flight", KEY_INT, WEBHOOK(max_in_flight), .def = "64", RANGE(1, 10000),
 	 .help = "The most requests to this receiver at one time."},
 	{"webhook.concurrency", KEY_WORD, WEBHOOK(concurrency), .def = "fixed",
@@ -466,32 +474,4 @@ const struct key *key_find(const char *section, struct text name)
 bool key_fits(const struct key *k, enum source_type type)
 {
 	return !k->types || (k->types & KEY_TYPE_BIT(type));
-}
-
-const char *key_type_name(enum key_type type)
-{
-	static const char *const names[KEY_TYPE_COUNT] = {
-		[KEY_INT] = "number",
-		[KEY_BOOL] = "true or false",
-		[KEY_DURATION] = "duration",
-		[KEY_SIZE] = "size",
-		[KEY_STRING] = "text",
-		[KEY_CHOICE] = "word",
-		[KEY_SECRET] = "secret",
-		[KEY_URL] = "secret URL",
-		[KEY_WORD] = "word",
-		[KEY_LIST] = "list",
-		[KEY_OPS] = "list",
-		[KEY_RATE] = "rate",
-		[KEY_TABLES] = "list of tables",
-		[KEY_TABLE] = "table",
-		[KEY_NAME_OF] = "table",
-		[KEY_WHERE] = "SQL",
-		[KEY_HEADERS] = "mapping of secrets",
-		[KEY_SOURCE] = "name",
-		[KEY_WEBHOOK] = "name",
-		[KEY_SIGNING] = "list of secrets",
-	};
-
-	return names[type];
 }

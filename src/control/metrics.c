@@ -72,6 +72,10 @@ static void derive_pipeline(struct metrics_snapshot *s, struct metrics_pipeline 
 		if (p->ring.oldest_wall_us > 0)
 			p->lag_us = at_least_0(s->wall_us - p->ring.oldest_wall_us);
 	}
+	p->parked_next_us = METRICS_UNKNOWN;
+	if (p->parked.due_wall_us > 0 && p->parked.due_wall_us != INT64_MAX)
+		p->parked_next_us = at_least_0(p->parked.due_wall_us - s->wall_us);
+	s->total.parked += p->parked.rows;
 	source->lag_us = larger(source->lag_us, p->lag_us);
 	s->total.queue_size += (int64_t)p->ring.events;
 	s->total.queue_capacity += (int64_t)p->ring.capacity;
@@ -212,6 +216,8 @@ static void collect_pipeline(const struct metrics_inputs *in, size_t i, struct m
 	p->source = from->source;
 	p->webhook = from->webhook;
 	p->ring = ring_stats(from->ring);
+	if (from->parked)
+		p->parked = parked_stats(from->parked);
 }
 
 void metrics_collect(const struct metrics_inputs *in, struct metrics_snapshot *ret_s)

@@ -106,6 +106,12 @@ void pool_bind(struct pool *p, size_t i, struct ring *ring)
 	p->pipelines[i].ring = ring;
 }
 
+void pool_bind_parked(struct pool *p, size_t i, struct parked *parked)
+{
+	assert(i < p->pipeline_count && !p->started);
+	p->pipelines[i].parked = parked;
+}
+
 /* A webhook has got a token, or none: some worker's requests wait for that. */
 static void wake_all(void *pool)
 {

@@ -178,19 +178,29 @@ bench_drain() {
 
 # ---- batch
 
+# sink_only EVENTS: "events_per_s cpu_us_per_event", without a database
+sink_only() {
+	receiver_fresh
+	"$programs/bench_sink" "http://127.0.0.1:${port[receiver]}/" "$batch" "$1"
+	receiver_stop >/dev/null
+}
+
 bench_batch() {
-	local i batch base rate
-	emit "$backlog inserted rows of about 250 bytes of JSON, several events a request, pool_size 2, 64 in flight, keep-alive receiver on loopback; medians of $rounds." ''
-	emit '| events a request, at most | events/s | ratio to 1 | CPU us/event | RSS max, MB |' '| --- | --- | --- | --- | --- |'
+	local i batch base rate alone sizes='1 10 100 1000'
+	emit "$backlog inserted rows of about 250 bytes of JSON, several events a request, pool_size 2, 64 in flight, keep-alive receiver on loopback; medians of $rounds." \
+		'"Without a database": the same from a ring that a thread fills (bench_sink).' ''
+	emit '| events a request, at most | events/s | ratio to 1 | CPU us/event | RSS max, MB | without a database: events/s | CPU us/event |' \
+		'| --- | --- | --- | --- | --- | --- | --- |'
 	for ((i = 0; i < rounds; i++)); do
-		for batch in 1 10 100 1000; do
+		for batch in $sizes; do
 			drain_daemon 2 64 "$backlog" >>"$test_dir/batch-$batch"
+			sink_only "$backlog" >>"$test_dir/sink-$batch"
 		done
 	done
 	base=$(column 1 "$test_dir/batch-1")
-	for batch in 1 10 100 1000; do
-		rate=$(column 1 "$test_dir/batch-$batch")
-		emit "| $batch | $rate | $(ratio "$rate" "$base") | $(column 2 "$test_dir/batch-$batch") | $(mb "$(column 3 "$test_dir/batch-$batch")") |"
+	for batch in $sizes; do
+		rate=$(column 1 "$test_dir/batch-$batch") alone=$test_dir/sink-$batch
+		emit "| $batch | $rate | $(ratio "$rate" "$base") | $(column 2 "$test_dir/batch-$batch") | $(mb "$(column 3 "$test_dir/batch-$batch")") | $(column 1 "$alone") | $(column 2 "$alone") |"
 	done
 }
 

@@ -58,7 +58,7 @@ static void print_bound(const struct key *k, int64_t v)
 	struct buf text;
 
 	buf_init(&text, 64);
-	if (k->type == KEY_DURATION)
+	if (k->type == KEY_DURATION || k->type == KEY_DURATIONS)
 		value_print_duration(&text, v);
 	else if (k->type == KEY_SIZE)
 		value_print_size(&text, v);

@@ -135,7 +135,8 @@ static void fill(struct metrics_snapshot *s)
 						   .connections = 1,
 						   .outbox_rows = 40,
 						   .dead_rows = -1,
-						   .dead_letters = -1};
+						   .dead_letters = -1,
+						   .parked = -1};
 	(void)snprintf(src->stats.source.server, sizeof(src->stats.source.server),
 		       "PostgreSQL \"15\"\n");
 	s->webhook_count = 2;
