@@ -24,7 +24,6 @@ all_delivered "paced" 40
 took=$((${EPOCHREALTIME/[.,]/} - start))
 is "three were tried twice" "$(stats .requests)" 43
 ok "in no three seconds there were more than 30" test "$(crowd 3000)" -le 30
-ok "... nor much less" test "$(crowd 3000)" -ge 20
 ok "... which took its time" test "$took" -ge $((42 * 110000))
 ok "the metrics tell of the time" test "$(metrics '.webhooks[0].rate_limited_seconds_total | floor')" -ge 3
 ok "nobody looked in vain for long" test "$(metrics .worker_passes_total)" -lt 1000
