@@ -89,7 +89,9 @@ void permission_settle(struct worker *w, const struct http_result *r)
 		.reason = r->reason,
 	};
 	struct keeper_attempt attempt = {
-		.answer = {ANSWER_RETRY, ANSWER_BLAME_RECEIVER, r->disable},
+		.answer = {.verdict = ANSWER_RETRY,
+			   .blame = ANSWER_BLAME_RECEIVER,
+			   .disable = r->disable},
 		.now_us = clock_now_us(w->pool->clock),
 		.clock = w->pool->clock,
 		.reason = r->reason};
@@ -103,6 +105,7 @@ void permission_settle(struct worker *w, const struct http_result *r)
 	was_refused = handshake_stats(h).reason[0];
 	if (handshake_report(h, &a, attempt.now_us)) {
 		st = handshake_stats(h);
+		webhook_allow(to, st.allowed_rate);
 		tell(s, &st, HANDSHAKE_ASKED);
 		return;
 	}
