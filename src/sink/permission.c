@@ -93,7 +93,9 @@ void permission_settle(struct worker *w, const struct http_result *r)
 		.reason = r->reason,
 	};
 	struct keeper_attempt attempt = {
-		.answer = {ANSWER_RETRY, ANSWER_BLAME_RECEIVER, r->disable},
+		.answer = {.verdict = ANSWER_RETRY,
+			   .blame = ANSWER_BLAME_RECEIVER,
+			   .disable = r->disable},
 		.now_us = clock_now_us(w->pool->clock),
 		.clock = w->pool->clock,
 		.reason = r->reason};

@@ -14,6 +14,7 @@
 #include <cmocka.h>
 
 #include "base/log.h"
+#include "source/letter_key.h"
 #include "source/sqlite_value.h"
 #include "source_lab.h"
 #include "sqlitetest.h"
@@ -287,6 +288,23 @@ static enum err_code count_letter(void *ctx, const struct dead_letter *d, struct
 	return ERR_OK;
 }
 
+/* None of which finds anything to move. */
+static enum err_code look_for_key(struct life *life)
+{
+	static const char *const words[] = {"id=2", "{\"id\":2}"};
+	struct dead_letter_filter by_key = {.skip_superseded = true};
+	struct letter_key *key = NULL;
+	struct dead_letter_counts n;
+	enum err_code code = letter_key_new(words, 2, &key, NULL);
+
+	by_key.key = key;
+	if (code == ERR_OK)
+		code = source_admin_sqlite.dead_letter_purge(&life->t.settings, 0, &by_key, &n,
+							     NULL);
+	letter_key_free(key);
+	return code;
+}
+
 static enum err_code live_looking(void *ctx)
 {
 	struct dead_letter_filter all = {.pipeline = NULL};
@@ -300,6 +318,8 @@ static enum err_code live_looking(void *ctx)
 	if (code == ERR_OK)
 		code = source_admin_sqlite.dead_letter_list(&life->t.settings, 0, &all, true,
 							    count_letter, NULL, NULL);
+	if (code == ERR_OK)
+		code = look_for_key(life);
 	if (code == ERR_OK)
 		code = source_admin_sqlite.dead_letter_replay(&life->t.settings, 0, &all, false, &n,
 							      NULL);
