@@ -50,6 +50,20 @@ static ATTR_MUST_CHECK enum err_code pipeline_status(struct pg_admin *a, const c
 	return ERR_OK;
 }
 
+static ATTR_MUST_CHECK enum err_code pipeline_parked(struct pg_admin *a, const char *pipeline,
+						     int64_t *ret_rows, struct err *e)
+{
+	const char *const values[] = {pipeline};
+	bool has = false;
+	enum err_code code = pg_schema_has_parked(a, &has, e);
+
+	*ret_rows = 0;
+	if (code != ERR_OK || !has)
+		return code;
+	return pg_admin_number(a, "SELECT count(*) FROM " PG_PARKED " WHERE pipeline = $1", 1,
+			       values, 0, ret_rows, e);
+}
+
 enum err_code pg_status(const struct settings *s, size_t source, outbox_status_fn fn, void *ctx,
 			struct err *e)
 {
@@ -67,10 +81,12 @@ enum err_code pg_status(const struct settings *s, size_t source, outbox_status_f
 	for (i = 0; i < s->pipeline_count && code == ERR_OK; i++) {
 		if (!pg_admin_has_pipeline(&a, i))
 			continue;
-		status = (struct outbox_status){.active = active, .rows = -1};
+		status = (struct outbox_status){.active = active, .rows = -1, .parked = -1};
 		memcpy(status.server, a.server, sizeof(status.server));
 		if (installed)
 			code = pipeline_status(&a, s->pipelines[i].name, &status, e);
+		if (code == ERR_OK && installed)
+			code = pipeline_parked(&a, s->pipelines[i].name, &status.parked, e);
 		if (code == ERR_OK)
 			fn(ctx, s->pipelines[i].name, &status);
 	}
