@@ -73,6 +73,15 @@ struct node node_find(struct node n, const char *name);
 /* The key node of that pair. */
 struct node node_find_key(struct node n, const char *name);
 
+/* Whether name is a group: a key behind which a mapping of further keys may stand. */
+typedef bool (*document_group_fn)(const void *ctx, struct text name);
+
+/* In the mapping n, put in place of each pair GROUP: {a: x, b: y} the pairs GROUP_a: x, GROUP_b: y,
+ * each with its own line and column. A mapping that is empty or has a key that is no scalar stays.
+ * Loans of keys end. Errors: ERR_NOMEM (doc is only fit to be freed then). */
+enum err_code document_ungroup(struct document *doc, struct node n, document_group_fn is_group,
+			       const void *ctx, struct err *e) ATTR_MUST_CHECK;
+
 static inline bool node_is_given(struct node n)
 {
 	return n.id != 0;

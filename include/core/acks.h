@@ -9,21 +9,38 @@
 #ifndef CORE_ACKS_H
 #define CORE_ACKS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "base/err.h"
 
-enum ack_outcome { ACK_DELIVERED, ACK_DEAD };
+/*
+ *                   the row is in the outbox     from_parked: it is in the table `parked`
+ *   ACK_DELIVERED   is deleted                   is deleted
+ *   ACK_DEAD        moves to the dead letters    moves to the dead letters
+ *   ACK_PARKED      moves to `parked`            stays, with new due, step, attempts and error
+ *
+ * A park and a later ack of the same id never share one batch given to a source.
+ */
+enum ack_outcome { ACK_DELIVERED, ACK_DEAD, ACK_PARKED };
 
 struct ack {
 	int64_t id;
 	uint32_t pipeline; /* index within the source */
 	enum ack_outcome outcome;
-	/* ACK_DEAD only */
+	bool from_parked;
+	/* ACK_DEAD, ACK_PARKED */
 	int attempts;
-	int last_status; /* 0: no answer */
-	char *reason;    /* mem_free()d by whoever holds the ack; NULL on delivered */
+	int last_status; /* 0: no answer, or ACK_PARKED and never sent */
+	char *reason;    /* mem_free()d by whoever holds the ack; may be NULL on all but dead */
+	/* ACK_PARKED */
+	int step;            /* of the schedule, from 0, that it waits for */
+	int64_t due_wall_us; /* not before; 0: behind another one of its lane */
+	/* ACK_PARKED out of the outbox: hashes that never change, of schema, table and key, and of
+	 * schema, table and old key (0: there is none); and of schema and table */
+	uint64_t row_hash[2];
+	uint64_t table_hash;
 };
 
 struct acks;

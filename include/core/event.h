@@ -50,6 +50,11 @@ struct event_fields {
 	struct text old_data;    /* JSON object, TEXT_NONE on insert and truncate */
 	/* A truncate of one partition only, of the root `table`: data is the partition's name and
 	 * old_data its schema, as JSON strings. */
+	bool parked; /* read from the table `parked`, not from the outbox; what follows is of it */
+	int64_t parked_seq;         /* rising in the order of parking */
+	int64_t parked_due_wall_us; /* not before; 0: as soon as those before it are gone */
+	int parked_step;            /* the step of the schedule that comes next */
+	int parked_attempts;        /* counted before it was parked */
 };
 
 struct event {

@@ -76,6 +76,7 @@ struct outbox_status {
 	int64_t rows;           /* -1: not asked */
 	int64_t oldest_wall_us; /* 0: empty */
 	int64_t dead_letters;
+	int64_t parked; /* rows; -1: unknown */
 	char server[64];
 };
 

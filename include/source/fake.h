@@ -31,6 +31,8 @@ enum fake_call {
 	FAKE_ACKNOWLEDGE,
 	FAKE_WAIT,
 	FAKE_INSPECT,
+	FAKE_PARKED_LIST,
+	FAKE_PARKED_READ,
 	FAKE_CALL_COUNT
 };
 
@@ -62,6 +64,7 @@ void fake_db_set_warning(struct fake_db *db, const char *warning);
 struct fake_db_stats {
 	size_t rows; /* in the outbox, committed or not */
 	size_t dead_letters;
+	size_t parked;
 	int64_t calls[FAKE_CALL_COUNT];
 	int64_t held; /* ids given to hold, in total */
 	int64_t last_dead_id;

@@ -22,6 +22,15 @@ struct fake_row {
 	bool seen; /* by the present connection */
 };
 
+/* In the table `parked`. */
+struct fake_parked {
+	struct fake_parked *next; /* rising by seq */
+	struct event *event;      /* f.parked_seq and its neighbours are the columns */
+	char pipeline[41];
+	uint64_t row_hash[2];
+	uint64_t table_hash;
+};
+
 struct fake_failure {
 	enum err_code code;
 	int times;
@@ -34,6 +43,8 @@ struct fake_db {
 	struct mutex lock; /* of what follows */
 	struct fake_row *rows;
 	int64_t last_id;
+	struct fake_parked *parked;
+	int64_t last_seq;
 	char identity[64];
 	char install_id[40];
 	char warning[128];
@@ -43,6 +54,7 @@ struct fake_db {
 	struct fake_db_stats stats;
 };
 
+/* Private to fake.c and fake_parked.c. */
 struct fake_source {
 	struct source base;
 	struct source_env env;
@@ -60,7 +72,32 @@ struct fake_db *fake_db_find(const char *name);
 struct fake_row **fake_db_row_locked(struct fake_db *db, const char *pipeline, int64_t id);
 /* Take the row out; false when there is none. */
 bool fake_db_drop_locked(struct fake_db *db, const char *pipeline, int64_t id);
+/* Count a dead letter. */
+void fake_db_bury_locked(struct fake_db *db, const struct ack *a);
 /* The connection is gone; what waits in it wakes up. */
 void fake_db_break_locked(struct fake_db *db);
+
+static inline struct fake_source *fake_source_of(struct source *s)
+{
+	return (struct fake_source *)(void *)s;
+}
+
+/* Count the call; fail it when told to, or when the connection is gone. */
+enum err_code fake_source_enter_locked(struct fake_source *s, enum fake_call call,
+				       struct err *e) ATTR_MUST_CHECK;
+
+/* ---- fake_parked.c ---- */
+
+/* From the outbox to the parked ones; nothing when it is not in the outbox. */
+void fake_db_park_locked(struct fake_db *db, const char *pipeline, const struct ack *a);
+/* What an ack of a parked row says. */
+void fake_db_parked_ack_locked(struct fake_db *db, const char *pipeline, const struct ack *a);
+void fake_db_parked_done(struct fake_db *db);
+
+enum err_code fake_parked_list(struct source *base, uint32_t p, parked_list_fn fn, void *ctx,
+			       struct err *e) ATTR_MUST_CHECK;
+enum err_code fake_parked_read(struct source *base, uint32_t p, const struct parked_select *sel,
+			       struct source_limit limit, struct event **out, size_t *ret_count,
+			       bool *ret_more, struct err *e) ATTR_MUST_CHECK;
 
 #endif

@@ -36,6 +36,8 @@ struct source_pipeline {
 	const struct pipeline_settings *settings;
 	uint32_t index;      /* position in the array given to source_ops.new; acks carry it */
 	char install_id[40]; /* uuid, filled by open: the first part of event ids */
+	bool parks;          /* its webhook has a retry_schedule: open fails where nothing can be
+				parked */
 };
 
 struct source_env {
@@ -48,6 +50,35 @@ struct source_env {
 /* Private to each kind: begins with this. */
 struct source {
 	const struct source_ops *ops;
+};
+
+/* What is parked of one pipeline, added up. Hashes are those that acks carried, 0: none. */
+struct parked_group {
+	uint64_t row_hash[2];
+	uint64_t table_hash;
+	bool truncate; /* of TRUNCATEs */
+	int64_t count;
+	int64_t due_wall_us; /* the earliest; 0: none of them has one */
+};
+
+/* What is not ERR_OK stops the listing, which returns it; without a message in its struct err. */
+typedef enum err_code (*parked_list_fn)(void *ctx, const struct parked_group *g);
+
+enum parked_by {
+	PARKED_BY_ROW,   /* one of both row hashes is among hashes */
+	PARKED_BY_TABLE, /* the table hash is among hashes */
+	PARKED_ALL,
+	PARKED_DUE, /* has a due time, and one not after due_wall_us */
+};
+
+#define PARKED_HASHES_MAX 64
+
+struct parked_select {
+	enum parked_by by;
+	const uint64_t *hashes; /* BY_ROW, BY_TABLE; none is 0 */
+	size_t hash_count;      /* 1..PARKED_HASHES_MAX */
+	int64_t due_wall_us;    /* DUE */
+	int64_t after_seq;      /* only rows with a higher parked_seq */
 };
 
 /* How much one read may return. */
@@ -69,11 +100,15 @@ struct source_status {
 	int64_t dead_rows;      /* dead tuples of the outbox (PostgreSQL); -1 unknown */
 	int64_t oldest_wall_us; /* changed_at of the oldest row; 0: none or unknown */
 	int64_t dead_letters;   /* rows in dead_letter; -1 unknown */
+	int64_t parked;         /* rows in parked, all pipelines; -1 unknown */
 	int64_t gaps;           /* ids below the cursors not seen */
 	int64_t late;           /* total of rows that committed late */
 	char server[64];        /* "PostgreSQL 15.18" */
 	char warning[768];      /* "" or the standing alarm: drift, CACHE, ... one line */
 };
+
+/* Before anything was asked. */
+extern const struct source_status source_status_unknown;
 
 struct source_ops {
 	const char *type; /* "postgres" */
@@ -109,11 +144,27 @@ struct source_ops {
 	enum err_code (*read)(struct source *s, uint32_t p, struct source_limit limit,
 			      struct event **out, size_t *ret_count, bool *ret_more, struct err *e);
 
-	/* Make acks durable, in order, all or none: delivered rows leave the outbox, dead ones move
-	 * to the dead letters in the same transaction. Blocks up to statement_timeout.
+	/* Make acks durable, in order, all or none: what becomes of each row is said in
+	 * core/acks.h. Of those parked, of whatever key, an earlier one gets a lower seq. An ack
+	 * whose row is not there any more does nothing. Blocks up to statement_timeout.
 	 * Errors: as read; the caller gives the same acks again after the next open. */
 	enum err_code (*acknowledge)(struct source *s, const struct ack *acks, size_t n,
 				     struct err *e);
+
+	/* After open: what is parked of pipeline p, one call of fn for each (row_hash, table_hash,
+	 * truncate) that occurs, in any order, streamed: there may be very many. fn does not call
+	 * the source. Blocks up to statement_timeout. Errors: as read, and those of fn. */
+	enum err_code (*parked_list)(struct source *s, uint32_t p, parked_list_fn fn, void *ctx,
+				     struct err *e);
+
+	/* Parked rows of pipeline p that sel picks, rising by seq, at most limit, as events the
+	 * caller owns, into out (room for limit.events): with f.parked and its neighbours set, and
+	 * with the id they had in the outbox. *ret_more: there is one more behind the last. What
+	 * was acknowledged before is seen. One larger row is returned alone, as by read. Blocks up
+	 * to statement_timeout. Errors: as read; nothing is returned then. */
+	enum err_code (*parked_read)(struct source *s, uint32_t p, const struct parked_select *sel,
+				     struct source_limit limit, struct event **out,
+				     size_t *ret_count, bool *ret_more, struct err *e);
 
 	/* Wait until the database has something new, wake_fd (an eventfd) is readable, or
 	 * deadline_us. Only called when the last read of every pipeline told that there is no more,
@@ -135,6 +186,18 @@ extern const struct source_ops source_postgres;
 extern const struct source_ops source_mysql;
 extern const struct source_ops source_sqlite;
 extern const struct source_ops source_fake;
+
+/* For a kind of source that cannot park yet. Errors: ERR_DB when one of acks needs it. */
+enum err_code source_refuse_parked(const struct ack *acks, size_t n, struct err *e) ATTR_MUST_CHECK;
+/* Likewise: the calls of one where nothing is parked. */
+#define SOURCE_PARKS_NOTHING                                                                       \
+	.parked_list = source_parked_list_none, .parked_read = source_parked_read_none
+enum err_code source_parked_list_none(struct source *s, uint32_t p, parked_list_fn fn, void *ctx,
+				      struct err *e) ATTR_MUST_CHECK;
+enum err_code source_parked_read_none(struct source *s, uint32_t p, const struct parked_select *sel,
+				      struct source_limit limit, struct event **out,
+				      size_t *ret_count, bool *ret_more,
+				      struct err *e) ATTR_MUST_CHECK;
 
 /* The ops of a type; NULL when this build has none. */
 const struct source_ops *source_find(enum source_type type);

@@ -429,3 +429,71 @@ struct node node_find_key(struct node n, const char *name)
 {
 	return find(n, name, true);
 }
+
+/* ---- groups ---- */
+
+static bool can_open(struct node value)
+{
+	size_t i;
+
+	if (node_kind(value) != NODE_MAPPING)
+		return false;
+	for (i = 0; i < node_count(value); i++) {
+		if (node_kind(node_key(value, i)) != NODE_SCALAR)
+			return false;
+	}
+	return i > 0;
+}
+
+/* Make the key `name` "GROUP_name". */
+static ATTR_MUST_CHECK bool prefix_key(struct document *doc, struct text group, struct node key)
+{
+	struct document_node *d = &doc->nodes[key.id - 1];
+	char *text = mem_calloc(1, group.len + d->len + 2);
+
+	if (!text)
+		return false;
+	memcpy(text, group.s, group.len);
+	text[group.len] = '_';
+	memcpy(text + group.len + 1, d->text, d->len);
+	mem_free(d->text);
+	d->text = text;
+	d->len += group.len + 1;
+	return true;
+}
+
+/* Append the pairs of value, of the group key, to the run that grows. */
+static ATTR_MUST_CHECK bool open_group(struct document *doc, struct node key, struct node value)
+{
+	bool ok = true;
+	size_t i;
+
+	for (i = 0; i < node_count(value) && ok; i++)
+		ok = prefix_key(doc, node_text(key), node_key(value, i)) &&
+		     ids_add(&doc->children, node_key(value, i).id) &&
+		     ids_add(&doc->children, node_value(value, i).id);
+	return ok;
+}
+
+enum err_code document_ungroup(struct document *doc, struct node n, document_group_fn is_group,
+			       const void *ctx, struct err *e)
+{
+	size_t first = doc->children.count, i;
+	struct node key, value;
+	bool ok = true;
+
+	for (i = 0; i < node_count(n) && ok; i++) {
+		key = node_key(n, i);
+		value = node_value(n, i);
+		if (node_kind(key) == NODE_SCALAR && can_open(value) &&
+		    is_group(ctx, node_text(key)))
+			ok = open_group(doc, key, value);
+		else
+			ok = ids_add(&doc->children, key.id) && ids_add(&doc->children, value.id);
+	}
+	if (!ok)
+		return out_of_memory(e);
+	doc->nodes[n.id - 1].first = first;
+	doc->nodes[n.id - 1].count = doc->children.count - first;
+	return ERR_OK;
+}

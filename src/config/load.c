@@ -3,6 +3,7 @@
 
 #include "base/mem.h"
 #include "config/field.h"
+#include "config/groups.h"
 #include "config/loading.h"
 #include "config/secret.h"
 #include "config/suggest.h"
@@ -132,6 +133,8 @@ enum err_code config_parse(const char *name, struct text source, const struct co
 
 	mistakes_init(&m);
 	code = document_parse(source, &doc, &m, e);
+	if (code == ERR_OK)
+		code = groups_write_out(doc, e);
 	if (code == ERR_OK)
 		code = document_read(doc, name, env, &m, ret, e);
 	document_free(doc);

@@ -30,13 +30,6 @@ const struct source_admin_ops source_admin_mysql = {
 	.dead_letter_purge = my_dead_letter_purge,
 };
 
-bool source_admin_parks(const struct settings *s, size_t source)
-{
-	(void)s;
-	(void)source;
-	return false;
-}
-
 const struct source_admin_ops *source_admin_find(enum source_type type)
 {
 	switch (type) {

@@ -8,17 +8,10 @@
 #include "base/mem.h"
 #include "source/fake_db.h"
 
-static struct fake_source *fake_of(struct source *s)
+enum err_code fake_source_enter_locked(struct fake_source *s, enum fake_call call, struct err *e)
 {
-	return (struct fake_source *)(void *)s;
-}
-
-/* Count the call; fail it when told to, or when the connection is gone. */
-static ATTR_MUST_CHECK enum err_code enter_locked(struct fake_source *s, enum fake_call call,
-						  struct err *e)
-{
-	static const char *const names[] = {"open",        "hold", "read",
-					    "acknowledge", "wait", "inspect"};
+	static const char *const names[] = {"open", "hold",    "read",        "acknowledge",
+					    "wait", "inspect", "parked_list", "parked_read"};
 	struct fake_failure *f = &s->db->failures[call];
 
 	s->db->stats.calls[call]++;
@@ -37,7 +30,7 @@ static ATTR_MUST_CHECK enum err_code enter_locked(struct fake_source *s, enum fa
 
 static void fake_close(struct source *base)
 {
-	struct fake_source *s = fake_of(base);
+	struct fake_source *s = fake_source_of(base);
 
 	mutex_lock(&s->db->lock);
 	if (s->db->active == s)
@@ -47,7 +40,7 @@ static void fake_close(struct source *base)
 
 static void fake_free(struct source *base)
 {
-	struct fake_source *s = fake_of(base);
+	struct fake_source *s = fake_source_of(base);
 
 	fake_close(base);
 	fd_close(&s->change_fd);
@@ -103,11 +96,11 @@ static void begin_session_locked(struct fake_source *s)
 
 static ATTR_MUST_CHECK enum err_code fake_open(struct source *base, struct err *e)
 {
-	struct fake_source *s = fake_of(base);
+	struct fake_source *s = fake_source_of(base);
 	enum err_code code;
 
 	mutex_lock(&s->db->lock);
-	code = enter_locked(s, FAKE_OPEN, e);
+	code = fake_source_enter_locked(s, FAKE_OPEN, e);
 	if (code == ERR_OK && s->db->active && s->db->active != s)
 		code = err_set(e, ERR_BUSY, "another daemon is active");
 	if (code == ERR_OK)
@@ -118,7 +111,7 @@ static ATTR_MUST_CHECK enum err_code fake_open(struct source *base, struct err *
 
 static const char *fake_identity(struct source *base)
 {
-	return fake_of(base)->identity;
+	return fake_source_of(base)->identity;
 }
 
 static const char *pipeline_name(const struct fake_source *s, uint32_t p)
@@ -129,13 +122,13 @@ static const char *pipeline_name(const struct fake_source *s, uint32_t p)
 static ATTR_MUST_CHECK enum err_code fake_hold(struct source *base, uint32_t p, const int64_t *ids,
 					       size_t n, struct err *e)
 {
-	struct fake_source *s = fake_of(base);
+	struct fake_source *s = fake_source_of(base);
 	enum err_code code;
 	struct fake_row *row;
 	size_t i;
 
 	mutex_lock(&s->db->lock);
-	code = enter_locked(s, FAKE_HOLD, e);
+	code = fake_source_enter_locked(s, FAKE_HOLD, e);
 	for (i = 0; code == ERR_OK && i < n; i++) {
 		row = *fake_db_row_locked(s->db, pipeline_name(s, p), ids[i]);
 		if (row)
@@ -185,11 +178,11 @@ static ATTR_MUST_CHECK enum err_code fake_read(struct source *base, uint32_t p,
 					       struct source_limit limit, struct event **out,
 					       size_t *ret_count, bool *ret_more, struct err *e)
 {
-	struct fake_source *s = fake_of(base);
+	struct fake_source *s = fake_source_of(base);
 	enum err_code code;
 
 	mutex_lock(&s->db->lock);
-	code = enter_locked(s, FAKE_READ, e);
+	code = fake_source_enter_locked(s, FAKE_READ, e);
 	if (code == ERR_OK)
 		code = read_locked(s, p, limit, out, ret_count, e);
 	if (code == ERR_OK)
@@ -199,28 +192,29 @@ static ATTR_MUST_CHECK enum err_code fake_read(struct source *base, uint32_t p,
 	return code;
 }
 
-static void bury_locked(struct fake_db *db, const struct ack *a)
+static void settle_locked(struct fake_source *s, const struct ack *a)
 {
-	db->stats.dead_letters++;
-	db->stats.last_dead_id = a->id;
-	db->stats.last_dead_attempts = a->attempts;
-	(void)snprintf(db->stats.last_dead_reason, sizeof(db->stats.last_dead_reason), "%s",
-		       a->reason ? a->reason : "");
+	const char *pipeline = pipeline_name(s, a->pipeline);
+
+	if (a->from_parked)
+		fake_db_parked_ack_locked(s->db, pipeline, a);
+	else if (a->outcome == ACK_PARKED)
+		fake_db_park_locked(s->db, pipeline, a);
+	else if (fake_db_drop_locked(s->db, pipeline, a->id) && a->outcome == ACK_DEAD)
+		fake_db_bury_locked(s->db, a);
 }
 
 static ATTR_MUST_CHECK enum err_code fake_acknowledge(struct source *base, const struct ack *acks,
 						      size_t n, struct err *e)
 {
-	struct fake_source *s = fake_of(base);
+	struct fake_source *s = fake_source_of(base);
 	enum err_code code;
 	size_t i;
 
 	mutex_lock(&s->db->lock);
-	code = enter_locked(s, FAKE_ACKNOWLEDGE, e);
+	code = fake_source_enter_locked(s, FAKE_ACKNOWLEDGE, e);
 	for (i = 0; code == ERR_OK && i < n; i++)
-		if (fake_db_drop_locked(s->db, pipeline_name(s, acks[i].pipeline), acks[i].id) &&
-		    acks[i].outcome == ACK_DEAD)
-			bury_locked(s->db, &acks[i]);
+		settle_locked(s, &acks[i]);
 	mutex_unlock(&s->db->lock);
 	return code;
 }
@@ -233,7 +227,7 @@ static ATTR_MUST_CHECK enum err_code look_around(struct fake_source *s, bool idl
 
 	mutex_lock(&s->db->lock);
 	if (first || s->broken || s->db->failures[FAKE_WAIT].times > 0)
-		code = enter_locked(s, FAKE_WAIT, e);
+		code = fake_source_enter_locked(s, FAKE_WAIT, e);
 	*ret_woken = code == ERR_OK && idle && s->db->changed ? SOURCE_WOKEN_CHANGE : 0;
 	if (*ret_woken)
 		s->db->changed = false;
@@ -244,7 +238,7 @@ static ATTR_MUST_CHECK enum err_code look_around(struct fake_source *s, bool idl
 static ATTR_MUST_CHECK enum err_code fake_wait(struct source *base, bool idle, int wake_fd,
 					       int64_t deadline_us, int *ret_woken, struct err *e)
 {
-	struct fake_source *s = fake_of(base);
+	struct fake_source *s = fake_source_of(base);
 	bool first = true;
 	enum err_code code;
 	int64_t now, next;
@@ -274,14 +268,15 @@ static ATTR_MUST_CHECK enum err_code fake_wait(struct source *base, bool idle, i
 static ATTR_MUST_CHECK enum err_code fake_inspect(struct source *base,
 						  struct source_status *ret_status, struct err *e)
 {
-	struct fake_source *s = fake_of(base);
+	struct fake_source *s = fake_source_of(base);
 	struct source_status st = {.notify = true, .connections = 1, .dead_rows = -1};
 	enum err_code code;
 
 	mutex_lock(&s->db->lock);
-	code = enter_locked(s, FAKE_INSPECT, e);
+	code = fake_source_enter_locked(s, FAKE_INSPECT, e);
 	st.outbox_rows = (int64_t)s->db->stats.rows;
 	st.dead_letters = (int64_t)s->db->stats.dead_letters;
+	st.parked = (int64_t)s->db->stats.parked;
 	(void)snprintf(st.server, sizeof(st.server), "fake");
 	(void)snprintf(st.warning, sizeof(st.warning), "%s", s->db->warning);
 	mutex_unlock(&s->db->lock);
@@ -292,7 +287,7 @@ static ATTR_MUST_CHECK enum err_code fake_inspect(struct source *base,
 
 static void fake_interrupt(struct source *base)
 {
-	fd_wake(fake_of(base)->interrupt_fd);
+	fd_wake(fake_source_of(base)->interrupt_fd);
 }
 
 const struct source_ops source_fake = {
@@ -305,6 +300,8 @@ const struct source_ops source_fake = {
 	.hold = fake_hold,
 	.read = fake_read,
 	.acknowledge = fake_acknowledge,
+	.parked_list = fake_parked_list,
+	.parked_read = fake_parked_read,
 	.wait = fake_wait,
 	.inspect = fake_inspect,
 	.interrupt = fake_interrupt,

@@ -64,6 +64,7 @@ void fake_db_free(struct fake_db *db)
 		db->rows = row->next;
 		row_free(row);
 	}
+	fake_db_parked_done(db);
 	mutex_done(&db->lock);
 	mem_free(db);
 }
@@ -141,6 +142,15 @@ bool fake_db_drop_locked(struct fake_db *db, const char *pipeline, int64_t id)
 	row_free(row);
 	db->stats.rows--;
 	return true;
+}
+
+void fake_db_bury_locked(struct fake_db *db, const struct ack *a)
+{
+	db->stats.dead_letters++;
+	db->stats.last_dead_id = a->id;
+	db->stats.last_dead_attempts = a->attempts;
+	(void)snprintf(db->stats.last_dead_reason, sizeof(db->stats.last_dead_reason), "%s",
+		       a->reason ? a->reason : "");
 }
 
 void fake_db_rollback(struct fake_db *db, const char *pipeline, int64_t id)

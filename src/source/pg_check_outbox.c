@@ -41,15 +41,14 @@ static ATTR_MUST_CHECK enum err_code check_objects(struct pg_admin *a, struct er
 	return find_rows(a, FINDING_FAIL, "run install", sql, 0, NULL, e);
 }
 
-/* An installation of before parked events has no table for them. Nobody misses it until a webhook
- * is to have a schedule. */
+/* An installation of before parked events has no table for them. */
 static ATTR_MUST_CHECK enum err_code check_parked(struct pg_admin *a, struct err *e)
 {
-	bool has = false, needed = source_admin_parks(a->settings, a->source_index);
+	bool has = false;
 	enum err_code code = pg_schema_has_parked(a, &has, e);
 
 	if (code == ERR_OK && !has)
-		pg_admin_find(a, needed ? FINDING_FAIL : FINDING_WARN, PG_SCHEMA, "run install",
+		pg_admin_find(a, FINDING_WARN, PG_SCHEMA, "run install",
 			      "table parked is missing: retry_schedule needs it");
 	return code;
 }

@@ -110,8 +110,9 @@ enum err_code pg_parked_list(struct source *base, uint32_t p, parked_list_fn fn,
 		rows = PQntuples(res);
 		code = tell_groups(res, fn, ctx, &from);
 		PQclear(res);
-		if (from++ == INT64_MAX)
+		if (from == INT64_MAX)
 			break;
+		from++;
 	}
 	return code;
 }

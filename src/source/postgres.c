@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Opening: connect, find our rows in app_db_listener.install, become the leader (a session advisory
- * lock, gone with the connection), prepare. A standby keeps its connection and only tries the lock
- * again.
+ * lock, gone with the connection), prepare. A standby keeps its connection, and tries the lock.
  *
  * Through a pooler nothing may stay in the session: no prepared statements, no LISTEN, no session
  * locks, no SET. The reader polls then, and nothing keeps a second daemon away.
@@ -63,8 +62,7 @@ static ATTR_MUST_CHECK enum err_code pg_new(const struct source_env *env, struct
 	s->base.ops = &source_postgres;
 	s->env = *env;
 	s->interrupt_fd = -1;
-	s->status.outbox_rows = s->status.dead_rows = s->status.dead_letters = s->status.parked =
-		-1;
+	s->status = source_status_unknown;
 	for (i = 0; i < ARRAY_LEN(s->params); i++)
 		buf_init(&s->params[i], PARAM_BYTES_MAX);
 	s->pipes = mem_calloc(env->pipeline_count, sizeof(*s->pipes));

@@ -73,8 +73,7 @@ enum err_code runner_new(const struct runner_options *o, struct runner **ret_r, 
 	r->ops = o->ops;
 	r->clock = o->clock;
 	r->wake_fd = -1;
-	r->stats.source =
-		(struct source_status){.outbox_rows = -1, .dead_rows = -1, .dead_letters = -1};
+	r->stats.source = source_status_unknown;
 	random_init(&r->random);
 	mutex_init(&r->lock);
 	code = make_parts(r, o, e);

@@ -78,7 +78,7 @@ static ATTR_MUST_CHECK enum err_code sqlite_new(const struct source_env *env, st
 	s->base.ops = &source_sqlite;
 	s->env = *env;
 	s->interrupt_fd = s->lock_fd = s->wake.hint_fd = s->wake.alarm_fd = -1;
-	s->status.outbox_rows = s->status.dead_rows = s->status.dead_letters = -1;
+	s->status = source_status_unknown;
 	for (i = 0; i < ARRAY_LEN(s->row); i++)
 		buf_init(&s->row[i], ROW_BYTES_MAX);
 	s->pipes = mem_calloc(env->pipeline_count, sizeof(*s->pipes));
@@ -361,6 +361,7 @@ const struct source_ops source_sqlite = {
 	.hold = sqlite_hold,
 	.read = sqlite_read,
 	.acknowledge = sqlite_acknowledge,
+	SOURCE_PARKS_NOTHING,
 	.wait = sqlite_wait,
 	.inspect = sqlite_inspect,
 	.interrupt = sqlite_interrupt_source,

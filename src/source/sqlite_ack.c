@@ -85,6 +85,8 @@ enum err_code sqlite_acknowledge(struct source *base, const struct ack *acks, si
 	enum err_code code = sqlite_source_check(s, e);
 	size_t i;
 
+	if (code == ERR_OK)
+		code = source_refuse_parked(acks, n, e);
 	if (code != ERR_OK || !n)
 		return code;
 	for (;;) {

@@ -56,7 +56,7 @@ enum err_code sqlite_status(const struct settings *s, size_t source, outbox_stat
 	for (i = 0; i < s->pipeline_count && code == ERR_OK; i++) {
 		if (!sqlite_admin_has_pipeline(&a, i))
 			continue;
-		status = (struct outbox_status){.active = active, .rows = -1};
+		status = (struct outbox_status){.active = active, .rows = -1, .parked = -1};
 		memcpy(status.server, a.server, sizeof(status.server));
 		if (installed)
 			code = pipeline_status(&a, s->pipelines[i].name, &status, e);

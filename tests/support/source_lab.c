@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -339,6 +340,66 @@ void reader_expect(const struct reader *r, size_t n, const int64_t *ids)
 	assert_int_equal(r->count, n);
 	for (i = 0; i < n; i++)
 		assert_int_equal(r->events[i]->f.id, ids[i]);
+}
+
+/* ---- parking ---- */
+
+void reader_begin(struct reader *r, struct lab *lab, size_t n, int64_t *ids)
+{
+	char key[32];
+	size_t i;
+
+	for (i = 0; i < n; i++) {
+		(void)snprintf(key, sizeof(key), "{\"id\":%zu}", i);
+		ids[i] = lab->insert(lab, "default", key, 10);
+	}
+	reader_new(r, lab);
+	reader_open(r);
+	assert_int_equal(reader_read(r, 0), n);
+}
+
+void reader_give(struct reader *r, const struct ack *acks, size_t n)
+{
+	struct err e;
+
+	if (r->s->ops->acknowledge(r->s, acks, n, &e) != ERR_OK)
+		fail_msg("%s", e.msg);
+}
+
+void reader_read_parked(struct reader *r, uint32_t p, const struct parked_select *sel,
+			size_t events, size_t bytes)
+{
+	struct source_limit limit = {.events = events, .bytes = bytes};
+	struct err e;
+
+	reader_drop_events(r);
+	if (r->s->ops->parked_read(r->s, p, sel, limit, r->events, &r->count, &r->more, &e) !=
+	    ERR_OK)
+		fail_msg("%s", e.msg);
+	assert_true(r->count <= events);
+}
+
+void reader_read_all_parked(struct reader *r, uint32_t p)
+{
+	const struct parked_select all = {.by = PARKED_ALL};
+
+	reader_read_parked(r, p, &all, EVENTS_MAX, 1 << 20);
+	assert_false(r->more);
+}
+
+struct ack lab_park(int64_t id, uint64_t hash1, uint64_t hash2, uint64_t table_hash,
+		    int64_t due_wall_us)
+{
+	return (struct ack){.id = id,
+			    .outcome = ACK_PARKED,
+			    .row_hash = {hash1, hash2},
+			    .table_hash = table_hash,
+			    .due_wall_us = due_wall_us};
+}
+
+struct ack lab_of_parked(int64_t id, enum ack_outcome outcome)
+{
+	return (struct ack){.id = id, .outcome = outcome, .from_parked = true};
 }
 
 /* ---- time ---- */

@@ -71,6 +71,19 @@ size_t reader_read(struct reader *r, uint32_t p);
 void reader_await(struct reader *r, uint32_t p);
 void reader_ack(struct reader *r, uint32_t p, int64_t id, enum ack_outcome outcome);
 
+/* Insert n rows of different keys into the first pipeline, and let a new reader read them. */
+void reader_begin(struct reader *r, struct lab *lab, size_t n, int64_t *ids);
+void reader_give(struct reader *r, const struct ack *acks, size_t n);
+/* As reader_read_limited, of what is parked. */
+void reader_read_parked(struct reader *r, uint32_t p, const struct parked_select *sel,
+			size_t events, size_t bytes);
+void reader_read_all_parked(struct reader *r, uint32_t p);
+
+/* An ack that parks a row of the outbox of pipeline 0, and one of a parked row. */
+struct ack lab_park(int64_t id, uint64_t hash1, uint64_t hash2, uint64_t table_hash,
+		    int64_t due_wall_us);
+struct ack lab_of_parked(int64_t id, enum ack_outcome outcome);
+
 /* The last read returned these. */
 void reader_expect(const struct reader *r, size_t n, const int64_t *ids);
 
