@@ -109,4 +109,8 @@ void headers_read(struct loading *l, struct webhook_settings *w, struct node n,
 void signing_read(struct loading *l, const struct key *k, void *base, struct node n,
 		  const struct path *path);
 
+/* What contradicts batch_max_events in w, read from n. */
+void batching_check(struct loading *l, const struct webhook_settings *w, struct node n,
+		    const struct path *path);
+
 #endif

@@ -106,6 +106,9 @@ struct webhook_settings {
 	enum webhook_big_numbers big_numbers;
 	enum webhook_compression compression;
 	int64_t compression_min_bytes; /* smaller bodies are sent plain */
+	int64_t batch_max_events;      /* 1: a request is one event, and no array */
+	int64_t batch_max_bytes;
+	int64_t batch_max_delay_us;
 	int64_t timeout_us;
 	int64_t connect_timeout_us;
 	int64_t retry_count;        /* further attempts after the first */
@@ -114,6 +117,8 @@ struct webhook_settings {
 	int64_t max_in_flight;
 	int64_t breaker_failures;     /* consecutive failures that open the breaker */
 	int64_t breaker_max_delay_us; /* longest wait between probes */
+	char *disable_header;     /* "NAME: VALUE" of an answer that disables as a 410 does; NULL */
+	int64_t disable_after_us; /* of failures without a delivery; 0: never */
 	int64_t max_response_bytes;
 	struct webhook_header *headers;
 	size_t header_count;

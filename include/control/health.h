@@ -13,7 +13,8 @@
  *   events could go, nothing settled or retried for too long  yes     no      reason
  *   rows wait in the outbox, none was read for too long       yes     no      reason
  *   receiver outage: breaker open, half open                  yes     yes     warning
- *   webhook disabled by a 410                                 yes     yes     warning
+ *   a pause that the receiver asked for with Retry-After      yes     yes     warning
+ *   webhook disabled: 410, disable_after, an operator         yes     yes     warning
  *   a standing alarm of a source (drift, ...)                 yes     yes     warning
  *   a source's loop, or all workers' with work, stand still   no      no      reason
  *

@@ -69,6 +69,7 @@ struct event {
 	int last_status;   /* HTTP status of the last attempt, 0: no answer */
 	enum err_code last_error;
 	char last_reason[160]; /* of the last failed attempt, for the dead letter */
+	size_t batch_max; /* of events that it may be sent together with, itself included; 0: any */
 
 	/* the ring's own */
 	int64_t seq;    /* in push order, from 1 */
@@ -81,6 +82,9 @@ struct event {
 	struct event *gate_next;
 	struct event *queue_next; /* in the ready queue, or sibling in a heap */
 	struct event *heap_child;
+	struct event *also; /* INFLIGHT: the next one in the same request */
+	uint64_t ride;      /* the last request that took one it waits for (core/ride.h) */
+	int ride_count;     /* ... of which so many were taken */
 	struct event *next; /* everything inside, in push order */
 	struct event *prev;
 };

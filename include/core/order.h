@@ -37,7 +37,8 @@ enum err_code order_reserve(struct order *o) ATTR_MUST_CHECK;
 /* Put ev behind all it has to wait for; returns whether that is nothing. */
 bool order_enter(struct order *o, struct event *ev);
 
-/* ev is settled: what waited for nothing else goes to ready; returns whether there was any. */
+/* ev is settled: what is QUEUED and waited for nothing else goes to ready; returns whether there
+ * was any. */
 bool order_leave(struct order *o, struct event *ev, struct ready *ready);
 
 /* Forget all inside. Those that waited for nothing can be entered again without memory. */

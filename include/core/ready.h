@@ -29,6 +29,9 @@ void ready_add_late(struct ready *q, struct event *ev);
 /* Add ev, which was taken and comes back unsent. */
 void ready_add_released(struct ready *q, struct event *ev);
 
+/* The next, NULL when there is none; by ev->rank it compares with others. */
+struct event *ready_peek(const struct ready *q);
+
 /* Take out the next; NULL when there is none. */
 struct event *ready_take(struct ready *q);
 

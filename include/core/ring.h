@@ -16,8 +16,8 @@
  *    except that an empty ring takes one event of any size, so that nothing is stuck for ever;
  *  - no further event becomes INFLIGHT while those that are hold `max_inflight_bytes`;
  *  - it never drops: ring_push answers ERR_FULL and the source stops reading;
- *  - per lane, events become INFLIGHT in push order, one at a time; an event with two lanes must be
- *    the head of both;
+ *  - per lane, events become INFLIGHT in push order, one at a time, or several for one request; an
+ *    event with two lanes must be the head of both, or follow in the same request;
  *  - a TRUNCATE is a barrier for its table: it goes when every earlier event of the table is
  *    settled, and later ones wait for it (unless order is ORDERING_NONE: an event like any other);
  *  - a retry keeps its place at the head of its lane, and holds no worker.
@@ -80,6 +80,23 @@ struct ring_room ring_room(struct ring *r);
  * release or settle. */
 size_t ring_take(struct ring *r, int64_t now_us, struct event **out, size_t max);
 
+struct ring_batch {
+	size_t max_events; /* >= 1 */
+	size_t max_bytes;  /* of the body, about; the first event may be larger */
+	int64_t delay_us;  /* how long after it was read an event may wait for others; 0: not */
+};
+
+/* As many as may go in one request → INFLIGHT, as a list by ev->also; NULL: none. Those are ready
+ * ones in the order of ring_take, and each event that waits for nothing but some before it in the
+ * list. All have the batch_max of the first, and are no more than that (0: any). Only when so many
+ * are queued as fit, or the first is delay_us old, or the ring is full; on_ready is called when a
+ * batch that was not given out for that is full. */
+struct event *ring_take_batch(struct ring *r, int64_t now_us, const struct ring_batch *b);
+
+/* The three below take a whole list of ev->also, or any part of it; order is the ring's business
+ * but for ring_settle, where none may stand before one that it followed. They leave the list
+ * unlinked, ring_settle as it was. */
+
 /* INFLIGHT → WAITING until due_us; ev is the ring's again. */
 void ring_retry(struct ring *r, struct event *ev, int64_t due_us);
 
@@ -105,6 +122,9 @@ size_t ring_inflight_ids(struct ring *r, int64_t *out, size_t max);
 
 /* The earliest due_us of a WAITING event, INT64_MAX when there is none or the ring is paused. */
 int64_t ring_next_due_us(struct ring *r);
+
+/* The same, or when ring_take_batch gives out what it holds back now, whichever is earlier. */
+int64_t ring_next_batch_us(struct ring *r, const struct ring_batch *b);
 
 struct ring_stats {
 	size_t capacity;

@@ -10,6 +10,7 @@
  *                                                                  took another event meanwhile
  *   410                                      refused     receiver  and the webhook is disabled
  *   3xx, other 4xx, 1xx as final             refused     event     to the dead letters
+ *   any with the webhook's disable_header    as a 410; a 2xx is delivered all the same
  */
 #ifndef SINK_ANSWER_H
 #define SINK_ANSWER_H
@@ -43,6 +44,13 @@ struct answer {
 
 /* Of an HTTP status. RFC 9110 section 15, RFC 6585 section 4 (429), RFC 8470 section 5.2 (425). */
 struct answer answer_of_status(int status);
+
+/* The same, of an answer whose header says that the webhook is to be disabled. */
+struct answer answer_with_disable(struct answer a);
+
+/* Whether a Retry-After of this status is about the receiver and not this request alone: 429 (RFC
+ * 6585 section 4) and 503 (RFC 9110 section 15.6.4). */
+bool answer_is_pause(int status);
 
 /* Of a transfer that failed without a status. */
 struct answer answer_of_failure(enum answer_phase phase);

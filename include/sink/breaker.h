@@ -9,9 +9,10 @@
  *        │                                                       ▼    │ doubles up to the maximum
  *        └──────────────── probe answered ────────────────── HALF_OPEN┘
  *
- *     any ──410──► DISABLED ──breaker_enable──► CLOSED
+ *     any ──410, breaker_disable──► DISABLED ──breaker_enable──► CLOSED
  *
- * While it is not CLOSED nothing is sent but one probe at a time, events stay queued, and no
+ * In every state nothing is sent before the time until which the receiver has asked to be left
+ * alone. While it is not CLOSED nothing is sent but one probe at a time, events stay queued, and no
  * failure counts as an attempt of an event. Thread-safe.
  */
 #ifndef SINK_BREAKER_H
@@ -40,9 +41,9 @@ enum err_code breaker_new(const struct breaker_options *o, struct breaker **ret_
 			  struct err *e) ATTR_MUST_CHECK;
 void breaker_free(struct breaker *b);
 
-/* How many of want requests may start now: want when CLOSED; one, with *ret_probe true, when a
- * probe is due (it is then HALF_OPEN, and the caller must report that request's result as the
- * probe's or breaker_cancel); else 0. */
+/* How many of want requests may start now: 0 during a pause; want when CLOSED; one, with *ret_probe
+ * true, when a probe is due (it is then HALF_OPEN, and the caller must report that request's result
+ * as the probe's or breaker_cancel); else 0. */
 size_t breaker_admit(struct breaker *b, int64_t now_us, size_t want, bool *ret_probe);
 
 /* The probe that was admitted never got sent, or its result will not be known: another may go. */
@@ -62,6 +63,7 @@ struct breaker_result {
 	int64_t failed_us; /* when this event's attempt before failed; 0: never */
 	bool last_attempt; /* the event would be dead if this failure, and those held, counted */
 	bool probe;        /* admitted as the probe; others may still come in from before */
+	int64_t pause_us;  /* for how long the receiver asked to be left alone; 0: it did not */
 };
 
 /* Report a finished request. Any definite answer (2xx or a refusal) is a sign of life and closes
@@ -73,10 +75,13 @@ struct breaker_result {
 enum breaker_ruling breaker_report(struct breaker *b,
 				   const struct breaker_result *r) ATTR_MUST_CHECK;
 
-/* Forget an outage or a 410: the operator says that the receiver is back. */
-void breaker_enable(struct breaker *b);
+/* Forget an outage, a 410 or a pause: the operator says that the receiver is back. */
+void breaker_enable(struct breaker *b, int64_t now_us);
+/* As a 410 does. */
+void breaker_disable(struct breaker *b, int64_t now_us);
 
-/* When a probe may go: INT64_MAX unless OPEN. */
+/* When the next request may go that may not go now: a probe when OPEN, any at the end of a pause
+ * when CLOSED. INT64_MAX: they may go now, or nobody knows when. */
 int64_t breaker_next_probe_us(struct breaker *b);
 
 struct breaker_stats {
@@ -85,6 +90,8 @@ struct breaker_stats {
 	int64_t opened_total;
 	int64_t failures_in_row;
 	int64_t last_success_us; /* 0: never */
+	int64_t next_us;         /* as breaker_next_probe_us; 0: not known */
+	int64_t paused_until_us; /* 0: no pause, or it is over */
 };
 
 struct breaker_stats breaker_stats(struct breaker *b);

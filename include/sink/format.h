@@ -30,7 +30,8 @@ struct format {
 	const char *name;
 	int version;
 	const char *content_type;
-	const char *type; /* the default template; NULL: the format has no types */
+	const char *batch_content_type; /* of an array of bodies; NULL: it has no such form */
+	const char *type;               /* the default template; NULL: the format has no types */
 	/* Append the body, one JSON value. */
 	void (*body)(const struct format_event *ev, struct json *j);
 	/* Append header lines of the event's own, each with its NUL. NULL: none. */

@@ -40,6 +40,7 @@ struct http_result {
 	int status;              /* 0: no answer */
 	enum answer_phase phase; /* where it died without an answer */
 	int64_t retry_after_s;   /* < 0: none */
+	bool disable;            /* the answer has the webhook's disable_header */
 	int64_t elapsed_us;
 	char reason[160]; /* "HTTP 503: <start of the body>", "timeout after 30 s waiting for the
 			     first byte" */

@@ -18,9 +18,19 @@ struct request_origin {
 	const struct source_settings *source; /* NULL: unknown */
 };
 
+/* Whether to's requests are arrays of events, be it of one. */
+bool request_is_batch(const struct webhook_settings *to);
+
 /* Fill all of r, which is empty, but its owner and its time. Errors: ERR_NOMEM, ERR_FULL. */
 enum err_code request_fill(const struct request_origin *o, const struct webhook_settings *to,
 			   const struct event_fields *f, struct http_request *r) ATTR_MUST_CHECK;
+
+/* The same for the list of events that begins with first, linked by also, up to batch_max_bytes;
+ * *ret_rest is what did not fit, cut off from the list, or NULL. The id is the event's when it is
+ * alone, else made of all of theirs: the same events have the same one. */
+enum err_code request_fill_batch(const struct request_origin *o, const struct webhook_settings *to,
+				 struct event *first, struct http_request *r,
+				 struct event **ret_rest) ATTR_MUST_CHECK;
 
 /* Compress what was filled in where its webhook's settings want it and it pays; *c, NULL at first,
  * is made when it is needed and the caller's to free. Without memory the body stays plain. */

@@ -84,7 +84,8 @@ void transfer_free(struct transfer *t);
 enum err_code transfer_begin(struct transfer *t, struct http_request *r,
 			     struct err *e) ATTR_MUST_CHECK;
 
-/* What curl's code means for the request. Fills all of *out but elapsed_us. */
-void transfer_result(struct transfer *t, CURLcode code, struct http_result *out);
+/* What curl's code means for the request that ended at wall_us. Fills all of *out but elapsed_us.
+ */
+void transfer_result(struct transfer *t, CURLcode code, int64_t wall_us, struct http_result *out);
 
 #endif

@@ -12,6 +12,7 @@
 
 #include "base/err.h"
 #include "config/settings.h"
+#include "core/standing.h"
 #include "sink/breaker.h"
 
 struct webhook;
@@ -23,6 +24,7 @@ void webhook_free(struct webhook *w);
 
 const struct webhook_settings *webhook_settings(const struct webhook *w);
 struct breaker *webhook_breaker(struct webhook *w);
+struct standing_box *webhook_standing(struct webhook *w);
 
 /* Reserve up to want of max_in_flight (at most share of them by one worker); returns how many. */
 size_t webhook_admit(struct webhook *w, size_t want);
@@ -38,12 +40,15 @@ enum webhook_outcome {
 	WEBHOOK_RETRIED,
 	WEBHOOK_HELD,
 	WEBHOOK_REFUSED,
-	WEBHOOK_EXHAUSTED
+	WEBHOOK_EXHAUSTED,
+	WEBHOOK_SPLIT /* several events, of which one is to blame: they go again in smaller requests
+		       */
 };
 
 struct webhook_attempt {
 	enum webhook_outcome outcome;
-	int status; /* 0: no answer */
+	size_t events; /* in the request */
+	int status;    /* 0: no answer */
 	enum answer_phase phase;
 	int64_t elapsed_us;
 	size_t bytes;       /* of the body as it was sent */
@@ -66,12 +71,15 @@ struct webhook_stats {
 	size_t max_in_flight;
 	size_t signing_secrets;
 	int64_t attempts;
-	int64_t delivered;
-	int64_t retried;     /* attempts that will be repeated and counted */
-	int64_t held;        /* attempts that failed in an outage: not counted */
-	int64_t refused;     /* dead by the receiver's answer */
-	int64_t exhausted;   /* dead because attempts were used up */
-	int64_t by_class[6]; /* answers 1xx..5xx at 1..5; 0: no answer */
+	int64_t batches;      /* attempts with more than one event */
+	int64_t batch_events; /* in those */
+	int64_t delivered;    /* events */
+	int64_t split;        /* attempts that will be repeated in smaller ones */
+	int64_t retried;      /* attempts that will be repeated and counted */
+	int64_t held;         /* attempts that failed in an outage: not counted */
+	int64_t refused;      /* dead by the receiver's answer */
+	int64_t exhausted;    /* dead because attempts were used up */
+	int64_t by_class[6];  /* answers 1xx..5xx at 1..5; 0: no answer */
 	int64_t failures_by_phase[ANSWER_PHASE_COUNT];
 	int64_t bytes_sent;                             /* bodies */
 	int64_t bytes_plain;                            /* the same before compression */
@@ -79,6 +87,7 @@ struct webhook_stats {
 	int64_t latency_count[WEBHOOK_LATENCY_BUCKETS]; /* request to answer */
 	int64_t latency_sum_us;
 	struct breaker_stats breaker;
+	struct standing standing;
 	char last_error[200]; /* of the last failed attempt; "" after a success */
 };
 

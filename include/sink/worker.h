@@ -25,9 +25,10 @@
  * see a breaker that was enabled. */
 #define WORKER_TICK_US CLOCK_US_PER_S
 
-/* One event with a request in flight. */
+/* One request in flight, and what is in it. */
 struct flight {
-	struct event *ev;
+	struct event *first; /* the others behind it by also */
+	size_t count;        /* of events, >= 1 */
 	size_t pipeline;
 	bool probe;
 	struct flight *next; /* while free */
@@ -92,13 +93,13 @@ void worker_done(struct worker *w);
 /* The thread: until pool.stopping, then until nothing is in flight or stop_us. */
 void worker_main(void *worker);
 
-/* A request has ended: decide what becomes of its event and do it. */
+/* A request has ended: decide what becomes of each of its events and do it. */
 void worker_settle(struct worker *w, struct flight *f, const struct http_result *r);
 
-/* Put an event that could not be sent, for no fault of the receiver, aside for a moment. */
+/* Put events that could not be sent, for no fault of the receiver, aside for a moment. */
 void worker_put_aside(struct worker *w, struct flight *f);
 
-/* f's event has gone its way: free what it held. */
+/* f's events have gone their way: free what it held. */
 void worker_land(struct worker *w, struct flight *f);
 
 /* Get on the stack; somebody has to wake at next_us, and it may be w: returns until when w may

@@ -187,6 +187,28 @@ const char *check_listen(const char *value)
 	return NULL;
 }
 
+/* RFC 9110, 5.6.2 */
+static size_t token_length(const char *s)
+{
+	return strspn(s, "!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyz"
+			 "ABCDEFGHIJKLMNOPQRSTUVWXYZ");
+}
+
+const char *check_header_field(const char *value)
+{
+	size_t name = token_length(value);
+	const char *s = value + name + 1;
+
+	if (!name || value[name] != ':')
+		return "must be NAME: VALUE, a header field of an answer";
+	s += strspn(s, " ");
+	if (!*s || s[strlen(s) - 1] == ' ')
+		return "must be NAME: VALUE, without blanks at its end";
+	if (strchr(s, ','))
+		return "a value with a comma is a list: name one of its members";
+	return check_header_value(s);
+}
+
 const char *check_header_name(const char *value)
 {
 	static const char *const reserved[] = {"Host",
@@ -211,8 +233,7 @@ const char *check_header_name(const char *value)
 					       WEBHOOK_FORMAT_HEADER};
 	size_t len = strlen(value), i;
 
-	if (!len || strspn(value, "!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyz"
-				  "ABCDEFGHIJKLMNOPQRSTUVWXYZ") != len)
+	if (!len || token_length(value) != len)
 		return "not a header name (letters, digits and !#$%&'*+-.^_`|~)";
 	for (i = 0; i < ARRAY_LEN(reserved); i++) {
 		if (!strcasecmp(value, reserved[i]))

@@ -62,6 +62,7 @@ static void webhook_finish(struct loading *l, struct webhook_settings *w, struct
 		loading_mistake(l, node_find_key(n, "type"), &where,
 				"this format has no type: it is for cloudevents and standard");
 	}
+	batching_check(l, w, n, path);
 }
 
 static void webhook_require(struct loading *l, const struct webhook_settings *w, struct node n,

@@ -153,6 +153,14 @@ static int64_t progress_stuck_us(struct progress *p, const char *name, int64_t n
 	return pending ? now_us - p->since_us : 0;
 }
 
+/* Nothing is to be sent, or probes at most: no progress is expected. */
+static bool is_held(const struct metrics_snapshot *s, const struct metrics_webhook *w)
+{
+	const struct breaker_stats *b = &w->stats.breaker;
+
+	return b->state != BREAKER_CLOSED || b->paused_until_us > s->now_us;
+}
+
 static void judge_workers(struct judging *j)
 {
 	bool work = j->s->pool.in_flight > 0;
@@ -164,9 +172,8 @@ static void judge_workers(struct judging *j)
 
 	for (i = 0; i < j->s->pipeline_count; i++) {
 		const struct metrics_pipeline *p = &j->s->pipelines[i];
-		enum breaker_state state = j->s->webhooks[p->webhook].stats.breaker.state;
 
-		work = work || (p->ring.ready > 0 && state == BREAKER_CLOSED);
+		work = work || (p->ring.ready > 0 && !is_held(j->s, &j->s->webhooks[p->webhook]));
 		moved += p->ring.settled + p->ring.retried;
 	}
 	stuck_us = progress_stuck_us(&j->h->workers, "workers", j->s->now_us, moved, work);
@@ -179,8 +186,7 @@ static void judge_pipeline(struct judging *j, size_t i)
 {
 	const struct metrics_pipeline *p = &j->s->pipelines[i];
 	const struct metrics_webhook *w = &j->s->webhooks[p->webhook];
-	bool pending = (p->ring.ready > 0 || p->ring.inflight > 0) &&
-		       w->stats.breaker.state == BREAKER_CLOSED;
+	bool pending = (p->ring.ready > 0 || p->ring.inflight > 0) && !is_held(j->s, w);
 	int64_t limit_us = j->h->limits.no_progress_us;
 	int64_t stuck_us = progress_stuck_us(&j->h->pipelines[i], p->name, j->s->now_us,
 					     p->ring.settled + p->ring.retried, pending);
@@ -242,12 +248,21 @@ static void judge_source(struct judging *j, size_t i)
 static void judge_webhook(struct judging *j, size_t i)
 {
 	const struct metrics_webhook *w = &j->s->webhooks[i];
+	const char *why = w->stats.last_error;
 
-	if (w->stats.breaker.state == BREAKER_CLOSED)
+	if (!is_held(j->s, w))
 		return;
+	if (w->stats.breaker.state == BREAKER_CLOSED) {
+		warn(j->v, "webhook %s: the receiver asked for a pause of %lld s more", w->name,
+		     (long long)((w->stats.breaker.paused_until_us - j->s->now_us) /
+				 CLOCK_US_PER_S));
+		return;
+	}
+	if (w->stats.breaker.state == BREAKER_DISABLED && w->stats.standing.reason[0])
+		why = w->stats.standing.reason;
 	warn(j->v, "webhook %s: breaker %s for %lld s, events are held%s%s", w->name,
 	     breaker_state_name(w->stats.breaker.state), (long long)(w->state_us / CLOCK_US_PER_S),
-	     w->stats.last_error[0] ? ": " : "", w->stats.last_error);
+	     why[0] ? ": " : "", why);
 }
 
 void health_judge(struct health *h, const struct metrics_snapshot *s, struct health_verdict *ret_v)

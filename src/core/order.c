@@ -105,12 +105,13 @@ bool order_enter(struct order *o, struct event *ev)
 	return ev->waits == 0;
 }
 
-/* One thing less that ev waits for; returns whether it was the last. */
+/* One thing less that ev waits for; returns whether it may go now. One that was sent together with
+ * what it waits for is under way already, or waits for a time. */
 static bool order_unblock(struct event *ev, struct ready *ready)
 {
 	assert(ev->waits > 0);
 	ev->waits--;
-	if (ev->waits > 0)
+	if (ev->waits > 0 || ev->state != EVENT_QUEUED)
 		return false;
 	ready_add_late(ready, ev);
 	return true;

@@ -8,6 +8,7 @@
 
 void ready_add_fresh(struct ready *q, struct event *ev)
 {
+	ev->rank = ev->seq;
 	ev->queue_next = NULL;
 	if (q->fresh_tail)
 		q->fresh_tail->queue_next = ev;
@@ -42,11 +43,20 @@ static struct event *ready_take_fresh(struct ready *q)
 	return ev;
 }
 
+struct event *ready_peek(const struct ready *q)
+{
+	struct event *late = heap_peek(&q->late);
+
+	if (q->fresh_head && (!late || q->fresh_head->rank < late->rank))
+		return q->fresh_head;
+	return late;
+}
+
 struct event *ready_take(struct ready *q)
 {
-	const struct event *late = heap_peek(&q->late);
+	const struct event *next = ready_peek(q);
 
-	if (q->fresh_head && (!late || q->fresh_head->seq < late->rank))
+	if (next && next == q->fresh_head)
 		return ready_take_fresh(q);
 	return heap_pop(&q->late);
 }

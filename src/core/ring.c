@@ -19,41 +19,10 @@
 #include <assert.h>
 
 #include "base/mem.h"
-#include "base/thread.h"
-#include "core/heap.h"
-#include "core/order.h"
-#include "core/ready.h"
+#include "core/ring_inside.h"
 
 /* Room that is worth waking a reader for: one in RING_ROOM_SHARE. */
 #define RING_ROOM_SHARE 8
-
-struct ring {
-	struct ring_options o;
-
-	struct mutex lock; /* all below */
-	struct event *oldest;
-	struct event *newest;
-	struct order order;
-	struct ready ready;
-	struct heap waiting;
-	size_t events;
-	size_t bytes;
-	size_t inflight;
-	size_t inflight_bytes;
-	int64_t last_seq;
-	bool paused;
-	bool room_wanted; /* somebody waits for on_room */
-	size_t room_wanted_bytes;
-	int64_t settled;
-	int64_t retried;
-	int64_t full_count;
-};
-
-/* What is to be told once the lock is released. */
-struct ring_news {
-	bool ready;
-	bool room;
-};
 
 enum err_code ring_new(const struct ring_options *o, struct ring **ret_ring, struct err *e)
 {
@@ -70,7 +39,7 @@ enum err_code ring_new(const struct ring_options *o, struct ring **ret_ring, str
 	return ERR_OK;
 }
 
-static void ring_tell(const struct ring *r, struct ring_news news)
+void ring_tell(const struct ring *r, struct ring_news news)
 {
 	if (news.ready && r->o.on_ready)
 		r->o.on_ready(r->o.on_ready_ctx);
@@ -78,7 +47,7 @@ static void ring_tell(const struct ring *r, struct ring_news news)
 		r->o.on_room(r->o.on_room_ctx);
 }
 
-/* ---- states: one function per transition ---- */
+/* ---- states: one function per transition; those of taking are in ring_take.c ---- */
 
 static void event_to_queued(struct event *ev)
 {
@@ -86,23 +55,11 @@ static void event_to_queued(struct event *ev)
 	ev->state = EVENT_QUEUED;
 }
 
-static void event_to_inflight(struct event *ev)
-{
-	assert(ev->state == EVENT_QUEUED && ev->waits == 0);
-	ev->state = EVENT_INFLIGHT;
-}
-
 static void event_to_waiting(struct event *ev, int64_t due_us)
 {
 	assert(ev->state == EVENT_INFLIGHT);
 	ev->state = EVENT_WAITING;
 	ev->due_us = due_us;
-}
-
-static void event_to_due(struct event *ev)
-{
-	assert(ev->state == EVENT_WAITING);
-	ev->state = EVENT_QUEUED;
 }
 
 static void event_to_released(struct event *ev)
@@ -175,15 +132,27 @@ static bool ring_room_is_back_locked(struct ring *r)
 	return true;
 }
 
+/* Is the batch that waits for more as full as it will get? Then it is to be taken. */
+static bool ring_ends_hold_locked(struct ring *r)
+{
+	if (!r->held_for || (ring_queued_locked(r) < r->held_for && !r->room_wanted))
+		return false;
+	r->held_for = 0;
+	return true;
+}
+
 struct ring_room ring_room(struct ring *r)
 {
+	struct ring_news news = {0};
 	struct ring_room room;
 
 	mutex_lock(&r->lock);
 	room = ring_room_locked(r);
 	if (!ring_room_is_sensible_locked(r))
 		ring_want_room_locked(r, 0);
+	news.ready = ring_ends_hold_locked(r);
 	mutex_unlock(&r->lock);
+	ring_tell(r, news);
 	return room;
 }
 
@@ -247,67 +216,35 @@ enum err_code ring_push(struct ring *r, struct event **ev)
 		ready_add_fresh(&r->ready, taken);
 	*ev = NULL;
 out_unlock:
+	news.ready |= ring_ends_hold_locked(r);
 	mutex_unlock(&r->lock);
 	ring_tell(r, news);
 	return rc;
 }
 
-/* Retries whose time has come become ready; returns how many. */
-static size_t ring_take_due_locked(struct ring *r, int64_t now_us)
+/* ev is not with a worker any more; returns the next of its list. */
+static struct event *ring_landed_locked(struct ring *r, struct event *ev)
 {
-	struct event *ev;
-	size_t n = 0;
+	struct event *also = ev->also;
 
-	while ((ev = heap_peek(&r->waiting)) && ev->due_us <= now_us) {
-		(void)heap_pop(&r->waiting);
-		event_to_due(ev);
-		ready_add_late(&r->ready, ev);
-		n++;
-	}
-	return n;
-}
-
-/* Who sends an event makes a body of it, about as large: so what is in flight is bounded, too. */
-static bool ring_may_send_locked(const struct ring *r)
-{
-	return !r->o.max_inflight_bytes || r->inflight_bytes < r->o.max_inflight_bytes;
-}
-
-size_t ring_take(struct ring *r, int64_t now_us, struct event **out, size_t max)
-{
-	struct ring_news news = {0};
-	struct event *ev;
-	size_t n = 0;
-	size_t due;
-
-	mutex_lock(&r->lock);
-	if (r->paused)
-		goto out_unlock;
-	due = ring_take_due_locked(r, now_us);
-	while (n < max && ring_may_send_locked(r) && (ev = ready_take(&r->ready))) {
-		event_to_inflight(ev);
-		r->inflight++;
-		r->inflight_bytes += ev->bytes;
-		out[n++] = ev;
-	}
-	news.ready = due > 0 && ready_count(&r->ready) > 0;
-out_unlock:
-	mutex_unlock(&r->lock);
-	ring_tell(r, news);
-	return n;
+	r->inflight--;
+	r->inflight_bytes -= ev->bytes;
+	return also;
 }
 
 void ring_retry(struct ring *r, struct event *ev, int64_t due_us)
 {
 	struct ring_news news = {0};
+	struct event *also;
 
 	mutex_lock(&r->lock);
-	event_to_waiting(ev, due_us);
-	ev->rank = due_us;
-	heap_push(&r->waiting, ev);
-	r->inflight--;
-	r->inflight_bytes -= ev->bytes;
-	r->retried++;
+	for (; ev; ev = also) {
+		also = ring_landed_locked(r, ev);
+		event_to_waiting(ev, due_us);
+		ev->rank = due_us;
+		heap_push(&r->waiting, ev);
+		r->retried++;
+	}
 	news.room = ring_room_is_back_locked(r);
 	mutex_unlock(&r->lock);
 	ring_tell(r, news);
@@ -315,33 +252,44 @@ void ring_retry(struct ring *r, struct event *ev, int64_t due_us)
 
 void ring_release(struct ring *r, struct event *ev)
 {
+	struct ring_news news = {0};
+	struct event *also;
+
 	mutex_lock(&r->lock);
-	event_to_released(ev);
-	ready_add_released(&r->ready, ev);
-	r->inflight--;
-	r->inflight_bytes -= ev->bytes;
+	for (; ev; ev = also) {
+		also = ring_landed_locked(r, ev);
+		event_to_released(ev);
+		if (ev->waits > 0)
+			continue;
+		ready_add_released(&r->ready, ev);
+		news.ready = true;
+	}
 	mutex_unlock(&r->lock);
-	ring_tell(r, (struct ring_news){.ready = true});
+	ring_tell(r, news);
 }
 
 void ring_settle(struct ring *r, struct event *ev, enum event_state state)
 {
-	struct ring_news news;
+	struct ring_news news = {0};
 
 	mutex_lock(&r->lock);
-	event_to_settled(ev, state);
-	news.ready = order_leave(&r->order, ev, &r->ready);
-	ring_unlink_locked(r, ev);
-	r->inflight--;
-	r->inflight_bytes -= ev->bytes;
-	r->settled++;
+	while (ev) {
+		struct event *also = ring_landed_locked(r, ev);
+
+		event_to_settled(ev, state);
+		news.ready |= order_leave(&r->order, ev, &r->ready);
+		ring_unlink_locked(r, ev);
+		r->settled++;
+		ev = also;
+	}
 	news.room = ring_room_is_back_locked(r);
 	mutex_unlock(&r->lock);
 	ring_tell(r, news);
 }
 
 /* Take out all that is not with a worker, as a list by queue_next. What is with workers keeps its
- * lanes: it headed them, so that entering the emptied lanes again needs no memory. */
+ * lanes: it headed them, or followed in the same request, so that entering the emptied lanes again
+ * needs no memory. */
 static struct event *ring_drop_locked(struct ring *r)
 {
 	struct event *dropped = NULL;
@@ -353,10 +301,7 @@ static struct event *ring_drop_locked(struct ring *r)
 	for (ev = r->oldest; ev; ev = next) {
 		next = ev->next;
 		if (ev->state == EVENT_INFLIGHT) {
-			bool heads = order_enter(&r->order, ev);
-
-			assert(heads);
-			(void)heads;
+			(void)order_enter(&r->order, ev);
 			continue;
 		}
 		event_to_dropped(ev);
@@ -429,18 +374,6 @@ size_t ring_inflight_ids(struct ring *r, int64_t *out, size_t max)
 	}
 	mutex_unlock(&r->lock);
 	return count;
-}
-
-int64_t ring_next_due_us(struct ring *r)
-{
-	const struct event *ev;
-	int64_t due_us;
-
-	mutex_lock(&r->lock);
-	ev = r->paused ? NULL : heap_peek(&r->waiting);
-	due_us = ev ? ev->due_us : INT64_MAX;
-	mutex_unlock(&r->lock);
-	return due_us;
 }
 
 struct ring_stats ring_stats(struct ring *r)

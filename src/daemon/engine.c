@@ -5,6 +5,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "sink/keeper.h"
 #include "sink/pool.h"
 #include "sink/webhook.h"
 #include "source/runner.h"
@@ -270,7 +271,7 @@ enum err_code engine_enable_webhook(struct engine *g, const char *name, struct e
 	for (i = 0; i < g->settings->webhook_count; i++) {
 		if (strcmp(g->settings->webhooks[i].name, name) != 0)
 			continue;
-		breaker_enable(webhook_breaker(g->webhooks[i]));
+		keeper_enable(g->webhooks[i], g->clock);
 		pool_wake(g->pool);
 		log_info("webhook enabled by the operator", LOG_S("webhook", name));
 		return ERR_OK;

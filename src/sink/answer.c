@@ -40,6 +40,19 @@ struct answer answer_of_status(int status)
 	return answer_of_failure(ANSWER_PHASE_FIRST_BYTE);
 }
 
+struct answer answer_with_disable(struct answer a)
+{
+	if (a.verdict != ANSWER_DELIVERED)
+		return answer_of_status(410);
+	a.disable = true;
+	return a;
+}
+
+bool answer_is_pause(int status)
+{
+	return status == 429 || status == 503;
+}
+
 struct answer answer_of_failure(enum answer_phase phase)
 {
 	assert(phase < ANSWER_PHASE_COUNT);

@@ -21,7 +21,8 @@ struct breaker {
 	int64_t opened_total;
 	int64_t failures_in_row;
 	int64_t last_success_us;
-	int64_t taken_us; /* when the latest request that was delivered had been sent */
+	int64_t paused_until_us; /* may be over; 0: never */
+	int64_t taken_us;        /* when the latest request that was delivered had been sent */
 };
 
 static const char *const breaker_state_names[] = {
@@ -96,7 +97,11 @@ size_t breaker_admit(struct breaker *b, int64_t now_us, size_t want, bool *ret_p
 
 	*ret_probe = false;
 	mutex_lock(&b->lock);
-	if (b->state == BREAKER_CLOSED) {
+	if (now_us >= b->paused_until_us)
+		b->paused_until_us = 0;
+	if (b->paused_until_us) {
+		n = 0;
+	} else if (b->state == BREAKER_CLOSED) {
 		n = want;
 	} else if (b->state == BREAKER_OPEN && want && now_us >= b->next_probe_us) {
 		enter_locked(b, BREAKER_HALF_OPEN, now_us);
@@ -156,6 +161,8 @@ enum breaker_ruling breaker_report(struct breaker *b, const struct breaker_resul
 	enum breaker_ruling ruling = BREAKER_COUNT;
 
 	mutex_lock(&b->lock);
+	if (r->pause_us && b->paused_until_us < r->now_us + r->pause_us)
+		b->paused_until_us = r->now_us + r->pause_us;
 	if (r->answer.verdict == ANSWER_RETRY) {
 		ruling = failed_locked(b, r);
 	} else {
@@ -167,11 +174,30 @@ enum breaker_ruling breaker_report(struct breaker *b, const struct breaker_resul
 	return ruling;
 }
 
-void breaker_enable(struct breaker *b)
+void breaker_enable(struct breaker *b, int64_t now_us)
 {
 	mutex_lock(&b->lock);
-	close_locked(b, b->since_us);
+	b->paused_until_us = 0;
+	close_locked(b, now_us);
 	mutex_unlock(&b->lock);
+}
+
+void breaker_disable(struct breaker *b, int64_t now_us)
+{
+	mutex_lock(&b->lock);
+	enter_locked(b, BREAKER_DISABLED, now_us);
+	mutex_unlock(&b->lock);
+}
+
+static int64_t next_locked(const struct breaker *b)
+{
+	int64_t t = b->state == BREAKER_OPEN ? b->next_probe_us : 0;
+
+	if (b->state > BREAKER_OPEN)
+		return INT64_MAX;
+	if (t < b->paused_until_us)
+		t = b->paused_until_us;
+	return t ? t : INT64_MAX;
 }
 
 int64_t breaker_next_probe_us(struct breaker *b)
@@ -179,7 +205,7 @@ int64_t breaker_next_probe_us(struct breaker *b)
 	int64_t t;
 
 	mutex_lock(&b->lock);
-	t = b->state == BREAKER_OPEN ? b->next_probe_us : INT64_MAX;
+	t = next_locked(b);
 	mutex_unlock(&b->lock);
 	return t;
 }
@@ -195,6 +221,8 @@ struct breaker_stats breaker_stats(struct breaker *b)
 		.opened_total = b->opened_total,
 		.failures_in_row = b->failures_in_row,
 		.last_success_us = b->last_success_us,
+		.next_us = next_locked(b) == INT64_MAX ? 0 : next_locked(b),
+		.paused_until_us = b->paused_until_us,
 	};
 	mutex_unlock(&b->lock);
 	return s;

@@ -22,19 +22,21 @@ static void standard_body(const struct format_event *ev, struct json *j)
 	json_end(j);
 }
 
+#define PLAIN "application/json"
+#define CE_TYPE "app-db-listener.{table}.{operation}"
+
 static const struct format formats[WEBHOOK_FORMAT_COUNT] = {
-	[WEBHOOK_FORMAT_NATIVE] = {"native", 1, "application/json", NULL, native_body, NULL},
+	[WEBHOOK_FORMAT_NATIVE] = {"native", 1, PLAIN, PLAIN, NULL, native_body, NULL},
+	/* CloudEvents 1.0.2, "JSON Event Format", 4: JSON Batch Format */
 	[WEBHOOK_FORMAT_CLOUDEVENTS] = {"cloudevents", 1,
 					"application/cloudevents+json; charset=UTF-8",
-					"app-db-listener.{table}.{operation}",
-					format_cloudevents_body, NULL},
-	[WEBHOOK_FORMAT_CLOUDEVENTS_BINARY] = {"cloudevents-binary", 1, "application/json",
-					       "app-db-listener.{table}.{operation}", native_body,
-					       format_cloudevents_lines},
-	[WEBHOOK_FORMAT_STANDARD] = {"standard", 1, "application/json", "{table}.{operation}",
+					"application/cloudevents-batch+json; charset=UTF-8",
+					CE_TYPE, format_cloudevents_body, NULL},
+	[WEBHOOK_FORMAT_CLOUDEVENTS_BINARY] = {"cloudevents-binary", 1, PLAIN, NULL, CE_TYPE,
+					       native_body, format_cloudevents_lines},
+	[WEBHOOK_FORMAT_STANDARD] = {"standard", 1, PLAIN, PLAIN, "{table}.{operation}",
 				     standard_body, NULL},
-	[WEBHOOK_FORMAT_DEBEZIUM] = {"debezium", 1, "application/json", NULL, format_debezium_body,
-				     NULL},
+	[WEBHOOK_FORMAT_DEBEZIUM] = {"debezium", 1, PLAIN, PLAIN, NULL, format_debezium_body, NULL},
 };
 
 const struct format *format_get(enum webhook_format format)

@@ -360,8 +360,10 @@ static void finish(struct http *h, struct transfer *t, CURLcode code)
 {
 	struct http_result result;
 
-	transfer_result(t, code, &result);
-	result.elapsed_us = clock_now_us(h->clock) - result.request->started_us;
+	int64_t elapsed_us = clock_now_us(h->clock) - t->request->started_us;
+
+	transfer_result(t, code, t->request->wall_us + elapsed_us, &result);
+	result.elapsed_us = elapsed_us;
 	(void)transfer_end(h, t);
 	h->finished++;
 	h->done(h->ctx, &result);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "sink/request.h"
 
+#include <assert.h>
 #include <jansson.h>
 #include <stdio.h>
 
@@ -11,17 +12,20 @@
 /* What stands around the values; names of tables are short, so doubling them covers escapes. */
 #define REQUEST_FRAME_BYTES 512
 
+/* What the body of f may take, about. */
+static size_t frame_bytes(const struct event_fields *f)
+{
+	return REQUEST_FRAME_BYTES + 2 * f->key.len + f->old_key.len + f->data.len +
+	       f->old_data.len + 4 * (f->schema.len + f->table.len);
+}
+
 static ATTR_MUST_CHECK enum err_code fill_body(const struct format *format,
 					       const struct format_event *ev, struct buf *out)
 {
-	const struct event_fields *f = ev->f;
 	struct json j;
-	enum err_code code;
-
 	/* once, so that a large row is not copied again and again while the body grows */
-	code = buf_reserve(out, REQUEST_FRAME_BYTES + 2 * f->key.len + f->old_key.len +
-					f->data.len + f->old_data.len +
-					4 * (f->schema.len + f->table.len));
+	enum err_code code = buf_reserve(out, frame_bytes(ev->f));
+
 	if (code != ERR_OK)
 		return code;
 	json_begin(&j, out);
@@ -83,7 +87,7 @@ static ATTR_MUST_CHECK enum err_code fill_all(const struct format_event *ev, str
 	enum err_code code = fill_body(format, ev, &r->body);
 	size_t i;
 
-	if (code != ERR_OK)
+	if (code != ERR_OK || request_is_batch(to))
 		return code;
 	if (format->lines)
 		format->lines(ev, &r->lines);
@@ -101,6 +105,8 @@ static ATTR_MUST_CHECK enum err_code fill_event(const struct request_origin *o,
 						const struct event_fields *root,
 						struct http_request *r)
 {
+	char id[sizeof(r->id)];
+	int id_len = snprintf(id, sizeof(id), "%s-%lld", o->install_id, (long long)f->id);
 	const struct format_event ev = {
 		.f = f,
 		.root = root,
@@ -114,10 +120,11 @@ static ATTR_MUST_CHECK enum err_code fill_event(const struct request_origin *o,
 				[TEMPLATE_SCHEMA] = f->schema,
 				[TEMPLATE_TABLE] = f->table,
 				[TEMPLATE_OPERATION] = text_of(op_name(f->op)),
-				[TEMPLATE_ID] = text_of(r->id),
+				[TEMPLATE_ID] = {id, (size_t)id_len},
 			},
 	};
 
+	assert(id_len > 0 && (size_t)id_len < sizeof(id));
 	return fill_all(&ev, r);
 }
 
@@ -142,12 +149,86 @@ static ATTR_MUST_CHECK enum err_code fill_partition(const struct request_origin 
 	return code;
 }
 
+static ATTR_MUST_CHECK enum err_code fill_one(const struct request_origin *o,
+					      const struct event_fields *f, struct http_request *r)
+{
+	return is_partition(f) ? fill_partition(o, f, r) : fill_event(o, f, NULL, r);
+}
+
+bool request_is_batch(const struct webhook_settings *to)
+{
+	return to->batch_max_events > 1;
+}
+
 enum err_code request_fill(const struct request_origin *o, const struct webhook_settings *to,
 			   const struct event_fields *f, struct http_request *r)
 {
+	enum err_code code;
+
 	r->to = to;
 	(void)snprintf(r->id, sizeof(r->id), "%s-%lld", o->install_id, (long long)f->id);
-	return is_partition(f) ? fill_partition(o, f, r) : fill_event(o, f, NULL, r);
+	if (!request_is_batch(to))
+		return fill_one(o, f, r);
+	buf_add_char(&r->body, '[');
+	code = fill_one(o, f, r);
+	buf_add_char(&r->body, ']');
+	return code == ERR_OK ? buf_error(&r->body) : code;
+}
+
+/* The finalizer of SplitMix64 (Steele, Lea, Flood, "Fast Splittable Pseudorandom Number
+ * Generators", 2014): every bit of the number reaches every bit of the result. */
+static uint64_t mix(uint64_t x)
+{
+	x += 0x9E3779B97F4A7C15ULL;
+	x = (x ^ (x >> 30)) * 0xBF58476D1CE4E5B9ULL;
+	x = (x ^ (x >> 27)) * 0x94D049BB133111EBULL;
+	return x ^ (x >> 31);
+}
+
+static ATTR_MUST_CHECK enum err_code reserve_all(const struct event *ev, size_t max,
+						 struct buf *out)
+{
+	size_t bytes = 0;
+
+	for (; ev && bytes < max; ev = ev->also)
+		bytes += frame_bytes(&ev->f);
+	return buf_reserve(out, bytes);
+}
+
+enum err_code request_fill_batch(const struct request_origin *o, const struct webhook_settings *to,
+				 struct event *first, struct http_request *r,
+				 struct event **ret_rest)
+{
+	const size_t max = (size_t)to->batch_max_bytes;
+	struct event *ev, *last = NULL;
+	uint64_t ids = 0;
+	enum err_code code = reserve_all(first, max, &r->body);
+	size_t end;
+
+	r->to = to;
+	for (ev = first; ev && code == ERR_OK; last = ev, ev = ev->also) {
+		end = r->body.len;
+		buf_add_char(&r->body, last ? ',' : '[');
+		code = fill_one(o, &ev->f, r);
+		if (last && code == ERR_OK && r->body.len >= max) { /* and the bracket */
+			buf_truncate(&r->body, end);
+			break;
+		}
+		ids += mix((uint64_t)ev->f.id);
+	}
+	if (code != ERR_OK)
+		return code;
+	assert(last);
+	buf_add_char(&r->body, ']');
+	if (last == first)
+		(void)snprintf(r->id, sizeof(r->id), "%s-%lld", o->install_id,
+			       (long long)first->f.id);
+	else
+		(void)snprintf(r->id, sizeof(r->id), "%s-b%016llx", o->install_id,
+			       (unsigned long long)ids);
+	last->also = NULL;
+	*ret_rest = ev;
+	return buf_error(&r->body);
 }
 
 void request_compress(struct http_request *r, struct compressor **c)

@@ -6,9 +6,11 @@
  *
  * Without an answer, the phase is the first one whose end curl has no time for.
  */
+#include <stdio.h>
 #include <string.h>
 
 #include "sink/reason.h"
+#include "sink/response.h"
 #include "sink/transfer.h"
 
 static curl_off_t info_off(CURL *easy, CURLINFO info)
@@ -97,7 +99,7 @@ static void fill_failure(const struct transfer *t, CURLcode code, struct http_re
 	reason_of_failure(out->phase, words(t, code), out->reason, sizeof(out->reason));
 }
 
-void transfer_result(struct transfer *t, CURLcode code, struct http_result *out)
+void transfer_result(struct transfer *t, CURLcode code, int64_t wall_us, struct http_result *out)
 {
 	long status = 0;
 
@@ -108,12 +110,15 @@ void transfer_result(struct transfer *t, CURLcode code, struct http_result *out)
 	}
 	(void)curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &status);
 	out->status = (int)status;
-	/* curl answers 0 both for none and for "now", which ask for the same */
-	out->retry_after_s = (int64_t)info_off(t->easy, CURLINFO_RETRY_AFTER);
-	if (out->retry_after_s == 0)
-		out->retry_after_s = -1;
+	out->disable = t->to->disable_header && response_has(t->easy, t->to->disable_header);
+	if (out->disable)
+		(void)snprintf(out->reason, sizeof(out->reason), "HTTP %ld with \"%.100s\"", status,
+			       t->to->disable_header);
 	/* the hot path needs no words */
-	if (status < 200 || status > 299)
+	if (status >= 200 && status <= 299)
+		return;
+	out->retry_after_s = response_retry_after_s(t->easy, wall_us);
+	if (!out->disable)
 		reason_of_status(out->status, (struct text){t->snippet, t->snippet_len},
 				 out->reason, sizeof(out->reason));
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What becomes of an event when its request has ended.
+ * What becomes of the events of a request when it has ended.
  *
  *     delivered            acknowledged as delivered
  *     refused              acknowledged as dead
@@ -8,6 +8,10 @@
  *     failed, held         waits; nothing is counted
  *     410                  ready as before; the breaker lets nothing through
  *     broken off           ready as before
+ *
+ * Only an event that was alone in its request can be refused, or have an attempt counted. Where
+ * several failed, and not for an outage, nobody knows which of them is to blame: they go again, in
+ * requests of at most half as many, until the one that fails is alone and the others are delivered.
  *
  * The acknowledgement is pushed before ring_settle: that frees the key's lane, and from then on
  * another worker may send, settle and acknowledge the next event of the key. In this order,
@@ -20,6 +24,7 @@
 #include "base/mem.h"
 #include "core/event.h"
 #include "sink/backoff.h"
+#include "sink/keeper.h"
 #include "sink/worker.h"
 
 /* A held event is due this long after the next probe, so that the probe is another one, if any. */
@@ -32,7 +37,8 @@
 struct verdict {
 	struct worker *w;
 	const struct pool_pipeline *pp;
-	struct event *ev;
+	struct event *ev; /* the others behind it by also */
+	size_t count;
 	const struct http_result *result;
 	struct answer answer;
 	int64_t now_us;
@@ -48,6 +54,7 @@ static void record(const struct verdict *v, enum webhook_outcome outcome)
 	const struct http_result *r = v->result;
 	const struct webhook_attempt a = {
 		.outcome = outcome,
+		.events = v->count,
 		.status = r->status,
 		.phase = r->phase,
 		.elapsed_us = r->elapsed_us,
@@ -59,51 +66,41 @@ static void record(const struct verdict *v, enum webhook_outcome outcome)
 	webhook_record(v->pp->webhook, &a);
 }
 
-static void tell_breaker(const struct verdict *v)
-{
-	const char *name = policy(v)->name;
-	enum breaker_state state;
-
-	if (!webhook_breaker_moved(v->pp->webhook, &state))
-		return;
-	if (state == BREAKER_CLOSED)
-		log_info("the receiver answers again", LOG_S("webhook", name));
-	else if (state == BREAKER_OPEN)
-		log_warn(
-			"the receiver seems to be down, events are held and one at a time is tried",
-			LOG_S("webhook", name), LOG_S("reason", v->result->reason));
-	else
-		log_error("the receiver answered 410, nothing is sent until it is enabled again",
-			  LOG_S("webhook", name));
-}
-
 static void remember_failure(const struct verdict *v)
 {
-	struct event *ev = v->ev;
+	struct event *ev;
 
-	ev->failed_us = v->now_us;
-	ev->last_status = v->result->status;
-	ev->last_error = v->answer.verdict == ANSWER_REFUSED ? ERR_DENIED : ERR_UNAVAILABLE;
-	(void)snprintf(ev->last_reason, sizeof(ev->last_reason), "%s", v->result->reason);
+	for (ev = v->ev; ev; ev = ev->also) {
+		ev->failed_us = v->now_us;
+		ev->last_status = v->result->status;
+		ev->last_error = v->answer.verdict == ANSWER_REFUSED ? ERR_DENIED : ERR_UNAVAILABLE;
+		(void)snprintf(ev->last_reason, sizeof(ev->last_reason), "%s", v->result->reason);
+	}
 }
 
-static void acknowledge(const struct verdict *v, const struct ack *ack, enum event_state state)
+/* The events' acknowledgements are pushed: they leave the ring. */
+static void leave_ring(const struct verdict *v, enum event_state state)
 {
-	acks_push(v->pp->acks, ack);
+	struct event *ev, *also;
+
 	ring_settle(v->pp->ring, v->ev, state);
-	event_free(v->ev);
+	for (ev = v->ev; ev; ev = also) {
+		also = ev->also;
+		event_free(ev);
+	}
 }
 
 static void settle_delivered(const struct verdict *v)
 {
-	const struct ack ack = {
-		.id = v->ev->f.id,
-		.pipeline = v->pp->ack_pipeline,
-		.outcome = ACK_DELIVERED,
-	};
+	struct ack ack = {.pipeline = v->pp->ack_pipeline, .outcome = ACK_DELIVERED};
+	const struct event *ev;
 
 	record(v, WEBHOOK_DELIVERED);
-	acknowledge(v, &ack, EVENT_DELIVERED);
+	for (ev = v->ev; ev; ev = ev->also) {
+		ack.id = ev->f.id;
+		acks_push(v->pp->acks, &ack);
+	}
+	leave_ring(v, EVENT_DELIVERED);
 }
 
 /* The delay before attempt number `attempt` + 1. */
@@ -124,10 +121,12 @@ static void settle_held(const struct verdict *v)
 {
 	struct breaker *b = webhook_breaker(v->pp->webhook);
 	int64_t probe_us = breaker_next_probe_us(b);
+	struct event *ev;
 	int64_t due_us;
 
 	record(v, WEBHOOK_HELD);
-	v->ev->held_count += v->ev->held_count < SETTLE_HELD_MAX;
+	for (ev = v->ev; ev; ev = ev->also)
+		ev->held_count += ev->held_count < SETTLE_HELD_MAX;
 	if (v->answer.disable) {
 		ring_release(v->pp->ring, v->ev);
 		return;
@@ -162,7 +161,8 @@ static void settle_dead(const struct verdict *v, enum webhook_outcome outcome)
 	log_warn("an event goes to the dead letters", LOG_S("pipeline", v->pp->name),
 		 LOG_I("id", ev->f.id), LOG_I("attempts", ev->attempts),
 		 LOG_S("reason", ev->last_reason));
-	acknowledge(v, &ack, EVENT_DEAD);
+	acks_push(v->pp->acks, &ack);
+	leave_ring(v, EVENT_DEAD);
 }
 
 static void settle_retry(const struct verdict *v)
@@ -173,11 +173,45 @@ static void settle_retry(const struct verdict *v)
 	ring_retry(v->pp->ring, v->ev, v->now_us + delay_us(v, v->ev->attempts));
 }
 
-static void settle_failed(const struct verdict *v, enum breaker_ruling ruling)
+/* From now on in requests of at most half as many, so that the one to blame is alone in the end. */
+static void halve(const struct verdict *v)
 {
+	struct event *ev;
+
+	for (ev = v->ev; ev; ev = ev->also)
+		ev->batch_max = (v->count + 1) / 2;
+}
+
+/* One of several events is to blame, or it looks so: at once for the receiver has answered, or
+ * after a while when it says that it cannot. */
+static void settle_split(const struct verdict *v, bool is_event)
+{
+	log_debug("a request of several events failed", LOG_S("pipeline", v->pp->name),
+		  LOG_I("id", v->ev->f.id), LOG_I("events", v->count),
+		  LOG_S("reason", v->result->reason));
+	if (is_event) {
+		record(v, WEBHOOK_SPLIT);
+		ring_release(v->pp->ring, v->ev);
+		return;
+	}
+	record(v, WEBHOOK_RETRIED);
+	ring_retry(v->pp->ring, v->ev, v->now_us + delay_us(v, 1));
+}
+
+/* failed_before: one of the events. */
+static void settle_failed(const struct verdict *v, enum breaker_ruling ruling, bool failed_before)
+{
+	bool is_event = v->answer.blame == ANSWER_BLAME_EVENT;
+
 	remember_failure(v);
+	if (v->count > 1 && (is_event || (failed_before && ruling == BREAKER_COUNT)))
+		halve(v);
 	if (ruling == BREAKER_HOLD) {
 		settle_held(v);
+		return;
+	}
+	if (v->count > 1) {
+		settle_split(v, is_event);
 		return;
 	}
 	v->ev->attempts++;
@@ -196,7 +230,37 @@ static void settle_aborted(struct worker *w, const struct flight *f)
 
 	if (f->probe)
 		breaker_cancel(webhook_breaker(pp->webhook), clock_now_us(w->pool->clock));
-	ring_release(pp->ring, f->ev);
+	ring_release(pp->ring, f->first);
+}
+
+/* What the breaker is to know of the events: the latest failure of any, and the one that has tried
+ * most. */
+static void add_history(const struct verdict *v, struct breaker_result *report)
+{
+	const struct event *ev;
+
+	for (ev = v->ev; ev; ev = ev->also) {
+		if (report->failed_us < ev->failed_us)
+			report->failed_us = ev->failed_us;
+		report->last_attempt |= ev->attempts + ev->held_count + 1 > policy(v)->retry_count;
+	}
+}
+
+static struct answer answer_of(const struct http_result *r)
+{
+	struct answer a = r->status ? answer_of_status(r->status) : answer_of_failure(r->phase);
+
+	return r->disable ? answer_with_disable(a) : a;
+}
+
+/* For how long the receiver has asked to be left alone. */
+static int64_t pause_us(const struct verdict *v)
+{
+	const struct backoff b = {.base_us = 1, .max_us = policy(v)->retry_max_delay_us};
+
+	if (!answer_is_pause(v->result->status))
+		return 0;
+	return backoff_with_retry_after_us(&b, 0, v->result->retry_after_s);
 }
 
 static void settle_answered(struct worker *w, const struct flight *f, const struct http_result *r)
@@ -204,26 +268,29 @@ static void settle_answered(struct worker *w, const struct flight *f, const stru
 	const struct verdict v = {
 		.w = w,
 		.pp = &w->pool->pipelines[f->pipeline],
-		.ev = f->ev,
+		.ev = f->first,
+		.count = f->count,
 		.result = r,
-		.answer = r->status ? answer_of_status(r->status) : answer_of_failure(r->phase),
+		.answer = answer_of(r),
 		.now_us = clock_now_us(w->pool->clock),
 	};
-	const struct breaker_result report = {
+	struct breaker_result report = {
 		.answer = v.answer,
 		.now_us = v.now_us,
 		.sent_us = r->request->started_us,
-		.failed_us = f->ev->failed_us,
-		.last_attempt = f->ev->attempts + f->ev->held_count + 1 > policy(&v)->retry_count,
 		.probe = f->probe,
+		.pause_us = pause_us(&v),
 	};
-	enum breaker_ruling ruling = breaker_report(webhook_breaker(v.pp->webhook), &report);
+	const struct keeper_attempt attempt = {v.answer, v.now_us, w->pool->clock, r->reason};
+	enum breaker_ruling ruling;
 
-	tell_breaker(&v);
+	add_history(&v, &report);
+	ruling = breaker_report(webhook_breaker(v.pp->webhook), &report);
+	keeper_note(v.pp->webhook, &attempt);
 	if (v.answer.verdict == ANSWER_DELIVERED)
 		settle_delivered(&v);
 	else
-		settle_failed(&v, ruling);
+		settle_failed(&v, ruling, report.failed_us > 0);
 }
 
 void worker_settle(struct worker *w, struct flight *f, const struct http_result *r)
@@ -242,6 +309,6 @@ void worker_put_aside(struct worker *w, struct flight *f)
 
 	if (f->probe)
 		breaker_cancel(webhook_breaker(pp->webhook), now_us);
-	ring_retry(pp->ring, f->ev, now_us + SETTLE_ASIDE_US);
+	ring_retry(pp->ring, f->first, now_us + SETTLE_ASIDE_US);
 	worker_land(w, f);
 }

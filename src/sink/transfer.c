@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "base/version.h"
 #include "sink/format.h"
+#include "sink/request.h"
 
 #define TRANSFER_KEEP_CONNECTION_S 60L /* below the idle timeout of usual receivers */
 #define TRANSFER_DNS_CACHE_S 60L
@@ -146,15 +147,17 @@ static ATTR_MUST_CHECK enum err_code add_format(struct curl_slist **list,
 						const struct webhook_settings *to, struct err *e)
 {
 	const struct format *format = format_get(to->format);
+	bool batch = request_is_batch(to);
 	char line[TRANSFER_LINE_BYTES];
 	enum err_code code;
 
-	(void)snprintf(line, sizeof(line), WEBHOOK_FORMAT_HEADER ": %s/%d", format->name,
-		       format->version);
+	(void)snprintf(line, sizeof(line), WEBHOOK_FORMAT_HEADER ": %s%s/%d", format->name,
+		       batch ? "-batch" : "", format->version);
 	code = list_add(list, line, e);
 	if (code != ERR_OK || has_header(to, "Content-Type"))
 		return code;
-	(void)snprintf(line, sizeof(line), "Content-Type: %s", format->content_type);
+	(void)snprintf(line, sizeof(line), "Content-Type: %s",
+		       batch ? format->batch_content_type : format->content_type);
 	return list_add(list, line, e);
 }
 

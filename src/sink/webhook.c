@@ -12,10 +12,13 @@
 #include "base/thread.h"
 
 #define WEBHOOK_PROBE_MIN_US CLOCK_US_PER_S
+/* An outage is over, as far as disable_after goes, when nothing was even tried for so long. */
+#define WEBHOOK_OUTAGE_GAP_US (24 * 3600 * CLOCK_US_PER_S)
 
 struct webhook {
 	const struct webhook_settings *settings;
 	struct breaker *breaker;
+	struct standing_box *standing;
 	_Atomic size_t in_flight; /* every worker asks on every round: no lock */
 	_Atomic bool refused_some;
 	_Atomic int told_state; /* what webhook_breaker_moved last said */
@@ -44,6 +47,10 @@ enum err_code webhook_new(const struct webhook_settings *s, struct webhook **ret
 	if (bo.min_delay_us > bo.max_delay_us)
 		bo.min_delay_us = bo.max_delay_us;
 	code = breaker_new(&bo, &w->breaker, e);
+	if (code == ERR_OK)
+		code = standing_box_new(s->disable_after_us,
+					WEBHOOK_OUTAGE_GAP_US + s->retry_max_delay_us, &w->standing,
+					e);
 	if (code != ERR_OK)
 		goto out_webhook;
 	mutex_init(&w->lock);
@@ -51,6 +58,7 @@ enum err_code webhook_new(const struct webhook_settings *s, struct webhook **ret
 	*ret_w = w;
 	return ERR_OK;
 out_webhook:
+	breaker_free(w->breaker);
 	mem_free(w);
 	return code;
 }
@@ -61,6 +69,7 @@ void webhook_free(struct webhook *w)
 		return;
 	assert(atomic_load(&w->in_flight) == 0);
 	breaker_free(w->breaker);
+	standing_box_free(w->standing);
 	mutex_done(&w->lock);
 	mem_free(w);
 }
@@ -73,6 +82,11 @@ const struct webhook_settings *webhook_settings(const struct webhook *w)
 struct breaker *webhook_breaker(struct webhook *w)
 {
 	return w->breaker;
+}
+
+struct standing_box *webhook_standing(struct webhook *w)
+{
+	return w->standing;
 }
 
 size_t webhook_room(const struct webhook *w)
@@ -131,6 +145,10 @@ static void count_result_locked(struct webhook_stats *c, const struct webhook_at
 	int class = a->status / 100;
 
 	c->attempts++;
+	if (a->events > 1) {
+		c->batches++;
+		c->batch_events += (int64_t)a->events;
+	}
 	c->bytes_sent += (int64_t)a->bytes;
 	c->bytes_plain += (int64_t)(a->plain_bytes ? a->plain_bytes : a->bytes);
 	c->compressed += a->plain_bytes > 0;
@@ -154,6 +172,8 @@ static int64_t *outcome_counter(struct webhook_stats *c, enum webhook_outcome ou
 		return &c->held;
 	case WEBHOOK_REFUSED:
 		return &c->refused;
+	case WEBHOOK_SPLIT:
+		return &c->split;
 	case WEBHOOK_EXHAUSTED:
 		break;
 	}
@@ -167,7 +187,7 @@ void webhook_record(struct webhook *w, const struct webhook_attempt *a)
 	assert(a->phase < ANSWER_PHASE_COUNT);
 	mutex_lock(&w->lock);
 	count_result_locked(c, a);
-	++*outcome_counter(c, a->outcome);
+	*outcome_counter(c, a->outcome) += a->outcome == WEBHOOK_DELIVERED ? (int64_t)a->events : 1;
 	if (a->outcome == WEBHOOK_DELIVERED)
 		c->last_error[0] = '\0';
 	else
@@ -198,6 +218,7 @@ struct webhook_stats webhook_stats(struct webhook *w)
 	s.max_in_flight = (size_t)w->settings->max_in_flight;
 	s.signing_secrets = w->settings->signing_keys.count;
 	s.breaker = breaker_stats(w->breaker);
+	(void)standing_box_get(w->standing, &s.standing);
 	return s;
 }
 

@@ -20,6 +20,15 @@
 /* From how many ready events the probe is chosen. */
 #define WORKER_PROBE_CHOICE 32
 
+static size_t count_events(const struct event *ev)
+{
+	size_t n = 0;
+
+	for (; ev; ev = ev->also)
+		n++;
+	return n;
+}
+
 static void worker_rise(struct worker *w)
 {
 	if (w->resting)
@@ -81,7 +90,7 @@ void worker_land(struct worker *w, struct flight *f)
 {
 	size_t i = w->pool->receiver_of[f->pipeline];
 
-	f->ev = NULL;
+	f->first = NULL;
 	f->next = w->free;
 	w->free = f;
 	atomic_fetch_sub(&w->to[i], 1);
@@ -89,13 +98,31 @@ void worker_land(struct worker *w, struct flight *f)
 	leave(w, w->pool->receivers[i].webhook, 1);
 }
 
-static ATTR_MUST_CHECK enum err_code fill_request(const struct pool_pipeline *pp,
-						  const struct event *ev, struct http_request *r,
-						  struct err *e)
+/* What does not fit goes back. */
+static ATTR_MUST_CHECK enum err_code fill_batch(const struct pool_pipeline *pp, struct flight *f,
+						const struct request_origin *origin,
+						struct http_request *r)
+{
+	struct event *rest = NULL;
+	enum err_code code =
+		request_fill_batch(origin, webhook_settings(pp->webhook), f->first, r, &rest);
+
+	if (!rest)
+		return code;
+	ring_release(pp->ring, rest);
+	f->count = count_events(f->first);
+	return code;
+}
+
+static ATTR_MUST_CHECK enum err_code fill_request(const struct pool_pipeline *pp, struct flight *f,
+						  struct http_request *r, struct err *e)
 {
 	const struct request_origin origin = {pp->install_id, pp->name, pp->source};
+	const struct webhook_settings *to = webhook_settings(pp->webhook);
+	enum err_code code = request_is_batch(to) ? fill_batch(pp, f, &origin, r)
+						  : request_fill(&origin, to, &f->first->f, r);
 
-	if (request_fill(&origin, webhook_settings(pp->webhook), &ev->f, r) != ERR_OK)
+	if (code != ERR_OK)
 		return err_set(e, ERR_NOMEM, "no memory for a request");
 	return ERR_OK;
 }
@@ -125,7 +152,7 @@ static void launch(struct worker *w, struct flight *f)
 		worker_put_aside(w, f);
 		return;
 	}
-	code = fill_request(pp, f->ev, r, &e);
+	code = fill_request(pp, f, r, &e);
 	if (code == ERR_OK) {
 		request_compress(r, &w->compressor);
 		r->owner = f;
@@ -141,13 +168,14 @@ static void launch(struct worker *w, struct flight *f)
 	http_request_put(w->http, r);
 }
 
-static void board(struct worker *w, size_t k, struct event *ev, bool probe)
+static void board(struct worker *w, size_t k, struct event *first, bool probe)
 {
 	struct flight *f = w->free;
 
 	assert(f);
 	w->free = f->next;
-	*f = (struct flight){.ev = ev, .pipeline = k, .probe = probe};
+	*f = (struct flight){
+		.first = first, .count = count_events(first), .pipeline = k, .probe = probe};
 	atomic_fetch_add(&w->to[w->pool->receiver_of[k]], 1);
 	atomic_fetch_add(&w->in_flight, 1);
 	launch(w, f);
@@ -174,7 +202,36 @@ static size_t take_probe(struct ring *ring, int64_t now_us, struct event **out)
 	return 1;
 }
 
-/* Take and send up to n events of pipeline k; returns whether there may be more. The reservations
+static struct ring_batch batch_of(const struct pool_pipeline *pp)
+{
+	const struct webhook_settings *to = webhook_settings(pp->webhook);
+
+	return (struct ring_batch){
+		.max_events = (size_t)to->batch_max_events,
+		.max_bytes = (size_t)to->batch_max_bytes,
+		.delay_us = to->batch_max_delay_us,
+	};
+}
+
+/* What goes in up to n requests: the first event of each. */
+static size_t take_requests(const struct pool_pipeline *pp, int64_t now_us, struct event **out,
+			    size_t n)
+{
+	struct ring_batch b;
+	size_t got;
+
+	if (!request_is_batch(webhook_settings(pp->webhook)))
+		return ring_take(pp->ring, now_us, out, n);
+	b = batch_of(pp);
+	for (got = 0; got < n; got++) {
+		out[got] = ring_take_batch(pp->ring, now_us, &b);
+		if (!out[got])
+			break;
+	}
+	return got;
+}
+
+/* Take and send up to n requests of pipeline k; returns whether there may be more. The reservations
  * of what is not there are given back. */
 static bool take_some(struct worker *w, size_t k, size_t n)
 {
@@ -188,7 +245,7 @@ static bool take_some(struct worker *w, size_t k, size_t n)
 	if (probe)
 		got = take_probe(pp->ring, w->pass_us, ev);
 	else if (may)
-		got = ring_take(pp->ring, w->pass_us, ev, may);
+		got = take_requests(pp, w->pass_us, ev, may);
 	if (probe && !got)
 		breaker_cancel(b, w->pass_us);
 	if (got < n)
@@ -242,7 +299,8 @@ static void pass(struct worker *w)
  * room needs no timer: the end of a request is followed by a pass. */
 static int64_t next_of_pipeline_us(const struct pool_pipeline *pp, int64_t pass_us)
 {
-	int64_t due_us = ring_next_due_us(pp->ring);
+	const struct ring_batch b = batch_of(pp);
+	int64_t due_us = ring_next_batch_us(pp->ring, &b);
 	int64_t probe_us = breaker_next_probe_us(webhook_breaker(pp->webhook));
 	bool ready = due_us <= pass_us;
 

@@ -254,10 +254,31 @@ static void a_receiver_outage_leaves_it_ready_with_a_warning(void **state)
 		assert_non_null(strstr(f->v.warning, breaker_state_name(cases[i])));
 		assert_non_null(strstr(f->v.warning, "HTTP 503"));
 	}
+	(void)snprintf(f->s.webhooks[0].stats.standing.reason, 64, "too long");
+	judge_after(f, 1);
+	assert_non_null(
+		strstr(f->v.warning, "breaker disabled for 0 s, events are held: too long"));
 	/* the outage's time does not count against what comes after it */
 	f->s.webhooks[0].stats.breaker.state = BREAKER_CLOSED;
 	judge_after(f, 1);
 	assert_true(f->v.ready);
+}
+
+static void a_pause_that_the_receiver_asked_for_leaves_it_ready_with_a_warning(void **state)
+{
+	struct fixture *f = *state;
+
+	f->s.pipelines[0].ring.ready = 100;
+	f->s.webhooks[0].stats.breaker.paused_until_us = f->s.now_us + 5000 * S;
+	judge_after(f, 1);
+	judge_after(f, 4000);
+	assert_true(f->v.alive && f->v.ready);
+	assert_non_null(
+		strstr(f->v.warning, "webhook crm: the receiver asked for a pause of 999 s"));
+	judge_after(f, 1000);
+	assert_string_equal(f->v.warning, "");
+	judge_after(f, 121);
+	assert_false(f->v.ready);
 }
 
 static void rows_that_nobody_reads_make_it_not_ready(void **state)
@@ -376,6 +397,7 @@ int main(void)
 		WITH(events_that_only_wait_for_their_retry_are_not_stuck),
 		WITH(a_request_may_take_its_whole_timeout),
 		WITH(a_receiver_outage_leaves_it_ready_with_a_warning),
+		WITH(a_pause_that_the_receiver_asked_for_leaves_it_ready_with_a_warning),
 		WITH(rows_that_nobody_reads_make_it_not_ready),
 		WITH(a_standing_alarm_is_a_warning),
 		WITH(long_reasons_are_cut_not_overrun),

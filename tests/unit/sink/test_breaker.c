@@ -273,7 +273,7 @@ static void gone_disables_until_an_operator_enables(void **state)
 	assert_int_equal(report(ok, 2 * S), BREAKER_COUNT);
 	assert_int_equal(report_last(down, 2 * S, S), BREAKER_HOLD);
 	assert_int_equal(now_state(), BREAKER_DISABLED);
-	breaker_enable(b);
+	breaker_enable(b, 30 * S);
 	assert_int_equal(now_state(), BREAKER_CLOSED);
 	assert_int_equal(breaker_stats(b).failures_in_row, 0);
 	assert_int_equal(admit(3 * S, 9), 9);
@@ -299,6 +299,63 @@ static void states_have_names(void **state)
 
 #define BREAKER_TEST(fn) cmocka_unit_test_setup_teardown(fn, open_breaker, free_breaker)
 
+/* ---- pauses ---- */
+
+static enum breaker_ruling report_pause(struct answer a, int64_t now_us, int64_t pause_us,
+					bool probe)
+{
+	const struct breaker_result r = {.answer = a,
+					 .now_us = now_us,
+					 .sent_us = now_us,
+					 .pause_us = pause_us,
+					 .probe = probe};
+
+	return breaker_report(b, &r);
+}
+
+static void nothing_is_sent_before_the_time_the_receiver_asked_for(void **state)
+{
+	(void)state;
+	assert_int_equal(report_pause(down, 10 * S, 100 * S, false), BREAKER_COUNT);
+	assert_int_equal(now_state(), BREAKER_CLOSED);
+	assert_int_equal(admit(110 * S - 1, 9), 0);
+	assert_int_equal(breaker_next_probe_us(b), 110 * S);
+	assert_int_equal(breaker_stats(b).paused_until_us, 110 * S);
+	/* what was under way and is delivered does not end it, a shorter one neither */
+	(void)!report(ok, 20 * S);
+	(void)!report_pause(down, 30 * S, 5 * S, false);
+	assert_int_equal(admit(110 * S - 1, 9), 0);
+	assert_int_equal(admit(110 * S, 9), 9);
+	assert_int_equal(breaker_next_probe_us(b), INT64_MAX);
+	assert_int_equal(breaker_stats(b).paused_until_us, 0);
+}
+
+static void the_probe_waits_for_the_end_of_a_pause(void **state)
+{
+	(void)state;
+	trip(10 * S);
+	assert_int_equal(admit(11 * S, 1), 1);
+	assert_int_equal(report_pause(down, 11 * S, 100 * S, true), BREAKER_HOLD);
+	assert_int_equal(breaker_next_probe_us(b), 111 * S);
+	assert_int_equal(admit(111 * S - 1, 1), 0);
+	assert_int_equal(admit(111 * S, 1), 1);
+	/* and when the pause is the shorter one, for its own time */
+	assert_int_equal(report_pause(down, 111 * S, S, true), BREAKER_HOLD);
+	assert_int_equal(breaker_next_probe_us(b), 115 * S);
+}
+
+static void an_operator_ends_a_pause(void **state)
+{
+	(void)state;
+	(void)!report_pause(down, 10 * S, 100 * S, false);
+	breaker_enable(b, 11 * S);
+	assert_int_equal(admit(11 * S, 9), 9);
+	breaker_disable(b, 12 * S);
+	assert_int_equal(admit(INT64_MAX - 1, 9), 0);
+	assert_int_equal(breaker_stats(b).since_us, 12 * S);
+	assert_int_equal(breaker_stats(b).next_us, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -321,6 +378,13 @@ int main(void)
 		BREAKER_TEST(gone_disables_until_an_operator_enables),
 		BREAKER_TEST(a_probe_may_find_the_receiver_gone),
 		cmocka_unit_test(states_have_names),
+		cmocka_unit_test_setup_teardown(
+			nothing_is_sent_before_the_time_the_receiver_asked_for, open_breaker,
+			free_breaker),
+		cmocka_unit_test_setup_teardown(the_probe_waits_for_the_end_of_a_pause,
+						open_breaker, free_breaker),
+		cmocka_unit_test_setup_teardown(an_operator_ends_a_pause, open_breaker,
+						free_breaker),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

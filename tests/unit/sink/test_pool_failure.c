@@ -263,7 +263,7 @@ static void gone_holds_everything_until_it_is_enabled(void **state)
 	assert_int_equal(ring_stats(r.ring[0]).events, 5);
 	assert_no_acks(&r);
 	status = 200;
-	breaker_enable(webhook_breaker(r.webhook[0]));
+	breaker_enable(webhook_breaker(r.webhook[0]), now());
 	pool_wake(r.pool);
 	await(&r, 5);
 	for (i = 0; i < 5; i++)

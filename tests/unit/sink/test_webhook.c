@@ -97,7 +97,7 @@ static void each_move_of_the_breaker_is_told_once(void **state)
 	assert_int_equal(s, BREAKER_OPEN);
 	assert_int_equal(breaker_admit(webhook_breaker(w), INT64_MAX, 1, &probe), 1);
 	assert_false(webhook_breaker_moved(w, &s));
-	breaker_enable(webhook_breaker(w));
+	breaker_enable(webhook_breaker(w), 0);
 	assert_true(webhook_breaker_moved(w, &s));
 	assert_int_equal(s, BREAKER_CLOSED);
 	assert_false(webhook_breaker_moved(w, &s));
@@ -106,13 +106,13 @@ static void each_move_of_the_breaker_is_told_once(void **state)
 static void every_attempt_is_counted_where_it_belongs(void **state)
 {
 	static const struct webhook_attempt attempts[] = {
-		{WEBHOOK_DELIVERED, 200, ANSWER_PHASE_NONE, 150, 10, 0, ""},
-		{WEBHOOK_DELIVERED, 204, ANSWER_PHASE_NONE, 100, 10, 35, ""},
-		{WEBHOOK_RETRIED, 500, ANSWER_PHASE_NONE, 101, 10, 0, "HTTP 500"},
-		{WEBHOOK_HELD, 0, ANSWER_PHASE_CONNECT, 9, 10, 0, "connect: no"},
-		{WEBHOOK_HELD, 0, ANSWER_PHASE_CONNECT, 9, 10, 0, "connect: no"},
-		{WEBHOOK_REFUSED, 302, ANSWER_PHASE_NONE, 90000000, 10, 0, "HTTP 302"},
-		{WEBHOOK_EXHAUSTED, 999, ANSWER_PHASE_NONE, 60000000, 10, 0, "HTTP 999"},
+		{WEBHOOK_DELIVERED, 1, 200, ANSWER_PHASE_NONE, 150, 10, 0, ""},
+		{WEBHOOK_DELIVERED, 1, 204, ANSWER_PHASE_NONE, 100, 10, 35, ""},
+		{WEBHOOK_RETRIED, 1, 500, ANSWER_PHASE_NONE, 101, 10, 0, "HTTP 500"},
+		{WEBHOOK_HELD, 1, 0, ANSWER_PHASE_CONNECT, 9, 10, 0, "connect: no"},
+		{WEBHOOK_HELD, 1, 0, ANSWER_PHASE_CONNECT, 9, 10, 0, "connect: no"},
+		{WEBHOOK_REFUSED, 1, 302, ANSWER_PHASE_NONE, 90000000, 10, 0, "HTTP 302"},
+		{WEBHOOK_EXHAUSTED, 1, 999, ANSWER_PHASE_NONE, 60000000, 10, 0, "HTTP 999"},
 	};
 	struct webhook_stats s;
 	size_t i;
@@ -207,7 +207,8 @@ static _Atomic int running;
 
 static void use_main(void *arg)
 {
-	const struct webhook_attempt a = {WEBHOOK_DELIVERED, 200, ANSWER_PHASE_NONE, 1, 1, 0, ""};
+	const struct webhook_attempt a = {
+		WEBHOOK_DELIVERED, 1, 200, ANSWER_PHASE_NONE, 1, 1, 0, ""};
 	struct breaker_result r = {.answer = {ANSWER_RETRY, ANSWER_BLAME_RECEIVER, false}};
 	enum breaker_state s;
 	bool probe;
@@ -225,7 +226,7 @@ static void use_main(void *arg)
 		r.answer.verdict = i % 7 ? ANSWER_RETRY : ANSWER_DELIVERED;
 		(void)!breaker_report(webhook_breaker(w), &r);
 		if (i % 100 == 0)
-			breaker_enable(webhook_breaker(w));
+			breaker_enable(webhook_breaker(w), 0);
 		breaker_cancel(webhook_breaker(w), i);
 		webhook_record(w, &a);
 		(void)webhook_breaker_moved(w, &s);

@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: MIT */
+#include "core/standing.h"
+
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/thread.h"
+#include "core/outage.h"
+
+struct callback {
+	standing_fn fn;
+	void *ctx;
+};
+
+struct standing_box {
+	struct callback changed;
+	struct callback told;
+	atomic_bool failing; /* the outage's, for a look without the lock */
+	struct mutex lock;   /* of what follows */
+	struct outage outage;
+	struct standing value;
+	uint64_t version;
+};
+
+bool standing_is_equal(const struct standing *a, const struct standing *b)
+{
+	return a->disabled == b->disabled && a->since_wall_us == b->since_wall_us &&
+	       a->failing_wall_us == b->failing_wall_us && strcmp(a->reason, b->reason) == 0;
+}
+
+struct standing standing_merge(const struct standing *kept, const struct standing *mine, bool news)
+{
+	struct standing s = kept->since_wall_us > mine->since_wall_us ? *kept : *mine;
+
+	s.failing_wall_us = news ? mine->failing_wall_us : kept->failing_wall_us;
+	return s;
+}
+
+enum err_code standing_box_new(int64_t limit_us, int64_t gap_us, struct standing_box **ret_box,
+			       struct err *e)
+{
+	struct standing_box *box = mem_calloc(1, sizeof(*box));
+
+	if (!box)
+		return err_set(e, ERR_NOMEM, "no memory for the standing of a webhook");
+	mutex_init(&box->lock);
+	box->outage = (struct outage){.limit_us = limit_us, .gap_us = gap_us};
+	*ret_box = box;
+	return ERR_OK;
+}
+
+void standing_box_free(struct standing_box *box)
+{
+	if (!box)
+		return;
+	mutex_done(&box->lock);
+	mem_free(box);
+}
+
+void standing_box_on_changed(struct standing_box *box, standing_fn fn, void *ctx)
+{
+	box->changed = (struct callback){fn, ctx};
+}
+
+void standing_box_on_told(struct standing_box *box, standing_fn fn, void *ctx)
+{
+	box->told = (struct callback){fn, ctx};
+}
+
+static void call(const struct callback *c)
+{
+	if (c->fn)
+		c->fn(c->ctx);
+}
+
+static void changed_locked(struct standing_box *box)
+{
+	box->version++;
+	atomic_store(&box->failing, box->outage.failing);
+}
+
+bool standing_box_failed(struct standing_box *box, int64_t now_us, int64_t wall_us)
+{
+	enum outage_news news;
+
+	mutex_lock(&box->lock);
+	news = outage_failed(&box->outage, now_us, wall_us);
+	atomic_store(&box->failing, true);
+	if (news != OUTAGE_NO_NEWS && box->value.failing_wall_us != box->outage.since_wall_us) {
+		box->value.failing_wall_us = box->outage.since_wall_us;
+		changed_locked(box);
+	} else if (news == OUTAGE_LASTS) {
+		news = OUTAGE_NO_NEWS;
+	}
+	mutex_unlock(&box->lock);
+	if (news == OUTAGE_LASTS)
+		call(&box->changed);
+	return news == OUTAGE_OVER_LIMIT;
+}
+
+void standing_box_delivered(struct standing_box *box)
+{
+	bool news = false;
+
+	if (!atomic_load(&box->failing))
+		return;
+	mutex_lock(&box->lock);
+	news = outage_end(&box->outage);
+	atomic_store(&box->failing, false);
+	if (news) {
+		box->value.failing_wall_us = 0;
+		changed_locked(box);
+	}
+	mutex_unlock(&box->lock);
+	if (news)
+		call(&box->changed);
+}
+
+void standing_box_decide(struct standing_box *box, bool disabled, int64_t wall_us,
+			 const char *reason)
+{
+	mutex_lock(&box->lock);
+	/* a clock that was set back must not make it the older decision */
+	if (wall_us <= box->value.since_wall_us)
+		wall_us = box->value.since_wall_us + 1;
+	(void)outage_end(&box->outage);
+	box->value = (struct standing){.disabled = disabled, .since_wall_us = wall_us};
+	(void)snprintf(box->value.reason, sizeof(box->value.reason), "%s", reason ? reason : "");
+	changed_locked(box);
+	mutex_unlock(&box->lock);
+	call(&box->changed);
+}
+
+uint64_t standing_box_get(struct standing_box *box, struct standing *ret_s)
+{
+	uint64_t version;
+
+	mutex_lock(&box->lock);
+	*ret_s = box->value;
+	version = box->version;
+	mutex_unlock(&box->lock);
+	return version;
+}
+
+uint64_t standing_box_tell(struct standing_box *box, const struct standing_told *t)
+{
+	uint64_t after = 0;
+
+	mutex_lock(&box->lock);
+	if (box->version == t->version) {
+		if (!t->standing.failing_wall_us)
+			(void)outage_end(&box->outage);
+		else if (t->standing.failing_wall_us != box->value.failing_wall_us)
+			outage_adopt(&box->outage, t->standing.failing_wall_us, t->now_us,
+				     t->wall_us);
+		box->value = t->standing;
+		changed_locked(box);
+		after = box->version;
+	}
+	mutex_unlock(&box->lock);
+	if (!after)
+		return 0;
+	call(&box->told);
+	call(&box->changed);
+	return after;
+}
