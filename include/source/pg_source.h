@@ -168,7 +168,8 @@ enum err_code pg_parked_read(struct source *base, uint32_t p, const struct parke
 			     struct source_limit limit, struct event **out, size_t *ret_count,
 			     bool *ret_more, struct err *e) ATTR_MUST_CHECK;
 /* How many there are, all pipelines; an estimate when they are many. */
-enum err_code pg_parked_count(struct pg_source *s, int64_t *ret_rows, struct err *e) ATTR_MUST_CHECK;
+enum err_code pg_parked_count(struct pg_source *s, int64_t *ret_rows,
+			      struct err *e) ATTR_MUST_CHECK;
 
 /* ---- pg_wake.c ---- */
 /* Listen, if the source is to be woken. */

@@ -187,18 +187,6 @@ extern const struct source_ops source_mysql;
 extern const struct source_ops source_sqlite;
 extern const struct source_ops source_fake;
 
-/* For a kind of source that cannot park yet. Errors: ERR_DB when one of acks needs it. */
-enum err_code source_refuse_parked(const struct ack *acks, size_t n, struct err *e) ATTR_MUST_CHECK;
-/* Likewise: the calls of one where nothing is parked. */
-#define SOURCE_PARKS_NOTHING                                                                       \
-	.parked_list = source_parked_list_none, .parked_read = source_parked_read_none
-enum err_code source_parked_list_none(struct source *s, uint32_t p, parked_list_fn fn, void *ctx,
-				      struct err *e) ATTR_MUST_CHECK;
-enum err_code source_parked_read_none(struct source *s, uint32_t p, const struct parked_select *sel,
-				      struct source_limit limit, struct event **out,
-				      size_t *ret_count, bool *ret_more,
-				      struct err *e) ATTR_MUST_CHECK;
-
 /* The ops of a type; NULL when this build has none. */
 const struct source_ops *source_find(enum source_type type);
 

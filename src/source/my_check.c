@@ -78,8 +78,8 @@ static ATTR_MUST_CHECK enum err_code check_table_rights(struct my_admin *a, cons
 	return code;
 }
 
-/* An installation of before parked events has no table for them; and what an account has no right to
- * at all it does not see. */
+/* An installation of before parked events has no table for them; and what an account has no right
+ * to at all it does not see. */
 static ATTR_MUST_CHECK enum err_code check_parked(struct my_admin *a, const char *pipeline,
 						  struct err *e)
 {

@@ -178,8 +178,7 @@ struct reading {
 static void add_pick(struct reading *r, const char *index, const char *condition, int64_t value,
 		     const char *order, size_t rows)
 {
-	buf_add_fmt(&r->s->sql,
-		    "(SELECT seq, bytes FROM %s FORCE INDEX (%s) WHERE seq > %lld%s",
+	buf_add_fmt(&r->s->sql, "(SELECT seq, bytes FROM %s FORCE INDEX (%s) WHERE seq > %lld%s",
 		    buf_str(&r->pipe->parked), index, (long long)r->sel->after_seq, condition);
 	if (condition[0])
 		buf_add_i64(&r->s->sql, value);
@@ -222,7 +221,8 @@ static void pick_due_sql(struct reading *r, bool few, size_t rows)
 	struct buf *sql = &r->s->sql;
 
 	buf_reset(sql);
-	buf_add_fmt(sql, "SELECT seq, bytes FROM %s FORCE INDEX (%s) WHERE seq > %lld AND due_at <= ",
+	buf_add_fmt(sql,
+		    "SELECT seq, bytes FROM %s FORCE INDEX (%s) WHERE seq > %lld AND due_at <= ",
 		    buf_str(&r->pipe->parked), few ? "by_due" : "PRIMARY",
 		    (long long)r->sel->after_seq);
 	my_parked_due(sql, r->sel->due_wall_us);

@@ -23,11 +23,12 @@ static ATTR_MUST_CHECK enum err_code refuse_active(struct my_admin *a, struct er
 /* The names of the outboxes that are there, and of the tables of parked events, whatever is
  * configured. */
 static ATTR_MUST_CHECK enum err_code find_undelivered(struct my_admin *a, struct my_result **ret_r,
-						   struct err *e)
+						      struct err *e)
 {
 	return my_admin_query(a, ret_r, e,
 			      "SELECT table_name FROM information_schema.tables WHERE table_schema "
-			      "= $ AND (table_name IN ('" MY_OUTBOX "', '" MY_PARKED "') OR table_name "
+			      "= $ AND (table_name IN ('" MY_OUTBOX "', '" MY_PARKED
+			      "') OR table_name "
 			      "LIKE 'app\\_db\\_listener\\_outbox\\_%' OR table_name LIKE "
 			      "'app\\_db\\_listener\\_parked\\_%')",
 			      a->database);

@@ -75,7 +75,7 @@ static ATTR_MUST_CHECK enum err_code check_privileges(struct pg_admin *a, struct
 		"v(name, priv) JOIN o ON o.relname = v.name WHERE NOT "
 		"has_table_privilege(r.oid, o.oid, v.priv) "
 		"UNION ALL SELECT 'role ' || r.rolname, 'may not use sequence ' || o.relname "
-		"FROM r, o WHERE o.relkind = 'S' AND NOT "
+		"FROM r, o WHERE o.relkind = 'S' AND o.relname <> 'parked_seq_seq' AND NOT "
 		"has_sequence_privilege(r.oid, o.oid, 'USAGE')";
 	const char *const values[] = {a->source->user};
 
@@ -94,8 +94,8 @@ static ATTR_MUST_CHECK enum err_code check_capture_rights(struct pg_admin *a, st
 		"JOIN pg_roles r ON r.oid = p.proowner WHERE n.nspname = '" PG_SCHEMA "' "
 		"AND p.proname = 'capture'), o AS (SELECT c.oid, c.relkind, c.relrowsecurity, "
 		"c.relname, format('%I.%I', '" PG_SCHEMA "', c.relname) AS name FROM pg_class c "
-		"JOIN f ON c.relnamespace = f.schema WHERE c.relkind = 'S' OR c.relname = "
-		"'outbox'), "
+		"JOIN f ON c.relnamespace = f.schema WHERE (c.relkind = 'S' AND c.relname <> "
+		"'parked_seq_seq') OR c.relname = 'outbox'), "
 		"lacks (what, grant_sql) AS ("
 		"SELECT 'use schema " PG_SCHEMA "', 'USAGE ON SCHEMA " PG_SCHEMA "' FROM f "
 		"WHERE NOT has_schema_privilege(f.role, f.schema, 'USAGE') "

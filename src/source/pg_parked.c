@@ -52,8 +52,8 @@ enum err_code pg_parked_open(struct pg_source *s, struct err *e)
 	s->has_parked = state == PARKED_USABLE;
 	for (i = 0; code == ERR_OK && !s->has_parked && i < s->env.pipeline_count; i++)
 		if (s->env.pipelines[i].parks)
-			code = pg_parked_refuse(
-				state == PARKED_ABSENT ? ERR_NOT_FOUND : ERR_DENIED, e);
+			code = pg_parked_refuse(state == PARKED_ABSENT ? ERR_NOT_FOUND : ERR_DENIED,
+						e);
 	return code;
 }
 

@@ -36,13 +36,17 @@
 
 /* $3 attempts, $4 statuses, $5 reasons */
 #define BURY_FROM(table)                                                                           \
-	"WITH gone AS (DELETE FROM " table " WHERE " IS_ONE_OF_IDS(table) " RETURNING *) "         \
-	"INSERT INTO " PG_SCHEMA ".dead_letter (" EVENT_COLUMNS ", attempts, last_status, "        \
-	"last_error) SELECT " EVENT_COLUMNS ", a.attempts, nullif(a.status, 0), a.reason "         \
-	"FROM gone JOIN ROWS FROM (pg_catalog.unnest($2::int8[]), "                                \
-	"pg_catalog.unnest($3::int4[]), pg_catalog.unnest($4::int4[]), "                           \
-	"pg_catalog.unnest($5::text[])) AS a (id, attempts, status, reason) USING (id) "           \
-	"ON CONFLICT DO NOTHING"
+	"WITH gone AS (DELETE FROM " table " WHERE " IS_ONE_OF_IDS(                                \
+		table) " RETURNING *) "                                                            \
+		       "INSERT INTO " PG_SCHEMA ".dead_letter (" EVENT_COLUMNS                     \
+		       ", attempts, last_status, "                                                 \
+		       "last_error) SELECT " EVENT_COLUMNS                                         \
+		       ", a.attempts, nullif(a.status, 0), a.reason "                              \
+		       "FROM gone JOIN ROWS FROM (pg_catalog.unnest($2::int8[]), "                 \
+		       "pg_catalog.unnest($3::int4[]), pg_catalog.unnest($4::int4[]), "            \
+		       "pg_catalog.unnest($5::text[])) AS a (id, attempts, status, reason) USING " \
+		       "(id) "                                                                     \
+		       "ON CONFLICT DO NOTHING"
 
 /* The parked rows of one read. Columns: see pg_events.c. $1 pipeline, $2 behind which seq, $3 one
  * more than there may be, $4 bytes, $5 overhead per row. What is one too many comes without its
@@ -152,20 +156,27 @@ static const struct {
 	[PG_STMT_PARK] =
 		{"adbl_park",
 		 "WITH gone AS (DELETE FROM " PG_SCHEMA ".outbox WHERE " IS_ONE_OF_IDS(
-			 PG_SCHEMA ".outbox") " RETURNING *) INSERT INTO " PG_PARKED
-		 " (" EVENT_COLUMNS ", bytes, attempts, last_status, last_error, step, due_at, "
-		 "row_hash1, row_hash2, table_hash) SELECT " EVENT_COLUMNS ", bytes, a.attempts, "
-		 "nullif(a.status, 0), a.reason, a.step, a.due_at, a.hash1, a.hash2, a.table_hash "
-		 "FROM gone JOIN "
-		 "ROWS FROM (pg_catalog.unnest($2::int8[]), pg_catalog.unnest($3::int4[]), "
-		 "pg_catalog.unnest($4::int4[]), pg_catalog.unnest($5::text[]), "
-		 "pg_catalog.unnest($6::int4[]), pg_catalog.unnest($7::timestamptz[]), "
-		 "pg_catalog.unnest($8::int8[]), pg_catalog.unnest($9::int8[]), "
-		 "pg_catalog.unnest($10::int8[])) WITH ORDINALITY AS a (id, attempts, status, "
-		 "reason, step, due_at, hash1, hash2, table_hash, nth) USING (id) ORDER BY a.nth "
-		 "ON CONFLICT DO NOTHING"},
-	[PG_STMT_UNPARK] = {"adbl_unpark", "DELETE FROM " PG_PARKED
-					   " WHERE " IS_ONE_OF_IDS(PG_PARKED)},
+			 PG_SCHEMA
+			 ".outbox") " RETURNING *) INSERT INTO " PG_PARKED " (" EVENT_COLUMNS
+				    ", bytes, attempts, last_status, last_error, step, due_at, "
+				    "row_hash1, row_hash2, table_hash) SELECT " EVENT_COLUMNS
+				    ", bytes, a.attempts, "
+				    "nullif(a.status, 0), a.reason, a.step, a.due_at, a.hash1, "
+				    "a.hash2, a.table_hash "
+				    "FROM gone JOIN "
+				    "ROWS FROM (pg_catalog.unnest($2::int8[]), "
+				    "pg_catalog.unnest($3::int4[]), "
+				    "pg_catalog.unnest($4::int4[]), pg_catalog.unnest($5::text[]), "
+				    "pg_catalog.unnest($6::int4[]), "
+				    "pg_catalog.unnest($7::timestamptz[]), "
+				    "pg_catalog.unnest($8::int8[]), pg_catalog.unnest($9::int8[]), "
+				    "pg_catalog.unnest($10::int8[])) WITH ORDINALITY AS a (id, "
+				    "attempts, status, "
+				    "reason, step, due_at, hash1, hash2, table_hash, nth) USING "
+				    "(id) ORDER BY a.nth "
+				    "ON CONFLICT DO NOTHING"},
+	[PG_STMT_UNPARK] = {"adbl_unpark",
+			    "DELETE FROM " PG_PARKED " WHERE " IS_ONE_OF_IDS(PG_PARKED)},
 	[PG_STMT_BURY_PARKED] = {"adbl_bury_parked", BURY_FROM(PG_PARKED)},
 	[PG_STMT_REPARK] =
 		{"adbl_repark",
@@ -175,8 +186,9 @@ static const struct {
 		 "pg_catalog.unnest($2::int8[]), pg_catalog.unnest($3::int4[]), "
 		 "pg_catalog.unnest($4::int4[]), pg_catalog.unnest($5::text[]), "
 		 "pg_catalog.unnest($6::int4[]), pg_catalog.unnest($7::timestamptz[])) AS g (id, "
-		 "attempts, status, reason, step, due_at) CROSS JOIN LATERAL (SELECT i.ctid FROM "
-		 PG_PARKED " AS i WHERE i.pipeline = $1::text AND i.id = g.id OFFSET 0) AS i "
+		 "attempts, status, reason, step, due_at) CROSS JOIN LATERAL (SELECT i.ctid "
+		 "FROM " PG_PARKED
+		 " AS i WHERE i.pipeline = $1::text AND i.id = g.id OFFSET 0) AS i "
 		 "OFFSET 0) AS a WHERE p.ctid = a.place"},
 	/* $2: the lowest row_hash1. All rows of one are in the same answer, so that a group is
 	 * never told in two parts; and enough rows for a page. */
@@ -193,11 +205,10 @@ static const struct {
 		 "c.oid = '" PG_PARKED "'::pg_catalog.regclass) FROM (SELECT 1 FROM " PG_PARKED
 		 " LIMIT 10001) AS p"},
 	/* $2 after that seq, $6 hashes or a time */
-	[PG_STMT_PARKED_BY_ROW] =
-		{"adbl_parked_by_row",
-		 PARKED_OF(PARKED_WITH("row_hash1") " UNION " PARKED_WITH("row_hash2"))},
-	[PG_STMT_PARKED_BY_TABLE] = {"adbl_parked_by_table",
-				     PARKED_OF(PARKED_WITH("table_hash"))},
+	[PG_STMT_PARKED_BY_ROW] = {"adbl_parked_by_row",
+				   PARKED_OF(PARKED_WITH("row_hash1") " UNION " PARKED_WITH(
+					   "row_hash2"))},
+	[PG_STMT_PARKED_BY_TABLE] = {"adbl_parked_by_table", PARKED_OF(PARKED_WITH("table_hash"))},
 	[PG_STMT_PARKED_ALL] = {"adbl_parked_all",
 				PARKED_OF("SELECT p.seq FROM " PG_PARKED
 					  " AS p WHERE p.pipeline = $1::text "
@@ -250,4 +261,3 @@ enum err_code pg_source_run(struct pg_source *s, const struct pg_call *call, PGr
 		PQclear(res);
 	return ERR_OK;
 }
-
