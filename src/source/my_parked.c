@@ -139,7 +139,7 @@ static ATTR_MUST_CHECK enum err_code number(struct my_source *s, int64_t *ret_v,
 enum err_code my_parked_count(struct my_source *s, const struct my_pipe *p, int64_t *ret_rows,
 			      struct err *e)
 {
-	int64_t rows, span;
+	int64_t rows = 0, span = 0;
 	enum err_code code;
 
 	*ret_rows = 0;

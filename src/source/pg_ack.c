@@ -226,10 +226,12 @@ enum err_code pg_acknowledge(struct source *base, const struct ack *acks, size_t
 	struct pg_call *calls = mem_calloc(max, sizeof(*calls));
 	enum err_code code = refuse_parked(s, acks, n, e);
 
-	if (code == ERR_OK && (!steps || !calls))
-		code = err_set(e, ERR_NOMEM, "no memory to acknowledge");
 	if (code != ERR_OK)
 		goto out_arrays;
+	if (!steps || !calls) {
+		code = err_set(e, ERR_NOMEM, "no memory to acknowledge");
+		goto out_arrays;
+	}
 	used = fill_all(s, &k, steps, calls);
 	if (used)
 		code = run_steps(s, steps, calls, used, e);
