@@ -29,17 +29,18 @@
 #include "config/settings.h"
 
 enum key_type {
-	KEY_INT,      /* int64_t */
-	KEY_BOOL,     /* bool */
-	KEY_DURATION, /* int64_t, microseconds */
-	KEY_SIZE,     /* int64_t, bytes */
-	KEY_STRING,   /* char * */
-	KEY_CHOICE,   /* char *, one of words */
-	KEY_SECRET,   /* struct secret; KEY_file and KEY_credential exist too */
-	KEY_URL,      /* struct secret that is a URL and is printed without its secret parts */
-	KEY_WORD,     /* an enum, by words */
-	KEY_LIST,     /* struct string_list */
-	KEY_OPS,      /* bool[OP_COUNT] */
+	KEY_INT,       /* int64_t */
+	KEY_BOOL,      /* bool */
+	KEY_DURATION,  /* int64_t, microseconds */
+	KEY_SIZE,      /* int64_t, bytes */
+	KEY_STRING,    /* char * */
+	KEY_CHOICE,    /* char *, one of words */
+	KEY_SECRET,    /* struct secret; KEY_file and KEY_credential exist too */
+	KEY_URL,       /* struct secret that is a URL and is printed without its secret parts */
+	KEY_WORD,      /* an enum, by words */
+	KEY_LIST,      /* struct string_list */
+	KEY_OPS,       /* bool[OP_COUNT] */
+	KEY_DURATIONS, /* struct duration_list */
 
 	/* those with a shape of their own (config/loading.h) */
 	KEY_TABLES,  /* struct table_settings * and count: a list of tables */

@@ -21,10 +21,17 @@
 #define SETTINGS_SOURCES_MAX 16
 #define SETTINGS_WEBHOOKS_MAX 64
 #define SETTINGS_PIPELINES_MAX 64
+#define SETTINGS_DURATIONS_MAX 32 /* of one list */
 
 /* A list of strings; NULL-terminated behind count. */
 struct string_list {
 	char **items;
+	size_t count;
+};
+
+/* A list of durations. */
+struct duration_list {
+	int64_t *items_us;
 	size_t count;
 };
 
@@ -73,6 +80,8 @@ struct source_settings {
 	char *audit_table;
 };
 
+struct column_rules;
+
 struct webhook_header {
 	char *name;
 	struct secret value;
@@ -114,6 +123,9 @@ struct webhook_settings {
 	int64_t retry_count;        /* further attempts after the first */
 	int64_t retry_delay_us;     /* base of the exponential backoff */
 	int64_t retry_max_delay_us; /* cap of backoff and of Retry-After */
+	/* waits after the retries, in the database; count 0: none */
+	struct duration_list retry_schedule;
+	int64_t retry_parked_keys; /* how many keys of a pipeline may wait so at one time */
 	int64_t max_in_flight;
 	int64_t breaker_failures;     /* consecutive failures that open the breaker */
 	int64_t breaker_max_delay_us; /* longest wait between probes */
@@ -122,8 +134,14 @@ struct webhook_settings {
 	int64_t max_response_bytes;
 	struct webhook_header *headers;
 	size_t header_count;
-	struct signing_keys signing_keys; /* count 0: requests are not signed */
-	char *ca_file;                    /* NULL: the system's */
+	struct string_list columns_include; /* config/column_rules.h */
+	struct string_list columns_exclude;
+	struct string_list mask_hash;
+	struct string_list mask_redact;
+	struct secret mask_key;
+	struct column_rules *column_rules; /* all of these, read; NULL: none of them is given */
+	struct signing_keys signing_keys;  /* count 0: requests are not signed */
+	char *ca_file;                     /* NULL: the system's */
 	bool tls_verify;
 	char *proxy;                     /* NULL or "": none, whatever the environment says */
 	struct string_list network_deny; /* config/network_rule.h */

@@ -5,7 +5,7 @@
  *                                 ring_retry
  *                              ┌──────────────┐
  *                              ▼              │
- *     NEW ──ring_push──► QUEUED ──ring_take──► INFLIGHT ──ring_settle──► DELIVERED | DEAD
+ *     NEW ──ring_push──► QUEUED ──ring_take──► INFLIGHT ──ring_settle──► DELIVERED | DEAD | PARKED
  *                              ▲              │
  *                              └─ring_release─┘        WAITING = QUEUED with a time not yet come
  *
@@ -29,7 +29,8 @@ enum event_state {
 	EVENT_WAITING,   /* in the ring, not before due_us: a retry */
 	EVENT_INFLIGHT,  /* with a worker */
 	EVENT_DELIVERED, /* 2xx */
-	EVENT_DEAD       /* refused, or attempts used up: to the dead letters */
+	EVENT_DEAD,      /* refused, or attempts used up: to the dead letters */
+	EVENT_PARKED     /* in the table `parked`, and no longer here */
 };
 
 /* Two lanes at most: an UPDATE that changes the key holds the old and the new one. */
@@ -61,12 +62,14 @@ struct event {
 	struct event_fields f; /* texts point into this allocation */
 	size_t bytes;          /* of this allocation: what the budget is charged */
 	enum event_state state;
-	int attempts;      /* counted attempts so far */
-	int held_count;    /* failures since the last counted one, which were held */
-	int64_t read_us;   /* when the source read it */
-	int64_t due_us;    /* WAITING: not before this time */
-	int64_t failed_us; /* when the last attempt failed; 0: none yet */
-	int last_status;   /* HTTP status of the last attempt, 0: no answer */
+	int attempts;         /* counted attempts so far */
+	int steps;            /* of the schedule (core/parked.h), used up so far */
+	int64_t parked_epoch; /* of a parked one: when it was loaded */
+	int held_count;       /* failures since the last counted one, which were held */
+	int64_t read_us;      /* when the source read it */
+	int64_t due_us;       /* WAITING: not before this time */
+	int64_t failed_us;    /* when the last attempt failed; 0: none yet */
+	int last_status;      /* HTTP status of the last attempt, 0: no answer */
 	enum err_code last_error;
 	char last_reason[160]; /* of the last failed attempt, for the dead letter */
 	size_t batch_max; /* of events that it may be sent together with, itself included; 0: any */

@@ -104,8 +104,8 @@ void ring_retry(struct ring *r, struct event *ev, int64_t due_us);
  * opened, shutdown). ev is the ring's again. */
 void ring_release(struct ring *r, struct event *ev);
 
-/* INFLIGHT → state (DELIVERED or DEAD): its lanes go on, its room is free. ev is the caller's, to
- * acknowledge and free. */
+/* INFLIGHT → state (DELIVERED, DEAD or PARKED): its lanes go on, its room is free. ev is the
+ * caller's, to acknowledge and free. */
 void ring_settle(struct ring *r, struct event *ev, enum event_state state);
 
 /* Drop everything QUEUED or WAITING (the rows are still in the outbox and will be read again), and
@@ -117,8 +117,12 @@ size_t ring_clear(struct ring *r);
  * daemon may be sending the same events by now. */
 void ring_pause(struct ring *r, bool paused);
 
-/* The ids now INFLIGHT, into out (room for max); returns how many there are. */
+/* The ids now INFLIGHT, of events from the outbox, into out (room for max); returns how many there
+ * are. */
 size_t ring_inflight_ids(struct ring *r, int64_t *out, size_t max);
+
+/* How many of those INFLIGHT are not from the outbox, but were parked. */
+size_t ring_inflight_parked(struct ring *r);
 
 /* The earliest due_us of a WAITING event, INT64_MAX when there is none or the ring is paused. */
 int64_t ring_next_due_us(struct ring *r);

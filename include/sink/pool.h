@@ -19,6 +19,7 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "core/acks.h"
+#include "core/parked.h"
 #include "core/ring.h"
 #include "sink/webhook.h"
 
@@ -30,6 +31,7 @@ struct pool_pipeline {
 	const char *install_id;               /* read when an event is sent */
 	const struct source_settings *source; /* NULL: unknown */
 	struct ring *ring;                    /* NULL at pool_new: set by pool_bind */
+	struct parked *parked;                /* likewise, by pool_bind_parked; NULL: none */
 	struct webhook *webhook;
 	struct acks *acks;     /* where settled events go */
 	uint32_t ack_pipeline; /* ack.pipeline to set */
@@ -48,6 +50,9 @@ void pool_free(struct pool *p);
 
 /* Give pipeline i its ring; before pool_start. The ring's on_ready is to call pool_wake. */
 void pool_bind(struct pool *p, size_t i, struct ring *ring);
+
+/* The set of its parked keys; before pool_start. */
+void pool_bind_parked(struct pool *p, size_t i, struct parked *parked);
 
 enum err_code pool_start(struct pool *p, struct err *e) ATTR_MUST_CHECK;
 

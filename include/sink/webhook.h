@@ -70,6 +70,7 @@ struct webhook_stats {
 	size_t in_flight;
 	size_t max_in_flight;
 	size_t signing_secrets;
+	size_t column_rules;
 	int64_t attempts;
 	int64_t batches;      /* attempts with more than one event */
 	int64_t batch_events; /* in those */

@@ -14,6 +14,7 @@
 #include "base/err.h"
 #include "config/settings.h"
 #include "core/acks.h"
+#include "core/parked.h"
 #include "core/ring.h"
 #include "source/source.h"
 
@@ -47,6 +48,10 @@ void runner_free(struct runner *r); /* stopped, or never started */
 
 /* Give pipeline p its ring: before runner_start. The ring's on_room is to call runner_wake. */
 void runner_bind(struct runner *r, size_t p, struct ring *ring);
+
+/* Likewise the set of its parked keys: a loan; none by default. Its on_due is to call runner_wake.
+ */
+void runner_bind_parked(struct runner *r, size_t p, struct parked *parked);
 
 enum err_code runner_start(struct runner *r, struct err *e) ATTR_MUST_CHECK;
 

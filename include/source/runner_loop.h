@@ -47,6 +47,16 @@ struct runner {
 /* The thread: arg is the runner. */
 void runner_loop(void *arg);
 
+/* Give the source all acks that wait. Errors: of its acknowledge. */
+enum err_code runner_acknowledge_all(struct runner *r, struct err *e) ATTR_MUST_CHECK;
+
+/* ---- runner_read.c ---- */
+
+/* Read into the rings what there is room for. Errors: of the source; ERR_NOMEM. */
+enum err_code runner_read(struct runner *r, struct err *e) ATTR_MUST_CHECK;
+
+/* ---- runner_history.c ---- */
+
 /* Of the source just opened: do the ids mean the same rows as at the last open? */
 bool runner_history_is_same(struct runner *r);
 /* From now on they mean what this open says. Nothing may be in flight when that differs. */

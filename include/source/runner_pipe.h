@@ -12,6 +12,7 @@
 #include "base/err.h"
 #include "core/acks.h"
 #include "core/event.h"
+#include "core/parked.h"
 #include "core/ring.h"
 #include "source/runner.h"
 #include "source/source.h"
@@ -20,7 +21,9 @@ struct runner_pipe {
 	const struct pipeline_settings *settings;
 	uint32_t index;
 	struct ring *ring;
-	char install_id[40]; /* changes only while no events exist */
+	struct parked *parked; /* NULL: nothing is parked */
+	bool park_settling;    /* since an open: what was loaded before may be in flight */
+	char install_id[40];   /* changes only while no events exist */
 
 	struct event **events; /* read, not yet in the ring: [at, count) */
 	size_t at;
@@ -51,6 +54,12 @@ bool runner_pipe_has_events(const struct runner_pipe *p);
  * blocked. *ret_read: the source was asked. Errors: of the source's read; ERR_NOMEM. */
 enum err_code runner_pipe_read(struct runner_pipe *p, struct source *s, struct acks *acks,
 			       int64_t now_us, bool *ret_read, struct err *e) ATTR_MUST_CHECK;
+
+/* What one read may return now, when it is to be at most events. */
+struct source_limit runner_pipe_limit(const struct runner_pipe *p, size_t events);
+
+/* No room in the ring, now: wait for its on_room, but not for ever. */
+void runner_pipe_block(struct runner_pipe *p, int64_t now_us);
 
 /* Drop what is queued, here and in the ring: it is in the outbox. The ring is paused until
  * runner_pipes_resume, for without the source's consent nothing may be sent. */

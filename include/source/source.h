@@ -30,6 +30,7 @@
 #include "config/settings.h"
 #include "core/acks.h"
 #include "core/event.h"
+#include "core/parked.h"
 
 /* One pipeline as its source sees it. */
 struct source_pipeline {
@@ -52,34 +53,8 @@ struct source {
 	const struct source_ops *ops;
 };
 
-/* What is parked of one pipeline, added up. Hashes are those that acks carried, 0: none. */
-struct parked_group {
-	uint64_t row_hash[2];
-	uint64_t table_hash;
-	bool truncate; /* of TRUNCATEs */
-	int64_t count;
-	int64_t due_wall_us; /* the earliest; 0: none of them has one */
-};
-
 /* What is not ERR_OK stops the listing, which returns it; without a message in its struct err. */
 typedef enum err_code (*parked_list_fn)(void *ctx, const struct parked_group *g);
-
-enum parked_by {
-	PARKED_BY_ROW,   /* one of both row hashes is among hashes */
-	PARKED_BY_TABLE, /* the table hash is among hashes */
-	PARKED_ALL,
-	PARKED_DUE, /* has a due time, and one not after due_wall_us */
-};
-
-#define PARKED_HASHES_MAX 64
-
-struct parked_select {
-	enum parked_by by;
-	const uint64_t *hashes; /* BY_ROW, BY_TABLE; none is 0 */
-	size_t hash_count;      /* 1..PARKED_HASHES_MAX */
-	int64_t due_wall_us;    /* DUE */
-	int64_t after_seq;      /* only rows with a higher parked_seq */
-};
 
 /* How much one read may return. */
 struct source_limit {

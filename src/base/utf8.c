@@ -31,3 +31,23 @@ size_t utf8_length(const char *text, size_t left)
 	}
 	return 0;
 }
+
+size_t utf8_write(char out[static UTF8_BYTES_MAX], uint32_t p)
+{
+	static const unsigned char leads[] = {0, 0, 0xc0, 0xe0, 0xf0};
+	size_t len, i;
+
+	if (p >= 0xd800 && p < 0xe000)
+		p = 0xfffd;
+	if (p < 0x80) {
+		out[0] = (char)p;
+		return 1;
+	}
+	len = p < 0x800 ? 2 : p < 0x10000 ? 3 : 4;
+	for (i = len - 1; i > 0; i--) {
+		out[i] = (char)(0x80 | (p & 0x3f));
+		p >>= 6;
+	}
+	out[0] = (char)(leads[len] | p);
+	return len;
+}

@@ -4,6 +4,7 @@
 #include <assert.h>
 
 #include "base/mem.h"
+#include "config/durations.h"
 #include "config/field.h"
 #include "config/quote.h"
 #include "config/signing.h"
@@ -401,10 +402,9 @@ static bool list_is_equal(const void *a, const void *b)
 
 	if (x->count != y->count)
 		return false;
-	for (i = 0; i < x->count; i++) {
+	for (i = 0; i < x->count; i++)
 		if (strcmp(x->items[i], y->items[i]) != 0)
 			return false;
-	}
 	return true;
 }
 
@@ -494,6 +494,7 @@ const struct field_type field_types[KEY_TYPE_COUNT] = {
 	[KEY_WORD] = {word_set, NULL, word_done, always_given, word_print, word_is_equal},
 	[KEY_LIST] = {list_set, list_add, list_done, list_is_given, list_print, list_is_equal},
 	[KEY_OPS] = {ops_set, ops_add, ops_done, always_given, ops_print, ops_is_equal},
+	[KEY_DURATIONS] = DURATIONS_FIELD,
 	[KEY_SIGNING] = {signing_set, signing_add, signing_done, signing_is_given, signing_print,
 			 signing_is_equal},
 };

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "config/column_rules.h"
 #include "config/network_rule.h"
 
 /* the columns target, offset and size of a field */
@@ -228,6 +229,14 @@ const struct key keys[] = {
 	{"webhook.retry_max_delay", KEY_DURATION, WEBHOOK(retry_max_delay_us), .def = "5m",
 	 RANGE(1 * MS, 7 * DAY),
 	 .help = "The longest wait before a retry, also when the receiver asks for more."},
+	{"webhook.retry_schedule", KEY_DURATIONS, WEBHOOK(retry_schedule), RANGE(1 * S, 30 * DAY),
+	 .help = "Waits after which an event that used up its retries is tried once more each, as "
+		 "5m, 30m, 2h; until then it and later ones of its key wait in the database. None "
+		 "when not given."},
+	{"webhook.retry_parked_keys", KEY_INT, WEBHOOK(retry_parked_keys), .def = "100000",
+	 RANGE(2, 10000000),
+	 .help = "The most keys of a pipeline that wait in the database by retry_schedule; what "
+		 "fails beyond waits in memory."},
 	{"webhook.max_in_flight", KEY_INT, WEBHOOK(max_in_flight), .def = "64", RANGE(1, 10000),
 	 .help = "The most requests to this receiver at one time."},
 	{"webhook.breaker_failures", KEY_INT, WEBHOOK(breaker_failures), .def = "5", RANGE(1, 1000),
@@ -250,6 +259,20 @@ const struct key keys[] = {
 	{"webhook.signing_secrets", KEY_SIGNING, WEBHOOK(signing_keys),
 	 .help = "Secrets to sign requests with, as Standard Webhooks has them: whsec_... for "
 		 "HMAC-SHA256, whsk_... for ed25519; each gives a signature."},
+	{"webhook.columns_include", KEY_LIST, WEBHOOK(columns_include),
+	 .check = check_column_pattern,
+	 .help = "The columns to send, as COLUMN, TABLE.COLUMN or SCHEMA.TABLE.COLUMN with * for "
+		 "any part of a name; all when not given."},
+	{"webhook.columns_exclude", KEY_LIST, WEBHOOK(columns_exclude),
+	 .check = check_column_pattern,
+	 .help = "The columns not to send, in the same way; not together with columns_include."},
+	{"webhook.mask_redact", KEY_LIST, WEBHOOK(mask_redact), .check = check_column_pattern,
+	 .help = "The columns whose values are sent as \"***\", in the same way."},
+	{"webhook.mask_hash", KEY_LIST, WEBHOOK(mask_hash), .check = check_column_pattern,
+	 .help = "The columns whose values are sent as their HMAC-SHA256 under mask_key, in the "
+		 "same way."},
+	{"webhook.mask_key", KEY_SECRET, WEBHOOK(mask_key), .check = check_mask_key,
+	 .help = "The key of mask_hash: at least 32 characters of chance."},
 	{"webhook.ca_file", KEY_STRING, WEBHOOK(ca_file), .check = check_text,
 	 .help = "File with the certificates that may sign the receiver's; the system's when not "
 		 "given."},
@@ -382,6 +405,7 @@ const char *key_type_name(enum key_type type)
 		[KEY_URL] = "secret URL",
 		[KEY_WORD] = "word",
 		[KEY_LIST] = "list",
+		[KEY_DURATIONS] = "list of durations",
 		[KEY_OPS] = "list",
 		[KEY_TABLES] = "list of tables",
 		[KEY_TABLE] = "table",

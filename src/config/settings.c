@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "config/column_rules.h"
 #include "config/field.h"
 
 const char *source_type_name(enum source_type type)
@@ -29,6 +30,7 @@ static void webhook_done(struct webhook_settings *w)
 		mem_free(w->headers[i].value.value);
 	}
 	mem_free(w->headers);
+	column_rules_free(w->column_rules);
 	field_done_all(KEY_IN_WEBHOOK, w);
 }
 

@@ -54,6 +54,7 @@ static void webhook_finish(struct loading *l, struct webhook_settings *w, struct
 		   &w->retry_max_delay_us);
 	keep_below(l, n, path, "connect_timeout", &w->connect_timeout_us, "timeout",
 		   &w->timeout_us);
+	columns_check(l, w, n, path);
 	w->url_is_template =
 		w->url.value && template_has_braces(w->url.value + check_url_front(w->url.value));
 	if (w->type &&

@@ -206,6 +206,8 @@ const struct metrics_row metrics_table[] = {
 	 .help = "Most requests that may be under way"},
 	{"signing_secrets", "signing_secrets", WEBHOOK(stats.signing_secrets), GAUGE,
 	 .help = "Secrets that each request is signed with; 0: it is not signed"},
+	{"column_rules", "column_rules", WEBHOOK(stats.column_rules), GAUGE,
+	 .help = "Patterns of columns that are chosen or masked; 0: rows are sent as they are"},
 	{"attempts_total", "attempts_total", WEBHOOK(stats.attempts), COUNTER,
 	 .help = "Finished requests"},
 	{"delivered_total", "delivered_total", WEBHOOK(stats.delivered), COUNTER,

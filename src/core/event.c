@@ -9,6 +9,7 @@
 static const char *const event_state_names[] = {
 	[EVENT_NEW] = "new",           [EVENT_QUEUED] = "queued",       [EVENT_WAITING] = "waiting",
 	[EVENT_INFLIGHT] = "inflight", [EVENT_DELIVERED] = "delivered", [EVENT_DEAD] = "dead",
+	[EVENT_PARKED] = "parked",
 };
 
 /* Bytes of a copy of t: with a NUL behind it, for debuggers and for what takes C strings. */
@@ -65,7 +66,8 @@ void event_free(struct event *ev)
 {
 	if (!ev)
 		return;
-	assert(ev->state == EVENT_NEW || ev->state == EVENT_DELIVERED || ev->state == EVENT_DEAD);
+	assert(ev->state == EVENT_NEW || ev->state == EVENT_DELIVERED || ev->state == EVENT_DEAD ||
+	       ev->state == EVENT_PARKED);
 	mem_free(ev);
 }
 

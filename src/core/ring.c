@@ -71,7 +71,7 @@ static void event_to_released(struct event *ev)
 static void event_to_settled(struct event *ev, enum event_state state)
 {
 	assert(ev->state == EVENT_INFLIGHT);
-	assert(state == EVENT_DELIVERED || state == EVENT_DEAD);
+	assert(state == EVENT_DELIVERED || state == EVENT_DEAD || state == EVENT_PARKED);
 	ev->state = state;
 }
 
@@ -363,14 +363,32 @@ void ring_pause(struct ring *r, bool paused)
 size_t ring_inflight_ids(struct ring *r, int64_t *out, size_t max)
 {
 	const struct event *ev;
-	size_t seen = 0;
-	size_t count;
+	size_t seen = 0, count = 0;
 
 	mutex_lock(&r->lock);
-	count = r->inflight;
-	for (ev = r->oldest; ev && seen < count && seen < max; ev = ev->next) {
-		if (ev->state == EVENT_INFLIGHT)
-			out[seen++] = ev->f.id;
+	for (ev = r->oldest; ev && seen < r->inflight; ev = ev->next) {
+		if (ev->state != EVENT_INFLIGHT)
+			continue;
+		seen++;
+		if (ev->f.parked)
+			continue;
+		if (count < max)
+			out[count] = ev->f.id;
+		count++;
+	}
+	mutex_unlock(&r->lock);
+	return count;
+}
+
+size_t ring_inflight_parked(struct ring *r)
+{
+	const struct event *ev;
+	size_t seen = 0, count = 0;
+
+	mutex_lock(&r->lock);
+	for (ev = r->oldest; ev && seen < r->inflight; ev = ev->next) {
+		seen += ev->state == EVENT_INFLIGHT;
+		count += ev->state == EVENT_INFLIGHT && ev->f.parked;
 	}
 	mutex_unlock(&r->lock);
 	return count;

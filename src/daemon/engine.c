@@ -13,10 +13,13 @@
 /* Bodies of requests are copies; this part of a ring's bytes may be in flight at once, so that both
  * together stay within the budget and a sixteenth. */
 #define INFLIGHT_SHARE 16
+/* This part of a ring's events may come from what was parked, so that other keys go on. */
+#define PARKED_SHARE 4
 
 /* A pipeline's place in its source: the source counts only its own. */
 struct engine_pipeline {
 	struct ring *ring;
+	struct parked *parked;
 	size_t at_source;
 };
 
@@ -121,6 +124,31 @@ static size_t equal_share(const struct settings *s, int64_t all, bool of_bytes)
 	return left > 0 ? (size_t)left : 1;
 }
 
+/* Also without a schedule: something may be parked from when there was one. */
+static ATTR_MUST_CHECK enum err_code make_parked(struct engine *g, size_t pipeline, size_t capacity,
+						 struct err *e)
+{
+	const struct settings *s = g->settings;
+	const struct pipeline_settings *p = &s->pipelines[pipeline];
+	const struct webhook_settings *w = &s->webhooks[p->webhook];
+	struct engine_pipeline *mine = &g->pipelines[pipeline];
+	struct parked_options o = {
+		.ordering = p->ordering,
+		.steps_us = w->retry_schedule.items_us,
+		.step_count = w->retry_schedule.count,
+		.max_keys = w->retry_parked_keys > 2 ? (size_t)w->retry_parked_keys : 2,
+		.max_loaded = capacity / PARKED_SHARE + 1,
+		.on_due = room_notify,
+		.on_due_ctx = g->runners[p->source]};
+	enum err_code code = parked_new(&o, &mine->parked, e);
+
+	if (code != ERR_OK)
+		return code;
+	pool_bind_parked(g->pool, pipeline, mine->parked);
+	runner_bind_parked(g->runners[p->source], mine->at_source, mine->parked);
+	return ERR_OK;
+}
+
 static ATTR_MUST_CHECK enum err_code make_rings(struct engine *g, struct err *e)
 {
 	const struct settings *s = g->settings;
@@ -146,6 +174,9 @@ static ATTR_MUST_CHECK enum err_code make_rings(struct engine *g, struct err *e)
 			return code;
 		pool_bind(g->pool, i, g->pipelines[i].ring);
 		runner_bind(r, g->pipelines[i].at_source, g->pipelines[i].ring);
+		code = make_parked(g, i, o.capacity, e);
+		if (code != ERR_OK)
+			return code;
 	}
 	return ERR_OK;
 }
@@ -220,8 +251,10 @@ void engine_free(struct engine *g)
 	for (i = 0; i < g->settings->source_count; i++)
 		runner_free(g->runners[i]);
 	pool_free(g->pool);
-	for (i = 0; i < g->settings->pipeline_count; i++)
+	for (i = 0; i < g->settings->pipeline_count; i++) {
 		ring_free(g->pipelines[i].ring);
+		parked_free(g->pipelines[i].parked);
+	}
 	for (i = 0; i < g->settings->webhook_count; i++)
 		webhook_free(g->webhooks[i]);
 	mem_free(g);

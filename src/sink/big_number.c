@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/json_scan.h"
+
 #define SAFE_INTEGER "9007199254740991"
 #define SAFE_DIGITS (sizeof(SAFE_INTEGER) - 1)
 /* Any decimal of so many digits comes back from a double: DBL_DIG. */
@@ -138,22 +140,6 @@ bool big_number_is(struct text number)
 	       !comes_back(digits, n, exponent);
 }
 
-/* The length of the string at s, quotes included; left when it has no end. */
-static size_t string_length(const char *s, size_t left)
-{
-	const char *end = s, *before;
-
-	for (;;) {
-		end = memchr(end + 1, '"', left - (size_t)(end + 1 - s));
-		if (!end)
-			return left;
-		for (before = end; before[-1] == '\\'; before--)
-			;
-		if ((end - before) % 2 == 0)
-			return (size_t)(end - s) + 1;
-	}
-}
-
 static size_t number_length(const char *s, size_t left)
 {
 	size_t n = 0;
@@ -170,7 +156,8 @@ void big_number_quote(struct buf *out, struct text json)
 
 	while (at < json.len) {
 		if (s[at] == '"') {
-			at += string_length(s + at, json.len - at);
+			n = json_scan_string(s + at, json.len - at);
+			at = n ? at + n : json.len;
 			continue;
 		}
 		if (s[at] != '-' && (s[at] < '0' || s[at] > '9')) {

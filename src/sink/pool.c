@@ -106,6 +106,12 @@ void pool_bind(struct pool *p, size_t i, struct ring *ring)
 	p->pipelines[i].ring = ring;
 }
 
+void pool_bind_parked(struct pool *p, size_t i, struct parked *parked)
+{
+	assert(i < p->pipeline_count && !p->started);
+	p->pipelines[i].parked = parked;
+}
+
 enum err_code pool_start(struct pool *p, struct err *e)
 {
 	enum err_code code = ERR_OK;

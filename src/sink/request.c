@@ -8,6 +8,7 @@
 #include "base/percent.h"
 #include "config/check.h"
 #include "sink/format.h"
+#include "sink/mask.h"
 
 /* What stands around the values; names of tables are short, so doubling them covers escapes. */
 #define REQUEST_FRAME_BYTES 512
@@ -128,6 +129,23 @@ static ATTR_MUST_CHECK enum err_code fill_event(const struct request_origin *o,
 	return fill_all(&ev, r);
 }
 
+/* The same of f as its webhook's rules let it be seen. */
+static ATTR_MUST_CHECK enum err_code
+fill_masked(const struct request_origin *o, const struct event_fields *f, struct http_request *r)
+{
+	struct event_fields masked = *f;
+	struct buf room;
+	enum err_code code;
+
+	buf_init(&room, SIZE_MAX / 2);
+	code = mask_event(r->to->column_rules, o->source ? o->source->type : SOURCE_FAKE, &masked,
+			  &room);
+	if (code == ERR_OK)
+		code = fill_event(o, &masked, NULL, r);
+	buf_done(&room);
+	return code;
+}
+
 /* A receiver that knows nothing of partitions must not take the truncation of one for that of the
  * whole: everywhere it is the table. */
 static ATTR_MUST_CHECK enum err_code fill_partition(const struct request_origin *o,
@@ -152,7 +170,9 @@ static ATTR_MUST_CHECK enum err_code fill_partition(const struct request_origin 
 static ATTR_MUST_CHECK enum err_code fill_one(const struct request_origin *o,
 					      const struct event_fields *f, struct http_request *r)
 {
-	return is_partition(f) ? fill_partition(o, f, r) : fill_event(o, f, NULL, r);
+	if (is_partition(f))
+		return fill_partition(o, f, r);
+	return r->to->column_rules ? fill_masked(o, f, r) : fill_event(o, f, NULL, r);
 }
 
 bool request_is_batch(const struct webhook_settings *to)

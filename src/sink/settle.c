@@ -4,7 +4,8 @@
  *
  *     delivered            acknowledged as delivered
  *     refused              acknowledged as dead
- *     failed, counts       waits for its next attempt, or acknowledged as dead after the last
+ *     failed, counts       waits for its next attempt; after the last, acknowledged as parked when
+ *                          the schedule has a step left, as dead when not
  *     failed, held         waits; nothing is counted
  *     410                  ready as before; the breaker lets nothing through
  *     broken off           ready as before
@@ -25,6 +26,7 @@
 #include "core/event.h"
 #include "sink/backoff.h"
 #include "sink/keeper.h"
+#include "sink/park.h"
 #include "sink/worker.h"
 
 /* A held event is due this long after the next probe, so that the probe is another one, if any. */
@@ -98,7 +100,9 @@ static void settle_delivered(const struct verdict *v)
 	record(v, WEBHOOK_DELIVERED);
 	for (ev = v->ev; ev; ev = ev->also) {
 		ack.id = ev->f.id;
+		ack.from_parked = ev->f.parked;
 		acks_push(v->pp->acks, &ack);
+		park_left(v->pp, ev);
 	}
 	leave_ring(v, EVENT_DELIVERED);
 }
@@ -138,6 +142,14 @@ static void settle_held(const struct verdict *v)
 	ring_retry(v->pp->ring, v->ev, due_us);
 }
 
+/* There is no memory for what should become of it: ask once more later. */
+static void settle_again(const struct verdict *v)
+{
+	v->ev->attempts--;
+	record(v, WEBHOOK_HELD);
+	ring_retry(v->pp->ring, v->ev, v->now_us + SETTLE_ASIDE_US);
+}
+
 static void settle_dead(const struct verdict *v, enum webhook_outcome outcome)
 {
 	const struct event *ev = v->ev;
@@ -145,16 +157,15 @@ static void settle_dead(const struct verdict *v, enum webhook_outcome outcome)
 		.id = ev->f.id,
 		.pipeline = v->pp->ack_pipeline,
 		.outcome = ACK_DEAD,
+		.from_parked = ev->f.parked,
 		.attempts = ev->attempts,
 		.last_status = ev->last_status,
 		.reason = mem_strdup(ev->last_reason),
 	};
 
 	if (!ack.reason) {
-		/* a dead letter without its reason is half a promise: ask once more later */
-		v->ev->attempts--;
-		record(v, WEBHOOK_HELD);
-		ring_retry(v->pp->ring, v->ev, v->now_us + SETTLE_ASIDE_US);
+		/* a dead letter without its reason is half a promise */
+		settle_again(v);
 		return;
 	}
 	record(v, outcome);
@@ -162,7 +173,31 @@ static void settle_dead(const struct verdict *v, enum webhook_outcome outcome)
 		 LOG_I("id", ev->f.id), LOG_I("attempts", ev->attempts),
 		 LOG_S("reason", ev->last_reason));
 	acks_push(v->pp->acks, &ack);
+	park_left(v->pp, ev);
 	leave_ring(v, EVENT_DEAD);
+}
+
+/* The attempts are used up: what the schedule says, if there is one. */
+static void settle_exhausted(const struct verdict *v)
+{
+	int64_t due_us = 0;
+
+	switch (park_event(v->pp, v->w->pool->clock, v->ev, &due_us)) {
+	case PARK_DONE:
+		record(v, WEBHOOK_RETRIED);
+		leave_ring(v, EVENT_PARKED);
+		break;
+	case PARK_NEVER:
+		settle_dead(v, WEBHOOK_EXHAUSTED);
+		break;
+	case PARK_HERE:
+		record(v, WEBHOOK_RETRIED);
+		ring_retry(v->pp->ring, v->ev, due_us);
+		break;
+	case PARK_NOMEM:
+		settle_again(v);
+		break;
+	}
 }
 
 static void settle_retry(const struct verdict *v)
@@ -218,8 +253,8 @@ static void settle_failed(const struct verdict *v, enum breaker_ruling ruling, b
 	v->ev->held_count = 0;
 	if (v->answer.verdict == ANSWER_REFUSED)
 		settle_dead(v, WEBHOOK_REFUSED);
-	else if (v->ev->attempts > policy(v)->retry_count)
-		settle_dead(v, WEBHOOK_EXHAUSTED);
+	else if (park_is_exhausted(v->pp, v->ev))
+		settle_exhausted(v);
 	else
 		settle_retry(v);
 }
@@ -242,7 +277,7 @@ static void add_history(const struct verdict *v, struct breaker_result *report)
 	for (ev = v->ev; ev; ev = ev->also) {
 		if (report->failed_us < ev->failed_us)
 			report->failed_us = ev->failed_us;
-		report->last_attempt |= ev->attempts + ev->held_count + 1 > policy(v)->retry_count;
+		report->last_attempt |= park_is_last(v->pp, ev);
 	}
 }
 

@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/thread.h"
+#include "config/column_rules.h"
 
 #define WEBHOOK_PROBE_MIN_US CLOCK_US_PER_S
 /* An outage is over, as far as disable_after goes, when nothing was even tried for so long. */
@@ -217,6 +218,7 @@ struct webhook_stats webhook_stats(struct webhook *w)
 	s.in_flight = atomic_load(&w->in_flight);
 	s.max_in_flight = (size_t)w->settings->max_in_flight;
 	s.signing_secrets = w->settings->signing_keys.count;
+	s.column_rules = column_rules_count(w->settings->column_rules);
 	s.breaker = breaker_stats(w->breaker);
 	(void)standing_box_get(w->standing, &s.standing);
 	return s;

@@ -12,6 +12,7 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "sink/park.h"
 #include "sink/reason.h"
 #include "sink/request.h"
 
@@ -181,12 +182,30 @@ static void board(struct worker *w, size_t k, struct event *first, bool probe)
 	launch(w, f);
 }
 
+/* Up to max ready events that may be sent. Those that may not make room for others. */
+static size_t take_sifted(const struct worker *w, const struct pool_pipeline *pp,
+			  struct event **out, size_t max)
+{
+	size_t taken, want, first, got = 0, i;
+
+	do {
+		first = got;
+		want = max - first;
+		taken = ring_take(pp->ring, w->pass_us, out + first, want);
+		for (i = first; i < first + taken; i++) {
+			out[got] = park_sift(pp, w->pool->clock, out[i]);
+			got += out[got] != NULL;
+		}
+	} while (taken == want && got < max);
+	return got;
+}
+
 /* One event to probe with: of several, the one that never failed or failed longest ago. Were it
  * always the oldest, an event that kills its receiver would keep the breaker open for ever. */
-static size_t take_probe(struct ring *ring, int64_t now_us, struct event **out)
+static size_t take_probe(const struct worker *w, const struct pool_pipeline *pp, struct event **out)
 {
 	struct event *ev[WORKER_PROBE_CHOICE];
-	size_t n = ring_take(ring, now_us, ev, WORKER_PROBE_CHOICE);
+	size_t n = take_sifted(w, pp, ev, WORKER_PROBE_CHOICE);
 	size_t best = 0;
 	size_t i;
 
@@ -197,7 +216,7 @@ static size_t take_probe(struct ring *ring, int64_t now_us, struct event **out)
 			best = i;
 	for (i = 0; i < n; i++)
 		if (i != best)
-			ring_release(ring, ev[i]);
+			ring_release(pp->ring, ev[i]);
 	*out = ev[best];
 	return 1;
 }
@@ -214,19 +233,19 @@ static struct ring_batch batch_of(const struct pool_pipeline *pp)
 }
 
 /* What goes in up to n requests: the first event of each. */
-static size_t take_requests(const struct pool_pipeline *pp, int64_t now_us, struct event **out,
-			    size_t n)
+static size_t take_requests(const struct worker *w, const struct pool_pipeline *pp,
+			    struct event **out, size_t n)
 {
 	struct ring_batch b;
-	size_t got;
+	struct event *list;
+	size_t got = 0;
 
 	if (!request_is_batch(webhook_settings(pp->webhook)))
-		return ring_take(pp->ring, now_us, out, n);
+		return take_sifted(w, pp, out, n);
 	b = batch_of(pp);
-	for (got = 0; got < n; got++) {
-		out[got] = ring_take_batch(pp->ring, now_us, &b);
-		if (!out[got])
-			break;
+	while (got < n && (list = ring_take_batch(pp->ring, w->pass_us, &b))) {
+		out[got] = park_sift(pp, w->pool->clock, list);
+		got += out[got] != NULL;
 	}
 	return got;
 }
@@ -243,9 +262,9 @@ static bool take_some(struct worker *w, size_t k, size_t n)
 
 	may = breaker_admit(b, w->pass_us, n, &probe);
 	if (probe)
-		got = take_probe(pp->ring, w->pass_us, ev);
+		got = take_probe(w, pp, ev);
 	else if (may)
-		got = take_requests(pp, w->pass_us, ev, may);
+		got = take_requests(w, pp, ev, may);
 	if (probe && !got)
 		breaker_cancel(b, w->pass_us);
 	if (got < n)

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "source/column_check.h"
 #include "source/my_check.h"
 #include "source/my_drift.h"
 #include "source/my_install.h"
@@ -230,6 +231,8 @@ enum err_code my_check_tables(struct my_admin *a, bool installed, struct err *e)
 		code = check_drift(a, e);
 	if (code == ERR_OK && installed)
 		code = check_installed(a, &tables, e);
+	if (code == ERR_OK)
+		column_check(a->settings, a->source_index, &tables.list, a->options);
 	my_tables_done(&tables);
 	return code;
 }

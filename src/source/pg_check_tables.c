@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "source/column_check.h"
 #include "source/pg_check.h"
 #include "source/pg_install.h"
 #include "source/pg_schema.h"
@@ -219,6 +220,8 @@ enum err_code pg_check_tables(struct pg_admin *a, bool installed, struct err *e)
 		code = check_drift(a, e);
 	if (code == ERR_OK && installed)
 		code = check_stale(a, &tables, e);
+	if (code == ERR_OK)
+		column_check(a->settings, a->source_index, &tables, a->options);
 	tables_done(&tables);
 	return code;
 }

@@ -111,6 +111,12 @@ void runner_bind(struct runner *r, size_t p, struct ring *ring)
 	runner_pipe_bind(&r->pipes[p], ring);
 }
 
+void runner_bind_parked(struct runner *r, size_t p, struct parked *parked)
+{
+	assert(p < r->pipe_count && !r->thread.running);
+	r->pipes[p].parked = parked;
+}
+
 enum err_code runner_start(struct runner *r, struct err *e)
 {
 	size_t i;

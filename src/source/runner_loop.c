@@ -2,8 +2,8 @@
 /*
  * The thread has no state machine of its own beside "open or not": it goes round and round
  *
- *     acknowledge what is due ─► read each pipeline once ─► inspect, if due ─► wait, if nothing is
- *     left to read
+ *     acknowledge what is due ─► load what is parked and due ─► read each pipeline once
+ *     ─► inspect, if due ─► wait, if nothing is left to read
  *
  * and every failure but a lack of memory ends in lose(): close, drop what is queued, try again
  * later. What is in flight then, and acknowledgements not yet made, are taken up by resume().
@@ -16,6 +16,7 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "source/runner_park.h"
 
 #define BACKOFF_MIN_US (100 * CLOCK_US_PER_MS)
 #define STANDBY_US CLOCK_US_PER_S
@@ -128,7 +129,7 @@ static ATTR_MUST_CHECK enum err_code acknowledge(struct runner *r, struct err *e
 	return code == ERR_OK ? code : err_prefix(e, "cannot acknowledge");
 }
 
-static ATTR_MUST_CHECK enum err_code acknowledge_all(struct runner *r, struct err *e)
+enum err_code runner_acknowledge_all(struct runner *r, struct err *e)
 {
 	enum err_code code = ERR_OK;
 
@@ -149,43 +150,6 @@ static ATTR_MUST_CHECK enum err_code acknowledge_due(struct runner *r, struct er
 		code = acknowledge(r, e);
 	}
 	return code;
-}
-
-/* ---- reading ---- */
-
-static void note_read(struct runner *r, struct runner_pipe *p)
-{
-	mutex_lock(&r->lock);
-	r->stats.reads++;
-	r->stats.empty_reads += p->last_count == 0;
-	r->stats.read_total += (int64_t)p->last_count;
-	r->stats.read_bytes += (int64_t)p->last_bytes;
-	mutex_unlock(&r->lock);
-}
-
-static ATTR_MUST_CHECK enum err_code read_pipes(struct runner *r, struct err *e)
-{
-	bool again = atomic_exchange(&r->has_room, false);
-	enum err_code code;
-	size_t i;
-
-	if (atomic_load(&r->quiesced))
-		return ERR_OK;
-	for (i = 0; i < r->pipe_count; i++) {
-		struct runner_pipe *p = &r->pipes[i];
-		bool did_read = false;
-
-		if (again || now_us(r) >= p->retry_us)
-			p->blocked = false;
-		if (p->blocked || (!p->more && !runner_pipe_has_events(p)))
-			continue;
-		code = runner_pipe_read(p, r->source, r->acks, now_us(r), &did_read, e);
-		if (did_read)
-			note_read(r, p);
-		if (code != ERR_OK)
-			return err_prefix(e, "cannot read pipeline %s", p->settings->name);
-	}
-	return ERR_OK;
 }
 
 /* ---- inspecting ---- */
@@ -234,14 +198,18 @@ static ATTR_MUST_CHECK enum err_code inspect_due(struct runner *r, struct err *e
 
 static int64_t wait_deadline(const struct runner *r, bool quiesced)
 {
-	int64_t deadline = runner_batch_due_us(&r->batch, r->settings->ack_delay_us);
+	int64_t deadline = runner_batch_due_us(&r->batch, r->settings->ack_delay_us), due_us;
 	size_t i;
 
 	if (r->inspect_us < deadline)
 		deadline = r->inspect_us;
-	for (i = 0; i < r->pipe_count && !quiesced; i++)
+	for (i = 0; i < r->pipe_count && !quiesced; i++) {
 		if (r->pipes[i].blocked && r->pipes[i].retry_us < deadline)
 			deadline = r->pipes[i].retry_us;
+		due_us = runner_park_due_us(&r->pipes[i], r->clock);
+		if (due_us < deadline)
+			deadline = due_us;
+	}
 	return deadline;
 }
 
@@ -330,7 +298,7 @@ static void settle_old_history(struct runner *r)
 	while (quiet < 2 && !is_stopping(r)) {
 		drop_queued(r);
 		for (i = 0, inflight = 0; i < r->pipe_count; i++)
-			inflight += ring_inflight_ids(r->pipes[i].ring, NULL, 0);
+			inflight += ring_stats(r->pipes[i].ring).inflight;
 		quiet = inflight || runner_batch_left(&r->batch) ? 0 : quiet + 1;
 		runner_batch_drop(&r->batch);
 		pause_until(r, now_us(r) + SETTLE_US);
@@ -350,10 +318,14 @@ static ATTR_MUST_CHECK enum err_code resume(struct runner *r, struct err *e)
 	if (!runner_history_is_same(r))
 		settle_old_history(r);
 	runner_history_adopt(r);
+	for (i = 0; i < r->pipe_count; i++)
+		runner_park_begin(&r->pipes[i]);
 	for (i = 0; code == ERR_OK && i < r->pipe_count; i++)
 		code = runner_pipe_hold(&r->pipes[i], r->source, e);
 	if (code == ERR_OK)
-		code = acknowledge_all(r, e);
+		code = runner_acknowledge_all(r, e);
+	for (i = 0; code == ERR_OK && i < r->pipe_count; i++)
+		code = runner_park_list(&r->pipes[i], r->source, e);
 	runner_pipes_want(r->pipes, r->pipe_count);
 	r->inspect_us = 0;
 	return code;
@@ -418,7 +390,7 @@ static ATTR_MUST_CHECK enum err_code go_round(struct runner *r, struct err *e)
 	note_progress(r);
 	code = acknowledge_due(r, e);
 	if (code == ERR_OK)
-		code = read_pipes(r, e);
+		code = runner_read(r, e);
 	if (code == ERR_OK)
 		code = inspect_due(r, e);
 	if (code != ERR_OK)
@@ -435,7 +407,7 @@ static void finish(struct runner *r)
 {
 	struct err e = {.code = ERR_OK};
 
-	if (r->is_open && acknowledge_all(r, &e) != ERR_OK)
+	if (r->is_open && runner_acknowledge_all(r, &e) != ERR_OK)
 		log_warn("stopping without the last acknowledgements: those events will be "
 			 "delivered again",
 			 LOG_E(&e), LOG_I("events", runner_batch_left(&r->batch)));

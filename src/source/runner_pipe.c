@@ -64,6 +64,22 @@ static void block(struct runner_pipe *p, int64_t until_us)
 	p->retry_us = until_us;
 }
 
+void runner_pipe_block(struct runner_pipe *p, int64_t now_us)
+{
+	block(p, now_us + NO_ROOM_US);
+}
+
+struct source_limit runner_pipe_limit(const struct runner_pipe *p, size_t events)
+{
+	struct ring_room room = ring_room(p->ring);
+
+	events = min_size(events, room.events);
+	return (struct source_limit){
+		.events = events ? min_size(p->max, events) : 1,
+		.bytes = room.bytes ? min_size(READ_BYTES_MAX, room.bytes) : 1,
+	};
+}
+
 static ATTR_MUST_CHECK enum err_code push_events(struct runner_pipe *p, struct acks *acks,
 						 int64_t now_us, struct err *e)
 {
@@ -79,7 +95,7 @@ static ATTR_MUST_CHECK enum err_code push_events(struct runner_pipe *p, struct a
 	for (; p->at < p->count; p->at++, p->reserved--) {
 		code = ring_push(p->ring, &p->events[p->at]);
 		if (code == ERR_FULL) {
-			block(p, now_us + NO_ROOM_US);
+			runner_pipe_block(p, now_us);
 			return ERR_OK;
 		}
 		if (code != ERR_OK)
@@ -102,11 +118,10 @@ enum err_code runner_pipe_read(struct runner_pipe *p, struct source *s, struct a
 		return code;
 	room = ring_room(p->ring);
 	if (!room.events || !room.bytes) {
-		block(p, now_us + NO_ROOM_US);
+		runner_pipe_block(p, now_us);
 		return ERR_OK;
 	}
-	limit.events = min_size(p->max, room.events);
-	limit.bytes = min_size(READ_BYTES_MAX, room.bytes);
+	limit = runner_pipe_limit(p, room.events);
 	code = s->ops->read(s, p->index, limit, p->events, &p->count, &p->more, e);
 	if (code != ERR_OK) {
 		p->count = 0;

@@ -4,6 +4,7 @@
  */
 #include <string.h>
 
+#include "source/column_check.h"
 #include "source/sqlite_install.h"
 #include "source/sqlite_schema.h"
 
@@ -260,6 +261,8 @@ static ATTR_MUST_CHECK enum err_code check_tables(struct sqlite_admin *a, bool i
 		code = sqlite_admin_each(a, sqlite_drift_sql, 0, NULL, tell_drift, a, e);
 	if (code == ERR_OK)
 		code = sqlite_triggers_stale(a, &tables, tell_stale, NULL, e);
+	if (code == ERR_OK)
+		column_check(a->settings, a->source_index, &tables, a->options);
 	tables_done(&tables);
 	return code;
 }

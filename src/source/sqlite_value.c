@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/json.h"
+#include "base/utf8.h"
 
 #define NUMBER_BYTES 64
 
@@ -111,23 +112,9 @@ static void take_blob(struct cursor *c)
 /* Append a code point as UTF-8; halves of a pair that stand alone are no characters. */
 static void add_utf8(struct buf *out, uint32_t p)
 {
-	if (p >= 0xd800 && p < 0xe000)
-		p = 0xfffd;
-	if (p < 0x80) {
-		buf_add_char(out, (char)p);
-		return;
-	}
-	if (p < 0x800) {
-		buf_add_char(out, (char)(0xc0 | p >> 6));
-	} else if (p < 0x10000) {
-		buf_add_char(out, (char)(0xe0 | p >> 12));
-		buf_add_char(out, (char)(0x80 | (p >> 6 & 0x3f)));
-	} else {
-		buf_add_char(out, (char)(0xf0 | p >> 18));
-		buf_add_char(out, (char)(0x80 | (p >> 12 & 0x3f)));
-		buf_add_char(out, (char)(0x80 | (p >> 6 & 0x3f)));
-	}
-	buf_add_char(out, (char)(0x80 | (p & 0x3f)));
+	char utf8[UTF8_BYTES_MAX];
+
+	buf_add(out, utf8, utf8_write(utf8, p));
 }
 
 static uint32_t unit_at(struct text hex, size_t i, int utf16)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What it costs on one thread to make an event a request, for each webhook.format, with
- * placeholders, and compressed.
+ * placeholders, with columns chosen and masked, and compressed.
  *
  *     bench_format [SECONDS_PER_CASE]
  */
@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/random.h"
+#include "config/column_rules.h"
 #include "sink/format.h"
 #include "sink/request.h"
 
@@ -23,6 +24,9 @@ static char url[] = "http://h/in/{pipeline}/{table}?op={operation}&id={id}";
 static char header_name[] = "X-Table", header_value[] = "{schema}.{table}";
 static struct webhook_header headers[] = {{header_name, {header_value}, true}};
 static char words[WORDS][12];
+static char email[] = "email", owner[] = "*.owner", balance[] = "balance";
+static char *emails[] = {email, NULL}, *owners[] = {owner, NULL}, *balances[] = {balance, NULL};
+static char mask_key[] = "0123456789abcdef0123456789abcdef";
 
 static double cpu_us(void)
 {
@@ -118,6 +122,26 @@ static void run(const char *what, const struct webhook_settings *to, const struc
 	compressor_free(b.compressor);
 }
 
+/* Columns dropped and redacted; and one hashed too. */
+static void bench_columns(const struct buf *row, double seconds)
+{
+	struct webhook_settings to = {.name = name,
+				      .url.value = plain_url,
+				      .columns_exclude = {owners, 1},
+				      .mask_redact = {balances, 1},
+				      .mask_key = {mask_key}};
+
+	if (column_rules_new(&to, &to.column_rules, NULL) != ERR_OK)
+		abort();
+	run("native, columns_exclude and mask_redact", &to, row, seconds);
+	column_rules_free(to.column_rules);
+	to.mask_hash = (struct string_list){emails, 1};
+	if (column_rules_new(&to, &to.column_rules, NULL) != ERR_OK)
+		abort();
+	run("native, and mask_hash of one column", &to, row, seconds);
+	column_rules_free(to.column_rules);
+}
+
 static void bench_formats(const struct buf *row, double seconds)
 {
 	struct webhook_settings to = {.name = name, .url.value = plain_url};
@@ -151,6 +175,7 @@ int main(int argc, char **argv)
 	       "|\n");
 	row_make(&row, 250, &r);
 	bench_formats(&row, seconds);
+	bench_columns(&row, seconds);
 	buf_done(&row);
 	for (i = 0; i < ARRAY_LEN(sizes); i++) {
 		row_make(&row, sizes[i], &r);

@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# The password, the URL's token, the headers' values, the signing secrets and the admin token are nowhere but where they
-# are used: in no log line, message, page, process title, status or command output, in good days and bad. And from where they may be read.
+# The password, the URL's token, the headers' values, the signing secrets, the key of masks and the admin token are nowhere
+# but where they are used: in no log line, message, page, process title, status or command output, in good days and bad. And from where they may be read.
 . "$(dirname "$0")/../support/lib.sh"
 need_postgres
 . tests/e2e/shop.sh
 
-secrets=(Pw-4f1c9e Url-77aa3b Query-0d2e8f Header-b6c5d4 Admin-e9f8a7)
+secrets=(Pw-4f1c9e Url-77aa3b Query-0d2e8f Header-b6c5d4 Admin-e9f8a7 Mask-1d2c3b)
+mask_key=${secrets[5]}-0123456789abcdef01234567
 # of these two a part is looked for: a mistaken one must not be repeated either
 sign_hmac=whsec_U2lnbmluZ1NlY3JldE9uZUZvclRoZVRlc3Q=
 sign_ed25519=whsk_nWGxne/9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A=
@@ -49,12 +50,13 @@ mkdir "$test_dir/credentials"
 echo "${secrets[0]}" >"$test_dir/password"
 echo "${secrets[4]}" >"$test_dir/credentials/admin-token"
 echo "$sign_ed25519" >"$test_dir/credentials/signing"
-export CREDENTIALS_DIRECTORY=$test_dir/credentials HEADER_SECRET=${secrets[3]} SIGN_HMAC=$sign_hmac
+export CREDENTIALS_DIRECTORY=$test_dir/credentials HEADER_SECRET=${secrets[3]} MASK_KEY=$mask_key SIGN_HMAC=$sign_hmac
 export WEBHOOK_URL="http://hook:${secrets[1]}@127.0.0.1:${port[receiver]}/hook?token=${secrets[2]}"
 sed -i '/^  password:/d; /^  token:/d' "$shop_config"
 # shellcheck disable=SC2016 # the variables are the daemon's
 config_set database.user listener database.password_file "$test_dir/password" admin.token_credential admin-token \
 	webhook.url '"${WEBHOOK_URL}"' webhook.headers '{X-Secret: "${HEADER_SECRET}"}' \
+	webhook.mask '{hash: name, key: "${MASK_KEY}"}' \
 	webhook.signing_secrets '["${SIGN_HMAC}", {credential: signing}]' logging.level debug \
 	logging.file "$test_dir/app.log" webhook.retry_count 1 webhook.retry_delay 20ms webhook.breaker_failures 3
 exits "install with a password from a file" 0 keep "$ADBL" install -c "$shop_config"
@@ -64,6 +66,7 @@ all_delivered "all of them work" 10
 is "... the signing secrets too" "$(jq -r .head "$test_dir/receiver.ndjson" | grep -ciE '^webhook-signature: v1,[^ ]+ v1a,')" 10
 is "the credential is the admin's token" "$(curl -s -o /dev/null -w '%{http_code}' -X POST --oauth2-bearer "${secrets[4]}" \
 	"http://127.0.0.1:$admin_port/webhooks/default/enable")" 200
+is "the key of masks is in use" "$(jq -r '.body_base64 | @base64d | fromjson.data.name' "$test_dir/receiver.ndjson" | grep -cE '^[0-9a-f]{64}$')" 10
 run_all
 
 # ---- bad days: refusals, outages, a wrong reload, a lost database
@@ -105,6 +108,14 @@ for wrong in "[${sign_hmac%?}]" "[${sign_hmac#whsec_}, ${sign_hmac#whsec_}]" "{f
 	config_set webhook.signing_secrets "$wrong"
 	process_signal daemon HUP
 	ok "signing secrets that are none" wait_until 20 complaints $((count += 1))
+	run_all
+done
+cp "$test_dir/good.yaml" "$shop_config"
+for wrong in "{hash: name, key: [$mask_key]}" "{hash: name, key: {a: $mask_key}}" "{hash: name, key: ${mask_key:0:20}}" \
+	"{redact: name, key: $mask_key}"; do
+	config_set webhook.mask "$wrong"
+	process_signal daemon HUP
+	ok "a key of masks that is none" wait_until 20 complaints $((count += 1))
 	run_all
 done
 cp "$test_dir/good.yaml" "$shop_config"

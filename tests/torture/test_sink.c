@@ -13,6 +13,7 @@
 
 #include "base/mem.h"
 #include "sink/http.h"
+#include "sink/mask.h"
 #include "sink/pool.h"
 #include "sink/request.h"
 #include "sink/webhook.h"
@@ -50,6 +51,14 @@ static const struct webhook_settings settings = {
 	.network_deny = {deny, 1},
 	.network_allow = {allow, 1},
 	.tls_verify = true,
+};
+
+static char mask_key[] = "0123456789abcdef0123456789abcdef", column_b[] = "\xc3\xa4*";
+static char *hashed[] = {column_b, NULL};
+static const struct webhook_settings masking = {
+	.name = name,
+	.mask_hash = {hashed, 1},
+	.mask_key = {mask_key},
 };
 
 static void on_done(void *ctx, const struct http_result *r)
@@ -90,6 +99,27 @@ static ATTR_MUST_CHECK enum err_code fill_and_send(struct http *h, struct http_r
 	compressed += r->plain_bytes > 0;
 	compressor_free(c);
 	return http_send(h, r, NULL);
+}
+
+/* Either the whole row is masked, or there is none. */
+static enum err_code mask_one(void *ctx)
+{
+	struct event_fields f = event;
+	struct column_rules *rules = NULL;
+	struct buf room;
+	enum err_code code = column_rules_new(&masking, &rules, NULL);
+
+	(void)ctx;
+	if (code != ERR_OK)
+		return code;
+	f.old_data = TEXT_LIT("{\"\\u00e4\":\"\\u0031\"}");
+	buf_init(&room, 1000);
+	code = mask_event(rules, SOURCE_POSTGRES, &f, &room);
+	assert_true(code != ERR_OK || memmem(f.old_data.s, f.old_data.len, ":\"", 2));
+	assert_int_equal(code != ERR_OK, f.data.s == event.data.s);
+	buf_done(&room);
+	column_rules_free(rules);
+	return code;
 }
 
 /* A request is started and broken off; one that could not be started is still ours. */
@@ -151,6 +181,12 @@ static void a_pool_without_memory(void **state)
 	torture_run(make_pool, NULL);
 }
 
+static void a_masked_row_without_memory(void **state)
+{
+	(void)state;
+	assert_true(torture_run(mask_one, NULL) >= 7);
+}
+
 static int group_open(void **state)
 {
 	(void)state;
@@ -172,6 +208,7 @@ int main(void)
 		cmocka_unit_test(a_webhook_without_memory),
 		cmocka_unit_test(a_request_without_memory),
 		cmocka_unit_test(a_pool_without_memory),
+		cmocka_unit_test(a_masked_row_without_memory),
 	};
 
 	return cmocka_run_group_tests(tests, group_open, group_close);

@@ -47,6 +47,7 @@ static void fields_have_the_size_of_their_type(void **state)
 		[KEY_URL] = sizeof(struct secret),
 		[KEY_WORD] = sizeof(int),
 		[KEY_LIST] = sizeof(struct string_list),
+		[KEY_DURATIONS] = sizeof(struct duration_list),
 		[KEY_OPS] = sizeof(bool[OP_COUNT]),
 		[KEY_TABLES] = sizeof(void *),
 		[KEY_TABLE] = sizeof(void *),

@@ -7,6 +7,7 @@
 #include <cmocka.h>
 #include <string.h>
 
+#include "config/column_rules.h"
 #include "sink/request.h"
 
 #define INSTALL "0f8fad5b-d9cb-469f-a165-70867728950e"
@@ -191,6 +192,62 @@ static void big_numbers_become_strings_in_rows_and_keys_when_wanted(void **state
 	}
 }
 
+/* Not in the body, not in a header (the partition key is one), not in the URL. */
+static void what_rules_keep_back_is_in_no_format(void **state)
+{
+	static char all[] = "*", mask_key[] = "0123456789abcdef0123456789abcdef";
+	static char url[] = "http://h/{table}/{id}";
+	static char *redacted[] = {all, NULL};
+	struct webhook_settings to = {.mask_redact = {redacted, 1},
+				      .mask_key = {mask_key},
+				      .big_numbers = WEBHOOK_BIG_NUMBERS_STRING,
+				      .url.value = url,
+				      .url_is_template = true};
+	struct event_fields f = an_update;
+	struct http_request r;
+
+	(void)state;
+	assert_int_equal(column_rules_new(&to, &to.column_rules, NULL), ERR_OK);
+	f.key = f.old_key = TEXT_LIT("{\"id\":98765432109876543}");
+	f.data = f.old_data = TEXT_LIT("{\"id\":98765432109876543,\"n\":null}");
+	for (to.format = 0; to.format < WEBHOOK_FORMAT_COUNT; to.format++) {
+		fill(&r, &to, &f);
+		assert_null(strstr(buf_str(&r.body), "987"));
+		assert_null(memmem(buf_str(&r.lines), r.lines.len, "987", 3));
+		assert_null(strstr(buf_str(&r.url), "987"));
+		assert_non_null(strstr(buf_str(&r.body), "key\":{\"id\":\"***\"}"));
+		assert_non_null(strstr(buf_str(&r.body), "_key\":{\"id\":\"***\"}"));
+		assert_non_null(strstr(buf_str(&r.body), ":{\"id\":\"***\",\"n\":null}"));
+		request_done(&r);
+	}
+	to.format = WEBHOOK_FORMAT_NATIVE;
+	to.batch_max_events = 2;
+	fill(&r, &to, &f);
+	assert_int_equal(buf_str(&r.body)[0], '[');
+	assert_null(strstr(buf_str(&r.body), "987"));
+	request_done(&r);
+	column_rules_free(to.column_rules);
+}
+
+static void a_truncated_partition_has_no_columns_to_mask(void **state)
+{
+	static char all[] = "*";
+	static char *excluded[] = {all, NULL};
+	struct webhook_settings to = {.columns_exclude = {excluded, 1}};
+	const struct event_fields f = {.op = OP_TRUNCATE,
+				       .table = TEXT_LIT("t"),
+				       .data = TEXT_LIT("\"t_1\""),
+				       .old_data = TEXT_LIT("\"parts\"")};
+	struct http_request r;
+
+	(void)state;
+	assert_int_equal(column_rules_new(&to, &to.column_rules, NULL), ERR_OK);
+	fill(&r, &to, &f);
+	assert_non_null(strstr(buf_str(&r.body), "\"schema\":\"parts\",\"table\":\"t_1\""));
+	request_done(&r);
+	column_rules_free(to.column_rules);
+}
+
 static void a_body_is_compressed_when_it_is_wanted_large_enough_and_worth_it(void **state)
 {
 	static const struct {
@@ -235,6 +292,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(big_numbers_become_strings_in_rows_and_keys_when_wanted),
+		cmocka_unit_test(what_rules_keep_back_is_in_no_format),
+		cmocka_unit_test(a_truncated_partition_has_no_columns_to_mask),
 		cmocka_unit_test(an_update_carries_both_rows),
 		cmocka_unit_test(a_body_keeps_its_bound),
 		cmocka_unit_test(an_id_is_the_installation_and_the_number),
