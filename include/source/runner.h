@@ -32,6 +32,7 @@ struct runner;
 struct runner_pipeline {
 	const struct pipeline_settings *settings;
 	struct ring *ring; /* a loan; NULL until runner_bind */
+	bool parks;        /* its webhook has a retry_schedule */
 };
 
 struct runner_options {

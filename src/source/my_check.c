@@ -92,7 +92,8 @@ static ATTR_MUST_CHECK enum err_code check_parked(struct my_admin *a, const char
 	if (code != ERR_OK)
 		return code;
 	if (!has) {
-		my_admin_find(a, FINDING_WARN, parked, "run install",
+		my_admin_find(a, source_admin_needs_parked(a->settings, a->source_index), parked,
+			      "run install",
 			      "is missing, or this user may not see it: retry_schedule needs it");
 		return ERR_OK;
 	}

@@ -48,8 +48,8 @@ static ATTR_MUST_CHECK enum err_code check_parked(struct pg_admin *a, struct err
 	enum err_code code = pg_schema_has_parked(a, &has, e);
 
 	if (code == ERR_OK && !has)
-		pg_admin_find(a, FINDING_WARN, PG_SCHEMA, "run install",
-			      "table parked is missing: retry_schedule needs it");
+		pg_admin_find(a, source_admin_needs_parked(a->settings, a->source_index), PG_SCHEMA,
+			      "run install", "table parked is missing: retry_schedule needs it");
 	return code;
 }
 

@@ -48,7 +48,8 @@ static ATTR_MUST_CHECK enum err_code check_parked(struct sqlite_admin *a, const 
 	code = buf_error(&name) == ERR_OK ? sqlite_schema_has_table(a, buf_str(&name), &has, e)
 					  : err_set(e, ERR_NOMEM, "no memory for a name");
 	if (code == ERR_OK && !has)
-		sqlite_admin_find(a, FINDING_WARN, buf_str(&name), "run install",
+		sqlite_admin_find(a, source_admin_needs_parked(a->settings, a->source_index),
+				  buf_str(&name), "run install",
 				  "this table is missing: retry_schedule needs it");
 	buf_done(&name);
 	return code;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Parked events in MySQL and MariaDB, beyond the contract of sources: what is installed for them. */
+/* Parked events in MySQL and MariaDB, beyond the contract of sources: what is installed for them.
+ */
 #include "my_fixture.h"
 #include "parking.h"
 
@@ -60,9 +61,14 @@ static void an_installation_of_before_works_until_it_is_to_park(void **state)
 	users(f);
 	install(f);
 	run(f, "DROP TABLE app_db_listener_parked; INSERT INTO users (id) VALUES (1), (2), (3)");
-	assert_has(check(f), "WARN app_db_listener_parked: is missing, or this user may not see it: "
-			     "retry_schedule needs it (run install)");
+	assert_has(check(f),
+		   "WARN app_db_listener_parked: is missing, or this user may not see it: "
+		   "retry_schedule needs it (run install)");
 	assert_lacks(check(f), "FAIL");
+	f->settings.webhooks = &(struct webhook_settings){.retry_schedule.count = 1};
+	f->settings.webhook_count = 1;
+	assert_has(check(f), "FAIL app_db_listener_parked: is missing");
+	f->settings.webhook_count = 0;
 	k = parking_of(f, true);
 	assert_int_equal(parking_try_open(&k), ERR_NOT_FOUND);
 	assert_has(k.e.msg, "run app-db-listener install");
@@ -211,8 +217,8 @@ static void many_are_found_once_each(void **state)
 	for (i = 0; i < k.count; i++)
 		acks[i] = parking_ack(k.events[k.count - 1 - i], DUE);
 	parking_give(&k, acks, k.count);
-	assert_int_equal(
-		parking_load(&k, &(struct parked_select){.by = PARKED_ALL}, PARKING_MAX), 900);
+	assert_int_equal(parking_load(&k, &(struct parked_select){.by = PARKED_ALL}, PARKING_MAX),
+			 900);
 	for (i = 0; i < k.count; i++)
 		assert_int_equal(k.parked[i]->f.id, k.events[k.count - 1 - i]->f.id);
 	for (i = 0; i < k.count; i++) {
@@ -221,8 +227,8 @@ static void many_are_found_once_each(void **state)
 		acks[i].step = (int)i;
 	}
 	parking_give(&k, acks, k.count);
-	assert_int_equal(
-		parking_load(&k, &(struct parked_select){.by = PARKED_ALL}, PARKING_MAX), 450);
+	assert_int_equal(parking_load(&k, &(struct parked_select){.by = PARKED_ALL}, PARKING_MAX),
+			 450);
 	for (i = 0; i < 450; i++)
 		assert_int_equal(k.parked[i]->f.parked_step, 2 * i + 1);
 	parking_close(&k);
@@ -237,9 +243,10 @@ static void parking_sorts_no_texts(void **state)
 	users(f);
 	install(f);
 	run(f, "INSERT INTO users (id) SELECT seq FROM seq_1_to_100");
-	plan = rows(f, "EXPLAIN SELECT STRAIGHT_JOIN o.data FROM (SELECT 1 AS a_id, 0 AS nth UNION "
-		       "ALL SELECT 2 AS a_id, 1 AS nth) AS a JOIN app_db_listener_outbox AS o FORCE "
-		       "INDEX (PRIMARY) ON o.id = a.a_id ORDER BY a.nth");
+	plan = rows(f,
+		    "EXPLAIN SELECT STRAIGHT_JOIN o.data FROM (SELECT 1 AS a_id, 0 AS nth UNION "
+		    "ALL SELECT 2 AS a_id, 1 AS nth) AS a JOIN app_db_listener_outbox AS o FORCE "
+		    "INDEX (PRIMARY) ON o.id = a.a_id ORDER BY a.nth");
 	assert_lacks(plan, "Using temporary");
 	assert_has(plan, "eq_ref");
 }

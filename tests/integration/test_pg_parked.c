@@ -63,6 +63,10 @@ static void an_installation_of_before_works_until_it_is_to_park(void **state)
 	assert_has(check(f), "WARN app_db_listener: table parked is missing: retry_schedule needs "
 			     "it (run install)");
 	assert_lacks(check(f), "FAIL");
+	f->settings.webhooks = &(struct webhook_settings){.retry_schedule.count = 1};
+	f->settings.webhook_count = 1;
+	assert_has(check(f), "FAIL app_db_listener: table parked is missing");
+	f->settings.webhook_count = 0;
 	k = parking_of(f, true);
 	assert_int_equal(parking_try_open(&k), ERR_NOT_FOUND);
 	assert_has(k.e.msg, "run app-db-listener install");
@@ -114,7 +118,9 @@ static void parked_events_are_undelivered_events(void **state)
 	assert_int_equal(parking_read(&k), 2);
 	parking_park(&k, DUE);
 	parking_close(&k);
-	assert_int_equal(source_admin_postgres.status(&f->settings, 0, note_status, &parked, &f->err), ERR_OK);
+	assert_int_equal(
+		source_admin_postgres.status(&f->settings, 0, note_status, &parked, &f->err),
+		ERR_OK);
 	assert_int_equal(parked, 2);
 	f->options.keep_data = true;
 	assert_int_equal(try_uninstall(f), ERR_BUSY);
@@ -130,7 +136,9 @@ static void parked_events_are_undelivered_events(void **state)
 	assert_has(check(f), "WARN default: has undelivered events, but is not configured");
 	assert_string_equal(rows(f, "SELECT count(*) FROM app_db_listener.parked"), "2");
 	run(f, "DROP TABLE app_db_listener.parked");
-	assert_int_equal(source_admin_postgres.status(&f->settings, 0, note_status, &parked, &f->err), ERR_OK);
+	assert_int_equal(
+		source_admin_postgres.status(&f->settings, 0, note_status, &parked, &f->err),
+		ERR_OK);
 	assert_int_equal(try_uninstall(f), ERR_OK);
 	install(f);
 	assert_int_equal(try_uninstall(f), ERR_OK);
