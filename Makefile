@@ -114,7 +114,7 @@ $(BUILD)/tests/fuzz/%: $(BUILD)/tests/fuzz/%.o \
 $(BUILD)/tests/torture/%: $(BUILD)/tests/torture/%.o $(BUILD)/support.a $(BUILD)/lib.a | deps-test
 	$(subst -lyaml,-l:libyaml.a,$(LINK)) $(WRAP) -lcmocka -o $@
 $(BUILD)/tests/%: $(BUILD)/tests/%.o $(BUILD)/support.a $(BUILD)/lib.a | deps-test
-	$(LINK) -lcmocka -o $@
+	$(LINK) -lcmocka -lssl -o $@
 # Tests include cmocka.h when they are compiled.
 $(patsubst $(BUILD)/%,$(BUILD)/%.o,$(UNIT) $(CONTRACT) $(TORTURE) $(INTEGRATION)): | deps-test
 

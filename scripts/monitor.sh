@@ -235,6 +235,7 @@ def webhook_state: if .breaker == "closed" then {level: 0}
 		row("errors, last hour"; $v.errors | count; $mark.errors),
 		row("delivered, total"; $m.delivered_total | num | count; 0),
 		row("dead letters"; $v.dead_letters | count; $mark.dead_letters),
+		row("parked"; $m.parked | num | count; 0),
 		row("outbox rows"; $v.outbox | count; $mark.outbox),
 		row("log file"; $v.log_size | bytes; $mark.log_size),
 		row("log lines lost"; $v.log_dropped | count; $mark.log_dropped)]

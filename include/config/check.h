@@ -33,6 +33,18 @@ const char *check_audit_table(const char *value);
  * last two as a template (config/template.h). */
 const char *check_url(const char *value);
 
+/* A URL as check_url wants it, without userinfo, fragment and braces: RFC 6749, 3.2. */
+const char *check_token_url(const char *value);
+
+/* Visible ASCII without spaces: what a header can carry, and a little more than RFC 6750, 2.1. */
+const char *check_bearer_token(const char *value);
+
+/* Not empty, no control characters and no colon: RFC 7617, 2. */
+const char *check_basic_user(const char *value);
+
+/* "sha256//" and base64 of 32 bytes: CURLOPT_PINNEDPUBLICKEY(3). */
+const char *check_tls_pin(const char *value);
+
 /* The bytes of a URL that passed check_url in front of its path and query. */
 size_t check_url_front(const char *url);
 

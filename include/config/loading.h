@@ -112,6 +112,10 @@ void columns_check(struct loading *l, struct webhook_settings *w, struct node n,
 void signing_read(struct loading *l, const struct key *k, void *base, struct node n,
 		  const struct path *path);
 
+/* Note where w's keys for authorization and TLS, which were read from n, contradict each other, and
+ * which of the files they name cannot be used. */
+void webhook_auth_check(struct loading *l, const struct webhook_settings *w, struct node n,
+			const struct path *path);
 /* What contradicts batch_max_events in w, read from n. */
 void batching_check(struct loading *l, const struct webhook_settings *w, struct node n,
 		    const struct path *path);

@@ -103,6 +103,11 @@ enum webhook_big_numbers { WEBHOOK_BIG_NUMBERS_AS_THEY_ARE, WEBHOOK_BIG_NUMBERS_
 
 enum webhook_compression { WEBHOOK_COMPRESSION_NONE, WEBHOOK_COMPRESSION_GZIP };
 
+/* How the daemon shows its client secret to a token endpoint: RFC 6749, 2.3.1. */
+enum webhook_oauth2_auth { WEBHOOK_OAUTH2_BASIC, WEBHOOK_OAUTH2_POST };
+
+enum webhook_tls_min { WEBHOOK_TLS_1_2, WEBHOOK_TLS_1_3 };
+
 /* The header line that names a request's format and its version. */
 #define WEBHOOK_FORMAT_HEADER "app-db-listener-format"
 
@@ -141,8 +146,23 @@ struct webhook_settings {
 	struct secret mask_key;
 	struct column_rules *column_rules; /* all of these, read; NULL: none of them is given */
 	struct signing_keys signing_keys;  /* count 0: requests are not signed */
-	char *ca_file;                     /* NULL: the system's */
+	/* at most one of these three kinds: NULL means not given */
+	struct secret bearer_token;
+	char *basic_user;
+	struct secret basic_password; /* may be empty */
+	struct secret oauth2_token_url;
+	char *oauth2_client_id;
+	struct secret oauth2_client_secret;
+	char *oauth2_scope;
+	char *oauth2_audience;
+	enum webhook_oauth2_auth oauth2_auth;
+	char *ca_file; /* NULL: the system's */
 	bool tls_verify;
+	enum webhook_tls_min tls_min;
+	char *tls_cert; /* PEM, with the chain; NULL: none */
+	char *tls_key;  /* of tls_cert; given when that is */
+	struct secret tls_key_password;
+	struct string_list tls_pin;      /* "sha256//BASE64" of public keys; count 0: any */
 	char *proxy;                     /* NULL or "": none, whatever the environment says */
 	struct string_list network_deny; /* config/network_rule.h */
 	struct string_list network_allow;

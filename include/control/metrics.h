@@ -24,6 +24,7 @@
 #include "control/history.h"
 #include "control/memory.h"
 #include "control/process.h"
+#include "core/parked.h"
 #include "core/ring.h"
 #include "sink/pool.h"
 #include "sink/webhook.h"
@@ -58,8 +59,9 @@ struct metrics_webhook_input {
 struct metrics_pipeline_input {
 	const char *name;
 	struct ring *ring;
-	size_t source;  /* index in sources */
-	size_t webhook; /* index in webhooks */
+	struct parked *parked; /* NULL: none */
+	size_t source;         /* index in sources */
+	size_t webhook;        /* index in webhooks */
 };
 
 /* Everything is a loan for the call. */
@@ -99,8 +101,10 @@ struct metrics_webhook {
 	int64_t timeout_us; /* of one request */
 	/* derived */
 	struct metrics_quantiles latency;
-	int64_t dead;     /* refused or exhausted */
-	int64_t state_us; /* since the breaker is in its state */
+	int64_t dead;           /* refused or exhausted */
+	int64_t state_us;       /* since the breaker is in its state */
+	int64_t token_us;       /* until the token runs out; unknown: there is none */
+	int64_t certificate_us; /* until the daemon's own runs out; 0: it has; unknown: none */
 };
 
 struct metrics_pipeline {
@@ -110,9 +114,11 @@ struct metrics_pipeline {
 	size_t source;
 	size_t webhook;
 	struct ring_stats ring;
+	struct parked_stats parked;
 	/* derived */
 	int64_t lag_us;            /* age of the oldest event inside, by its commit */
 	int64_t oldest_pending_us; /* the same, by when it was read */
+	int64_t parked_next_us;    /* until the first parked one is due; METRICS_UNKNOWN: none */
 };
 
 /* Sums over the arrays, and what the history knows. */
@@ -135,6 +141,7 @@ struct metrics_totals {
 	int64_t oldest_pending_us;
 	int64_t outbox_rows;
 	int64_t dead_letters;
+	int64_t parked;
 	int64_t database_connections;
 	int64_t breakers_open; /* webhooks whose breaker is not closed */
 	struct metrics_quantiles latency;

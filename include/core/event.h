@@ -38,7 +38,8 @@ enum event_state {
 
 /* What a source knows of an event; every text is a loan for event_new. */
 struct event_fields {
-	int64_t id; /* outbox id: positive, unique and rising per key within a pipeline */
+	int64_t id;        /* outbox id: positive, unique and rising per key within a pipeline */
+	int64_t origin_id; /* a replayed event's first outbox id; 0: it was not replayed */
 	enum op op;
 	bool truncated;          /* over the size cap: data and old_data hold the key only */
 	struct text schema;      /* TEXT_NONE where the database has none (SQLite) */
@@ -57,6 +58,12 @@ struct event_fields {
 	int parked_step;            /* the step of the schedule that comes next */
 	int parked_attempts;        /* counted before it was parked */
 };
+
+/* The number that receivers, logs and dead letters know it by: that of its first outbox id. */
+static inline int64_t event_public_id(const struct event_fields *f)
+{
+	return f->origin_id ? f->origin_id : f->id;
+}
 
 struct event {
 	struct event_fields f; /* texts point into this allocation */

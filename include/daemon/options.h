@@ -37,6 +37,15 @@ enum option {
 	OPTION_TABLES = 1 << 17, /* --table too, but any number of them */
 	OPTION_FORCE = 1 << 18,
 	OPTION_LIST_TABLES = 1 << 19,
+	OPTION_KEYS = 1 << 20,
+	OPTION_SINCE = 1 << 21,
+	OPTION_UNTIL = 1 << 22,
+	OPTION_STATUS = 1 << 23,
+	OPTION_ERROR = 1 << 24,
+	OPTION_FORMAT = 1 << 25,
+	OPTION_OUTPUT = 1 << 26,
+	OPTION_IN_FRONT = 1 << 27,
+	OPTION_SKIP_SUPERSEDED = 1 << 28,
 };
 
 /* What an option that may be repeated was given. */
@@ -67,6 +76,15 @@ struct options {
 	struct option_words tables;
 	bool force;
 	bool list_tables;
+	struct option_words keys;
+	const char *since;
+	const char *until;
+	const char *status;
+	const char *error;
+	const char *format;
+	const char *output;
+	bool in_front;
+	bool skip_superseded;
 	bool help;
 };
 

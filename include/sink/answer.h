@@ -8,6 +8,7 @@
  *   408, 425, 500 and other 5xx              retry       event     counts as an attempt
  *   429, 502, 503, 504, network, timeout     retry       receiver  counts only when the receiver
  *                                                                  took another event meanwhile
+ *   no token for it                          retry       receiver  never counts
  *   410                                      refused     receiver  and the webhook is disabled
  *   3xx, other 4xx, 1xx as final             refused     event     to the dead letters
  *   any with the webhook's disable_header    as a 410; a 2xx is delivered all the same
@@ -33,6 +34,7 @@ enum answer_phase {
 	ANSWER_PHASE_FIRST_BYTE,
 	ANSWER_PHASE_BODY,
 	ANSWER_PHASE_DENIED, /* by the network policy, before anything was sent */
+	ANSWER_PHASE_TOKEN,  /* the token endpoint gave none, so that nothing was sent */
 	ANSWER_PHASE_COUNT
 };
 
@@ -40,6 +42,7 @@ struct answer {
 	enum answer_verdict verdict;
 	enum answer_blame blame;
 	bool disable; /* 410: stop sending until an operator says otherwise */
+	bool outage;  /* it says nothing of the event: it is never counted */
 };
 
 /* Of an HTTP status. RFC 9110 section 15, RFC 6585 section 4 (429), RFC 8470 section 5.2 (425). */
@@ -55,7 +58,7 @@ bool answer_is_pause(int status);
 /* Of a transfer that failed without a status. */
 struct answer answer_of_failure(enum answer_phase phase);
 
-/* "lookup", "connect", "tls", "send", "first_byte", "body", "denied". */
+/* "lookup", "connect", "tls", "send", "first_byte", "body", "denied", "token". */
 const char *answer_phase_name(enum answer_phase phase);
 
 #endif

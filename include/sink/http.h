@@ -14,7 +14,9 @@
 #include "base/err.h"
 #include "config/settings.h"
 #include "sink/answer.h"
+#include "sink/token_cache.h"
 
+struct auth;
 struct http;
 
 /* One POST; the engine owns the bufs and its connection, the caller fills it between
@@ -27,9 +29,15 @@ struct http_request {
 	char id[64];        /* webhook-id */
 	int64_t wall_us;    /* webhook-timestamp */
 	const struct webhook_settings *to;
-	void *owner; /* the caller's; comes back in the result */
+	struct auth *auth; /* a loan; NULL: to needs none */
+	void *owner;       /* the caller's; comes back in the result */
 	int64_t started_us;
-	/* the rest is http.c's */
+
+	/* the engine's own */
+	struct token_ticket ticket;
+	size_t own_lines; /* bytes of lines that the caller filled in */
+	struct http_request *next_waiting;
+	struct http_request *next; /* while nobody uses it */
 };
 
 /* A final status with its whole header section is the answer, whatever becomes of the body behind
@@ -62,7 +70,10 @@ struct http_request *http_request_get(struct http *h);
 /* Give back one that is not to be sent after all, or whose result was handled. */
 void http_request_put(struct http *h, struct http_request *r);
 
-/* Start it. Its webhook's settings must live as long as the engine. curl itself sends it again,
+/* Start it. Its webhook's settings must live as long as the engine. With an auth that has tokens it
+ * waits for one first (and http_wake is to be called when asking again may help: auth_bind), and is
+ * sent once more with another when the answer is 401; when there is none, the result's phase is
+ * ANSWER_PHASE_TOKEN. curl itself sends it again,
  * with the same id, when a connection it wanted to reuse turns out to be closed. How many are in
  * flight is the caller's to bound. On an error the request is still the caller's. Errors:
  * ERR_NOMEM, ERR_CONFIG. */

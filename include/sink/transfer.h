@@ -15,6 +15,7 @@
 #include "sink/http.h"
 #include "sink/network.h"
 #include "sink/signer.h"
+#include "sink/tls_files.h"
 
 /* What is kept of a response's body, for the reason. */
 #define TRANSFER_SNIPPET_BYTES 200
@@ -40,6 +41,7 @@ struct transfer {
 	char time_line[48];
 	struct signer *signer; /* NULL: requests are not signed */
 	char *sign_line;
+	struct tls_material *tls; /* what easy uses; NULL: no files */
 	char error[CURL_ERROR_SIZE];
 	char snippet[TRANSFER_SNIPPET_BYTES];
 	size_t snippet_len;

@@ -43,23 +43,29 @@ struct install_options {
 };
 
 struct dead_letter {
-	int64_t id;
+	int64_t id;           /* the event's first one, however often it was replayed */
 	struct text event_id; /* "<install_id>-<id>" */
 	struct text pipeline;
 	struct text operation;
 	struct text schema;
 	struct text table;
 	struct text key;
+	struct text old_key;
 	struct text changed_at;
 	struct text died_at;
 	int64_t attempts;
-	int64_t last_status;
+	int64_t last_status; /* 0: no answer */
 	struct text last_error;
+	bool truncated;
+	bool superseded;      /* only told when the filter asks */
 	struct text data;     /* TEXT_NONE in a list */
 	struct text old_data; /* likewise */
 };
 
-typedef void (*dead_letter_fn)(void *ctx, const struct dead_letter *d);
+/* Not ERR_OK: the list ends and returns it. */
+typedef enum err_code (*dead_letter_fn)(void *ctx, const struct dead_letter *d, struct err *e);
+
+struct letter_key; /* source/letter_key.h */
 
 /* Which dead letters; every set field narrows. */
 struct dead_letter_filter {
@@ -67,7 +73,22 @@ struct dead_letter_filter {
 	const char *table;     /* "schema.table" or "table"; NULL: all */
 	int64_t id;            /* 0: all */
 	int64_t limit;         /* 0: no limit */
-	int64_t older_than_us; /* died at least this long ago; 0: any */
+	int64_t older_than_us; /* died at least this long ago, by the database's clock; 0: any */
+	int64_t since_wall_us; /* died then or later; 0: any */
+	int64_t until_wall_us; /* died before; 0: any */
+	bool by_status;        /* last_status is one of these; 0: no answer */
+	int status_min, status_max;
+	const char *error;            /* last_error has this in it, whatever the case; NULL: any */
+	const struct letter_key *key; /* the key, or the key before the change; NULL: any */
+	/* Leave out those of whose row a newer change is in the outbox or among the dead letters,
+	 * or whose table was truncated by one. A list calls back with them, marked; they count
+	 * for no limit. */
+	bool skip_superseded;
+};
+
+struct dead_letter_counts {
+	int64_t moved;      /* or purged */
+	int64_t superseded; /* left out as such */
 };
 
 struct outbox_status {
@@ -105,17 +126,23 @@ struct source_admin_ops {
 	enum err_code (*status)(const struct settings *s, size_t source, outbox_status_fn fn,
 				void *ctx, struct err *e);
 
+	/* By pipeline, oldest change first, in pages: memory does not grow with their number, and
+	 * nothing in the database is held while fn runs. Errors of all three: as check;
+	 * ERR_NOT_FOUND: no such pipeline, or nothing installed. */
 	enum err_code (*dead_letter_list)(const struct settings *s, size_t source,
 					  const struct dead_letter_filter *f, bool with_data,
 					  dead_letter_fn fn, void *ctx, struct err *e);
-	/* Put the matching ones back into the outbox, oldest first, under a new id each (the old
-	 * place in the order is gone), in transactions of at most 1,000. */
+	/* Put the matching ones back into the outbox, oldest first, in transactions of at most
+	 * 1,000; they keep their event ids. Behind everything that is in it; in_front: where they
+	 * were, before every later change that is not yet delivered. Errors also: ERR_BUSY:
+	 * in_front and a daemon is active; ERR_CONFIG: in_front, and nothing tells whether one is.
+	 */
 	enum err_code (*dead_letter_replay)(const struct settings *s, size_t source,
-					    const struct dead_letter_filter *f, int64_t *ret_count,
-					    struct err *e);
+					    const struct dead_letter_filter *f, bool in_front,
+					    struct dead_letter_counts *ret, struct err *e);
 	enum err_code (*dead_letter_purge)(const struct settings *s, size_t source,
-					   const struct dead_letter_filter *f, int64_t *ret_count,
-					   struct err *e);
+					   const struct dead_letter_filter *f,
+					   struct dead_letter_counts *ret, struct err *e);
 };
 
 extern const struct source_admin_ops source_admin_postgres;

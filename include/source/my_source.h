@@ -100,6 +100,9 @@ enum err_code my_events_add(struct batch *b, struct my_result *r, const int64_t 
 enum err_code my_events_add_parked(struct batch *b, struct my_result *r,
 				   struct err *e) ATTR_MUST_CHECK;
 
+/* Is t one JSON value? */
+bool my_events_is_json(struct text t);
+
 /* ---- my_ack.c ---- */
 
 enum err_code my_acknowledge(struct source *base, const struct ack *acks, size_t n,

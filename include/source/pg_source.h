@@ -139,6 +139,7 @@ enum pg_column {
 	PG_COL_OLD_KEY,
 	PG_COL_DATA,
 	PG_COL_OLD_DATA,
+	PG_COL_ORIGIN,
 	PG_COL_CACHE, /* the sequence's; NULL: it is gone */
 	/* or, of a parked row, */
 	PG_COL_SEQ = PG_COL_CACHE,

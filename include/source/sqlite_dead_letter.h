@@ -14,10 +14,12 @@ enum err_code sqlite_dead_letter_list(const struct settings *s, size_t source,
 				      const struct dead_letter_filter *f, bool with_data,
 				      dead_letter_fn fn, void *ctx, struct err *e) ATTR_MUST_CHECK;
 enum err_code sqlite_dead_letter_replay(const struct settings *s, size_t source,
-					const struct dead_letter_filter *f, int64_t *ret_count,
+					const struct dead_letter_filter *f, bool in_front,
+					struct dead_letter_counts *ret,
 					struct err *e) ATTR_MUST_CHECK;
 enum err_code sqlite_dead_letter_purge(const struct settings *s, size_t source,
-				       const struct dead_letter_filter *f, int64_t *ret_count,
+				       const struct dead_letter_filter *f,
+				       struct dead_letter_counts *ret,
 				       struct err *e) ATTR_MUST_CHECK;
 
 #endif

@@ -4,13 +4,16 @@
 #include <ctype.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <string.h>
 #include <strings.h>
 
+#include "base/base64.h"
 #include "config/settings.h"
 #include "config/template.h"
 
 #define CHECK_IDENTIFIER_MAX 64
+#define CHECK_PIN_BYTES 32
 
 static bool has_control(const char *s)
 {
@@ -144,6 +147,50 @@ const char *check_url(const char *value)
 	if (host < len && (s[host] != ':' || !is_port(s + host + 1, len - host - 1)))
 		return "has a port that is not a number up to 65535";
 	return template_check(s + len);
+}
+
+const char *check_token_url(const char *value)
+{
+	const char *complaint = check_url(value);
+
+	if (complaint)
+		return complaint;
+	if (strpbrk(value, "{}#"))
+		return "has no braces and no fragment: it is not a template";
+	if (memchr(value, '@', check_url_front(value)))
+		return "has no user: the client is given by oauth2_client_id and "
+		       "oauth2_client_secret";
+	return NULL;
+}
+
+const char *check_bearer_token(const char *value)
+{
+	if (!*value)
+		return "must not be empty";
+	for (; *value; value++) {
+		if (*value <= 0x20 || *value >= 0x7f)
+			return "a token has no spaces, control characters or others than ASCII; "
+			       "\"Bearer\" is no part of it";
+	}
+	return NULL;
+}
+
+const char *check_basic_user(const char *value)
+{
+	return strchr(value, ':') ? "a user has no colon" : check_text(value);
+}
+
+const char *check_tls_pin(const char *value)
+{
+	static const char begin[] = "sha256//";
+	uint8_t hash[CHECK_PIN_BYTES];
+	size_t len = 0;
+
+	if (strncmp(value, begin, sizeof(begin) - 1) != 0 ||
+	    base64_decode(text_of(value + sizeof(begin) - 1), hash, sizeof(hash), &len) != ERR_OK ||
+	    len != sizeof(hash))
+		return "must be sha256// and base64 of the 32 bytes of a public key's SHA-256";
+	return NULL;
 }
 
 size_t check_url_front(const char *url)

@@ -63,6 +63,7 @@ static void webhook_finish(struct loading *l, struct webhook_settings *w, struct
 		loading_mistake(l, node_find_key(n, "type"), &where,
 				"this format has no type: it is for cloudevents and standard");
 	}
+	webhook_auth_check(l, w, n, path);
 	batching_check(l, w, n, path);
 }
 

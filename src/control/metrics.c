@@ -72,6 +72,10 @@ static void derive_pipeline(struct metrics_snapshot *s, struct metrics_pipeline 
 		if (p->ring.oldest_wall_us > 0)
 			p->lag_us = at_least_0(s->wall_us - p->ring.oldest_wall_us);
 	}
+	p->parked_next_us = METRICS_UNKNOWN;
+	if (p->parked.due_wall_us > 0 && p->parked.due_wall_us != INT64_MAX)
+		p->parked_next_us = at_least_0(p->parked.due_wall_us - s->wall_us);
+	s->total.parked += p->parked.rows;
 	source->lag_us = larger(source->lag_us, p->lag_us);
 	s->total.queue_size += (int64_t)p->ring.events;
 	s->total.queue_capacity += (int64_t)p->ring.capacity;
@@ -104,6 +108,10 @@ static void derive_webhook(struct metrics_snapshot *s, struct metrics_webhook *w
 	w->latency = quantiles_of(st->latency_count);
 	w->dead = st->refused + st->exhausted;
 	w->state_us = at_least_0(s->now_us - st->breaker.since_us);
+	w->token_us = st->auth.token_left_us < 0 ? METRICS_UNKNOWN : st->auth.token_left_us;
+	w->certificate_us = METRICS_UNKNOWN;
+	if (st->auth.tls.expires_wall_us)
+		w->certificate_us = at_least_0(st->auth.tls.expires_wall_us - s->wall_us);
 	t->attempts += st->attempts;
 	t->delivered += st->delivered;
 	t->retried += st->retried;
@@ -181,6 +189,8 @@ static void collect_pipeline(const struct metrics_inputs *in, size_t i, struct m
 	p->source = from->source;
 	p->webhook = from->webhook;
 	p->ring = ring_stats(from->ring);
+	if (from->parked)
+		p->parked = parked_stats(from->parked);
 }
 
 void metrics_collect(const struct metrics_inputs *in, struct metrics_snapshot *ret_s)

@@ -88,16 +88,24 @@ static const struct command {
 	 "\nExample:\n  app-db-listener status --json | jq .\n"},
 	{"dead-letters", command_dead_letters,
 	 OPTION_CONFIG | OPTION_JSON | OPTION_SOURCE | OPTION_PIPELINE | OPTION_TABLE | OPTION_ID |
-		 OPTION_OLDER_THAN | OPTION_LIMIT | OPTION_ALL | OPTION_DRY_RUN,
-	 2, "list|show|replay|purge [ID]", "look at, replay or purge what could not be delivered",
-	 "replay puts events back into the outbox, oldest first, behind newer changes of their "
-	 "rows.\n"
-	 "replay and purge need a filter or --all.\n"
+		 OPTION_OLDER_THAN | OPTION_LIMIT | OPTION_ALL | OPTION_DRY_RUN | OPTION_KEYS |
+		 OPTION_SINCE | OPTION_UNTIL | OPTION_STATUS | OPTION_ERROR | OPTION_FORMAT |
+		 OPTION_OUTPUT | OPTION_IN_FRONT | OPTION_SKIP_SUPERSEDED,
+	 2, "list|show|export|replay|purge [ID]",
+	 "look at, replay or purge what could not be delivered",
+	 "replay puts events back into the outbox, oldest first, with the ids that receivers know\n"
+	 "them by: behind newer changes of their rows, or with --in-front, while no daemon runs, "
+	 "at\n"
+	 "their old place. replay and purge need a filter or --all. Filters are joined by "
+	 "\"and\".\n"
 	 "\nExamples:\n"
 	 "  app-db-listener dead-letters list --table users --limit 20\n"
 	 "  app-db-listener dead-letters show 4711\n"
 	 "  app-db-listener dead-letters replay 4711\n"
 	 "  app-db-listener dead-letters replay --pipeline crm\n"
+	 "  app-db-listener dead-letters replay --status 5xx --since 2h --skip-superseded\n"
+	 "  app-db-listener dead-letters replay --table users --key id=42 --dry-run\n"
+	 "  app-db-listener dead-letters export --format json -o letters.json\n"
 	 "  app-db-listener dead-letters purge --older-than 30d\n"},
 	{"test-webhook", command_test_webhook, OPTION_CONFIG | OPTION_JSON | OPTION_WEBHOOK, 0, "",
 	 "send one test event to each webhook",

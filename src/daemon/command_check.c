@@ -4,6 +4,7 @@
 
 #include "base/json.h"
 #include "daemon/command.h"
+#include "sink/auth.h"
 #include "source/admin.h"
 
 #define CHECK_MAX_BYTES (4UL * 1024 * 1024)
@@ -67,6 +68,19 @@ static void check_orderings(struct checking *k, const struct settings *s, size_t
 	}
 }
 
+static void check_webhooks(struct checking *k, const struct settings *s)
+{
+	struct finding f = {.level = FINDING_WARN};
+	size_t i;
+
+	for (i = 0; i < s->webhook_count; i++) {
+		f.subject = s->webhooks[i].name;
+		f.message = auth_warning(&s->webhooks[i]);
+		if (f.message)
+			note_finding(k, &f);
+	}
+}
+
 static ATTR_MUST_CHECK enum err_code check_source(const struct settings *s, size_t source,
 						  void *ctx, struct err *e)
 {
@@ -124,6 +138,7 @@ int command_check(const struct command_call *call)
 		json_str(&k.json, "file", o->config);
 		json_open_array(&k.json, "findings");
 	}
+	check_webhooks(&k, &s);
 	if (!o->offline)
 		status = command_each_source(&s, o, check_source, &k);
 	print_summary(&k, o->config);

@@ -1,140 +1,104 @@
 /* SPDX-License-Identifier: MIT */
-#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
 
-#include "base/json.h"
+#include "base/clock.h"
 #include "daemon/command.h"
-#include "source/admin.h"
+#include "daemon/letter_options.h"
+#include "daemon/letter_out.h"
 
-#define LINE_MAX_BYTES (64UL * 1024 * 1024)
+struct action;
 
 struct letters {
 	const struct options *options;
+	const struct action *action;
 	struct dead_letter_filter filter;
-	bool with_data;
-	struct buf line;
-	int64_t count;
+	struct letter_out out;
+	struct dead_letter_counts counts; /* moved: or listed */
 };
 
-static void print_json(struct letters *l, const struct dead_letter *d)
-{
-	struct json j;
+typedef enum err_code (*action_fn)(struct letters *l, const struct source_admin_ops *ops,
+				   const struct settings *s, size_t source,
+				   const struct dead_letter_filter *f, struct err *e);
 
-	buf_reset(&l->line);
-	json_begin(&j, &l->line);
-	json_open_object(&j, NULL);
-	json_i64(&j, "id", d->id);
-	json_text(&j, "event_id", d->event_id);
-	json_text(&j, "pipeline", d->pipeline);
-	json_text(&j, "operation", d->operation);
-	json_text(&j, "schema", d->schema);
-	json_text(&j, "table", d->table);
-	json_raw(&j, "key", d->key);
-	json_text(&j, "changed_at", d->changed_at);
-	json_text(&j, "died_at", d->died_at);
-	json_i64(&j, "attempts", d->attempts);
-	json_i64(&j, "last_status", d->last_status);
-	json_text(&j, "last_error", d->last_error);
-	if (l->with_data) {
-		json_raw(&j, "data", d->data);
-		json_raw(&j, "old_data", d->old_data);
-	}
-	json_end(&j);
-	if (buf_error(&l->line) == ERR_OK)
-		(void)puts(buf_str(&l->line));
-}
-
-#define AS_PRINTED(t) (int)(t).len, (t).s ? (t).s : ""
-
-static void print_row(struct letters *l, const struct dead_letter *d)
-{
-	if (!l->count)
-		(void)printf("%-10s %-12s %-8s %-24s %-20s %-20.20s %3s %6s  %s\n", "ID",
-			     "PIPELINE", "OP", "TABLE", "KEY", "DIED", "TRY", "STATUS", "ERROR");
-	buf_reset(&l->line);
-	buf_add_fmt(&l->line, "%.*s%s%.*s", AS_PRINTED(d->schema), d->schema.len ? "." : "",
-		    AS_PRINTED(d->table));
-	(void)printf("%-10lld %-12.*s %-8.*s %-24s %-20.*s %-20.*s %3lld %6lld  %.*s\n",
-		     (long long)d->id, AS_PRINTED(d->pipeline), AS_PRINTED(d->operation),
-		     buf_str(&l->line), AS_PRINTED(d->key), 20, d->died_at.s ? d->died_at.s : "",
-		     (long long)d->attempts, (long long)d->last_status, AS_PRINTED(d->last_error));
-}
-
-static void print_letter(void *ctx, const struct dead_letter *d)
-{
-	struct letters *l = ctx;
-
-	if (l->options->json || l->with_data)
-		print_json(l, d);
-	else
-		print_row(l, d);
-	l->count++;
-}
-
-static ATTR_MUST_CHECK enum err_code letters_ops(const struct settings *s, size_t source,
-						 const struct source_admin_ops **ret, struct err *e)
-{
-	*ret = source_admin_find(s->sources[source].type);
-	if (!*ret)
-		return err_set(e, ERR_CONFIG, "this build cannot read its type");
-	return ERR_OK;
-}
-
-static ATTR_MUST_CHECK enum err_code letters_list(const struct settings *s, size_t source,
-						  void *ctx, struct err *e)
-{
-	struct letters *l = ctx;
-	const struct source_admin_ops *ops;
-	enum err_code code = letters_ops(s, source, &ops, e);
-
-	if (code != ERR_OK)
-		return code;
-	return ops->dead_letter_list(s, source, &l->filter, l->with_data, print_letter, l, e);
-}
-
-static ATTR_MUST_CHECK enum err_code letters_replay(const struct settings *s, size_t source,
-						    void *ctx, struct err *e)
-{
-	struct letters *l = ctx;
-	const struct source_admin_ops *ops;
-	int64_t n = 0;
-	enum err_code code = letters_ops(s, source, &ops, e);
-
-	if (code == ERR_OK)
-		code = ops->dead_letter_replay(s, source, &l->filter, &n, e);
-	l->count += n;
-	return code;
-}
-
-static ATTR_MUST_CHECK enum err_code letters_purge(const struct settings *s, size_t source,
-						   void *ctx, struct err *e)
-{
-	struct letters *l = ctx;
-	const struct source_admin_ops *ops;
-	int64_t n = 0;
-	enum err_code code = letters_ops(s, source, &ops, e);
-
-	if (code == ERR_OK)
-		code = ops->dead_letter_purge(s, source, &l->filter, &n, e);
-	l->count += n;
-	return code;
-}
-
-static const struct action {
+struct action {
 	const char *name;
-	command_source_fn fn;
+	action_fn fn;
 	bool changes;
 	bool with_data;
+	bool exports;
 	const char *done; /* what is said of the count */
-} action_table[] = {
-	{"list", letters_list, false, false, "listed"},
-	{"show", letters_list, false, true, "shown"},
-	{"replay", letters_replay, true, false, "put back into the outbox"},
-	{"purge", letters_purge, true, false, "purged"},
+	const char *would;
+};
+
+/* ---- what is done to each source ---- */
+
+static ATTR_MUST_CHECK enum err_code take_letter(void *ctx, const struct dead_letter *d,
+						 struct err *e)
+{
+	struct letters *l = ctx;
+
+	if (d->superseded) {
+		l->counts.superseded++;
+		return ERR_OK;
+	}
+	l->counts.moved++;
+	return letter_out_put(&l->out, d, e);
+}
+
+static ATTR_MUST_CHECK enum err_code letters_list(struct letters *l,
+						  const struct source_admin_ops *ops,
+						  const struct settings *s, size_t source,
+						  const struct dead_letter_filter *f, struct err *e)
+{
+	return ops->dead_letter_list(s, source, f, l->out.with_data, take_letter, l, e);
+}
+
+static void counts_add(struct letters *l, const struct dead_letter_counts *more)
+{
+	l->counts.moved += more->moved;
+	l->counts.superseded += more->superseded;
+}
+
+static ATTR_MUST_CHECK enum err_code
+letters_replay(struct letters *l, const struct source_admin_ops *ops, const struct settings *s,
+	       size_t source, const struct dead_letter_filter *f, struct err *e)
+{
+	struct dead_letter_counts counts = {0};
+	enum err_code code =
+		ops->dead_letter_replay(s, source, f, l->options->in_front, &counts, e);
+
+	counts_add(l, &counts);
+	return code;
+}
+
+static ATTR_MUST_CHECK enum err_code
+letters_purge(struct letters *l, const struct source_admin_ops *ops, const struct settings *s,
+	      size_t source, const struct dead_letter_filter *f, struct err *e)
+{
+	struct dead_letter_counts counts = {0};
+	enum err_code code = ops->dead_letter_purge(s, source, f, &counts, e);
+
+	counts_add(l, &counts);
+	return code;
+}
+
+static const struct action action_table[] = {
+	{.name = "list", .fn = letters_list},
+	{.name = "show", .fn = letters_list, .with_data = true},
+	{.name = "export", .fn = letters_list, .with_data = true, .exports = true},
+	{.name = "replay",
+	 .fn = letters_replay,
+	 .changes = true,
+	 .done = "put back into the outbox",
+	 .would = "would be put back into the outbox"},
+	{.name = "purge",
+	 .fn = letters_purge,
+	 .changes = true,
+	 .done = "purged",
+	 .would = "would be purged"},
 };
 
 static const struct action *action_find(const char *name)
@@ -147,87 +111,143 @@ static const struct action *action_find(const char *name)
 	return NULL;
 }
 
-/* "4711", or a whole event id whose last part it is. */
-static ATTR_MUST_CHECK enum err_code id_parse(const char *word, int64_t *ret_id, struct err *e)
+static ATTR_MUST_CHECK enum err_code each_source(const struct settings *s, size_t source, void *ctx,
+						 struct err *e)
 {
-	const char *dash = strrchr(word, '-');
-	const char *digits = dash ? dash + 1 : word;
-	char *end;
-	long long n;
+	struct letters *l = ctx;
+	struct dead_letter_filter f = l->filter;
+	const struct source_admin_ops *ops = source_admin_find(s->sources[source].type);
 
-	errno = 0;
-	n = strtoll(digits, &end, 10);
-	if (errno || end == digits || *end || n < 1)
-		return err_set(e, ERR_USAGE, "'%s' is no dead letter's id", word);
-	*ret_id = n;
+	if (!ops)
+		return err_set(e, ERR_CONFIG, "this build cannot read its type");
+	if (f.limit && l->counts.moved >= f.limit)
+		return ERR_OK;
+	if (f.limit)
+		f.limit -= l->counts.moved;
+	if (l->options->dry_run)
+		return letters_list(l, ops, s, source, &f, e);
+	return l->action->fn(l, ops, s, source, &f, e);
+}
+
+/* ---- what may be asked ---- */
+
+/* Options that mean nothing to this action would otherwise be believed to be heeded. */
+static ATTR_MUST_CHECK enum err_code refuse_options(const struct action *a, const struct options *o,
+						    struct err *e)
+{
+	const struct {
+		bool given, taken;
+		const char *name, *by;
+	} cases[] = {
+		{o->format, a->exports, "format", "export"},
+		{o->output, a->exports, "output", "export"},
+		{o->json, !a->exports, "json", "the others; export takes --format"},
+		{o->dry_run, a->changes, "dry-run", "replay and purge"},
+		{o->in_front, a->fn == letters_replay, "in-front", "replay"},
+		{o->skip_superseded, a->fn == letters_replay, "skip-superseded", "replay"},
+	};
+	size_t i;
+
+	for (i = 0; i < ARRAY_LEN(cases); i++)
+		if (cases[i].given && !cases[i].taken)
+			return err_set(e, ERR_USAGE, "--%s belongs to %s", cases[i].name,
+				       cases[i].by);
 	return ERR_OK;
 }
 
-static ATTR_MUST_CHECK enum err_code letters_filter(const struct command_call *call,
-						    const struct action *a,
-						    struct dead_letter_filter *ret, struct err *e)
+static ATTR_MUST_CHECK enum err_code refuse_wide(const struct action *a, const struct options *o,
+						 const struct dead_letter_filter *f, struct err *e)
 {
-	const struct options *o = call->options;
-	struct dead_letter_filter f = {.pipeline = o->pipeline,
-				       .table = o->table,
-				       .id = o->id,
-				       .limit = o->limit,
-				       .older_than_us = o->older_than_us};
-	bool narrowed;
-
-	if (call->arg_count > 1 && id_parse(call->args[1], &f.id, e) != ERR_OK)
-		return ERR_USAGE;
-	narrowed = f.pipeline || f.table || f.id || f.older_than_us || f.limit;
-	if (a->changes && !narrowed && !o->all && !o->dry_run)
+	if (letter_options_narrow(f))
+		return ERR_OK;
+	if (a->changes && !o->all && !o->dry_run)
 		return err_set(e, ERR_USAGE, "%s needs an id, a filter or --all", a->name);
-	if (strcmp(a->name, "show") == 0 && !narrowed)
+	if (strcmp(a->name, "show") == 0)
 		return err_set(e, ERR_USAGE, "show needs an id or a filter");
-	*ret = f;
 	return ERR_OK;
 }
 
-static void letters_report(const struct letters *l, const struct action *a)
+/* ---- the command ---- */
+
+static void report(const struct letters *l)
 {
-	if (!a->changes) {
-		if (!l->count && !l->options->json)
-			(void)puts("no dead letters");
-		return;
+	const struct action *a = l->action;
+	bool dry = l->options->dry_run;
+	long long left = l->counts.superseded, n = l->counts.moved;
+
+	if (l->options->json && a->changes) {
+		(void)printf("{\"action\":\"%s\",\"dry_run\":%s,\"count\":%lld,\"superseded\":%lld}"
+			     "\n",
+			     a->name, dry ? "true" : "false", n, left);
+	} else if (a->changes) {
+		(void)printf("%lld %s\n", n, dry ? a->would : a->done);
+		if (left)
+			(void)printf("%lld left out: a newer change of their row is waiting, or is "
+				     "dead too\n",
+				     left);
+	} else if (!n && !a->exports && !l->options->json) {
+		(void)puts("no dead letters");
 	}
-	if (l->options->json)
-		(void)printf("{\"action\":\"%s\",\"count\":%lld}\n", a->name, (long long)l->count);
-	else
-		(void)printf("%lld %s\n", (long long)l->count, a->done);
+}
+
+static int run(struct letters *l, const struct settings *s, enum letter_format format)
+{
+	bool prints = !l->action->changes || l->options->dry_run;
+	struct err e;
+	int status;
+
+	if (prints && letter_out_open(&l->out, l->options->output, format, l->action->with_data,
+				      &e) != ERR_OK)
+		return command_fail(&e);
+	status = command_each_source(s, l->options, each_source, l);
+	if (prints && status != EX_OK)
+		letter_out_drop(&l->out);
+	else if (prints && letter_out_close(&l->out, &e) != ERR_OK)
+		status = command_fail(&e);
+	if (status != EX_OK)
+		return status;
+	report(l);
+	if (l->filter.id && !l->counts.moved)
+		status = EX_NOINPUT;
+	if (fflush(stdout) != 0) {
+		(void)err_set_sys(&e, ERR_IO, errno, "cannot write to standard output");
+		status = command_fail(&e);
+	}
+	return status;
 }
 
 int command_dead_letters(const struct command_call *call)
 {
+	const struct options *o = call->options;
 	const struct action *a = action_find(call->arg_count ? call->args[0] : NULL);
-	struct letters l = {.options = call->options};
+	struct letters l = {.options = o, .action = a};
+	enum letter_format format = o->json ? LETTER_NDJSON : LETTER_TABLE;
+	struct letter_key *key = NULL;
 	struct settings s;
 	struct err e;
 	int status;
 
 	if (!a) {
 		(void)err_set(&e, ERR_USAGE,
-			      "dead-letters needs one of: list, show, replay, purge");
+			      "dead-letters needs one of: list, show, export, replay, purge");
 		return command_fail(&e);
 	}
-	if (letters_filter(call, a, &l.filter, &e) != ERR_OK)
+	if (a->with_data)
+		format = LETTER_NDJSON;
+	if (refuse_options(a, o, &e) != ERR_OK ||
+	    (a->exports && letter_format_parse(o->format, &format, &e) != ERR_OK) ||
+	    letter_options_filter(o, call->arg_count > 1 ? call->args[1] : NULL,
+				  clock_wall_us(clock_system()), &l.filter, &key, &e) != ERR_OK)
 		return command_fail(&e);
-	status = command_settings(call->options, &s);
-	if (status != EX_OK)
-		return status;
-	if (call->options->dry_run)
-		a = action_find("list");
-	assert(a);
-	l.with_data = a->with_data;
-	buf_init(&l.line, LINE_MAX_BYTES);
-	status = command_each_source(&s, call->options, a->fn, &l);
-	if (status == EX_OK)
-		letters_report(&l, a);
-	if (status == EX_OK && l.filter.id && !l.count)
-		status = EX_NOINPUT;
-	buf_done(&l.line);
-	settings_done(&s);
+	if (refuse_wide(a, o, &l.filter, &e) != ERR_OK) {
+		letter_key_free(key);
+		return command_fail(&e);
+	}
+	status = command_settings(o, &s);
+	if (status == EX_OK) {
+		status = run(&l, &s, format);
+		settings_done(&s);
+	}
+	letter_key_free(key);
 	return status;
 }

@@ -86,7 +86,7 @@ static void daemon_print(const struct settings *s, const json_t *doc)
 		{"queue_capacity", "of at most"},  {"workers", "workers"},
 		{"in_flight", "in flight"},        {"delivered_total", "delivered"},
 		{"retried_total", "retried"},      {"dead_total", "dead"},
-		{"lag_seconds", "lag, seconds"},
+		{"lag_seconds", "lag, seconds"},   {"parked", "parked"},
 	};
 	const json_t *v;
 	size_t i;
@@ -111,13 +111,13 @@ static void outbox_note(void *ctx, const char *pipeline, const struct outbox_sta
 	char when[CLOCK_TEXT_BYTES];
 
 	clock_format_wall(o->oldest_wall_us, when);
-	(void)json_array_append_new(st->pipelines,
-				    json_pack("{s:s, s:s, s:s, s:b, s:b, s:I, s:s?, s:I}",
-					      "pipeline", pipeline, "source", st->source, "server",
-					      o->server, "installed", o->installed, "active",
-					      o->active, "undelivered", (json_int_t)o->rows,
-					      "oldest", o->oldest_wall_us ? when : NULL,
-					      "dead_letters", (json_int_t)o->dead_letters));
+	(void)json_array_append_new(
+		st->pipelines,
+		json_pack("{s:s, s:s, s:s, s:b, s:b, s:I, s:s?, s:I, s:I}", "pipeline", pipeline,
+			  "source", st->source, "server", o->server, "installed", o->installed,
+			  "active", o->active, "undelivered", (json_int_t)o->rows, "oldest",
+			  o->oldest_wall_us ? when : NULL, "dead_letters",
+			  (json_int_t)o->dead_letters, "parked", (json_int_t)o->parked));
 }
 
 static void outbox_print(const json_t *p)
@@ -129,12 +129,16 @@ static void outbox_print(const json_t *p)
 		(void)printf("  %-14s not installed: run app-db-listener install\n", name);
 		return;
 	}
-	(void)printf("  %-14s %s, undelivered %lld, oldest %s, dead letters %lld\n", name,
+	(void)printf("  %-14s %s, undelivered %lld, oldest %s, dead letters %lld", name,
 		     json_is_true(json_object_get(p, "active")) ? "a daemon is active"
 								: "no daemon is active",
 		     (long long)json_integer_value(json_object_get(p, "undelivered")),
 		     oldest ? oldest : "-",
 		     (long long)json_integer_value(json_object_get(p, "dead_letters")));
+	if (json_integer_value(json_object_get(p, "parked")) > 0)
+		(void)printf(", parked %lld",
+			     (long long)json_integer_value(json_object_get(p, "parked")));
+	(void)puts("");
 }
 
 static ATTR_MUST_CHECK enum err_code status_source(const struct settings *s, size_t source,

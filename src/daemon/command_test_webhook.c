@@ -84,23 +84,38 @@ static ATTR_MUST_CHECK enum err_code trial_fill(struct http_request *q, const st
 	return code;
 }
 
+static void token_notify(void *h)
+{
+	http_wake(h);
+}
+
 static ATTR_MUST_CHECK enum err_code trial_run(struct trial *t, struct err *e)
 {
 	struct http *h = NULL;
+	struct auth *auth = NULL;
 	struct http_request *q;
-	enum err_code code = http_new(clock_system(), 1, trial_done, t, &h, e);
+	enum err_code code = auth_new(t->to, clock_system(), &auth, e);
 
-	if (code != ERR_OK)
+	if (code == ERR_OK)
+		code = http_new(clock_system(), 1, trial_done, t, &h, e);
+	if (code != ERR_OK) {
+		auth_free(auth);
 		return code;
+	}
 	q = http_request_get(h);
 	code = q ? trial_fill(q, t) : ERR_NOMEM;
-	if (code == ERR_OK)
+	if (code == ERR_OK) {
+		q->auth = auth;
+		auth_bind(auth, token_notify, h);
 		code = http_send(h, q, e);
-	else
+	} else {
 		(void)err_set(e, code, "no memory for the request");
+	}
 	while (code == ERR_OK && !t->done)
 		code = http_run(h, INT64_MAX, e);
+	auth_bind(auth, NULL, NULL);
 	http_free(h);
+	auth_free(auth);
 	return code;
 }
 

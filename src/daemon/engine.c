@@ -50,13 +50,17 @@ static void room_notify(void *ctx)
 
 static ATTR_MUST_CHECK enum err_code make_webhooks(struct engine *g, struct err *e)
 {
+	const struct webhook_settings *to;
 	size_t i;
 	enum err_code code;
 
 	for (i = 0; i < g->settings->webhook_count; i++) {
-		code = webhook_new(&g->settings->webhooks[i], &g->webhooks[i], e);
+		to = &g->settings->webhooks[i];
+		code = webhook_new(to, &g->webhooks[i], e);
 		if (code != ERR_OK)
 			return code;
+		if (auth_warning(to))
+			log_warn(auth_warning(to), LOG_S("webhook", to->name));
 	}
 	return ERR_OK;
 }
@@ -199,6 +203,7 @@ static void fill_inputs(struct engine *g)
 		g->pipeline_inputs[i] =
 			(struct metrics_pipeline_input){.name = s->pipelines[i].name,
 							.ring = g->pipelines[i].ring,
+							.parked = g->pipelines[i].parked,
 							.source = s->pipelines[i].source,
 							.webhook = s->pipelines[i].webhook};
 	g->inputs = (struct metrics_inputs){.pool = g->pool,

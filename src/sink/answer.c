@@ -11,15 +11,15 @@ static const struct {
 	int hi;
 	struct answer answer;
 } answer_table[] = {
-	{200, 299, {ANSWER_DELIVERED, ANSWER_BLAME_NONE, false}},
-	{408, 408, {ANSWER_RETRY, ANSWER_BLAME_EVENT, false}},
-	{410, 410, {ANSWER_REFUSED, ANSWER_BLAME_RECEIVER, true}},
-	{425, 425, {ANSWER_RETRY, ANSWER_BLAME_EVENT, false}},
-	{429, 429, {ANSWER_RETRY, ANSWER_BLAME_RECEIVER, false}},
-	{502, 504, {ANSWER_RETRY, ANSWER_BLAME_RECEIVER, false}},
+	{200, 299, {ANSWER_DELIVERED, ANSWER_BLAME_NONE, false, false}},
+	{408, 408, {ANSWER_RETRY, ANSWER_BLAME_EVENT, false, false}},
+	{410, 410, {ANSWER_REFUSED, ANSWER_BLAME_RECEIVER, true, false}},
+	{425, 425, {ANSWER_RETRY, ANSWER_BLAME_EVENT, false, false}},
+	{429, 429, {ANSWER_RETRY, ANSWER_BLAME_RECEIVER, false, false}},
+	{502, 504, {ANSWER_RETRY, ANSWER_BLAME_RECEIVER, false, false}},
 	/* a status above 599 is to be taken as a 5xx: RFC 9110 section 15 */
-	{500, 999, {ANSWER_RETRY, ANSWER_BLAME_EVENT, false}},
-	{100, 499, {ANSWER_REFUSED, ANSWER_BLAME_EVENT, false}},
+	{500, 999, {ANSWER_RETRY, ANSWER_BLAME_EVENT, false, false}},
+	{100, 499, {ANSWER_REFUSED, ANSWER_BLAME_EVENT, false, false}},
 };
 
 static const char *const answer_phase_names[ANSWER_PHASE_COUNT] = {
@@ -27,6 +27,7 @@ static const char *const answer_phase_names[ANSWER_PHASE_COUNT] = {
 	[ANSWER_PHASE_CONNECT] = "connect", [ANSWER_PHASE_TLS] = "tls",
 	[ANSWER_PHASE_SEND] = "send",       [ANSWER_PHASE_FIRST_BYTE] = "first_byte",
 	[ANSWER_PHASE_BODY] = "body",       [ANSWER_PHASE_DENIED] = "denied",
+	[ANSWER_PHASE_TOKEN] = "token",
 };
 
 struct answer answer_of_status(int status)
@@ -56,8 +57,8 @@ bool answer_is_pause(int status)
 struct answer answer_of_failure(enum answer_phase phase)
 {
 	assert(phase < ANSWER_PHASE_COUNT);
-	(void)phase;
-	return (struct answer){ANSWER_RETRY, ANSWER_BLAME_RECEIVER, false};
+	return (struct answer){ANSWER_RETRY, ANSWER_BLAME_RECEIVER, false,
+			       phase == ANSWER_PHASE_TOKEN};
 }
 
 const char *answer_phase_name(enum answer_phase phase)

@@ -139,6 +139,8 @@ static bool speaks_of_outage_locked(const struct breaker *b, const struct breake
 {
 	if (r->answer.blame != ANSWER_BLAME_RECEIVER)
 		return false;
+	if (r->answer.outage)
+		return true;
 	return r->failed_us ? b->taken_us <= r->failed_us : r->last_attempt;
 }
 

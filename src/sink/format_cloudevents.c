@@ -94,7 +94,7 @@ static void put_sequence(const struct format_event *ev, template_put_fn put, str
 {
 	char digits[SEQUENCE_BYTES];
 
-	(void)snprintf(digits, sizeof(digits), "%020lld", (long long)ev->f->id);
+	(void)snprintf(digits, sizeof(digits), "%020lld", (long long)event_public_id(ev->f));
 	put(out, text_of(digits));
 }
 

@@ -16,19 +16,15 @@
 
 #include "base/fd.h"
 #include "base/mem.h"
+#include "sink/auth.h"
+#include "sink/posts.h"
 #include "sink/sockets.h"
 #include "sink/transfer.h"
+#include "sink/waiting.h"
 
 #define HTTP_EVENTS 128
-/* A body's memory larger than this is not kept for the next request. */
-#define HTTP_KEEP_BODY_BYTES 8192
 /* What was never needed for this long is freed. */
 #define HTTP_TRIM_US (10 * CLOCK_US_PER_S)
-
-struct post {
-	struct http_request request; /* first: the caller holds its address */
-	struct post *next;
-};
 
 /* One webhook's handles. */
 struct profile {
@@ -52,9 +48,8 @@ struct http {
 	size_t in_flight;
 	struct transfer *active;
 	struct profile *profiles;
-	struct post *free;
-	size_t free_count;
-	size_t free_min;
+	struct posts posts;
+	struct waiting waiting; /* for a token */
 };
 
 enum err_code http_global_start(struct err *e)
@@ -205,14 +200,6 @@ static struct http_request *transfer_end(struct http *h, struct transfer *t)
 	return r;
 }
 
-static void post_free(struct post *p)
-{
-	buf_done(&p->request.body);
-	buf_done(&p->request.lines);
-	buf_done(&p->request.url);
-	mem_free(p);
-}
-
 static void profile_free(struct profile *p)
 {
 	while (p->free)
@@ -221,31 +208,22 @@ static void profile_free(struct profile *p)
 	mem_free(p);
 }
 
-static struct post *post_pop(struct http *h)
-{
-	struct post *p = h->free;
-
-	h->free = p->next;
-	h->free_count--;
-	if (h->free_min > h->free_count)
-		h->free_min = h->free_count;
-	return p;
-}
-
 void http_free(struct http *h)
 {
+	struct http_request *r;
 	struct profile *p;
 
 	if (!h)
 		return;
 	while (h->active)
 		http_request_put(h, transfer_end(h, h->active));
+	while ((r = waiting_pop(&h->waiting)))
+		http_request_put(h, r);
 	while ((p = h->profiles)) {
 		h->profiles = p->next;
 		profile_free(p);
 	}
-	while (h->free)
-		post_free(post_pop(h));
+	posts_done(&h->posts);
 	/* closes the connections through sockets_close */
 	(void)curl_multi_cleanup(h->multi);
 	sockets_done(&h->sockets);
@@ -255,40 +233,12 @@ void http_free(struct http *h)
 
 struct http_request *http_request_get(struct http *h)
 {
-	struct post *p;
-
-	if (h->free)
-		return &post_pop(h)->request;
-	p = mem_calloc(1, sizeof(*p));
-	if (!p)
-		return NULL;
-	buf_init(&p->request.body, SIZE_MAX / 2);
-	buf_init(&p->request.lines, SIZE_MAX / 2);
-	buf_init(&p->request.url, SIZE_MAX / 2);
-	return &p->request;
-}
-
-static void empty(struct buf *b)
-{
-	if (b->cap > HTTP_KEEP_BODY_BYTES)
-		buf_done(b);
-	else
-		buf_reset(b);
+	return posts_get(&h->posts);
 }
 
 void http_request_put(struct http *h, struct http_request *r)
 {
-	struct post *p = (struct post *)r;
-
-	empty(&r->body);
-	empty(&r->lines);
-	empty(&r->url);
-	r->owner = NULL;
-	r->to = NULL;
-	r->plain_bytes = 0;
-	p->next = h->free;
-	h->free = p;
-	h->free_count++;
+	posts_put(&h->posts, r);
 }
 
 static ATTR_MUST_CHECK enum err_code profile_find(struct http *h, const struct webhook_settings *to,
@@ -337,7 +287,7 @@ static ATTR_MUST_CHECK enum err_code transfer_get(struct http *h, const struct w
 	return code;
 }
 
-enum err_code http_send(struct http *h, struct http_request *r, struct err *e)
+static ATTR_MUST_CHECK enum err_code start(struct http *h, struct http_request *r, struct err *e)
 {
 	struct transfer *t;
 	enum err_code code = transfer_get(h, r->to, &t, e);
@@ -356,15 +306,56 @@ enum err_code http_send(struct http *h, struct http_request *r, struct err *e)
 	return ERR_OK;
 }
 
+enum err_code http_send(struct http *h, struct http_request *r, struct err *e)
+{
+	if (!auth_has_tokens(r->auth))
+		return start(h, r, e);
+	r->started_us = clock_now_us(h->clock);
+	r->ticket = (struct token_ticket){.fetch = 0};
+	r->own_lines = r->lines.len;
+	waiting_push(&h->waiting, r);
+	return ERR_OK;
+}
+
+/* Start what has its token by now, and end what cannot get one. */
+static void run_waiting(struct http *h)
+{
+	struct http_result result;
+	struct http_request *r;
+	enum token_state state;
+	struct err e;
+	size_t n;
+
+	for (n = h->waiting.count; n; n--) {
+		r = waiting_pop(&h->waiting);
+		state = waiting_authorize(r, &result);
+		if (state == TOKEN_PENDING) {
+			waiting_push(&h->waiting, r);
+			continue;
+		}
+		r->wall_us = clock_wall_us(h->clock);
+		if (state == TOKEN_READY && start(h, r, &e) == ERR_OK)
+			continue;
+		if (state == TOKEN_READY)
+			waiting_failed(r, e.msg, &result);
+		result.elapsed_us = clock_now_us(h->clock) - r->started_us;
+		h->finished++;
+		h->done(h->ctx, &result);
+	}
+}
+
 static void finish(struct http *h, struct transfer *t, CURLcode code)
 {
 	struct http_result result;
-
 	int64_t elapsed_us = clock_now_us(h->clock) - t->request->started_us;
 
 	transfer_result(t, code, t->request->wall_us + elapsed_us, &result);
 	result.elapsed_us = elapsed_us;
 	(void)transfer_end(h, t);
+	if (waiting_again(result.request, result.status)) {
+		waiting_push(&h->waiting, result.request);
+		return;
+	}
 	h->finished++;
 	h->done(h->ctx, &result);
 }
@@ -425,10 +416,8 @@ static void trim(struct http *h, int64_t now_us)
 	if (now_us < h->trim_us)
 		return;
 	h->trim_us = now_us + HTTP_TRIM_US;
+	posts_trim(&h->posts);
 	/* popping lowers free_min too: it must not count the loop */
-	for (spare = h->free_min; spare; spare--)
-		post_free(post_pop(h));
-	h->free_min = h->free_count;
 	for (p = h->profiles; p; p = p->next) {
 		for (spare = p->free_min; spare; spare--)
 			transfer_free(profile_pop(p));
@@ -446,6 +435,7 @@ enum err_code http_run(struct http *h, int64_t deadline_us, struct err *e)
 
 	trim(h, now_us);
 	do {
+		run_waiting(h);
 		if (h->timer_us <= now_us)
 			run_timer(h);
 		/* what is finished is to be handled at once, but sockets get their turn too */
@@ -469,25 +459,33 @@ void http_wake(struct http *h)
 	fd_wake(h->wake_fd);
 }
 
+static void abort_one(struct http *h, struct http_request *r)
+{
+	struct http_result result = {
+		.request = r,
+		.phase = ANSWER_PHASE_FIRST_BYTE,
+		.retry_after_s = -1,
+		.elapsed_us = clock_now_us(h->clock) - r->started_us,
+	};
+
+	(void)snprintf(result.reason, sizeof(result.reason), "aborted");
+	h->finished++;
+	h->done(h->ctx, &result);
+}
+
 void http_abort_all(struct http *h)
 {
-	struct http_result result;
-	struct transfer *t;
+	struct http_request *r;
 
-	while ((t = h->active)) {
-		result =
-			(struct http_result){.phase = ANSWER_PHASE_FIRST_BYTE, .retry_after_s = -1};
-		(void)snprintf(result.reason, sizeof(result.reason), "aborted");
-		result.request = transfer_end(h, t);
-		result.elapsed_us = clock_now_us(h->clock) - result.request->started_us;
-		h->finished++;
-		h->done(h->ctx, &result);
-	}
+	while (h->active)
+		abort_one(h, transfer_end(h, h->active));
+	while ((r = waiting_pop(&h->waiting)))
+		abort_one(h, r);
 }
 
 size_t http_in_flight(const struct http *h)
 {
-	return h->in_flight;
+	return h->in_flight + h->waiting.count;
 }
 
 int64_t http_connections(const struct http *h)

@@ -112,6 +112,24 @@ void pool_bind_parked(struct pool *p, size_t i, struct parked *parked)
 	p->pipelines[i].parked = parked;
 }
 
+/* A webhook has got a token, or none: some worker's requests wait for that. */
+static void wake_all(void *pool)
+{
+	struct pool *p = pool;
+	size_t i;
+
+	for (i = 0; i < p->worker_count; i++)
+		http_wake(p->workers[i].http);
+}
+
+static void bind_tokens(struct pool *p, oauth2_notify_fn fn)
+{
+	size_t i;
+
+	for (i = 0; i < p->receiver_count; i++)
+		auth_bind(webhook_auth(p->receivers[i].webhook), fn, p);
+}
+
 enum err_code pool_start(struct pool *p, struct err *e)
 {
 	enum err_code code = ERR_OK;
@@ -121,6 +139,7 @@ enum err_code pool_start(struct pool *p, struct err *e)
 	for (i = 0; i < p->pipeline_count; i++)
 		assert(p->pipelines[i].ring);
 	p->started = true;
+	bind_tokens(p, wake_all);
 	atomic_store(&p->awake, p->worker_count);
 	for (i = 0; code == ERR_OK && i < p->worker_count; i++) {
 		atomic_store(&p->workers[i].progress_us, now_us);
@@ -144,6 +163,7 @@ void pool_stop(struct pool *p, int64_t deadline_us)
 		http_wake(p->workers[i].http);
 	for (i = 0; i < p->worker_count; i++)
 		thread_join(&p->workers[i].thread);
+	bind_tokens(p, NULL);
 	p->started = false;
 }
 

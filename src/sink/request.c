@@ -107,7 +107,8 @@ static ATTR_MUST_CHECK enum err_code fill_event(const struct request_origin *o,
 						struct http_request *r)
 {
 	char id[sizeof(r->id)];
-	int id_len = snprintf(id, sizeof(id), "%s-%lld", o->install_id, (long long)f->id);
+	int id_len =
+		snprintf(id, sizeof(id), "%s-%lld", o->install_id, (long long)event_public_id(f));
 	const struct format_event ev = {
 		.f = f,
 		.root = root,
@@ -186,7 +187,8 @@ enum err_code request_fill(const struct request_origin *o, const struct webhook_
 	enum err_code code;
 
 	r->to = to;
-	(void)snprintf(r->id, sizeof(r->id), "%s-%lld", o->install_id, (long long)f->id);
+	(void)snprintf(r->id, sizeof(r->id), "%s-%lld", o->install_id,
+		       (long long)event_public_id(f));
 	if (!request_is_batch(to))
 		return fill_one(o, f, r);
 	buf_add_char(&r->body, '[');
@@ -234,7 +236,7 @@ enum err_code request_fill_batch(const struct request_origin *o, const struct we
 			buf_truncate(&r->body, end);
 			break;
 		}
-		ids += mix((uint64_t)ev->f.id);
+		ids += mix((uint64_t)event_public_id(&ev->f));
 	}
 	if (code != ERR_OK)
 		return code;
@@ -242,7 +244,7 @@ enum err_code request_fill_batch(const struct request_origin *o, const struct we
 	buf_add_char(&r->body, ']');
 	if (last == first)
 		(void)snprintf(r->id, sizeof(r->id), "%s-%lld", o->install_id,
-			       (long long)first->f.id);
+			       (long long)event_public_id(&first->f));
 	else
 		(void)snprintf(r->id, sizeof(r->id), "%s-b%016llx", o->install_id,
 			       (unsigned long long)ids);

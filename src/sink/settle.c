@@ -170,7 +170,7 @@ static void settle_dead(const struct verdict *v, enum webhook_outcome outcome)
 	}
 	record(v, outcome);
 	log_warn("an event goes to the dead letters", LOG_S("pipeline", v->pp->name),
-		 LOG_I("id", ev->f.id), LOG_I("attempts", ev->attempts),
+		 LOG_I("id", event_public_id(&ev->f)), LOG_I("attempts", ev->attempts),
 		 LOG_S("reason", ev->last_reason));
 	acks_push(v->pp->acks, &ack);
 	park_left(v->pp, ev);
@@ -203,8 +203,9 @@ static void settle_exhausted(const struct verdict *v)
 static void settle_retry(const struct verdict *v)
 {
 	record(v, WEBHOOK_RETRIED);
-	log_debug("an attempt failed", LOG_S("pipeline", v->pp->name), LOG_I("id", v->ev->f.id),
-		  LOG_I("attempts", v->ev->attempts), LOG_S("reason", v->result->reason));
+	log_debug("an attempt failed", LOG_S("pipeline", v->pp->name),
+		  LOG_I("id", event_public_id(&v->ev->f)), LOG_I("attempts", v->ev->attempts),
+		  LOG_S("reason", v->result->reason));
 	ring_retry(v->pp->ring, v->ev, v->now_us + delay_us(v, v->ev->attempts));
 }
 
@@ -222,7 +223,7 @@ static void halve(const struct verdict *v)
 static void settle_split(const struct verdict *v, bool is_event)
 {
 	log_debug("a request of several events failed", LOG_S("pipeline", v->pp->name),
-		  LOG_I("id", v->ev->f.id), LOG_I("events", v->count),
+		  LOG_I("id", event_public_id(&v->ev->f)), LOG_I("events", v->count),
 		  LOG_S("reason", v->result->reason));
 	if (is_event) {
 		record(v, WEBHOOK_SPLIT);

@@ -9,8 +9,11 @@
 
 #include "base/mem.h"
 #include "base/version.h"
+#include "config/secret.h"
+#include "sink/auth.h"
 #include "sink/format.h"
 #include "sink/request.h"
+#include "sink/tls_options.h"
 
 #define TRANSFER_KEEP_CONNECTION_S 60L /* below the idle timeout of usual receivers */
 #define TRANSFER_DNS_CACHE_S 60L
@@ -138,8 +141,7 @@ static ATTR_MUST_CHECK enum err_code add_configured(struct curl_slist **list,
 		(void)err_set(e, code, "no memory for request headers");
 	else
 		code = list_add(list, buf_str(&line), e);
-	mem_wipe(line.data, line.len);
-	buf_done(&line);
+	secret_buf_done(&line);
 	return code;
 }
 
@@ -159,6 +161,23 @@ static ATTR_MUST_CHECK enum err_code add_format(struct curl_slist **list,
 	(void)snprintf(line, sizeof(line), "Content-Type: %s",
 		       batch ? format->batch_content_type : format->content_type);
 	return list_add(list, line, e);
+}
+
+static ATTR_MUST_CHECK enum err_code
+add_authorization(struct curl_slist **list, const struct webhook_settings *to, struct err *e)
+{
+	struct buf line;
+	enum err_code code;
+
+	buf_init(&line, SIZE_MAX / 2);
+	auth_add_header(to, &line);
+	code = buf_error(&line);
+	if (code != ERR_OK)
+		(void)err_set(e, code, "no memory for request headers");
+	else if (line.len)
+		code = list_add(list, buf_str(&line), e);
+	secret_buf_done(&line);
+	return code;
 }
 
 static void headers_free(struct curl_slist *list)
@@ -181,6 +200,8 @@ static ATTR_MUST_CHECK enum err_code headers_new(const struct webhook_settings *
 	code = list_add(&list, "Expect:", e);
 	if (code == ERR_OK)
 		code = add_format(&list, to, e);
+	if (code == ERR_OK)
+		code = add_authorization(&list, to, e);
 	for (i = 0; code == ERR_OK && i < to->header_count; i++)
 		if (!to->headers[i].is_template)
 			code = add_configured(&list, &to->headers[i], e);
@@ -237,9 +258,6 @@ static CURLcode set_longs(CURL *easy, const struct webhook_settings *to)
 		{CURLOPT_QUICK_EXIT, 1},
 		{CURLOPT_FOLLOWLOCATION, 0},
 		{CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1},
-		{CURLOPT_SSLVERSION, CURL_SSLVERSION_TLSv1_2},
-		{CURLOPT_SSL_VERIFYPEER, to->tls_verify ? 1 : 0},
-		{CURLOPT_SSL_VERIFYHOST, to->tls_verify ? 2 : 0},
 		{CURLOPT_TCP_NODELAY, 1},
 		{CURLOPT_TCP_KEEPALIVE, 1},
 		{CURLOPT_MAXAGE_CONN, TRANSFER_KEEP_CONNECTION_S},
@@ -280,8 +298,10 @@ static CURLcode set_pointers(struct transfer *t, const struct webhook_settings *
 
 	for (i = 0; rc == CURLE_OK && i < ARRAY_LEN(options); i++)
 		rc = curl_easy_setopt(t->easy, options[i].option, options[i].value);
-	if (rc == CURLE_OK && to->ca_file)
-		rc = curl_easy_setopt(t->easy, CURLOPT_CAINFO, to->ca_file);
+	if (rc == CURLE_OK)
+		rc = tls_options_set(t->easy, to);
+	if (rc == CURLE_OK)
+		rc = tls_options_pin(t->easy, to);
 	return rc;
 }
 
@@ -361,6 +381,7 @@ void transfer_free(struct transfer *t)
 	if (!t)
 		return;
 	curl_easy_cleanup(t->easy);
+	tls_material_drop(t->tls);
 	mem_free(t->sign_line);
 	mem_free(t->lines);
 	mem_free(t);
@@ -422,6 +443,9 @@ enum err_code transfer_begin(struct transfer *t, struct http_request *r, struct 
 	(void)snprintf(t->time_line, sizeof(t->time_line), "webhook-timestamp: %lld",
 		       (long long)(r->wall_us / CLOCK_US_PER_S));
 	code = transfer_sign(t, r, e);
+	if (code == ERR_OK && auth_tls_files(r->auth))
+		code = tls_files_follow(auth_tls_files(r->auth), r->started_us, t->easy, &t->tls,
+					e);
 	if (code != ERR_OK)
 		return code;
 	/* the size first: it must not be guessed from a body that may be NULL */

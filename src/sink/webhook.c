@@ -19,6 +19,7 @@
 struct webhook {
 	const struct webhook_settings *settings;
 	struct breaker *breaker;
+	struct auth *auth; /* NULL: none */
 	struct standing_box *standing;
 	_Atomic size_t in_flight; /* every worker asks on every round: no lock */
 	_Atomic bool refused_some;
@@ -49,6 +50,8 @@ enum err_code webhook_new(const struct webhook_settings *s, struct webhook **ret
 		bo.min_delay_us = bo.max_delay_us;
 	code = breaker_new(&bo, &w->breaker, e);
 	if (code == ERR_OK)
+		code = auth_new(s, clock_system(), &w->auth, e);
+	if (code == ERR_OK)
 		code = standing_box_new(s->disable_after_us,
 					WEBHOOK_OUTAGE_GAP_US + s->retry_max_delay_us, &w->standing,
 					e);
@@ -59,6 +62,7 @@ enum err_code webhook_new(const struct webhook_settings *s, struct webhook **ret
 	*ret_w = w;
 	return ERR_OK;
 out_webhook:
+	auth_free(w->auth);
 	breaker_free(w->breaker);
 	mem_free(w);
 	return code;
@@ -69,6 +73,7 @@ void webhook_free(struct webhook *w)
 	if (!w)
 		return;
 	assert(atomic_load(&w->in_flight) == 0);
+	auth_free(w->auth);
 	breaker_free(w->breaker);
 	standing_box_free(w->standing);
 	mutex_done(&w->lock);
@@ -83,6 +88,11 @@ const struct webhook_settings *webhook_settings(const struct webhook *w)
 struct breaker *webhook_breaker(struct webhook *w)
 {
 	return w->breaker;
+}
+
+struct auth *webhook_auth(struct webhook *w)
+{
+	return w->auth;
 }
 
 struct standing_box *webhook_standing(struct webhook *w)
@@ -220,6 +230,7 @@ struct webhook_stats webhook_stats(struct webhook *w)
 	s.signing_secrets = w->settings->signing_keys.count;
 	s.column_rules = column_rules_count(w->settings->column_rules);
 	s.breaker = breaker_stats(w->breaker);
+	s.auth = auth_stats(w->auth);
 	(void)standing_box_get(w->standing, &s.standing);
 	return s;
 }

@@ -157,6 +157,7 @@ static void launch(struct worker *w, struct flight *f)
 	if (code == ERR_OK) {
 		request_compress(r, &w->compressor);
 		r->owner = f;
+		r->auth = webhook_auth(pp->webhook);
 		r->wall_us = clock_wall_us(w->pool->clock);
 		code = http_send(w->http, r, &e);
 	}

@@ -117,7 +117,7 @@ static ATTR_MUST_CHECK enum err_code bury(struct acking *a, const struct buf *ta
 	buf_add_str(sql, "REPLACE INTO " MY_DEAD_LETTER " (pipeline, id, " MY_EVENT_COLUMNS
 			 ", attempts, last_status, last_error, died_at) SELECT STRAIGHT_JOIN ");
 	my_quote_literal(sql, text_of(p->pub->settings->name));
-	buf_add_str(sql, ", o.id, ");
+	buf_add_str(sql, p->audit ? ", o.id, " : ", COALESCE(o.origin_id, o.id), ");
 	if (p->audit)
 		my_audit_letter(sql);
 	else
@@ -139,9 +139,11 @@ static ATTR_MUST_CHECK enum err_code park(struct acking *a, const struct buf *ta
 
 	buf_reset(sql);
 	buf_add_fmt(sql,
-		    "REPLACE INTO %s (id, " MY_EVENT_COLUMNS ", attempts, last_status, last_error, "
+		    "REPLACE INTO %s (id, origin_id, " MY_EVENT_COLUMNS
+		    ", attempts, last_status, last_error, "
 		    "step, due_at, row_hash1, row_hash2, table_hash, parked_at) SELECT "
-		    "STRAIGHT_JOIN o.id, " MY_EVENT_COLUMNS ", a.attempts, a.status, a.reason, "
+		    "STRAIGHT_JOIN o.id, o.origin_id, " MY_EVENT_COLUMNS
+		    ", a.attempts, a.status, a.reason, "
 		    "a.step, a.due, a.hash1, a.hash2, a.hash3, UTC_TIMESTAMP(6)",
 		    buf_str(&p->parked));
 	add_acks(sql, acks, n, true);

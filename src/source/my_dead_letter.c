@@ -1,59 +1,61 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Pages along the primary key, not one result: nothing is held while somebody reads a list in a
- * pager. A batch is one transaction: the letters' rows are locked, put behind the last event of
- * their pipeline's outbox, oldest first, and deleted. So no crash loses or doubles one.
+ * The pages of source/letters.h. A page is moved in one transaction: the letters' rows are locked,
+ * put into their pipeline's outbox, oldest first, and deleted.
+ *
+ * With an audit table there is no outbox: a letter is put back by processed = 0 on its row, which
+ * keeps its id and with it its place.
  */
 #include "source/my_dead_letter.h"
 
 #include <stdio.h>
 #include <string.h>
 
+#include "base/json.h"
+#include "source/letters.h"
 #include "source/my_audit_table.h"
 #include "source/my_install.h"
-
-#define PAGE_ROWS 1000
-#define PAGE_ROWS_WITH_DATA 20 /* rows may be as large as the cap, twice */
+#include "source/my_locks.h"
+#include "source/my_source.h"
 
 /* ---- filters ---- */
 
-static ATTR_MUST_CHECK enum err_code check_pipeline(struct my_admin *a, const char *name,
-						    struct err *e)
+static ATTR_MUST_CHECK enum err_code list_pipelines(void *ctx, struct string_list *l, struct err *e)
 {
+	struct my_admin *a = ctx;
 	struct my_result *r = NULL;
-	struct buf sql, known;
-	bool found = false;
+	struct buf sql;
 	enum err_code code;
 
-	if (!name)
-		return ERR_OK;
 	buf_init(&sql, MY_SQL_MAX_BYTES);
-	buf_init(&known, MY_SQL_MAX_BYTES);
 	buf_add_str(&sql, "SELECT pipeline FROM ");
 	my_quote_name(&sql, a->database, MY_INSTALL);
+	buf_add_str(&sql, " UNION SELECT pipeline FROM ");
+	my_quote_name(&sql, a->database, MY_DEAD_LETTER);
 	buf_add_str(&sql, " ORDER BY pipeline");
 	code = my_conn_query_buf(a->conn, &sql, &r, e);
-	while (code == ERR_OK && my_result_next(r)) {
-		buf_add_fmt(&known, "%s%s", known.len ? ", " : "", my_result_str(r, 0));
-		found = found || strcmp(my_result_str(r, 0), name) == 0;
-	}
-	if (code == ERR_OK && !found)
-		code = err_set(e, ERR_NOT_FOUND, "no pipeline \"%s\" here; there is %s", name,
-			       known.len ? buf_str(&known) : "none");
+	while (code == ERR_OK && my_result_next(r))
+		if (string_list_add(l, my_result_text(r, 0)) != ERR_OK)
+			code = err_set(e, ERR_NOMEM, "no memory for a list of pipelines");
 	my_result_free(r);
-	buf_done(&known);
 	buf_done(&sql);
 	return code;
 }
 
-/* The conditions of f on dead_letter d, from " WHERE " on. */
-static void filter_sql(struct buf *out, const struct dead_letter_filter *f)
+static void wall_sql(struct buf *out, const char *comparison, int64_t wall_us)
 {
-	buf_add_str(out, " WHERE 1");
-	if (f->pipeline) {
-		buf_add_str(out, " AND d.pipeline = ");
-		my_quote_literal(out, text_of(f->pipeline));
-	}
+	buf_add_fmt(out, " AND d.died_at %s '1970-01-01' + INTERVAL %lld MICROSECOND", comparison,
+		    (long long)wall_us);
+}
+
+/* The conditions of p on dead_letter d, from " WHERE " on. */
+static void filter_sql(struct buf *out, const struct letters_page *p)
+{
+	const struct dead_letter_filter *f = p->filter;
+
+	buf_add_str(out, " WHERE d.pipeline = ");
+	my_quote_literal(out, text_of(p->pipeline));
+	buf_add_fmt(out, " AND d.id > %lld", (long long)p->after_id);
 	if (f->table) {
 		/* a dot may also belong to the table's own name */
 		buf_add_str(out, " AND (d.table_name = ");
@@ -67,13 +69,13 @@ static void filter_sql(struct buf *out, const struct dead_letter_filter *f)
 	if (f->older_than_us > 0)
 		buf_add_fmt(out, " AND d.died_at <= UTC_TIMESTAMP(6) - INTERVAL %lld MICROSECOND",
 			    (long long)f->older_than_us);
-}
-
-static int64_t page_rows(const struct dead_letter_filter *f, int64_t done, int64_t page)
-{
-	if (f->limit > 0 && f->limit - done < page)
-		return f->limit - done;
-	return page;
+	if (f->since_wall_us)
+		wall_sql(out, ">=", f->since_wall_us);
+	if (f->until_wall_us)
+		wall_sql(out, "<", f->until_wall_us);
+	if (f->by_status)
+		buf_add_fmt(out, " AND COALESCE(d.last_status, 0) BETWEEN %d AND %d", f->status_min,
+			    f->status_max);
 }
 
 static ATTR_MUST_CHECK enum err_code open_installed(struct my_admin *a, const struct settings *s,
@@ -90,23 +92,36 @@ static ATTR_MUST_CHECK enum err_code open_installed(struct my_admin *a, const st
 	if (code == ERR_OK && !installed)
 		code = err_set(e, ERR_NOT_FOUND,
 			       "nothing is installed in this database: run install");
-	if (code == ERR_OK)
-		code = check_pipeline(a, f->pipeline, e);
+	if (code == ERR_OK && f->skip_superseded && my_audit_table_is(a))
+		code = err_set(
+			e, ERR_CONFIG,
+			"an audit table does not tell which row a change belongs to: nothing "
+			"is known to be superseded");
 	if (code != ERR_OK)
 		my_admin_close(a);
 	return code;
 }
 
-/* ---- list ---- */
+/* ---- pages ---- */
 
-/* Where the next page begins. */
-struct place {
-	char pipeline[MY_NAME_BYTES];
-	int64_t id;
+/* Its texts are JSON, or the server says that they are not: see my_events.c. */
+struct letter_texts {
+	struct buf quoted[4];
 };
 
-static struct dead_letter letter_of(const struct my_result *r)
+static struct text json_of(struct text t, bool is_sure, struct buf *quoted)
 {
+	if (!t.s || is_sure || my_events_is_json(t))
+		return t;
+	buf_reset(quoted);
+	json_quote(quoted, t);
+	return buf_text(quoted);
+}
+
+static struct dead_letter letter_of(const struct my_result *r, struct letter_texts *t)
+{
+	bool is_sure = my_result_i64(r, 17, 0);
+
 	return (struct dead_letter){
 		.id = my_result_i64(r, 0, 0),
 		.event_id = my_result_text(r, 1),
@@ -114,254 +129,323 @@ static struct dead_letter letter_of(const struct my_result *r)
 		.operation = my_result_text(r, 3),
 		.schema = my_result_text(r, 4),
 		.table = my_result_text(r, 5),
-		.key = my_result_text(r, 6),
-		.changed_at = my_result_text(r, 7),
-		.died_at = my_result_text(r, 8),
-		.attempts = my_result_i64(r, 9, 0),
-		.last_status = my_result_i64(r, 10, 0),
-		.last_error = my_result_text(r, 11),
-		.data = my_result_text(r, 12),
-		.old_data = my_result_text(r, 13),
+		.key = json_of(my_result_text(r, 6), is_sure, &t->quoted[0]),
+		.old_key = json_of(my_result_text(r, 7), is_sure, &t->quoted[1]),
+		.changed_at = my_result_text(r, 8),
+		.died_at = my_result_text(r, 9),
+		.attempts = my_result_i64(r, 10, 0),
+		.last_status = my_result_i64(r, 11, 0),
+		.last_error = my_result_text(r, 12),
+		.truncated = my_result_i64(r, 13, 0),
+		.superseded = my_result_i64(r, 14, 0),
+		.data = json_of(my_result_text(r, 15), is_sure, &t->quoted[2]),
+		.old_data = json_of(my_result_text(r, 16), is_sure, &t->quoted[3]),
 	};
+}
+
+static ATTR_MUST_CHECK enum err_code texts_error(const struct letter_texts *t, struct err *e)
+{
+	size_t i;
+
+	for (i = 0; i < ARRAY_LEN(t->quoted); i++)
+		if (buf_error(&t->quoted[i]) != ERR_OK)
+			return err_set(e, ERR_NOMEM, "no memory for a dead letter");
+	return ERR_OK;
+}
+
+/* One part of the changes that wait or are dead: table, key, event id. A change of the key is one
+ * of both. (Truncations are not captured.) Keys are compared by a digest: a long text is no key of
+ * the table that the server makes of the join's right side. */
+static void changes_sql(struct buf *out, const struct my_admin *a, const char *pipeline,
+			const char *key, bool dead)
+{
+	buf_add_fmt(out, "SELECT schema_name, table_name, MD5(%s) AS k, %s AS id FROM ", key,
+		    dead ? "id" : "COALESCE(origin_id, id)");
+	if (!dead) {
+		my_schema_outbox(out, a->database, pipeline);
+		return;
+	}
+	my_quote_name(out, a->database, MY_DEAD_LETTER);
+	buf_add_str(out, " WHERE pipeline = ");
+	my_quote_literal(out, text_of(pipeline));
+}
+
+static void superseded_sql(struct buf *out, const struct my_admin *a, const char *pipeline)
+{
+	size_t i;
+
+	/* grouped and joined: one pass over the outbox for each page */
+	buf_add_str(out, " LEFT JOIN (SELECT schema_name, table_name, k, MAX(id) AS id FROM (");
+	for (i = 0; i < 4; i++) {
+		buf_add_str(out, i ? " UNION ALL " : "");
+		changes_sql(out, a, pipeline, i % 2 ? "old_key" : "row_key", i > 1);
+	}
+	buf_add_str(out, ") AS c GROUP BY schema_name, table_name, k) AS n ON n.schema_name = "
+			 "d.schema_name AND n.table_name = d.table_name AND n.k = MD5(d.row_key)");
 }
 
 #define UTC_TEXT(column) "DATE_FORMAT(" column ", '%Y-%m-%dT%H:%i:%s.%fZ')"
 
-static void list_sql(struct buf *out, const struct my_admin *a, const struct dead_letter_filter *f,
-		     bool with_data, const struct place *p, int64_t rows)
+static void columns_sql(struct buf *out, const struct letters_page *p)
 {
 	buf_add_str(out, "SELECT d.id, CONCAT(i.install_id, '-', d.id), d.pipeline, d.operation, "
-			 "d.schema_name, d.table_name, d.row_key, " UTC_TEXT(
+			 "d.schema_name, d.table_name, d.row_key, d.old_key, " UTC_TEXT(
 				 "d.changed_at") ", " UTC_TEXT("d.died_at") ", d.attempts, "
 									    "d.last_status, "
-									    "d.last_error, ");
-	buf_add_str(out, with_data ? "d.data, d.old_data" : "NULL, NULL");
-	buf_add_str(out, " FROM ");
-	my_quote_name(out, a->database, MY_DEAD_LETTER);
-	buf_add_str(out, " d LEFT JOIN ");
-	my_quote_name(out, a->database, MY_INSTALL);
-	buf_add_str(out, " i ON i.pipeline = d.pipeline");
-	filter_sql(out, f);
-	buf_add_str(out, " AND (d.pipeline > ");
-	my_quote_literal(out, text_of(p->pipeline));
-	buf_add_str(out, " OR (d.pipeline = ");
-	my_quote_literal(out, text_of(p->pipeline));
-	buf_add_fmt(out, " AND d.id > %lld)) ORDER BY d.pipeline, d.id LIMIT %lld",
-		    (long long)p->id, (long long)rows);
+									    "d.last_error, "
+									    "d.truncated, ");
+	buf_add_str(out, p->filter->skip_superseded ? "COALESCE(n.id, 0) > d.id, " : "0, ");
+	buf_add_str(out, p->with_data ? "d.data, d.old_data" : "NULL, NULL");
+	buf_add_str(out, ", COALESCE(JSON_VALID(d.row_key), 1) AND "
+			 "COALESCE(JSON_VALID(d.old_key), 1)");
+	if (p->with_data)
+		buf_add_str(out, " AND COALESCE(JSON_VALID(d.data), 1) AND "
+				 "COALESCE(JSON_VALID(d.old_data), 1)");
 }
 
-/* One page; *ret_rows tells how many came. */
-static ATTR_MUST_CHECK enum err_code list_page(struct my_admin *a, const struct buf *sql,
-					       struct place *p, dead_letter_fn fn, void *ctx,
-					       int64_t *ret_rows, struct err *e)
+/* The ids of the page; with data as many as its bytes allow. */
+static void ids_sql(struct buf *out, const struct my_admin *a, const struct letters_page *p)
+{
+	buf_add_str(out, "SELECT id, SUM(cost) OVER (ORDER BY id) AS upto, ROW_NUMBER() OVER "
+			 "(ORDER BY id) AS nth FROM (SELECT d.id, ");
+	buf_add_str(out, p->with_data ? "COALESCE(OCTET_LENGTH(d.data), 0) + "
+					"COALESCE(OCTET_LENGTH(d.old_data), 0)"
+				      : "0");
+	buf_add_str(out, " AS cost FROM ");
+	my_quote_name(out, a->database, MY_DEAD_LETTER);
+	buf_add_str(out, " d");
+	filter_sql(out, p);
+	buf_add_fmt(out, " ORDER BY d.id LIMIT %lld) AS c", (long long)p->rows);
+}
+
+static void list_sql(struct buf *out, const struct my_admin *a, const struct letters_page *p)
+{
+	columns_sql(out, p);
+	buf_add_str(out, " FROM (");
+	ids_sql(out, a, p);
+	buf_add_str(out, ") AS g JOIN ");
+	my_quote_name(out, a->database, MY_DEAD_LETTER);
+	buf_add_str(out, " AS d ON d.pipeline = ");
+	my_quote_literal(out, text_of(p->pipeline));
+	buf_add_str(out, " AND d.id = g.id LEFT JOIN ");
+	my_quote_name(out, a->database, MY_INSTALL);
+	buf_add_str(out, " AS i ON i.pipeline = d.pipeline");
+	if (p->filter->skip_superseded)
+		superseded_sql(out, a, p->pipeline);
+	buf_add_fmt(out, " WHERE g.upto <= %lld OR g.nth = 1 ORDER BY d.id", LETTERS_PAGE_BYTES);
+}
+
+static ATTR_MUST_CHECK enum err_code list_page(void *ctx, const struct letters_page *p,
+					       dead_letter_fn fn, void *fn_ctx, struct err *e)
+{
+	struct my_admin *a = ctx;
+	struct my_result *r = NULL;
+	struct letter_texts texts;
+	struct dead_letter letter;
+	struct buf sql;
+	enum err_code code;
+	size_t i;
+
+	buf_init(&sql, MY_SQL_MAX_BYTES);
+	for (i = 0; i < ARRAY_LEN(texts.quoted); i++)
+		buf_init(&texts.quoted[i], SIZE_MAX / 2);
+	list_sql(&sql, a, p);
+	code = my_conn_query_buf(a->conn, &sql, &r, e);
+	while (code == ERR_OK && my_result_next(r)) {
+		letter = letter_of(r, &texts);
+		code = texts_error(&texts, e);
+		if (code == ERR_OK)
+			code = fn(fn_ctx, &letter, e);
+	}
+	for (i = 0; i < ARRAY_LEN(texts.quoted); i++)
+		buf_done(&texts.quoted[i]);
+	my_result_free(r);
+	buf_done(&sql);
+	return code;
+}
+
+/* ---- moving and deleting ---- */
+
+struct moving {
+	struct my_admin *a;
+	enum letters_move how;
+	const char *pipeline;
+	const int64_t *wanted;
+	size_t wanted_count;
+	int64_t done;
+	struct buf ids; /* those that are there: "1, 2, 3" */
+};
+
+static ATTR_MUST_CHECK enum err_code lock_rows(struct moving *m, struct err *e)
 {
 	struct my_result *r = NULL;
-	struct dead_letter letter;
-	enum err_code code = my_conn_query_buf(a->conn, sql, &r, e);
+	struct buf sql;
+	enum err_code code;
 
-	if (code != ERR_OK)
-		return code;
-	*ret_rows = (int64_t)my_result_rows(r);
-	while (my_result_next(r)) {
-		letter = letter_of(r);
-		fn(ctx, &letter);
-		(void)snprintf(p->pipeline, sizeof(p->pipeline), "%s", my_result_str(r, 2));
-		p->id = letter.id;
+	buf_reset(&m->ids);
+	buf_init(&sql, MY_SQL_MAX_BYTES);
+	buf_add_str(&sql, "SELECT d.id FROM ");
+	my_quote_name(&sql, m->a->database, MY_DEAD_LETTER);
+	buf_add_str(&sql, " d");
+	/* a letter whose row the operator has removed stays where it is */
+	if (m->how != LETTERS_PURGE && my_audit_table_is(m->a)) {
+		buf_add_str(&sql, " JOIN ");
+		my_audit_table_name(&sql, m->a);
+		buf_add_str(&sql, " o ON o.id = d.id");
 	}
+	buf_add_str(&sql, " WHERE d.pipeline = ");
+	my_quote_literal(&sql, text_of(m->pipeline));
+	buf_add_str(&sql, " AND d.id IN (");
+	letters_ids(&sql, m->wanted, m->wanted_count);
+	buf_add_str(&sql, ") ORDER BY d.id FOR UPDATE");
+	code = my_conn_query_buf(m->a->conn, &sql, &r, e);
+	buf_done(&sql);
+	m->done = code == ERR_OK ? (int64_t)my_result_rows(r) : 0;
+	while (code == ERR_OK && my_result_next(r))
+		buf_add_fmt(&m->ids, "%s%s", m->ids.len ? ", " : "", my_result_str(r, 0));
 	my_result_free(r);
-	return ERR_OK;
+	return code;
+}
+
+/* " FROM dead_letter WHERE pipeline = ... AND id IN (...)" */
+static void locked_sql(struct buf *out, const struct moving *m)
+{
+	buf_add_str(out, " FROM ");
+	my_quote_name(out, m->a->database, MY_DEAD_LETTER);
+	buf_add_str(out, " WHERE pipeline = ");
+	my_quote_literal(out, text_of(m->pipeline));
+	buf_add_fmt(out, " AND id IN (%s)", buf_str(&m->ids));
+}
+
+static void replay_sql(struct buf *out, const struct moving *m)
+{
+	if (my_audit_table_is(m->a)) {
+		buf_add_str(out, "UPDATE ");
+		my_audit_table_name(out, m->a);
+		buf_add_fmt(out, " SET processed = 0 WHERE id IN (%s)", buf_str(&m->ids));
+		return;
+	}
+	buf_add_str(out, "INSERT INTO ");
+	my_schema_outbox(out, m->a->database, m->pipeline);
+	/* as they were; otherwise the ids are given in the order of the rows */
+	buf_add_fmt(out, " (%s, " MY_EVENT_COLUMNS ") SELECT id, " MY_EVENT_COLUMNS,
+		    m->how == LETTERS_TO_FRONT ? "id" : "origin_id");
+	locked_sql(out, m);
+	buf_add_str(out, " ORDER BY id");
+}
+
+static ATTR_MUST_CHECK enum err_code move_work(struct my_conn *conn, void *ctx, struct err *e)
+{
+	struct moving *m = ctx;
+	struct buf sql;
+	enum err_code code = lock_rows(m, e);
+
+	if (code != ERR_OK || !m->done)
+		return code;
+	buf_init(&sql, MY_SQL_MAX_BYTES);
+	if (m->how != LETTERS_PURGE) {
+		replay_sql(&sql, m);
+		code = my_conn_exec_buf(conn, &sql, NULL, e);
+		buf_reset(&sql);
+	}
+	if (code == ERR_OK) {
+		buf_add_str(&sql, "DELETE");
+		locked_sql(&sql, m);
+		code = my_conn_exec_buf(conn, &sql, NULL, e);
+	}
+	buf_done(&sql);
+	return code;
+}
+
+static ATTR_MUST_CHECK enum err_code move(void *ctx, enum letters_move how, const char *pipeline,
+					  const int64_t *ids, size_t n, int64_t *ret_count,
+					  struct err *e)
+{
+	struct my_admin *a = ctx;
+	struct moving m = {
+		.a = a, .how = how, .pipeline = pipeline, .wanted = ids, .wanted_count = n};
+	enum err_code code;
+
+	buf_init(&m.ids, MY_SQL_MAX_BYTES);
+	code = my_conn_transaction(a->conn, move_work, &m, e);
+	buf_done(&m.ids);
+	if (code == ERR_OK)
+		*ret_count = m.done;
+	return code;
+}
+
+/* ---- the calls ---- */
+
+static struct letters_db letters_db(struct my_admin *a)
+{
+	return (struct letters_db){.ctx = a,
+				   .clock = a->clock,
+				   .pipelines = list_pipelines,
+				   .page = list_page,
+				   .move = move};
 }
 
 enum err_code my_dead_letter_list(const struct settings *s, size_t source,
 				  const struct dead_letter_filter *f, bool with_data,
 				  dead_letter_fn fn, void *ctx, struct err *e)
 {
-	int64_t page = with_data ? PAGE_ROWS_WITH_DATA : PAGE_ROWS, want, done = 0, got = 0;
-	struct place place = {"", 0};
 	struct my_admin a;
-	struct buf sql;
+	struct letters_db db;
 	enum err_code code = open_installed(&a, s, source, f, e);
 
 	if (code != ERR_OK)
 		return code;
-	buf_init(&sql, MY_SQL_MAX_BYTES);
-	do {
-		want = page_rows(f, done, page);
-		if (want <= 0)
-			break;
-		buf_reset(&sql);
-		list_sql(&sql, &a, f, with_data, &place, want);
-		code = list_page(&a, &sql, &place, fn, ctx, &got, e);
-		done += got;
-	} while (code == ERR_OK && got == want);
-	buf_done(&sql);
+	db = letters_db(&a);
+	code = letters_list(&db, f, with_data, fn, ctx, e);
 	my_admin_close(&a);
 	return code;
 }
 
-/* ---- moving and deleting ---- */
-
-/* One batch: letters of one pipeline. */
-struct batch_call {
-	struct my_admin *a;
-	struct dead_letter_filter filter; /* pipeline is never NULL */
-	int64_t rows;                     /* at most */
-	bool replay;
-	int64_t done;
-	struct buf ids; /* "1, 2, 3" */
-};
-
-static ATTR_MUST_CHECK enum err_code pick(struct batch_call *b, struct err *e)
+/* Nobody reads while ids below a reader's cursor come back. Until the connection closes. */
+static ATTR_MUST_CHECK enum err_code keep_readers_away(struct my_admin *a, struct err *e)
 {
-	struct my_result *r = NULL;
-	struct buf sql;
-	enum err_code code;
+	int64_t got;
+	enum err_code code =
+		my_admin_number(a, 0, &got, e, "SELECT GET_LOCK(" MY_LOCK_LEADER ", 0)");
 
-	buf_reset(&b->ids);
-	buf_init(&sql, MY_SQL_MAX_BYTES);
-	buf_add_str(&sql, "SELECT d.id FROM ");
-	my_quote_name(&sql, b->a->database, MY_DEAD_LETTER);
-	buf_add_str(&sql, " d");
-	/* a letter whose row the operator has removed stays where it is */
-	if (b->replay && my_audit_table_is(b->a)) {
-		buf_add_str(&sql, " JOIN ");
-		my_audit_table_name(&sql, b->a);
-		buf_add_str(&sql, " o ON o.id = d.id");
-	}
-	filter_sql(&sql, &b->filter);
-	buf_add_fmt(&sql, " ORDER BY d.id LIMIT %lld FOR UPDATE", (long long)b->rows);
-	code = my_conn_query_buf(b->a->conn, &sql, &r, e);
-	buf_done(&sql);
-	b->done = code == ERR_OK ? (int64_t)my_result_rows(r) : 0;
-	while (code == ERR_OK && my_result_next(r))
-		buf_add_fmt(&b->ids, "%s%s", b->ids.len ? ", " : "", my_result_str(r, 0));
-	my_result_free(r);
+	if (code == ERR_OK && !got)
+		return err_set(
+			e, ERR_BUSY,
+			"a daemon is active on this database, and has read past their place: "
+			"stop it first");
 	return code;
 }
 
-/* " FROM dead_letter WHERE pipeline = ... AND id IN (...)" */
-static void picked_sql(struct buf *out, const struct batch_call *b)
+static ATTR_MUST_CHECK enum err_code move_all(const struct settings *s, size_t source,
+					      enum letters_move how,
+					      const struct dead_letter_filter *f,
+					      struct dead_letter_counts *ret, struct err *e)
 {
-	buf_add_str(out, " FROM ");
-	my_quote_name(out, b->a->database, MY_DEAD_LETTER);
-	buf_add_str(out, " WHERE pipeline = ");
-	my_quote_literal(out, text_of(b->filter.pipeline));
-	buf_add_fmt(out, " AND id IN (%s)", buf_str(&b->ids));
-}
-
-static void replay_sql(struct buf *out, const struct batch_call *b)
-{
-	if (my_audit_table_is(b->a)) {
-		buf_add_str(out, "UPDATE ");
-		my_audit_table_name(out, b->a);
-		buf_add_fmt(out, " SET processed = 0 WHERE id IN (%s)", buf_str(&b->ids));
-		return;
-	}
-	buf_add_str(out, "INSERT INTO ");
-	my_schema_outbox(out, b->a->database, b->filter.pipeline);
-	buf_add_str(out, " (" MY_EVENT_COLUMNS ") SELECT " MY_EVENT_COLUMNS);
-	picked_sql(out, b);
-	buf_add_str(out, " ORDER BY id");
-}
-
-static ATTR_MUST_CHECK enum err_code batch_work(struct my_conn *conn, void *ctx, struct err *e)
-{
-	struct batch_call *b = ctx;
-	struct buf sql;
-	enum err_code code = pick(b, e);
-
-	if (code != ERR_OK || !b->done)
-		return code;
-	buf_init(&sql, MY_SQL_MAX_BYTES);
-	if (b->replay) {
-		replay_sql(&sql, b);
-		code = my_conn_exec_buf(conn, &sql, NULL, e);
-		buf_reset(&sql);
-	}
-	if (code == ERR_OK) {
-		buf_add_str(&sql, "DELETE");
-		picked_sql(&sql, b);
-		code = my_conn_exec_buf(conn, &sql, NULL, e);
-	}
-	buf_done(&sql);
-	return code;
-}
-
-/* Batches of one pipeline until one is not full. Letters that die meanwhile are not chased for
- * ever: only those that had died when the command began are taken. */
-static ATTR_MUST_CHECK enum err_code run_pipeline(struct batch_call *b, int64_t start_us,
-						  int64_t older_than_us, int64_t limit,
-						  int64_t *count, struct err *e)
-{
-	enum err_code code = ERR_OK;
-
-	do {
-		b->rows = limit > 0 && limit - *count < PAGE_ROWS ? limit - *count : PAGE_ROWS;
-		if (b->rows <= 0)
-			break;
-		b->filter.older_than_us =
-			older_than_us + (clock_now_us(b->a->clock) - start_us) + 1;
-		code = my_conn_transaction(b->a->conn, batch_work, b, e);
-		if (code == ERR_OK)
-			*count += b->done;
-	} while (code == ERR_OK && b->done == b->rows);
-	return code;
-}
-
-static ATTR_MUST_CHECK enum err_code find_pipelines(struct my_admin *a,
-						    const struct dead_letter_filter *f,
-						    struct my_result **ret_r, struct err *e)
-{
-	struct buf sql;
-	enum err_code code;
-
-	buf_init(&sql, MY_SQL_MAX_BYTES);
-	buf_add_str(&sql, "SELECT DISTINCT d.pipeline FROM ");
-	my_quote_name(&sql, a->database, MY_DEAD_LETTER);
-	buf_add_str(&sql, " d");
-	filter_sql(&sql, f);
-	buf_add_str(&sql, " ORDER BY 1");
-	code = my_conn_query_buf(a->conn, &sql, ret_r, e);
-	buf_done(&sql);
-	return code;
-}
-
-static ATTR_MUST_CHECK enum err_code run_batches(const struct settings *s, size_t source,
-						 const struct dead_letter_filter *filter,
-						 bool replay, int64_t *ret_count, struct err *e)
-{
-	struct my_result *pipelines = NULL;
-	int64_t start_us, done = 0;
 	struct my_admin a;
-	struct batch_call b = {.a = &a, .filter = *filter, .replay = replay};
-	enum err_code code = open_installed(&a, s, source, filter, e);
+	struct letters_db db;
+	enum err_code code = open_installed(&a, s, source, f, e);
 
 	if (code != ERR_OK)
 		return code;
-	start_us = clock_now_us(a.clock);
-	buf_init(&b.ids, MY_SQL_MAX_BYTES);
-	code = find_pipelines(&a, filter, &pipelines, e);
-	while (code == ERR_OK && my_result_next(pipelines)) {
-		b.filter.pipeline = my_result_str(pipelines, 0);
-		code = run_pipeline(&b, start_us, filter->older_than_us, filter->limit, &done, e);
-	}
-	my_result_free(pipelines);
-	buf_done(&b.ids);
+	db = letters_db(&a);
+	if (how == LETTERS_TO_FRONT)
+		code = keep_readers_away(&a, e);
+	if (code == ERR_OK)
+		code = letters_move(&db, how, f, ret, e);
 	my_admin_close(&a);
-	*ret_count = done;
 	return code;
 }
 
 enum err_code my_dead_letter_replay(const struct settings *s, size_t source,
-				    const struct dead_letter_filter *f, int64_t *ret_count,
-				    struct err *e)
+				    const struct dead_letter_filter *f, bool in_front,
+				    struct dead_letter_counts *ret, struct err *e)
 {
-	return run_batches(s, source, f, true, ret_count, e);
+	return move_all(s, source, in_front ? LETTERS_TO_FRONT : LETTERS_TO_END, f, ret, e);
 }
 
 enum err_code my_dead_letter_purge(const struct settings *s, size_t source,
-				   const struct dead_letter_filter *f, int64_t *ret_count,
-				   struct err *e)
+				   const struct dead_letter_filter *f,
+				   struct dead_letter_counts *ret, struct err *e)
 {
-	return run_batches(s, source, f, false, ret_count, e);
+	return move_all(s, source, LETTERS_PURGE, f, ret, e);
 }

@@ -16,6 +16,7 @@ enum column {
 	COL_TRUNCATED,
 	COL_DATA,
 	COL_OLD_DATA,
+	COL_ORIGIN,
 	COL_IS_JSON, /* as far as the server can tell */
 	/* of a parked row only */
 	COL_SEQ,
@@ -28,7 +29,7 @@ void my_events_columns(struct buf *sql)
 {
 	buf_add_str(sql, "id, operation, schema_name, table_name, row_key, old_key, "
 			 "TIMESTAMPDIFF(MICROSECOND, '1970-01-01', changed_at), truncated, data, "
-			 "old_data, COALESCE(JSON_VALID(row_key), 1) AND "
+			 "old_data, origin_id, COALESCE(JSON_VALID(row_key), 1) AND "
 			 "COALESCE(JSON_VALID(old_key), 1) AND COALESCE(JSON_VALID(data), 1) AND "
 			 "COALESCE(JSON_VALID(old_data), 1)");
 }
@@ -40,7 +41,7 @@ void my_events_columns(struct buf *sql)
 
 #define TEXTS 4
 
-static bool is_json(struct text t)
+bool my_events_is_json(struct text t)
 {
 	json_t *value = json_loadb(
 		t.s, t.len, JSON_DECODE_ANY | JSON_DECODE_INT_AS_REAL | JSON_ALLOW_NUL, NULL);
@@ -57,7 +58,7 @@ static ATTR_MUST_CHECK enum err_code quote_texts(struct event_fields *f, struct 
 	size_t i;
 
 	for (i = 0; i < TEXTS; i++) {
-		if (!texts[i]->s || is_json(*texts[i]))
+		if (!texts[i]->s || my_events_is_json(*texts[i]))
 			continue;
 		json_quote(&bufs[i], *texts[i]);
 		if (buf_error(&bufs[i]) != ERR_OK)
@@ -100,6 +101,7 @@ static ATTR_MUST_CHECK enum err_code row_fields(const struct my_result *r,
 		.changed_wall_us = my_result_i64(r, COL_CHANGED_US, 0),
 		.data = my_result_text(r, COL_DATA),
 		.old_data = my_result_text(r, COL_OLD_DATA),
+		.origin_id = my_result_i64(r, COL_ORIGIN, 0),
 	};
 
 	if (!op_parse(operation, &f.op))

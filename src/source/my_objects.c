@@ -107,6 +107,36 @@ static ATTR_MUST_CHECK enum err_code forget_pipeline(struct my_admin *a, const c
 	return code;
 }
 
+static ATTR_MUST_CHECK enum err_code add_origin(struct my_admin *a, void *ctx, struct err *e)
+{
+	struct buf sql;
+	enum err_code code;
+
+	buf_init(&sql, MY_SQL_MAX_BYTES);
+	buf_add_str(&sql, "ALTER TABLE ");
+	my_quote_name(&sql, a->database, ctx);
+	buf_add_str(&sql, " ADD COLUMN origin_id BIGINT NULL");
+	code = my_admin_run_buf(a, &sql, e);
+	buf_done(&sql);
+	return code;
+}
+
+/* What an outbox of before lacks. */
+static ATTR_MUST_CHECK enum err_code put_origin(struct my_admin *a, char *outbox, struct err *e)
+{
+	int64_t has;
+	enum err_code code =
+		my_admin_number(a, 0, &has, e,
+				"SELECT COUNT(*) FROM information_schema.columns WHERE "
+				"table_schema = $ AND table_name = $ AND column_name = "
+				"'origin_id'",
+				a->database, outbox);
+
+	if (code != ERR_OK || has)
+		return code;
+	return my_admin_locked(a, a->database, outbox, add_origin, outbox, e);
+}
+
 static ATTR_MUST_CHECK enum err_code put_outbox(struct my_admin *a, const char *pipeline,
 						struct err *e)
 {
@@ -118,7 +148,9 @@ static ATTR_MUST_CHECK enum err_code put_outbox(struct my_admin *a, const char *
 
 	my_schema_outbox_name(pipeline, name);
 	code = my_objects_has(a, name, &has, e);
-	if (code != ERR_OK || (has && !a->options->print_only))
+	if (code == ERR_OK && has && !a->options->print_only)
+		return put_origin(a, name, e);
+	if (code != ERR_OK)
 		return code;
 	code = first_id(a, pipeline, &first, e);
 	if (code == ERR_OK && !has)

@@ -108,7 +108,8 @@ void my_schema_create_outbox(struct buf *out, const char *database, const char *
 
 	my_schema_outbox_name(pipeline, name);
 	create(out, database, name,
-	       "\tid BIGINT NOT NULL AUTO_INCREMENT PRIMARY KEY,\n" EVENT_COLUMNS);
+	       "\tid BIGINT NOT NULL AUTO_INCREMENT PRIMARY KEY,\n" EVENT_COLUMNS
+	       ",\n\torigin_id BIGINT NULL");
 	buf_add_fmt(out, " AUTO_INCREMENT=%lld", (long long)first_id);
 }
 
@@ -120,6 +121,7 @@ void my_schema_create_parked(struct buf *out, const char *database, const char *
 	create(out, database, name,
 	       "\tseq BIGINT NOT NULL AUTO_INCREMENT PRIMARY KEY,\n"
 	       "\tid BIGINT NOT NULL,\n" EVENT_COLUMNS ",\n"
+	       "\torigin_id BIGINT NULL,\n"
 	       "\tattempts INT NOT NULL,\n"
 	       "\tlast_status INT NULL,\n"
 	       "\tlast_error TEXT NULL,\n"

@@ -1,11 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Pages along the primary key, not a cursor: a cursor would hold a snapshot, and with it the vacuum
- * of the outbox, for as long as somebody reads a list in a pager. Within a pipeline the key's order
- * is the order of the changes.
- *
- * A letter is moved by one statement, so no crash can lose or double it. Pages of one transaction
- * bound the time that locks are held.
+ * The pages of source/letters.h. No cursor: it would hold a snapshot, and with it the vacuum of the
+ * outbox. No FOR UPDATE: it wants the right to update. A letter is moved by one statement, whose
+ * DELETE tells which were still there.
  */
 #include "source/pg_dead_letter.h"
 
@@ -13,45 +10,47 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "source/letters.h"
 #include "source/pg_quote.h"
 #include "source/pg_schema.h"
 #include "source/pg_trigger.h"
 
-#define PAGE_ROWS 1000
-#define PAGE_ROWS_WITH_DATA 20 /* rows may be as large as the cap, twice */
-
 /* ---- filters ---- */
 
-static ATTR_MUST_CHECK enum err_code check_pipeline(struct pg_admin *a, const char *name,
-						    struct err *e)
+static ATTR_MUST_CHECK enum err_code list_pipelines(void *ctx, struct string_list *l, struct err *e)
 {
-	const char *const values[] = {name};
+	struct pg_admin *a = ctx;
 	PGresult *res;
-	enum err_code code;
+	enum err_code code =
+		pg_admin_query(a,
+			       "SELECT pipeline FROM " PG_SCHEMA ".install UNION "
+			       "SELECT pipeline FROM " PG_SCHEMA ".dead_letter ORDER BY pipeline",
+			       0, NULL, &res, e);
+	int i;
 
-	if (!name)
-		return ERR_OK;
-	code = pg_admin_query(a,
-			      "SELECT bool_or(pipeline = $1), string_agg(pipeline, ', ' ORDER BY "
-			      "pipeline) FROM " PG_SCHEMA ".install",
-			      1, values, &res, e);
 	if (code != ERR_OK)
 		return code;
-	if (strcmp(PQgetvalue(res, 0, 0), "t") != 0)
-		code = err_set(e, ERR_NOT_FOUND, "no pipeline \"%s\" here; there is %s", name,
-			       PQgetisnull(res, 0, 1) ? "none" : PQgetvalue(res, 0, 1));
+	for (i = 0; i < PQntuples(res) && code == ERR_OK; i++)
+		if (string_list_add(l, text_of(PQgetvalue(res, i, 0))) != ERR_OK)
+			code = err_set(e, ERR_NOMEM, "no memory for a list of pipelines");
 	PQclear(res);
 	return code;
 }
 
-/* The conditions of f on dead_letter d, from " WHERE " on. */
-static void filter_sql(struct buf *out, const struct dead_letter_filter *f)
+static void wall_sql(struct buf *out, const char *comparison, int64_t wall_us)
 {
-	buf_add_str(out, " WHERE true");
-	if (f->pipeline) {
-		buf_add_str(out, " AND d.pipeline = ");
-		pg_quote_literal(out, text_of(f->pipeline));
-	}
+	buf_add_fmt(out, " AND d.died_at %s timestamptz 'epoch' + %lld * interval '1 microsecond'",
+		    comparison, (long long)wall_us);
+}
+
+/* The conditions of p on dead_letter d, from " WHERE " on. */
+static void filter_sql(struct buf *out, const struct letters_page *p)
+{
+	const struct dead_letter_filter *f = p->filter;
+
+	buf_add_str(out, " WHERE d.pipeline = ");
+	pg_quote_literal(out, text_of(p->pipeline));
+	buf_add_fmt(out, " AND d.id > %lld", (long long)p->after_id);
 	if (f->table) {
 		/* a dot may also belong to the table's own name */
 		buf_add_str(out, " AND (d.table_name = ");
@@ -67,19 +66,17 @@ static void filter_sql(struct buf *out, const struct dead_letter_filter *f)
 			    " AND d.died_at <= clock_timestamp() - "
 			    "%lld * interval '1 microsecond'",
 			    (long long)f->older_than_us);
-}
-
-static int64_t page_rows(const struct dead_letter_filter *f, int64_t done, int64_t page)
-{
-	if (f->limit > 0 && f->limit - done < page)
-		return f->limit - done;
-	return page;
+	if (f->since_wall_us)
+		wall_sql(out, ">=", f->since_wall_us);
+	if (f->until_wall_us)
+		wall_sql(out, "<", f->until_wall_us);
+	if (f->by_status)
+		buf_add_fmt(out, " AND coalesce(d.last_status, 0) BETWEEN %d AND %d", f->status_min,
+			    f->status_max);
 }
 
 static ATTR_MUST_CHECK enum err_code open_installed(struct pg_admin *a, const struct settings *s,
-						    size_t source,
-						    const struct dead_letter_filter *f,
-						    struct err *e)
+						    size_t source, struct err *e)
 {
 	bool installed = false;
 	enum err_code code = pg_admin_open(a, s, source, NULL, e);
@@ -90,20 +87,12 @@ static ATTR_MUST_CHECK enum err_code open_installed(struct pg_admin *a, const st
 	if (code == ERR_OK && !installed)
 		code = err_set(e, ERR_NOT_FOUND,
 			       "nothing is installed in this database: run install");
-	if (code == ERR_OK)
-		code = check_pipeline(a, f->pipeline, e);
 	if (code != ERR_OK)
 		pg_admin_close(a);
 	return code;
 }
 
-/* ---- list ---- */
-
-/* Where the next page begins. */
-struct place {
-	char pipeline[PG_NAME_BYTES];
-	char id[24];
-};
+/* ---- pages ---- */
 
 static struct text cell(const PGresult *res, int row, int column)
 {
@@ -117,6 +106,11 @@ static int64_t cell_i64(const PGresult *res, int row, int column)
 	return strtoll(PQgetvalue(res, row, column), NULL, 10);
 }
 
+static bool cell_bool(const PGresult *res, int row, int column)
+{
+	return *PQgetvalue(res, row, column) == 't';
+}
+
 static struct dead_letter letter_of(const PGresult *res, int row)
 {
 	return (struct dead_letter){
@@ -127,136 +121,137 @@ static struct dead_letter letter_of(const PGresult *res, int row)
 		.schema = cell(res, row, 4),
 		.table = cell(res, row, 5),
 		.key = cell(res, row, 6),
-		.changed_at = cell(res, row, 7),
-		.died_at = cell(res, row, 8),
-		.attempts = cell_i64(res, row, 9),
-		.last_status = cell_i64(res, row, 10),
-		.last_error = cell(res, row, 11),
-		.data = cell(res, row, 12),
-		.old_data = cell(res, row, 13),
+		.old_key = cell(res, row, 7),
+		.changed_at = cell(res, row, 8),
+		.died_at = cell(res, row, 9),
+		.attempts = cell_i64(res, row, 10),
+		.last_status = cell_i64(res, row, 11),
+		.last_error = cell(res, row, 12),
+		.truncated = cell_bool(res, row, 13),
+		.superseded = cell_bool(res, row, 14),
+		.data = cell(res, row, 15),
+		.old_data = cell(res, row, 16),
 	};
+}
+
+/* Each change of the pipeline that waits or is dead: table, key, event id, whether it is the
+ * truncation of a whole table. A change of the key is one of both. */
+#define CHANGES(key, id, table)                                                                    \
+	"SELECT schema_name, table_name, " key " AS k, " id " AS id, operation = 'truncate' "      \
+	"AND data IS NULL AS truncates FROM " PG_SCHEMA "." table " WHERE pipeline = "
+
+static void superseded_sql(struct buf *out, const char *pipeline)
+{
+	static const char *const changes[] = {
+		CHANGES("row_key", "coalesce(origin_id, id)", "outbox"),
+		CHANGES("old_key", "coalesce(origin_id, id)", "outbox"),
+		CHANGES("row_key", "id", "dead_letter"),
+		CHANGES("old_key", "id", "dead_letter"),
+	};
+	size_t i;
+
+	/* grouped and joined: one pass over the outbox for each page */
+	buf_add_str(out, " LEFT JOIN (SELECT schema_name, table_name, k, truncates, max(id) AS id "
+			 "FROM (");
+	for (i = 0; i < ARRAY_LEN(changes); i++) {
+		buf_add_fmt(out, "%s%s", i ? " UNION ALL " : "", changes[i]);
+		pg_quote_literal(out, text_of(pipeline));
+	}
+	buf_add_str(out, ") AS c GROUP BY 1, 2, 3, 4) AS ");
 }
 
 #define UTC_TEXT(column)                                                                           \
 	"to_char(" column " AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')"
 
-static void list_sql(struct buf *out, const struct dead_letter_filter *f, bool with_data,
-		     int64_t rows)
+static void list_sql(struct buf *out, const struct letters_page *p)
 {
-	buf_add_str(
-		out,
-		"SELECT d.id, i.install_id::text || '-' || d.id, d.pipeline, d.operation, "
-		"d.schema_name, d.table_name, d.row_key, " UTC_TEXT("d.changed_at") ", " UTC_TEXT(
-			"d.died_at") ", d.attempts, d.last_status, d.last_error, ");
-	buf_add_str(out, with_data ? "d.data, d.old_data" : "NULL, NULL");
-	buf_add_str(out, " FROM " PG_SCHEMA ".dead_letter d LEFT JOIN " PG_SCHEMA
-			 ".install i USING (pipeline)");
-	filter_sql(out, f);
+	buf_add_str(out, "SELECT d.id, i.install_id::text || '-' || d.id, d.pipeline, d.operation, "
+			 "d.schema_name, d.table_name, d.row_key, d.old_key, " UTC_TEXT(
+				 "d.changed_at") ", " UTC_TEXT("d.died_at") ", d.attempts, "
+									    "d.last_status, "
+									    "d.last_error, "
+									    "d.truncated, ");
+	buf_add_str(out, p->filter->skip_superseded
+				 ? "coalesce(n.id, 0) > d.id OR coalesce(t.id, 0) > d.id, "
+				 : "false, ");
+	buf_add_str(out, p->with_data ? "d.data, d.old_data" : "NULL, NULL");
+	buf_add_str(out, " FROM (SELECT d.*, sum(coalesce(octet_length(d.data), 0) + "
+			 "coalesce(octet_length(d.old_data), 0)) OVER (ORDER BY d.id) AS upto, "
+			 "row_number() OVER (ORDER BY d.id) AS nth FROM (SELECT * FROM " PG_SCHEMA
+			 ".dead_letter d");
+	filter_sql(out, p);
 	buf_add_fmt(out,
-		    " AND (d.pipeline, d.id) > ($1, $2::bigint) "
-		    "ORDER BY d.pipeline, d.id LIMIT %lld",
-		    (long long)rows);
-}
-
-static void place_after(struct place *p, const PGresult *res, int row)
-{
-	(void)snprintf(p->pipeline, sizeof(p->pipeline), "%s", PQgetvalue(res, row, 2));
-	(void)snprintf(p->id, sizeof(p->id), "%s", PQgetvalue(res, row, 0));
-}
-
-/* One page; *ret_rows tells how many came. */
-static ATTR_MUST_CHECK enum err_code list_page(struct pg_admin *a, const struct buf *sql,
-					       struct place *p, dead_letter_fn fn, void *ctx,
-					       int *ret_rows, struct err *e)
-{
-	const char *const values[] = {p->pipeline, p->id};
-	struct dead_letter letter;
-	PGresult *res;
-	int i;
-	enum err_code code = pg_admin_query(a, buf_str(sql), 2, values, &res, e);
-
-	if (code != ERR_OK)
-		return code;
-	*ret_rows = PQntuples(res);
-	for (i = 0; i < *ret_rows; i++) {
-		letter = letter_of(res, i);
-		fn(ctx, &letter);
+		    " ORDER BY d.id LIMIT %lld) AS d) AS d LEFT JOIN " PG_SCHEMA
+		    ".install i USING (pipeline)",
+		    (long long)p->rows);
+	if (p->filter->skip_superseded) {
+		superseded_sql(out, p->pipeline);
+		buf_add_str(out, "n ON n.schema_name = d.schema_name AND n.table_name = "
+				 "d.table_name AND n.k = d.row_key AND NOT n.truncates");
+		superseded_sql(out, p->pipeline);
+		buf_add_str(out, "t ON t.schema_name = d.schema_name AND t.table_name = "
+				 "d.table_name AND t.truncates");
 	}
-	if (*ret_rows)
-		place_after(p, res, *ret_rows - 1);
-	PQclear(res);
-	return ERR_OK;
+	if (p->with_data)
+		buf_add_fmt(out, " WHERE d.upto <= %lld OR d.nth = 1", LETTERS_PAGE_BYTES);
+	buf_add_str(out, " ORDER BY d.id");
 }
 
-enum err_code pg_dead_letter_list(const struct settings *s, size_t source,
-				  const struct dead_letter_filter *f, bool with_data,
-				  dead_letter_fn fn, void *ctx, struct err *e)
+static ATTR_MUST_CHECK enum err_code list_page(void *ctx, const struct letters_page *p,
+					       dead_letter_fn fn, void *fn_ctx, struct err *e)
 {
-	int64_t page = with_data ? PAGE_ROWS_WITH_DATA : PAGE_ROWS, want, done = 0;
-	struct place place = {"", "0"};
-	struct pg_admin a;
+	struct pg_admin *a = ctx;
+	struct dead_letter letter;
+	PGresult *res = NULL;
 	struct buf sql;
-	int rows = 0;
-	enum err_code code = open_installed(&a, s, source, f, e);
+	enum err_code code;
+	int i;
 
+	buf_init(&sql, PG_SQL_MAX_BYTES);
+	list_sql(&sql, p);
+	code = buf_error(&sql) == ERR_OK ? pg_admin_query(a, buf_str(&sql), 0, NULL, &res, e)
+					 : err_set(e, ERR_NOMEM, "no memory for a list");
+	buf_done(&sql);
 	if (code != ERR_OK)
 		return code;
-	buf_init(&sql, PG_SQL_MAX_BYTES);
-	do {
-		want = page_rows(f, done, page);
-		if (want <= 0)
-			break;
-		buf_reset(&sql);
-		list_sql(&sql, f, with_data, want);
-		code = buf_error(&sql) == ERR_OK ? list_page(&a, &sql, &place, fn, ctx, &rows, e)
-						 : err_set(e, ERR_NOMEM, "no memory for a list");
-		done += rows;
-	} while (code == ERR_OK && rows == want);
-	buf_done(&sql);
-	pg_admin_close(&a);
+	for (i = 0; i < PQntuples(res) && code == ERR_OK; i++) {
+		letter = letter_of(res, i);
+		code = fn(fn_ctx, &letter, e);
+	}
+	PQclear(res);
 	return code;
 }
 
 /* ---- moving and deleting ---- */
 
-/* Oldest id first, and the outbox gets its new ids in that order: the order of a key among its
- * replayed events is kept. nextval runs over the sorted rows, not before the sort. */
-static void replay_sql(struct buf *out, const struct dead_letter_filter *f, int64_t rows)
+static void gone_sql(struct buf *out, const char *pipeline, const int64_t *ids, size_t n)
 {
-	buf_add_str(out, "WITH picked AS MATERIALIZED (SELECT d.pipeline, d.id FROM " PG_SCHEMA
-			 ".dead_letter d");
-	filter_sql(out, f);
-	buf_add_fmt(out,
-		    " ORDER BY d.pipeline, d.id LIMIT %lld FOR UPDATE), "
-		    "gone AS (DELETE FROM " PG_SCHEMA ".dead_letter d USING picked p "
-		    "WHERE d.pipeline = p.pipeline AND d.id = p.id RETURNING d.*), "
-		    "sorted AS MATERIALIZED (SELECT * FROM gone ORDER BY pipeline, id), "
-		    "back AS (INSERT INTO " PG_SCHEMA ".outbox (id, pipeline, operation, "
-		    "schema_name, table_name, row_key, old_key, changed_at, bytes, truncated, "
-		    "data, old_data) SELECT nextval(CASE WHEN pipeline = 'default' THEN "
-		    "'" PG_SCHEMA ".outbox_id_seq' ELSE format('" PG_SCHEMA ".%%I', 'outbox_' || "
-		    "pipeline || '_id_seq') END::regclass), pipeline, operation, schema_name, "
-		    "table_name, row_key, old_key, changed_at, coalesce(octet_length(row_key), 0) "
-		    "+ coalesce(octet_length(old_key), 0) + coalesce(octet_length(data), 0) + "
-		    "coalesce(octet_length(old_data), 0), truncated, data, old_data FROM sorted "
-		    "RETURNING 1) SELECT count(*) FROM back",
-		    (long long)rows);
+	buf_add_str(out,
+		    "WITH gone AS (DELETE FROM " PG_SCHEMA ".dead_letter d WHERE d.pipeline = ");
+	pg_quote_literal(out, text_of(pipeline));
+	buf_add_str(out, " AND d.id IN (");
+	letters_ids(out, ids, n);
+	buf_add_str(out, ") RETURNING d.*)");
 }
 
-static void purge_sql(struct buf *out, const struct dead_letter_filter *f, int64_t rows)
+/* The outbox gets its new ids in the order of the old: nextval runs over the sorted rows, not
+ * before the sort. */
+static void replay_sql(struct buf *out, bool to_front)
 {
-	buf_add_str(out, "WITH picked AS MATERIALIZED (SELECT d.pipeline, d.id FROM " PG_SCHEMA
-			 ".dead_letter d");
-	filter_sql(out, f);
-	buf_add_fmt(out,
-		    " ORDER BY d.pipeline, d.id LIMIT %lld FOR UPDATE), "
-		    "gone AS (DELETE FROM " PG_SCHEMA ".dead_letter d USING picked p "
-		    "WHERE d.pipeline = p.pipeline AND d.id = p.id RETURNING 1) "
-		    "SELECT count(*) FROM gone",
-		    (long long)rows);
+	buf_add_str(out, ", sorted AS MATERIALIZED (SELECT * FROM gone ORDER BY id), "
+			 "back AS (INSERT INTO " PG_SCHEMA ".outbox (id, origin_id, pipeline, "
+			 "operation, schema_name, table_name, row_key, old_key, changed_at, bytes, "
+			 "truncated, data, old_data) SELECT ");
+	buf_add_str(out, to_front ? "id, NULL"
+				  : "nextval(CASE WHEN pipeline = 'default' THEN "
+				    "'" PG_SCHEMA ".outbox_id_seq' ELSE format('" PG_SCHEMA
+				    ".%I', 'outbox_' || pipeline || '_id_seq') END::regclass), id");
+	buf_add_str(out,
+		    ", pipeline, operation, schema_name, table_name, row_key, old_key, changed_at, "
+		    "coalesce(octet_length(row_key), 0) + coalesce(octet_length(old_key), 0) + "
+		    "coalesce(octet_length(data), 0) + coalesce(octet_length(old_data), 0), "
+		    "truncated, data, old_data FROM sorted RETURNING 1) SELECT count(*) FROM back");
 }
-
-typedef void (*batch_sql_fn)(struct buf *out, const struct dead_letter_filter *f, int64_t rows);
 
 /* As the triggers do it: tell a reader that sleeps, see source/pg_capture.c. */
 static ATTR_MUST_CHECK enum err_code wake_reader(struct pg_admin *a, struct err *e)
@@ -270,8 +265,8 @@ static ATTR_MUST_CHECK enum err_code wake_reader(struct pg_admin *a, struct err 
 	return pg_conn_exec(a->conn, sql, e);
 }
 
-static ATTR_MUST_CHECK enum err_code run_batch(struct pg_admin *a, const char *sql,
-					       int64_t *ret_rows, struct err *e)
+static ATTR_MUST_CHECK enum err_code run_move(struct pg_admin *a, const char *sql,
+					      int64_t *ret_rows, struct err *e)
 {
 	enum err_code code = pg_conn_exec(a->conn, "BEGIN; SET LOCAL synchronous_commit = on", e);
 
@@ -285,51 +280,105 @@ static ATTR_MUST_CHECK enum err_code run_batch(struct pg_admin *a, const char *s
 	return pg_conn_exec(a->conn, "ROLLBACK", NULL) == ERR_OK ? code : ERR_UNAVAILABLE;
 }
 
-/* In batches until one is not full. Letters that die meanwhile are not chased for ever: only those
- * that had died when the command began are taken. */
-static ATTR_MUST_CHECK enum err_code run_batches(const struct settings *s, size_t source,
-						 const struct dead_letter_filter *filter,
-						 batch_sql_fn make, int64_t *ret_count,
-						 struct err *e)
+static ATTR_MUST_CHECK enum err_code move(void *ctx, enum letters_move how, const char *pipeline,
+					  const int64_t *ids, size_t n, int64_t *ret_count,
+					  struct err *e)
 {
-	struct dead_letter_filter f = *filter;
-	int64_t start_us, rows = 0, want, done = 0;
-	struct pg_admin a;
 	struct buf sql;
-	enum err_code code = open_installed(&a, s, source, &f, e);
+	enum err_code code;
+
+	buf_init(&sql, PG_SQL_MAX_BYTES);
+	gone_sql(&sql, pipeline, ids, n);
+	if (how == LETTERS_PURGE)
+		buf_add_str(&sql, " SELECT count(*) FROM gone");
+	else
+		replay_sql(&sql, how == LETTERS_TO_FRONT);
+	code = buf_error(&sql) == ERR_OK ? run_move(ctx, buf_str(&sql), ret_count, e)
+					 : err_set(e, ERR_NOMEM, "no memory for a batch");
+	buf_done(&sql);
+	return code;
+}
+
+/* ---- the calls ---- */
+
+static struct letters_db letters_db(struct pg_admin *a)
+{
+	return (struct letters_db){.ctx = a,
+				   .clock = a->clock,
+				   .pipelines = list_pipelines,
+				   .page = list_page,
+				   .move = move};
+}
+
+enum err_code pg_dead_letter_list(const struct settings *s, size_t source,
+				  const struct dead_letter_filter *f, bool with_data,
+				  dead_letter_fn fn, void *ctx, struct err *e)
+{
+	struct pg_admin a;
+	struct letters_db db;
+	enum err_code code = open_installed(&a, s, source, e);
 
 	if (code != ERR_OK)
 		return code;
-	start_us = clock_now_us(a.clock);
-	buf_init(&sql, PG_SQL_MAX_BYTES);
-	do {
-		want = page_rows(&f, done, PAGE_ROWS);
-		if (want <= 0)
-			break;
-		f.older_than_us = filter->older_than_us + (clock_now_us(a.clock) - start_us);
-		buf_reset(&sql);
-		make(&sql, &f, want);
-		code = buf_error(&sql) == ERR_OK ? run_batch(&a, buf_str(&sql), &rows, e)
-						 : err_set(e, ERR_NOMEM, "no memory for a batch");
-		if (code == ERR_OK)
-			done += rows;
-	} while (code == ERR_OK && rows == want);
-	buf_done(&sql);
+	db = letters_db(&a);
+	code = letters_list(&db, f, with_data, fn, ctx, e);
 	pg_admin_close(&a);
-	*ret_count = done;
+	return code;
+}
+
+/* Nobody reads while ids below a reader's cursor come back. Until the connection closes. */
+static ATTR_MUST_CHECK enum err_code keep_readers_away(struct pg_admin *a, struct err *e)
+{
+	char sql[96];
+	int64_t got;
+	enum err_code code;
+
+	if (a->pooled)
+		return err_set(
+			e, ERR_CONFIG,
+			"through a pooler nothing tells whether a daemon is active: name the "
+			"server itself, or replay behind");
+	(void)snprintf(sql, sizeof(sql), "SELECT pg_try_advisory_lock(%d, %d)::int", PG_LOCK_CLASS,
+		       PG_LOCK_LEADER);
+	code = pg_admin_number(a, sql, 0, NULL, 0, &got, e);
+	if (code == ERR_OK && !got)
+		return err_set(
+			e, ERR_BUSY,
+			"a daemon is active on this database, and has read past their place: "
+			"stop it first");
+	return code;
+}
+
+static ATTR_MUST_CHECK enum err_code move_all(const struct settings *s, size_t source,
+					      enum letters_move how,
+					      const struct dead_letter_filter *f,
+					      struct dead_letter_counts *ret, struct err *e)
+{
+	struct pg_admin a;
+	struct letters_db db;
+	enum err_code code = open_installed(&a, s, source, e);
+
+	if (code != ERR_OK)
+		return code;
+	db = letters_db(&a);
+	if (how == LETTERS_TO_FRONT)
+		code = keep_readers_away(&a, e);
+	if (code == ERR_OK)
+		code = letters_move(&db, how, f, ret, e);
+	pg_admin_close(&a);
 	return code;
 }
 
 enum err_code pg_dead_letter_replay(const struct settings *s, size_t source,
-				    const struct dead_letter_filter *f, int64_t *ret_count,
-				    struct err *e)
+				    const struct dead_letter_filter *f, bool in_front,
+				    struct dead_letter_counts *ret, struct err *e)
 {
-	return run_batches(s, source, f, replay_sql, ret_count, e);
+	return move_all(s, source, in_front ? LETTERS_TO_FRONT : LETTERS_TO_END, f, ret, e);
 }
 
 enum err_code pg_dead_letter_purge(const struct settings *s, size_t source,
-				   const struct dead_letter_filter *f, int64_t *ret_count,
-				   struct err *e)
+				   const struct dead_letter_filter *f,
+				   struct dead_letter_counts *ret, struct err *e)
 {
-	return run_batches(s, source, f, purge_sql, ret_count, e);
+	return move_all(s, source, LETTERS_PURGE, f, ret, e);
 }

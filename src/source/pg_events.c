@@ -37,6 +37,8 @@ static ATTR_MUST_CHECK enum err_code row_fields(const PGresult *res, int row,
 		.old_data = column_text(res, row, PG_COL_OLD_DATA),
 	};
 
+	if (!PQgetisnull(res, row, PG_COL_ORIGIN))
+		f.origin_id = pg_get_i64(PQgetvalue(res, row, PG_COL_ORIGIN));
 	if (!op_parse(operation, &f.op))
 		return err_set(e, ERR_DB, "outbox row %lld has an unknown operation: %.*s",
 			       (long long)f.id, (int)operation.len, operation.s);

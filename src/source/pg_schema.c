@@ -43,6 +43,7 @@ static const char *const table_sql[] = {
 	"\ttruncated boolean NOT NULL DEFAULT false,\n"
 	"\tdata text,\n"
 	"\told_data text,\n"
+	"\torigin_id bigint,\n"
 	"\tPRIMARY KEY (pipeline, id))",
 
 	/* rows live for milliseconds: clean up by number of dead rows, not by share of the table;
@@ -89,6 +90,7 @@ static const char *const table_sql[] = {
 	"\ttruncated boolean NOT NULL DEFAULT false,\n"
 	"\tdata text,\n"
 	"\told_data text,\n"
+	"\torigin_id bigint,\n"
 	"\tattempts integer NOT NULL,\n"
 	"\tlast_status integer,\n"
 	"\tlast_error text,\n"
@@ -398,19 +400,33 @@ static ATTR_MUST_CHECK enum err_code install_grants(struct pg_admin *a, struct e
 /* What installations of before lack. */
 static ATTR_MUST_CHECK enum err_code install_columns(struct pg_admin *a, struct err *e)
 {
+	static const struct {
+		const char *table;
+		const char *column;
+		const char *sql;
+	} columns[] = {
+		{PG_SCHEMA ".install", "cached_upto",
+		 "ALTER TABLE " PG_SCHEMA ".install ADD COLUMN cached_upto bigint"},
+		{PG_SCHEMA ".outbox", "origin_id",
+		 "ALTER TABLE " PG_SCHEMA ".outbox ADD COLUMN origin_id bigint"},
+	};
+	enum err_code code = ERR_OK;
 	int64_t has;
-	enum err_code code;
+	size_t i;
 
 	if (a->options->print_only)
 		return ERR_OK;
-	code = pg_admin_number(a,
-			       "SELECT count(*) FROM pg_attribute WHERE attrelid = "
-			       "'" PG_SCHEMA ".install'::regclass AND attname = 'cached_upto'",
-			       0, NULL, 0, &has, e);
-	if (code != ERR_OK || has)
-		return code;
-	return pg_admin_run(a, "ALTER TABLE " PG_SCHEMA ".install ADD COLUMN cached_upto bigint",
-			    e);
+	for (i = 0; i < ARRAY_LEN(columns) && code == ERR_OK; i++) {
+		const char *const values[] = {columns[i].table, columns[i].column};
+
+		code = pg_admin_number(a,
+				       "SELECT count(*) FROM pg_attribute WHERE attrelid = "
+				       "$1::regclass AND attname = $2",
+				       2, values, 0, &has, e);
+		if (code == ERR_OK && !has)
+			code = pg_admin_run(a, columns[i].sql, e);
+	}
+	return code;
 }
 
 static ATTR_MUST_CHECK enum err_code install_objects(struct pg_admin *a, void *ctx, struct err *e)

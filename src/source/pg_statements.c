@@ -10,12 +10,12 @@
  * CACHE too, as ALTER SEQUENCE had committed before the id was drawn. */
 #define ROW                                                                                        \
 	"o.id, o.operation, o.schema_name, o.table_name, o.changed_at, o.truncated, "              \
-	"o.row_key, o.old_key, o.data, o.old_data, "                                               \
+	"o.row_key, o.old_key, o.data, o.old_data, o.origin_id, "                                  \
 	"least(o.bytes, 2000000000) + $5::int4 AS cost"
 #define ROWS_OF(inner, order)                                                                      \
 	"SELECT id, operation, schema_name, table_name, changed_at, truncated, fits, "             \
 	"CASE WHEN fits THEN row_key END, CASE WHEN fits THEN old_key END, "                       \
-	"CASE WHEN fits THEN data END, CASE WHEN fits THEN old_data END, "                         \
+	"CASE WHEN fits THEN data END, CASE WHEN fits THEN old_data END, origin_id, "              \
 	"(SELECT q.seqcache FROM pg_catalog.pg_sequence AS q WHERE q.seqrelid = "                  \
 	"pg_catalog.to_regclass(pg_catalog.format('" PG_SCHEMA ".%I', CASE $1::text "              \
 	"WHEN 'default' THEN 'outbox_id_seq' ELSE 'outbox_' || $1::text || '_id_seq' END))) "      \
@@ -31,22 +31,22 @@
 	"WHERE i.pipeline = $1::text AND i.id = g.id OFFSET 0) AS o))"
 
 #define EVENT_COLUMNS                                                                              \
-	"id, pipeline, operation, schema_name, table_name, row_key, old_key, changed_at, "         \
+	"pipeline, operation, schema_name, table_name, row_key, old_key, changed_at, "             \
 	"truncated, data, old_data"
 
 /* $3 attempts, $4 statuses, $5 reasons */
 #define BURY_FROM(table)                                                                           \
 	"WITH gone AS (DELETE FROM " table " WHERE " IS_ONE_OF_IDS(                                \
 		table) " RETURNING *) "                                                            \
-		       "INSERT INTO " PG_SCHEMA ".dead_letter (" EVENT_COLUMNS                     \
+		       "INSERT INTO " PG_SCHEMA ".dead_letter (id, " EVENT_COLUMNS                 \
 		       ", attempts, last_status, "                                                 \
-		       "last_error) SELECT " EVENT_COLUMNS                                         \
-		       ", a.attempts, nullif(a.status, 0), a.reason "                              \
-		       "FROM gone JOIN ROWS FROM (pg_catalog.unnest($2::int8[]), "                 \
-		       "pg_catalog.unnest($3::int4[]), pg_catalog.unnest($4::int4[]), "            \
-		       "pg_catalog.unnest($5::text[])) AS a (id, attempts, status, reason) USING " \
-		       "(id) "                                                                     \
-		       "ON CONFLICT DO NOTHING"
+		       "last_error) SELECT coalesce(origin_id, id), " EVENT_COLUMNS                \
+		       ", a.attempts, "                                                            \
+		       "nullif(a.status, 0), a.reason FROM gone JOIN ROWS FROM ("                  \
+		       "pg_catalog.unnest($2::int8[]), pg_catalog.unnest($3::int4[]), "            \
+		       "pg_catalog.unnest($4::int4[]), pg_catalog.unnest($5::text[])) AS a (id, "  \
+		       "attempts, "                                                                \
+		       "status, reason) USING (id) ON CONFLICT DO NOTHING"
 
 /* The parked rows of one read. Columns: see pg_events.c. $1 pipeline, $2 behind which seq, $3 one
  * more than there may be, $4 bytes, $5 overhead per row. What is one too many comes without its
@@ -54,7 +54,7 @@
 #define PARKED_OF(pick)                                                                            \
 	"SELECT id, operation, schema_name, table_name, changed_at, truncated, fits, "             \
 	"CASE WHEN fits THEN row_key END, CASE WHEN fits THEN old_key END, "                       \
-	"CASE WHEN fits THEN data END, CASE WHEN fits THEN old_data END, "                         \
+	"CASE WHEN fits THEN data END, CASE WHEN fits THEN old_data END, origin_id, "              \
 	"seq, due_at, step, attempts FROM (SELECT *, nth < $3::int8 AND "                          \
 	"(upto <= $4::int8 OR upto = cost) AS fits FROM (SELECT *, sum(cost) OVER w AS upto, "     \
 	"row_number() OVER w AS nth FROM (SELECT " ROW ", o.seq, o.due_at, o.step, o.attempts "    \
@@ -157,23 +157,20 @@ static const struct {
 		{"adbl_park",
 		 "WITH gone AS (DELETE FROM " PG_SCHEMA ".outbox WHERE " IS_ONE_OF_IDS(
 			 PG_SCHEMA
-			 ".outbox") " RETURNING *) INSERT INTO " PG_PARKED " (" EVENT_COLUMNS
-				    ", bytes, attempts, last_status, last_error, step, due_at, "
-				    "row_hash1, row_hash2, table_hash) SELECT " EVENT_COLUMNS
-				    ", bytes, a.attempts, "
+			 ".outbox") " RETURNING *) INSERT INTO " PG_PARKED " (id, " EVENT_COLUMNS
+				    ", origin_id, bytes, attempts, last_status, last_error, step, "
+				    "due_at, row_hash1, row_hash2, table_hash) SELECT "
+				    "id, " EVENT_COLUMNS ", origin_id, bytes, a.attempts, "
 				    "nullif(a.status, 0), a.reason, a.step, a.due_at, a.hash1, "
-				    "a.hash2, a.table_hash "
-				    "FROM gone JOIN "
-				    "ROWS FROM (pg_catalog.unnest($2::int8[]), "
-				    "pg_catalog.unnest($3::int4[]), "
+				    "a.hash2, a.table_hash FROM gone JOIN ROWS FROM ("
+				    "pg_catalog.unnest($2::int8[]), pg_catalog.unnest($3::int4[]), "
 				    "pg_catalog.unnest($4::int4[]), pg_catalog.unnest($5::text[]), "
 				    "pg_catalog.unnest($6::int4[]), "
 				    "pg_catalog.unnest($7::timestamptz[]), "
 				    "pg_catalog.unnest($8::int8[]), pg_catalog.unnest($9::int8[]), "
 				    "pg_catalog.unnest($10::int8[])) WITH ORDINALITY AS a (id, "
-				    "attempts, status, "
-				    "reason, step, due_at, hash1, hash2, table_hash, nth) USING "
-				    "(id) ORDER BY a.nth "
+				    "attempts, status, reason, step, due_at, hash1, hash2, "
+				    "table_hash, nth) USING (id) ORDER BY a.nth "
 				    "ON CONFLICT DO NOTHING"},
 	[PG_STMT_UNPARK] = {"adbl_unpark",
 			    "DELETE FROM " PG_PARKED " WHERE " IS_ONE_OF_IDS(PG_PARKED)},

@@ -18,7 +18,7 @@
 /* The columns that sqlite_read.c takes; %s is the outbox. */
 #define ROW                                                                                        \
 	"SELECT id, operation, table_name, changed_at, truncated, row_key, old_key, data, "        \
-	"old_data FROM main."
+	"old_data, origin_id FROM main."
 
 static const struct {
 	const char *before, *after; /* the name of the outbox */
@@ -29,7 +29,8 @@ static const struct {
 	[SQLITE_STMT_BURY] = {"INSERT OR IGNORE INTO main." SQLITE_DEAD_LETTER
 			      " (pipeline, id, operation, table_name, row_key, old_key, "
 			      "changed_at, truncated, data, old_data, attempts, last_status, "
-			      "last_error) SELECT ?5, id, operation, table_name, row_key, old_key, "
+			      "last_error) SELECT ?5, ifnull(origin_id, id), operation, "
+			      "table_name, row_key, old_key, "
 			      "changed_at, truncated, data, old_data, ?2, nullif(?3, 0), ?4 FROM "
 			      "main.",
 			      " WHERE id = ?1"},

@@ -1,23 +1,23 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Pages along the primary key: a list read in a pager holds no read transaction, which would keep
- * the WAL from being reset. A page is moved or deleted in one transaction, so no crash can lose or
- * double a letter.
+ * The pages of source/letters.h. A page is kept in memory before anybody gets to see it: a read
+ * transaction would keep the WAL from being reset for as long as somebody reads a list in a pager.
  */
 #include "source/sqlite_dead_letter.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "config/field.h"
+#include "base/mem.h"
+#include "source/letters.h"
 #include "source/sqlite_schema.h"
 #include "source/sqlite_value.h"
 
-#define PAGE_ROWS 1000
-#define PAGE_ROWS_WITH_DATA 20 /* rows may be as large as the cap, twice */
 #define JSON_MAX_BYTES (1UL << 30)
+#define TEXTS 11
 
-/* ---- pipelines ---- */
+/* ---- filters ---- */
 
 static ATTR_MUST_CHECK enum err_code take_name(void *ctx, sqlite3_stmt *row, struct err *e)
 {
@@ -26,55 +26,20 @@ static ATTR_MUST_CHECK enum err_code take_name(void *ctx, sqlite3_stmt *row, str
 	return ERR_OK;
 }
 
-static ATTR_MUST_CHECK enum err_code no_such_pipeline(const char *name, const struct string_list *l,
-						      struct err *e)
+static ATTR_MUST_CHECK enum err_code list_pipelines(void *ctx, struct string_list *l, struct err *e)
 {
-	struct buf names;
-	enum err_code code;
-	size_t i;
-
-	buf_init(&names, ERR_MSG_BYTES);
-	for (i = 0; i < l->count; i++)
-		buf_add_fmt(&names, "%s%s", i ? ", " : "", l->items[i]);
-	code = err_set(e, ERR_NOT_FOUND, "no pipeline \"%s\" here; there is %s", name,
-		       l->count ? buf_str(&names) : "none");
-	buf_done(&names);
-	return code;
+	return sqlite_admin_each(ctx, "SELECT pipeline FROM " SQLITE_INSTALL " ORDER BY pipeline",
+				 0, NULL, take_name, l, e);
 }
 
-/* The installed pipelines that f means, in order. */
-static ATTR_MUST_CHECK enum err_code find_pipelines(struct sqlite_admin *a,
-						    const struct dead_letter_filter *f,
-						    struct string_list *l, struct err *e)
+/* The conditions of p on dead_letter d, from " WHERE " on. */
+static void filter_sql(struct buf *out, const struct letters_page *p, int64_t now_wall_us)
 {
-	bool installed = false;
-	enum err_code code = sqlite_schema_is_installed(a, &installed, e);
+	const struct dead_letter_filter *f = p->filter;
 
-	if (code == ERR_OK && !installed)
-		return err_set(e, ERR_NOT_FOUND,
-			       "nothing is installed in this database: run install");
-	if (code == ERR_OK)
-		code = sqlite_admin_each(
-			a, "SELECT pipeline FROM " SQLITE_INSTALL " ORDER BY pipeline", 0, NULL,
-			take_name, l, e);
-	if (code != ERR_OK || !f->pipeline)
-		return code;
-	if (!string_list_has(l, f->pipeline))
-		return no_such_pipeline(f->pipeline, l, e);
-	string_list_done(l);
-	if (string_list_add(l, text_of(f->pipeline)) != ERR_OK)
-		return err_set(e, ERR_NOMEM, "no memory for a list of pipelines");
-	return ERR_OK;
-}
-
-/* ---- filters ---- */
-
-/* The conditions of f on dead_letter d and one pipeline, from " WHERE " on. */
-static void filter_sql(struct buf *out, const struct dead_letter_filter *f, const char *pipeline,
-		       int64_t now_wall_us)
-{
 	buf_add_str(out, " WHERE d.pipeline = ");
-	sqlite_quote_literal(out, pipeline);
+	sqlite_quote_literal(out, p->pipeline);
+	buf_add_fmt(out, " AND d.id > %lld", (long long)p->after_id);
 	if (f->table) {
 		buf_add_str(out, " AND d.table_name = ");
 		sqlite_quote_literal(out,
@@ -85,47 +50,96 @@ static void filter_sql(struct buf *out, const struct dead_letter_filter *f, cons
 	if (f->older_than_us > 0)
 		buf_add_fmt(out, " AND d.died_at <= %lld",
 			    (long long)(now_wall_us - f->older_than_us));
+	if (f->since_wall_us)
+		buf_add_fmt(out, " AND d.died_at >= %lld", (long long)f->since_wall_us);
+	if (f->until_wall_us)
+		buf_add_fmt(out, " AND d.died_at < %lld", (long long)f->until_wall_us);
+	if (f->by_status)
+		buf_add_fmt(out, " AND ifnull(d.last_status, 0) BETWEEN %d AND %d", f->status_min,
+			    f->status_max);
 }
 
-static int64_t page_rows(const struct dead_letter_filter *f, int64_t done, int64_t page)
+static ATTR_MUST_CHECK enum err_code open_installed(struct sqlite_admin *a,
+						    const struct settings *s, size_t source,
+						    bool is_read_only, struct err *e)
 {
-	if (f->limit > 0 && f->limit - done < page)
-		return f->limit - done;
-	return page;
+	bool installed = false;
+	enum err_code code = sqlite_admin_open(a, s, source, NULL, is_read_only, e);
+
+	if (code != ERR_OK)
+		return code;
+	code = sqlite_schema_is_installed(a, &installed, e);
+	if (code == ERR_OK && !installed)
+		code = err_set(e, ERR_NOT_FOUND,
+			       "nothing is installed in this database: run install");
+	if (code != ERR_OK)
+		sqlite_admin_close(a);
+	return code;
 }
 
-/* ---- list ---- */
+/* ---- a page in memory ---- */
 
-struct listing {
-	struct sqlite_admin *a;
-	dead_letter_fn fn;
-	void *ctx;
-	int64_t last_id; /* where the next page begins */
-	int64_t rows;    /* of this page */
-	struct buf key, data, old_data;
+/* The texts of a letter: where each is, and its place in the page's bytes. */
+static struct text *letter_text(struct dead_letter *d, size_t i)
+{
+	struct text *const texts[TEXTS] = {
+		&d->event_id,   &d->pipeline, &d->operation,  &d->table, &d->key,      &d->old_key,
+		&d->changed_at, &d->died_at,  &d->last_error, &d->data,  &d->old_data,
+	};
+
+	return texts[i];
+}
+
+struct kept {
+	struct dead_letter d; /* of a text only the length counts, and whether there is one */
+	size_t at;            /* of the first; the others follow */
 };
 
-static ATTR_MUST_CHECK enum err_code to_json(const struct listing *l, struct buf *out,
-					     sqlite3_stmt *row, int column, struct text *ret_t,
-					     struct err *e)
+struct page {
+	struct sqlite_admin *a;
+	struct kept *rows;
+	size_t count;
+	size_t room;
+	struct buf bytes;
+	struct buf json[4]; /* of the row at hand */
+};
+
+static ATTR_MUST_CHECK enum err_code to_json(struct page *p, size_t i, sqlite3_stmt *row,
+					     int column, struct text *ret_t, struct err *e)
 {
 	struct text literals = sqlite_conn_text(row, column);
 
 	*ret_t = TEXT_NONE;
 	if (!literals.s)
 		return ERR_OK;
-	buf_reset(out);
-	sqlite_value_json(out, literals, sqlite_conn_utf16(l->a->conn));
-	if (buf_error(out) != ERR_OK)
+	buf_reset(&p->json[i]);
+	sqlite_value_json(&p->json[i], literals, sqlite_conn_utf16(p->a->conn));
+	if (buf_error(&p->json[i]) != ERR_OK)
 		return err_set(e, ERR_NOMEM, "no memory for a dead letter");
-	*ret_t = buf_text(out);
+	*ret_t = buf_text(&p->json[i]);
+	return ERR_OK;
+}
+
+static ATTR_MUST_CHECK enum err_code keep(struct page *p, struct dead_letter *d, struct err *e)
+{
+	struct kept *k = &p->rows[p->count];
+	size_t i;
+
+	assert(p->count < p->room);
+	k->at = p->bytes.len;
+	k->d = *d;
+	for (i = 0; i < TEXTS; i++)
+		buf_add_text(&p->bytes, *letter_text(d, i));
+	if (buf_error(&p->bytes) != ERR_OK)
+		return err_set(e, ERR_NOMEM, "no memory for a page of dead letters");
+	p->count++;
 	return ERR_OK;
 }
 
 static ATTR_MUST_CHECK enum err_code take_letter(void *ctx, sqlite3_stmt *row, struct err *e)
 {
 	char changed[CLOCK_TEXT_BYTES], died[CLOCK_TEXT_BYTES];
-	struct listing *l = ctx;
+	struct page *p = ctx;
 	struct dead_letter d = {
 		.id = sqlite3_column_int64(row, 0),
 		.event_id = sqlite_conn_text(row, 1),
@@ -133,215 +147,273 @@ static ATTR_MUST_CHECK enum err_code take_letter(void *ctx, sqlite3_stmt *row, s
 		.operation = sqlite_conn_text(row, 3),
 		.schema = TEXT_LIT(""),
 		.table = sqlite_conn_text(row, 4),
-		.attempts = sqlite3_column_int64(row, 8),
-		.last_status = sqlite3_column_int64(row, 9),
-		.last_error = sqlite_conn_text(row, 10),
+		.attempts = sqlite3_column_int64(row, 9),
+		.last_status = sqlite3_column_int64(row, 10),
+		.last_error = sqlite_conn_text(row, 11),
+		.truncated = sqlite3_column_int(row, 12),
+		.superseded = sqlite3_column_int(row, 13),
 	};
-	enum err_code code = to_json(l, &l->key, row, 5, &d.key, e);
+	struct {
+		int column;
+		struct text *to;
+	} const json[] = {{5, &d.key}, {6, &d.old_key}, {14, &d.data}, {15, &d.old_data}};
+	enum err_code code = ERR_OK;
+	size_t i;
 
-	clock_format_wall(sqlite3_column_int64(row, 6), changed);
-	clock_format_wall(sqlite3_column_int64(row, 7), died);
+	/* the rest of the page is the next one */
+	if (p->count && p->bytes.len > LETTERS_PAGE_BYTES)
+		return ERR_OK;
+	clock_format_wall(sqlite3_column_int64(row, 7), changed);
+	clock_format_wall(sqlite3_column_int64(row, 8), died);
 	d.changed_at = text_of(changed);
 	d.died_at = text_of(died);
-	if (code == ERR_OK)
-		code = to_json(l, &l->data, row, 11, &d.data, e);
-	if (code == ERR_OK)
-		code = to_json(l, &l->old_data, row, 12, &d.old_data, e);
-	if (code != ERR_OK)
-		return code;
-	l->last_id = d.id;
-	l->rows++;
-	l->fn(l->ctx, &d);
+	for (i = 0; i < ARRAY_LEN(json) && code == ERR_OK; i++)
+		code = to_json(p, i, row, json[i].column, json[i].to, e);
+	return code == ERR_OK ? keep(p, &d, e) : code;
+}
+
+static ATTR_MUST_CHECK enum err_code show_page(struct page *p, dead_letter_fn fn, void *ctx,
+					       struct err *e)
+{
+	enum err_code code = ERR_OK;
+	size_t i, k, at;
+
+	for (i = 0; i < p->count && code == ERR_OK; i++) {
+		struct dead_letter *d = &p->rows[i].d;
+
+		for (k = 0, at = p->rows[i].at; k < TEXTS; at += letter_text(d, k++)->len)
+			if (letter_text(d, k)->s)
+				letter_text(d, k)->s = buf_str(&p->bytes) + at;
+		code = fn(ctx, d, e);
+	}
+	return code;
+}
+
+/* ---- pages ---- */
+
+/* One part of the changes that wait or are dead: table, key, event id. A change of the key is one
+ * of both. (Truncations are not captured.) */
+static void changes_sql(struct buf *out, const char *pipeline, const char *key, bool dead)
+{
+	buf_add_fmt(out, "SELECT table_name, %s AS k, %s AS id FROM ", key,
+		    dead ? "id" : "ifnull(origin_id, id)");
+	if (!dead) {
+		sqlite_outbox_name(out, pipeline);
+		return;
+	}
+	buf_add_str(out, SQLITE_DEAD_LETTER " WHERE pipeline = ");
+	sqlite_quote_literal(out, pipeline);
+}
+
+static void superseded_sql(struct buf *out, const char *pipeline)
+{
+	size_t i;
+
+	/* grouped and joined: one pass over the outbox for each page */
+	buf_add_str(out, " LEFT JOIN (SELECT table_name, k, max(id) AS id FROM (");
+	for (i = 0; i < 4; i++) {
+		buf_add_str(out, i ? " UNION ALL " : "");
+		changes_sql(out, pipeline, i % 2 ? "old_key" : "row_key", i > 1);
+	}
+	buf_add_str(out, ") WHERE k IS NOT NULL GROUP BY table_name, k) AS n "
+			 "ON n.table_name = d.table_name AND n.k = d.row_key");
+}
+
+static void list_sql(struct buf *out, const struct letters_page *p)
+{
+	bool ask = p->filter->skip_superseded;
+
+	buf_add_str(out, "SELECT d.id, i.install_id || '-' || d.id, d.pipeline, d.operation, "
+			 "d.table_name, d.row_key, d.old_key, d.changed_at, d.died_at, d.attempts, "
+			 "d.last_status, d.last_error, d.truncated, ");
+	buf_add_str(out, ask ? "ifnull(n.id, 0) > d.id, " : "0, ");
+	/* a row over the cap holds no data, but its key stands for it */
+	buf_add_str(out, p->with_data ? "CASE WHEN d.operation <> 'delete' THEN "
+					"ifnull(d.data, ifnull(d.row_key, '{}')) END, "
+					"CASE WHEN d.operation <> 'insert' THEN ifnull(d.old_data, "
+					"ifnull(ifnull(d.old_key, d.row_key), '{}')) END"
+				      : "NULL, NULL");
+	buf_add_str(out, " FROM " SQLITE_DEAD_LETTER " AS d LEFT JOIN " SQLITE_INSTALL
+			 " AS i ON i.pipeline = d.pipeline");
+	if (ask)
+		superseded_sql(out, p->pipeline);
+	filter_sql(out, p, clock_wall_us(clock_system()));
+	buf_add_fmt(out, " ORDER BY d.id LIMIT %lld", (long long)p->rows);
+}
+
+static ATTR_MUST_CHECK enum err_code page_init(struct page *p, struct sqlite_admin *a, int64_t rows,
+					       struct err *e)
+{
+	size_t i;
+
+	*p = (struct page){.a = a, .room = (size_t)rows};
+	p->rows = mem_calloc(p->room, sizeof(*p->rows));
+	if (!p->rows)
+		return err_set(e, ERR_NOMEM, "no memory for a page of dead letters");
+	buf_init(&p->bytes, SIZE_MAX / 2);
+	for (i = 0; i < ARRAY_LEN(p->json); i++)
+		buf_init(&p->json[i], JSON_MAX_BYTES);
 	return ERR_OK;
 }
 
-static void list_sql(struct buf *out, const struct dead_letter_filter *f, const char *pipeline,
-		     bool with_data, int64_t after, int64_t rows)
+static void page_done(struct page *p)
 {
-	buf_add_str(out, "SELECT d.id, i.install_id || '-' || d.id, d.pipeline, d.operation, "
-			 "d.table_name, d.row_key, d.changed_at, d.died_at, d.attempts, "
-			 "d.last_status, d.last_error, ");
-	/* a row over the cap holds no data, but its key stands for it */
-	buf_add_str(out, with_data ? "CASE WHEN d.operation <> 'delete' THEN "
-				     "ifnull(d.data, ifnull(d.row_key, '{}')) END, "
-				     "CASE WHEN d.operation <> 'insert' THEN ifnull(d.old_data, "
-				     "ifnull(ifnull(d.old_key, d.row_key), '{}')) END"
-				   : "NULL, NULL");
-	buf_add_str(out, " FROM " SQLITE_DEAD_LETTER " AS d LEFT JOIN " SQLITE_INSTALL
-			 " AS i ON i.pipeline = d.pipeline");
-	filter_sql(out, f, pipeline, clock_wall_us(clock_system()));
-	buf_add_fmt(out, " AND d.id > %lld ORDER BY d.id LIMIT %lld", (long long)after,
-		    (long long)rows);
+	size_t i;
+
+	for (i = 0; i < ARRAY_LEN(p->json); i++)
+		buf_done(&p->json[i]);
+	buf_done(&p->bytes);
+	mem_free(p->rows);
 }
 
-static ATTR_MUST_CHECK enum err_code list_pipeline(struct listing *l,
-						   const struct dead_letter_filter *f,
-						   const char *pipeline, bool with_data,
-						   int64_t *done, struct err *e)
+static ATTR_MUST_CHECK enum err_code list_page(void *ctx, const struct letters_page *wanted,
+					       dead_letter_fn fn, void *fn_ctx, struct err *e)
 {
-	int64_t page = with_data ? PAGE_ROWS_WITH_DATA : PAGE_ROWS, want;
+	struct page p;
+	struct buf sql;
+	enum err_code code = page_init(&p, ctx, wanted->rows, e);
+
+	if (code != ERR_OK)
+		return code;
+	buf_init(&sql, SQLITE_SQL_MAX_BYTES);
+	list_sql(&sql, wanted);
+	if (buf_error(&sql) != ERR_OK)
+		code = err_set(e, ERR_NOMEM, "no memory for a list");
+	else
+		code = sqlite_admin_each(ctx, buf_str(&sql), 0, NULL, take_letter, &p, e);
+	buf_done(&sql);
+	if (code == ERR_OK)
+		code = show_page(&p, fn, fn_ctx, e);
+	page_done(&p);
+	return code;
+}
+
+/* ---- moving and deleting ---- */
+
+struct moving {
+	enum letters_move how;
+	const char *pipeline;
+	const int64_t *ids;
+	size_t count;
+	int64_t done;
+};
+
+/* " FROM dead_letter WHERE ... id IN (...)" */
+static void wanted_sql(struct buf *out, const struct moving *m)
+{
+	buf_add_str(out, " FROM " SQLITE_DEAD_LETTER " WHERE pipeline = ");
+	sqlite_quote_literal(out, m->pipeline);
+	buf_add_str(out, " AND id IN (");
+	letters_ids(out, m->ids, m->count);
+	buf_add_char(out, ')');
+}
+
+static void replay_sql(struct buf *out, const struct moving *m)
+{
+	buf_add_str(out, "INSERT INTO ");
+	sqlite_outbox_name(out, m->pipeline);
+	/* as they were; otherwise the ids are given in the order of the rows */
+	buf_add_fmt(out,
+		    " (%s, operation, table_name, row_key, old_key, changed_at, truncated, data, "
+		    "old_data) SELECT id, operation, table_name, row_key, old_key, changed_at, "
+		    "truncated, data, old_data",
+		    m->how == LETTERS_TO_FRONT ? "id" : "origin_id");
+	wanted_sql(out, m);
+	buf_add_str(out, " ORDER BY id");
+}
+
+static ATTR_MUST_CHECK enum err_code move_work(struct sqlite_admin *a, void *ctx, struct err *e)
+{
+	struct moving *m = ctx;
 	enum err_code code = ERR_OK;
 	struct buf sql;
 
 	buf_init(&sql, SQLITE_SQL_MAX_BYTES);
-	l->last_id = 0;
-	do {
-		want = page_rows(f, *done, page);
-		if (want <= 0)
-			break;
-		l->rows = 0;
+	if (m->how != LETTERS_PURGE) {
+		replay_sql(&sql, m);
+		code = sqlite_admin_run_buf(a, &sql, e);
 		buf_reset(&sql);
-		list_sql(&sql, f, pipeline, with_data, l->last_id, want);
-		if (buf_error(&sql) != ERR_OK)
-			code = err_set(e, ERR_NOMEM, "no memory for a list");
-		else
-			code = sqlite_admin_each(l->a, buf_str(&sql), 0, NULL, take_letter, l, e);
-		*done += l->rows;
-	} while (code == ERR_OK && l->rows == want);
+	}
+	buf_add_str(&sql, "DELETE");
+	wanted_sql(&sql, m);
+	if (code == ERR_OK)
+		code = sqlite_admin_run_buf(a, &sql, e);
+	if (code == ERR_OK)
+		m->done = sqlite3_changes(sqlite_conn_raw(a->conn));
 	buf_done(&sql);
 	return code;
+}
+
+static ATTR_MUST_CHECK enum err_code move(void *ctx, enum letters_move how, const char *pipeline,
+					  const int64_t *ids, size_t n, int64_t *ret_count,
+					  struct err *e)
+{
+	struct moving m = {.how = how, .pipeline = pipeline, .ids = ids, .count = n};
+	enum err_code code = sqlite_admin_transaction(ctx, move_work, &m, e);
+
+	if (code == ERR_OK)
+		*ret_count = m.done;
+	return code;
+}
+
+/* ---- the calls ---- */
+
+static struct letters_db letters_db(struct sqlite_admin *a)
+{
+	return (struct letters_db){.ctx = a,
+				   .clock = a->clock,
+				   .pipelines = list_pipelines,
+				   .page = list_page,
+				   .move = move};
 }
 
 enum err_code sqlite_dead_letter_list(const struct settings *s, size_t source,
 				      const struct dead_letter_filter *f, bool with_data,
 				      dead_letter_fn fn, void *ctx, struct err *e)
 {
-	struct string_list pipelines = {0};
 	struct sqlite_admin a;
-	struct listing l = {.a = &a, .fn = fn, .ctx = ctx};
-	int64_t done = 0;
-	size_t i;
-	enum err_code code = sqlite_admin_open(&a, s, source, NULL, true, e);
+	struct letters_db db;
+	enum err_code code = open_installed(&a, s, source, true, e);
 
 	if (code != ERR_OK)
 		return code;
-	buf_init(&l.key, JSON_MAX_BYTES);
-	buf_init(&l.data, JSON_MAX_BYTES);
-	buf_init(&l.old_data, JSON_MAX_BYTES);
-	code = find_pipelines(&a, f, &pipelines, e);
-	for (i = 0; i < pipelines.count && code == ERR_OK; i++)
-		code = list_pipeline(&l, f, pipelines.items[i], with_data, &done, e);
-	buf_done(&l.key);
-	buf_done(&l.data);
-	buf_done(&l.old_data);
-	string_list_done(&pipelines);
+	db = letters_db(&a);
+	code = letters_list(&db, f, with_data, fn, ctx, e);
 	sqlite_admin_close(&a);
 	return code;
 }
 
-/* ---- moving and deleting ---- */
-
-/* One page of one pipeline. */
-struct page {
-	const struct dead_letter_filter *f;
-	const char *pipeline;
-	bool replay;
-	int64_t start_wall_us; /* letters that die meanwhile are not chased for ever */
-	int64_t want;
-	int64_t rows;
-};
-
-static void page_filter(struct buf *out, const struct page *p)
+static ATTR_MUST_CHECK enum err_code move_all(const struct settings *s, size_t source,
+					      enum letters_move how,
+					      const struct dead_letter_filter *f,
+					      struct dead_letter_counts *ret, struct err *e)
 {
-	filter_sql(out, p->f, p->pipeline, p->start_wall_us);
-	buf_add_fmt(out, " AND d.died_at <= %lld", (long long)p->start_wall_us);
-}
-
-static ATTR_MUST_CHECK enum err_code run_page_sql(struct sqlite_admin *a, const struct page *p,
-						  int64_t last, struct err *e)
-{
-	enum err_code code = ERR_OK;
-	struct buf sql;
-
-	buf_init(&sql, SQLITE_SQL_MAX_BYTES);
-	if (p->replay) {
-		/* oldest first: the outbox gives its new ids in that order */
-		buf_add_str(&sql, "INSERT INTO ");
-		sqlite_outbox_name(&sql, p->pipeline);
-		buf_add_str(&sql, " (operation, table_name, row_key, old_key, changed_at, "
-				  "truncated, data, old_data) SELECT operation, table_name, "
-				  "row_key, old_key, changed_at, truncated, data, old_data "
-				  "FROM " SQLITE_DEAD_LETTER " AS d");
-		page_filter(&sql, p);
-		buf_add_fmt(&sql, " AND d.id <= %lld ORDER BY d.id", (long long)last);
-		code = sqlite_admin_run_buf(a, &sql, e);
-		buf_reset(&sql);
-	}
-	buf_add_str(&sql, "DELETE FROM " SQLITE_DEAD_LETTER " AS d");
-	page_filter(&sql, p);
-	buf_add_fmt(&sql, " AND d.id <= %lld", (long long)last);
-	if (code == ERR_OK)
-		code = sqlite_admin_run_buf(a, &sql, e);
-	buf_done(&sql);
-	return code;
-}
-
-static ATTR_MUST_CHECK enum err_code run_page(struct sqlite_admin *a, void *ctx, struct err *e)
-{
-	struct page *p = ctx;
-	int64_t last = 0;
-	enum err_code code;
-	struct buf sql;
-
-	buf_init(&sql, SQLITE_SQL_MAX_BYTES);
-	buf_add_str(&sql, "SELECT max(id) FROM (SELECT d.id FROM " SQLITE_DEAD_LETTER " AS d");
-	page_filter(&sql, p);
-	buf_add_fmt(&sql, " ORDER BY d.id LIMIT %lld)", (long long)p->want);
-	if (buf_error(&sql) != ERR_OK)
-		code = err_set(e, ERR_NOMEM, "no memory for a batch");
-	else
-		code = sqlite_admin_number(a, buf_str(&sql), 0, NULL, 0, &last, e);
-	buf_done(&sql);
-	p->rows = 0;
-	if (code != ERR_OK || !last)
-		return code;
-	code = run_page_sql(a, p, last, e);
-	if (code == ERR_OK)
-		p->rows = sqlite3_changes(sqlite_conn_raw(a->conn));
-	return code;
-}
-
-static ATTR_MUST_CHECK enum err_code run_pages(const struct settings *s, size_t source,
-					       const struct dead_letter_filter *f, bool replay,
-					       int64_t *ret_count, struct err *e)
-{
-	struct string_list pipelines = {0};
-	struct page p = {.f = f, .replay = replay, .start_wall_us = clock_wall_us(clock_system())};
 	struct sqlite_admin a;
-	int64_t done = 0;
-	size_t i;
-	enum err_code code = sqlite_admin_open(&a, s, source, NULL, false, e);
+	struct letters_db db;
+	enum err_code code = open_installed(&a, s, source, false, e);
 
 	if (code != ERR_OK)
 		return code;
-	code = find_pipelines(&a, f, &pipelines, e);
-	for (i = 0; i < pipelines.count && code == ERR_OK; i++) {
-		p.pipeline = pipelines.items[i];
-		do {
-			p.want = page_rows(f, done, PAGE_ROWS);
-			if (p.want <= 0)
-				break;
-			code = sqlite_admin_transaction(&a, run_page, &p, e);
-			if (code == ERR_OK)
-				done += p.rows;
-		} while (code == ERR_OK && p.rows == p.want);
-	}
-	string_list_done(&pipelines);
+	db = letters_db(&a);
+	/* nobody reads while ids below a reader's cursor come back */
+	if (how == LETTERS_TO_FRONT)
+		code = sqlite_admin_lock(&a, true, e);
+	if (code == ERR_OK)
+		code = letters_move(&db, how, f, ret, e);
 	sqlite_admin_close(&a);
-	*ret_count = done;
 	return code;
 }
 
 enum err_code sqlite_dead_letter_replay(const struct settings *s, size_t source,
-					const struct dead_letter_filter *f, int64_t *ret_count,
-					struct err *e)
+					const struct dead_letter_filter *f, bool in_front,
+					struct dead_letter_counts *ret, struct err *e)
 {
-	return run_pages(s, source, f, true, ret_count, e);
+	return move_all(s, source, in_front ? LETTERS_TO_FRONT : LETTERS_TO_END, f, ret, e);
 }
 
 enum err_code sqlite_dead_letter_purge(const struct settings *s, size_t source,
-				       const struct dead_letter_filter *f, int64_t *ret_count,
-				       struct err *e)
+				       const struct dead_letter_filter *f,
+				       struct dead_letter_counts *ret, struct err *e)
 {
-	return run_pages(s, source, f, false, ret_count, e);
+	return move_all(s, source, LETTERS_PURGE, f, ret, e);
 }

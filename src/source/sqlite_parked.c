@@ -53,15 +53,18 @@ static ATTR_MUST_CHECK enum err_code prepare_buf(struct sqlite_source *s, const 
 
 static const char *const stmt_sql[] = {
 	[SQLITE_STMT_PARK - SQLITE_STMT_PARK] =
-		"INSERT OR REPLACE INTO %1 (id, " EVENT_COLUMNS ", attempts, last_status, "
+		"INSERT OR REPLACE INTO %1 (id, " EVENT_COLUMNS
+		", origin_id, attempts, last_status, "
 		"last_error, step, due_at, row_hash1, row_hash2, table_hash) SELECT "
-		"id, " EVENT_COLUMNS ", ?2, nullif(?3, 0), ?4, ?5, nullif(?6, 0), ?7, ?8, ?9 "
+		"id, " EVENT_COLUMNS ", origin_id, ?2, nullif(?3, 0), ?4, ?5, nullif(?6, 0), ?7, "
+		"?8, ?9 "
 		"FROM %2 WHERE id = ?1",
 	[SQLITE_STMT_UNPARK - SQLITE_STMT_PARK] = "DELETE FROM %1 WHERE id = ?1",
 	[SQLITE_STMT_BURY_PARKED - SQLITE_STMT_PARK] =
 		"INSERT OR IGNORE INTO main." SQLITE_DEAD_LETTER " (pipeline, id, " EVENT_COLUMNS
 		", attempts, last_status, last_error) SELECT ?5, "
-		"id, " EVENT_COLUMNS ", ?2, nullif(?3, 0), ?4 FROM %1 WHERE id = ?1",
+		"ifnull(origin_id, id), " EVENT_COLUMNS
+		", ?2, nullif(?3, 0), ?4 FROM %1 WHERE id = ?1",
 	[SQLITE_STMT_REPARK - SQLITE_STMT_PARK] =
 		"UPDATE %1 SET attempts = ?2, last_status = nullif(?3, 0), last_error = ?4, "
 		"step = ?5, due_at = nullif(?6, 0) WHERE id = ?1",
@@ -225,7 +228,8 @@ static void pick_sql(struct buf *sql, const struct sqlite_pipe *p, const struct 
 {
 	add_sql(sql, p,
 		"SELECT id, operation, table_name, changed_at, truncated, row_key, old_key, data, "
-		"old_data, seq, due_at, step, attempts FROM %1 WHERE seq IN (SELECT seq FROM (");
+		"old_data, origin_id, seq, due_at, step, attempts FROM %1 WHERE seq IN (SELECT seq "
+		"FROM (");
 	switch (sel->by) {
 	case PARKED_BY_ROW:
 		add_hashes(sql, p, sel, "row_hash1", rows);
@@ -272,7 +276,7 @@ static ATTR_MUST_CHECK enum err_code are_few(struct sqlite_source *s, const stru
 /* ---- events ---- */
 
 /* Behind the columns that sqlite_read.c takes. */
-enum { COL_SEQ = 9, COL_DUE, COL_STEP, COL_ATTEMPTS };
+enum { COL_SEQ = 10, COL_DUE, COL_STEP, COL_ATTEMPTS };
 
 static ATTR_MUST_CHECK enum err_code add_row(struct sqlite_source *s, sqlite3_stmt *stmt,
 					     struct batch *b, struct err *e)

@@ -23,6 +23,7 @@ enum column {
 	COL_OLD_KEY,
 	COL_DATA,
 	COL_OLD_DATA,
+	COL_ORIGIN,
 };
 
 /* ---- a row ---- */
@@ -95,6 +96,7 @@ enum err_code sqlite_read_row(struct sqlite_source *s, sqlite3_stmt *stmt, struc
 		.table = sqlite_conn_text(stmt, COL_TABLE),
 		.changed_wall_us = sqlite3_column_int64(stmt, COL_CHANGED_AT),
 		.truncated = sqlite3_column_int(stmt, COL_TRUNCATED),
+		.origin_id = sqlite3_column_int64(stmt, COL_ORIGIN),
 	};
 	if (!operation.s || !f->table.s)
 		return err_set(e, ERR_NOMEM, "no memory for a row of the outbox");

@@ -38,7 +38,10 @@
 	"\ttrigger_names TEXT NOT NULL,\n"                                                         \
 	"\tinstalled_at INTEGER NOT NULL DEFAULT (" NOW_US "),\n"                                  \
 	"\tPRIMARY KEY (pipeline, table_name))"
-#define OUTBOX_BODY " (\n\tid INTEGER PRIMARY KEY AUTOINCREMENT,\n" EVENT_COLUMNS ")"
+/* Without origin_id it is one of before; with it, the same whether created or altered. */
+#define OUTBOX_COLUMNS " (\n\tid INTEGER PRIMARY KEY AUTOINCREMENT,\n" EVENT_COLUMNS
+#define OUTBOX_BODY_BEFORE OUTBOX_COLUMNS ")"
+#define OUTBOX_BODY OUTBOX_COLUMNS ", origin_id INTEGER)"
 #define DEAD_LETTER_BODY                                                                           \
 	" (\n"                                                                                     \
 	"\tpipeline TEXT NOT NULL,\n"                                                              \
@@ -54,6 +57,7 @@
 	" (\n"                                                                                     \
 	"\tseq INTEGER PRIMARY KEY AUTOINCREMENT,\n"                                               \
 	"\tid INTEGER NOT NULL UNIQUE,\n" EVENT_COLUMNS ",\n"                                      \
+	"\torigin_id INTEGER,\n"                                                                   \
 	"\tattempts INTEGER NOT NULL,\n"                                                           \
 	"\tlast_status INTEGER,\n"                                                                 \
 	"\tlast_error TEXT,\n"                                                                     \
@@ -194,6 +198,27 @@ static ATTR_MUST_CHECK enum err_code create_parked(struct sqlite_admin *a, const
 	return code;
 }
 
+/* An outbox as it was made before gets what it lacks. */
+static ATTR_MUST_CHECK enum err_code put_origin(struct sqlite_admin *a, const char *name,
+						struct err *e)
+{
+	const char *const values[] = {name, OUTBOX_BODY_BEFORE};
+	int64_t lacks = 0;
+	struct buf sql;
+	enum err_code code = sqlite_admin_number(a,
+						 "SELECT count(*) FROM main.sqlite_master WHERE "
+						 "name = ?1 AND sql = 'CREATE TABLE ' || ?1 || ?2",
+						 2, values, 0, &lacks, e);
+
+	if (code != ERR_OK || !lacks)
+		return code;
+	buf_init(&sql, SQLITE_SQL_MAX_BYTES);
+	buf_add_fmt(&sql, "ALTER TABLE %s ADD COLUMN origin_id INTEGER", name);
+	code = sqlite_admin_run_buf(a, &sql, e);
+	buf_done(&sql);
+	return code;
+}
+
 static ATTR_MUST_CHECK enum err_code create_outbox(struct sqlite_admin *a, const char *pipeline,
 						   struct err *e)
 {
@@ -205,6 +230,8 @@ static ATTR_MUST_CHECK enum err_code create_outbox(struct sqlite_admin *a, const
 	if (buf_error(&text) != ERR_OK)
 		code = err_set(e, ERR_NOMEM, "no memory for a statement");
 	else
+		code = put_origin(a, buf_str(&text), e);
+	if (code == ERR_OK)
 		code = create(a, buf_str(&text), OUTBOX_BODY, e);
 	buf_reset(&text);
 	buf_add_fmt(&text,

@@ -1,10 +1,15 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # What an operator does with dead letters: list, show, replay, purge; and test-webhook, and status beside a daemon.
+# databases: postgres mariadb sqlite
+# shellcheck disable=SC2154 # db_kind comes from need_database
 . "$(dirname "$0")/../support/lib.sh"
-need_postgres
+need_database "${1:-}"
 . tests/e2e/shop.sh
 
+schema=public # as the events have it
+[ "$db_kind" = postgres ] || schema=
+[ "$db_kind" != mariadb ] || schema=shop
 shop_open webhook.retry_count 0 webhook.breaker_failures 1000
 sql 'CREATE TABLE orders (id bigint PRIMARY KEY, n int)'
 exits "list --json when there are none" 0 adbl dead-letters list --json
@@ -35,7 +40,7 @@ has "... with statuses" "$said" 422 500 400 users insert update
 exits "list --json" 0 adbl dead-letters list --json
 is "... has a JSON object for each, oldest first" "$(jq -s 'map(.id) == (map(.id) | sort) and length == 6' <<<"$said")" true
 is "... with what a script needs" "$(jq -rs 'first | "\(.pipeline) \(.operation) \(.schema).\(.table) \(.key.id) \(.attempts) \(.last_status)"' <<<"$said")" \
-	"default insert public.users 1 1 422"
+	"default insert $schema.users 1 1 422"
 is "... and the reason and times" "$(jq -s 'all((.last_error | test("HTTP")) and (.died_at | test("^2.*Z$")) and (.event_id | test("-[0-9]+$")))' <<<"$said")" true
 first=$(jq -rs 'first | .id' <<<"$said") event=$(jq -rs 'first | .event_id' <<<"$said")
 exits "list --limit" 0 adbl dead-letters list --json --limit 2
@@ -47,14 +52,29 @@ while read -r filter want; do
 done <<CASES
 --pipeline,default 6
 --table,users 6
---table,public.users 6
+--table,${schema:-main}.users 6
 --table,orders 0
 --table,other.users 0
 --older-than,1h 0
 --older-than,1ms 6
 --id,$first 1
 --source,default 6
+--key,id=1 2
+--key,{"id":7.0} 1
+--key,id=9 0
+--status,422 3
+--status,4xx 4
+--status,none 0
+--error,http,--status,5xx 2
+--since,1h 6
+--until,1h 0
+--since,2020-01-01T00:00:00Z,--limit,4 4
 CASES
+for wrong in --since,never --until,x --status,700 --key,id --since,1h,--until,2h --format,json --in-front; do
+	IFS=, read -ra options <<<"$wrong"
+	exits "list ${options[*]}" 64 adbl dead-letters list "${options[@]}"
+	has "... names the option" "$complained" "${options[0]}"
+done
 exits "list --source of none" 64 adbl dead-letters list --source nobody
 exits "list --pipeline of none" 66 adbl dead-letters list --pipeline nobody
 has "... says which there are" "$complained" default
@@ -70,8 +90,9 @@ is "... is the same" "$(jq -r .id <<<"$said")" "$first"
 for action in replay purge; do
 	exits "$action of nothing" 64 adbl dead-letters $action
 	has "... says how" "$complained" --all
-	exits "$action --dry-run" 0 adbl dead-letters $action --all --dry-run
-	ok "... changes nothing" dead_is 6
+	exits "$action --dry-run" 0 adbl dead-letters $action --key id=1 --dry-run
+	has "... lists what it would take" "$said" '{"id":1}' '2 would be'
+	ok "... and changes nothing" dead_is 6
 done
 exits "dead-letters without an action" 64 adbl dead-letters
 exits "... with a wrong one" 64 adbl dead-letters eat
@@ -84,12 +105,13 @@ ok "... delivers it" wait_until 20 stats_is .distinct 4
 ok "... and it is dead no more" dead_is 5
 is "... with its own data" \
 	"$(jq -rs 'map(select(.status == 200)) | last | "\(.operation) \(.key.id)"' "$test_dir/receiver.ndjson")" "insert 1"
+is "... under the id it always had" "$(jq -rs 'map(select(.status == 200)) | last | .id' "$test_dir/receiver.ndjson")" "$event"
 exits "replay of those of a table" 0 adbl dead-letters replay --table users --limit 2
 has "... says how many" "$said" 2
 ok "... delivers them" wait_until 20 stats_is .distinct 6
 exits "purge of those older than an hour" 0 adbl dead-letters purge --older-than 1h
 ok "... takes none" dead_is 3
-last=$(sql 'SELECT max(id) FROM app_db_listener.dead_letter')
+last=$(sql "SELECT max(id) FROM $dead_letter")
 exits "purge of one" 0 adbl dead-letters purge "$last"
 ok "... takes it" dead_is 2
 exits "replay --all" 0 adbl dead-letters replay --all

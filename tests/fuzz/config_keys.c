@@ -58,7 +58,7 @@ static void print_bound(const struct key *k, int64_t v)
 	struct buf text;
 
 	buf_init(&text, 64);
-	if (k->type == KEY_DURATION)
+	if (k->type == KEY_DURATION || k->type == KEY_DURATIONS)
 		value_print_duration(&text, v);
 	else if (k->type == KEY_SIZE)
 		value_print_size(&text, v);
@@ -136,8 +136,20 @@ static const char *sample(const struct key *k)
 		       {"database.sslkey", "/etc/app-db-listener/client.key"},
 		       {"listener.audit_table", "audit_log"},
 		       {"webhook.url", "${WEBHOOK_URL}"},
-		       {"webhook.headers", "{Authorization: \"Bearer ${WEBHOOK_TOKEN}\"}"},
+		       {"webhook.headers", "{X-Api-Key: \"${WEBHOOK_API_KEY}\"}"},
 		       {"webhook.signing_secrets", "${WEBHOOK_SIGNING_SECRET}"},
+		       {"webhook.bearer_token", "${WEBHOOK_TOKEN}"},
+		       {"webhook.basic_user", "shop"},
+		       {"webhook.basic_password", "${WEBHOOK_PASSWORD}"},
+		       {"webhook.oauth2_token_url", "https://login.example/oauth2/token"},
+		       {"webhook.oauth2_client_id", "app-db-listener"},
+		       {"webhook.oauth2_client_secret", "${OAUTH2_SECRET}"},
+		       {"webhook.oauth2_scope", "events.write"},
+		       {"webhook.oauth2_audience", "https://api.example"},
+		       {"webhook.tls_cert", "/etc/app-db-listener/webhook.pem"},
+		       {"webhook.tls_key", "/etc/app-db-listener/webhook.key"},
+		       {"webhook.tls_key_password", "${WEBHOOK_KEY_PASSWORD}"},
+		       {"webhook.tls_pin", "sha256//47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU="},
 		       {"webhook.ca_file", "/etc/ssl/certs/receiver-ca.pem"},
 		       {"webhook.proxy", "http://proxy.example:3128"},
 		       {"tables.name", "sales.orders"},

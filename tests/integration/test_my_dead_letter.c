@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Dead letters: list, replay, purge. */
+#include "letter_lab.h"
 #include "my_fixture.h"
 
 static void setup(struct fixture *f)
@@ -23,14 +24,15 @@ struct listing {
 	int64_t last_id;
 };
 
-static void note_letter(void *ctx, const struct dead_letter *d)
+static enum err_code note_letter(void *ctx, const struct dead_letter *d, struct err *e)
 {
 	struct listing *l = ctx;
 
+	(void)e;
 	l->count++;
 	l->last_id = d->id;
 	if (l->count > 2)
-		return;
+		return ERR_OK;
 	buf_add_fmt(&l->f->findings,
 		    "%lld %d %.*s %.*s %.*s.%.*s %.*s %.*s %d %lld %lld %.*s %.*s\n",
 		    (long long)d->id, (int)d->event_id.len, (int)d->pipeline.len, d->pipeline.s,
@@ -39,6 +41,7 @@ static void note_letter(void *ctx, const struct dead_letter *d)
 		    (int)d->changed_at.len, d->changed_at.s, (int)d->died_at.len,
 		    (long long)d->attempts, (long long)d->last_status, (int)d->last_error.len,
 		    d->last_error.s, (int)d->data.len, d->data.s ? d->data.s : "-");
+	return ERR_OK;
 }
 
 static struct listing list(struct fixture *f, const struct dead_letter_filter *filter, bool data)
@@ -81,11 +84,12 @@ static void letters_are_listed_page_by_page(void **state)
 
 static int64_t replay(struct fixture *f, const struct dead_letter_filter *filter)
 {
-	int64_t n = -1;
+	struct dead_letter_counts n;
 
-	if (source_admin_mysql.dead_letter_replay(&f->settings, 0, filter, &n, &f->err) != ERR_OK)
+	if (source_admin_mysql.dead_letter_replay(&f->settings, 0, filter, false, &n, &f->err) !=
+	    ERR_OK)
 		fail_msg("replay: %s", f->err.msg);
-	return n;
+	return n.moved;
 }
 
 static void replayed_letters_go_to_the_end_in_their_order(void **state)
@@ -118,14 +122,14 @@ static void replayed_letters_go_to_the_end_in_their_order(void **state)
 static void letters_are_purged(void **state)
 {
 	struct fixture *f = *state;
-	int64_t n = -1;
+	struct dead_letter_counts n;
 
 	setup(f);
 	assert_int_equal(
 		source_admin_mysql.dead_letter_purge(
 			&f->settings, 0, &(struct dead_letter_filter){.table = "a.b"}, &n, &f->err),
 		ERR_OK);
-	assert_int_equal(n, 1001);
+	assert_int_equal(n.moved, 1001);
 	assert_string_equal(rows(f, "SELECT COUNT(*) FROM app_db_listener_dead_letter"), "1499");
 	assert_string_equal(rows(f, "SELECT COUNT(*) FROM app_db_listener_outbox"), "0");
 }
@@ -134,7 +138,7 @@ static void unknown_pipelines_and_missing_tables_are_told(void **state)
 {
 	struct fixture *f = *state;
 	struct listing l = {.f = f};
-	int64_t n;
+	struct dead_letter_counts n;
 
 	assert_int_equal(source_admin_mysql.dead_letter_purge(
 				 &f->settings, 0, &(struct dead_letter_filter){0}, &n, &f->err),
@@ -168,9 +172,107 @@ static void letters_of_an_audit_table_are_set_to_not_processed(void **state)
 	assert_string_equal(rows(f, "SELECT id FROM app_db_listener_dead_letter"), "3");
 }
 
+static void lab(struct fixture *f)
+{
+	setup(f);
+	run(f, "DELETE FROM app_db_listener_dead_letter");
+	run(f,
+	    letter_lab_insert("app_db_listener_dead_letter", "shop", "UTC_TIMESTAMP(6) - INTERVAL ",
+			      " MINUTE", "'2024-01-02 03:04:05'"));
+}
+
+static void each_filter_finds_its_letters(void **state)
+{
+	struct fixture *f = *state;
+
+	lab(f);
+	letter_lab_filters(&source_admin_mysql, &f->settings);
+}
+
+static void changes_that_wait_supersede(void **state)
+{
+	struct dead_letter_filter filter = {.skip_superseded = true};
+	struct fixture *f = *state;
+	struct dead_letter_counts n;
+
+	lab(f);
+	run(f, "INSERT INTO app_db_listener_outbox (id, operation, schema_name, table_name, "
+	       "row_key, changed_at, origin_id) VALUES (100, 'update', 'shop', 'notes', "
+	       "'{\"a\":1.0,\"b\":\"42\"}', NOW(), NULL), (101, 'update', 'other', 'users', "
+	       "'{\"id\":1}', NOW(), NULL), (102, 'update', 'shop', 'users', '{\"id\":3}', "
+	       "NOW(), 3)");
+	assert_string_equal(letter_lab_list(&source_admin_mysql, &f->settings, &filter),
+			    "(1) (2) (3) 4 (5) 6");
+	if (source_admin_mysql.dead_letter_replay(&f->settings, 0, &filter, false, &n, &f->err) !=
+	    ERR_OK)
+		fail_msg("replay: %s", f->err.msg);
+	assert_int_equal(n.moved, 2);
+	assert_int_equal(n.superseded, 4);
+	assert_string_equal(rows(f, "SELECT GROUP_CONCAT(origin_id ORDER BY id) FROM "
+				    "app_db_listener_outbox WHERE id > 102"),
+			    "4,6");
+}
+
+static void in_front_is_the_old_place_and_nobody_may_read_meanwhile(void **state)
+{
+	struct dead_letter_filter filter = {.table = "users"};
+	struct fixture *f = *state;
+	struct dead_letter_counts n;
+
+	lab(f);
+	run(f, "INSERT INTO app_db_listener_outbox (id, operation, schema_name, table_name, "
+	       "changed_at) VALUES (100, 'insert', 'shop', 'users', NOW())");
+	assert_string_equal(
+		rows(f, "SELECT GET_LOCK(CONCAT('app_db_listener.', MD5(LOWER(DATABASE()))), 0)"),
+		"1");
+	assert_int_equal(
+		source_admin_mysql.dead_letter_replay(&f->settings, 0, &filter, true, &n, &f->err),
+		ERR_BUSY);
+	assert_has(f->err.msg, "a daemon is active");
+	assert_string_equal(rows(f, "SELECT COUNT(*) FROM app_db_listener_dead_letter"), "6");
+	assert_string_equal(rows(f, "SELECT RELEASE_ALL_LOCKS()"), "1");
+	assert_int_equal(
+		source_admin_mysql.dead_letter_replay(&f->settings, 0, &filter, true, &n, &f->err),
+		ERR_OK);
+	assert_int_equal(n.moved, 5);
+	assert_string_equal(rows(f, "SELECT GROUP_CONCAT(id ORDER BY id), COUNT(origin_id) FROM "
+				    "app_db_listener_outbox"),
+			    "1,2,3,4,6,100|0");
+	/* and the next change comes behind all */
+	run(f, "INSERT INTO app_db_listener_outbox (operation, schema_name, table_name, "
+	       "changed_at) VALUES ('insert', 'shop', 'users', NOW())");
+	assert_string_equal(rows(f, "SELECT MAX(id) FROM app_db_listener_outbox"), "101");
+}
+
+static void what_is_no_json_is_listed_as_a_string(void **state)
+{
+	struct fixture *f = *state;
+
+	lab(f);
+	run(f, "UPDATE app_db_listener_dead_letter SET data = '{\"n\":4711 apples}' WHERE id = 1");
+	assert_int_equal(list(f, &(struct dead_letter_filter){.id = 1}, true).count, 1);
+	assert_has(buf_str(&f->findings), "\"{\\\"n\\\":4711 apples}\"");
+}
+
+static void an_outbox_of_before_gets_the_column(void **state)
+{
+	struct fixture *f = *state;
+
+	lab(f);
+	run(f, "ALTER TABLE app_db_listener_outbox DROP COLUMN origin_id");
+	install(f);
+	assert_int_equal(replay(f, &(struct dead_letter_filter){0}), 6);
+	assert_string_equal(rows(f, "SELECT COUNT(origin_id) FROM app_db_listener_outbox"), "6");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		TEST(each_filter_finds_its_letters),
+		TEST(changes_that_wait_supersede),
+		TEST(in_front_is_the_old_place_and_nobody_may_read_meanwhile),
+		TEST(what_is_no_json_is_listed_as_a_string),
+		TEST(an_outbox_of_before_gets_the_column),
 		TEST(letters_are_listed_page_by_page),
 		TEST(replayed_letters_go_to_the_end_in_their_order),
 		TEST(letters_are_purged),

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Dead letters: list, filters, replay, purge. */
+#include "letter_lab.h"
 #include "pg_fixture.h"
 
 struct seen {
@@ -9,11 +10,12 @@ struct seen {
 	char text[4096]; /* the first few */
 };
 
-static void on_letter(void *ctx, const struct dead_letter *d)
+static enum err_code on_letter(void *ctx, const struct dead_letter *d, struct err *e)
 {
 	struct seen *s = ctx;
 	size_t used = strlen(s->text);
 
+	(void)e;
 	if (!s->count++)
 		s->first = d->id;
 	s->last = d->id;
@@ -26,6 +28,14 @@ static void on_letter(void *ctx, const struct dead_letter *d)
 			       (int)d->schema.len, d->schema.s, (int)d->table.len, d->table.s,
 			       (long long)d->attempts, (long long)d->last_status,
 			       (int)d->last_error.len, d->last_error.s ? d->last_error.s : "");
+	return ERR_OK;
+}
+
+static enum err_code refuse_letter(void *ctx, const struct dead_letter *d, struct err *e)
+{
+	(void)ctx;
+	(void)d;
+	return err_set(e, ERR_IO, "the disk is full");
 }
 
 static struct seen list(struct fixture *f, struct dead_letter_filter filter, bool with_data)
@@ -40,22 +50,22 @@ static struct seen list(struct fixture *f, struct dead_letter_filter filter, boo
 
 static int64_t replay(struct fixture *f, struct dead_letter_filter filter)
 {
-	int64_t n = -1;
+	struct dead_letter_counts n;
 
-	if (source_admin_postgres.dead_letter_replay(&f->settings, 0, &filter, &n, &f->err) !=
-	    ERR_OK)
+	if (source_admin_postgres.dead_letter_replay(&f->settings, 0, &filter, false, &n,
+						     &f->err) != ERR_OK)
 		fail_msg("replay: %s", f->err.msg);
-	return n;
+	return n.moved;
 }
 
 static int64_t purge(struct fixture *f, struct dead_letter_filter filter)
 {
-	int64_t n = -1;
+	struct dead_letter_counts n;
 
 	if (source_admin_postgres.dead_letter_purge(&f->settings, 0, &filter, &n, &f->err) !=
 	    ERR_OK)
 		fail_msg("purge: %s", f->err.msg);
-	return n;
+	return n.moved;
 }
 
 #define ALL ((struct dead_letter_filter){0})
@@ -131,7 +141,7 @@ static void filters_narrow(void **state)
 	assert_int_equal(purge(f, ALL), 0);
 }
 
-static void replay_moves_letters_back_in_order_under_new_ids(void **state)
+static void replay_moves_letters_back_in_order_to_the_end(void **state)
 {
 	struct fixture *f = *state;
 
@@ -142,9 +152,10 @@ static void replay_moves_letters_back_in_order_under_new_ids(void **state)
 		rows(f, "SELECT pipeline, count(*), min(id), max(id), bool_and((row_key::json ->> "
 			"'id')"
 			"::int = id - CASE pipeline WHEN 'default' THEN 2100 ELSE 1050 END), "
+			"bool_and(origin_id = (row_key::json ->> 'id')::int), "
 			"bool_and(bytes = octet_length(row_key) + octet_length(data)) "
 			"FROM app_db_listener.outbox GROUP BY 1 ORDER BY 1"),
-		"default|2100|2101|4200|t|t\nsecond|1050|1051|2100|t|t");
+		"default|2100|2101|4200|t|t|t\nsecond|1050|1051|2100|t|t|t");
 }
 
 static void replay_keeps_every_column_and_takes_only_what_matches(void **state)
@@ -185,7 +196,7 @@ static void unknown_pipelines_are_told_with_the_known_ones(void **state)
 	struct dead_letter_filter filter = {.pipeline = "secnod"};
 	struct fixture *f = *state;
 	struct seen s = {0};
-	int64_t n;
+	struct dead_letter_counts n;
 
 	assert_int_equal(source_admin_postgres.dead_letter_list(&f->settings, 0, &filter, false,
 								on_letter, &s, &f->err),
@@ -198,12 +209,130 @@ static void unknown_pipelines_are_told_with_the_known_ones(void **state)
 	assert_has(f->err.msg, "no pipeline \"secnod\" here; there is default, second");
 }
 
+static void lab(struct fixture *f)
+{
+	letters(f, 0);
+	run(f, letter_lab_insert("app_db_listener.dead_letter", "public", "now() - interval '",
+				 " minutes'", "'2024-01-02 03:04:05+00'"));
+}
+
+static void each_filter_finds_its_letters(void **state)
+{
+	struct fixture *f = *state;
+
+	lab(f);
+	letter_lab_filters(&source_admin_postgres, &f->settings);
+}
+
+static void changes_that_wait_and_truncations_supersede(void **state)
+{
+	struct dead_letter_filter filter = {.skip_superseded = true};
+	struct fixture *f = *state;
+	struct dead_letter_counts n;
+
+	lab(f);
+	run(f, "SELECT setval('app_db_listener.outbox_id_seq', 100); "
+	       "INSERT INTO app_db_listener.outbox (pipeline, operation, schema_name, table_name, "
+	       "row_key, bytes) VALUES ('default', 'update', 'public', 'notes', "
+	       "'{\"a\":1.0,\"b\":\"42\"}', 1), ('default', 'update', 'other', 'users', "
+	       "'{\"id\":1}', 1), ('second', 'update', 'public', 'users', '{\"id\":3}', 1)");
+	assert_string_equal(letter_lab_list(&source_admin_postgres, &f->settings, &filter),
+			    "(1) (2) (3) 4 (5) 6");
+	/* a replayed one counts as what it was, not as new */
+	run(f, "UPDATE app_db_listener.outbox SET origin_id = 3");
+	assert_string_equal(letter_lab_list(&source_admin_postgres, &f->settings, &filter),
+			    "(1) (2) (3) 4 5 6");
+	/* of one partition */
+	run(f, "INSERT INTO app_db_listener.outbox (pipeline, operation, schema_name, table_name, "
+	       "bytes, data) VALUES ('default', 'truncate', 'public', 'users', 1, '\"users_1\"')");
+	assert_string_equal(letter_lab_list(&source_admin_postgres, &f->settings, &filter),
+			    "(1) (2) (3) 4 5 6");
+	run(f, "INSERT INTO app_db_listener.outbox (pipeline, operation, schema_name, table_name, "
+	       "bytes) VALUES ('default', 'truncate', 'public', 'users', 1)");
+	assert_string_equal(letter_lab_list(&source_admin_postgres, &f->settings, &filter),
+			    "(1) (2) (3) (4) 5 (6)");
+	assert_int_equal(source_admin_postgres.dead_letter_replay(&f->settings, 0, &filter, false,
+								  &n, &f->err),
+			 ERR_OK);
+	assert_int_equal(n.moved, 1);
+	assert_int_equal(n.superseded, 5);
+	assert_string_equal(rows(f, "SELECT origin_id FROM app_db_listener.outbox WHERE "
+				    "table_name = 'notes' ORDER BY id"),
+			    "3\n5");
+}
+
+static void in_front_is_the_old_place_and_nobody_may_read_meanwhile(void **state)
+{
+	struct dead_letter_filter filter = {.table = "users"};
+	struct fixture *f = *state;
+	struct dead_letter_counts n;
+
+	lab(f);
+	run(f, "SELECT pg_advisory_lock(1633968748, 2)");
+	assert_int_equal(source_admin_postgres.dead_letter_replay(&f->settings, 0, &filter, true,
+								  &n, &f->err),
+			 ERR_BUSY);
+	assert_has(f->err.msg, "a daemon is active");
+	assert_string_equal(rows(f, "SELECT count(*) FROM app_db_listener.dead_letter"), "6");
+	run(f, "SELECT pg_advisory_unlock_all()");
+	assert_int_equal(source_admin_postgres.dead_letter_replay(&f->settings, 0, &filter, true,
+								  &n, &f->err),
+			 ERR_OK);
+	assert_int_equal(n.moved, 5);
+	assert_string_equal(rows(f, "SELECT string_agg(id::text, ' ' ORDER BY id), "
+				    "count(origin_id) FROM app_db_listener.outbox"),
+			    "1 2 3 4 6|0");
+}
+
+static void a_list_ends_when_its_taker_fails(void **state)
+{
+	struct dead_letter_filter all = {.pipeline = NULL};
+	struct fixture *f = *state;
+
+	lab(f);
+	assert_int_equal(source_admin_postgres.dead_letter_list(&f->settings, 0, &all, true,
+								refuse_letter, NULL, &f->err),
+			 ERR_IO);
+	assert_string_equal(f->err.msg, "the disk is full");
+}
+
+/* More than a page's bytes, with rows that are larger than that alone. */
+static void large_letters_come_in_small_pages(void **state)
+{
+	struct fixture *f = *state;
+	struct seen s;
+
+	letters(f, 40);
+	run(f, "UPDATE app_db_listener.dead_letter SET data = to_json(repeat('x', CASE id % 10 "
+	       "WHEN 0 THEN 5000000 ELSE 1000000 END))::text WHERE pipeline = 'default'");
+	s = list(f, ALL, true);
+	assert_int_equal(s.count, 60);
+	assert_int_equal(s.first, 1);
+}
+
+static void an_outbox_of_before_gets_the_column(void **state)
+{
+	struct fixture *f = *state;
+
+	letters(f, 4);
+	run(f, "ALTER TABLE app_db_listener.outbox DROP COLUMN origin_id");
+	install(f);
+	assert_int_equal(replay(f, ALL), 6);
+	assert_string_equal(rows(f, "SELECT count(origin_id) FROM app_db_listener.outbox"), "6");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		TEST(each_filter_finds_its_letters),
+		TEST(changes_that_wait_and_truncations_supersede),
+		TEST(in_front_is_the_old_place_and_nobody_may_read_meanwhile),
+		TEST(a_list_ends_when_its_taker_fails),
+		TEST(large_letters_come_in_small_pages),
+		TEST(an_outbox_of_before_gets_the_column),
 		TEST(a_list_has_every_letter_once_in_order),
 		TEST(filters_narrow),
-		TEST(replay_moves_letters_back_in_order_under_new_ids),
+		TEST(replay_moves_letters_back_in_order_to_the_end),
 		TEST(replay_keeps_every_column_and_takes_only_what_matches),
 		TEST(replay_wakes_a_reader_that_sleeps),
 		TEST(unknown_pipelines_are_told_with_the_known_ones),

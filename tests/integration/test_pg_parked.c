@@ -51,6 +51,25 @@ static void parked_events_are_as_they_were(void **state)
 	parking_close(&k);
 }
 
+static void a_replayed_event_dies_under_its_first_id(void **state)
+{
+	static struct parking k;
+	struct fixture *f = *state;
+
+	users(f);
+	install(f);
+	run(f, "INSERT INTO users VALUES (1); UPDATE app_db_listener.outbox SET id = 1000, "
+	       "origin_id = 7");
+	k = parking_of(f, true);
+	parking_open(&k);
+	assert_int_equal(parking_read(&k), 1);
+	parking_park(&k, DUE);
+	parking_expect_same(&k);
+	parking_expect_death(&k, 7);
+	assert_string_equal(rows(f, "SELECT id, attempts FROM app_db_listener.dead_letter"), "7|9");
+	parking_close(&k);
+}
+
 static void an_installation_of_before_works_until_it_is_to_park(void **state)
 {
 	static struct parking k;
@@ -252,6 +271,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(parked_events_are_as_they_were),
+		TEST(a_replayed_event_dies_under_its_first_id),
 		TEST(an_installation_of_before_works_until_it_is_to_park),
 		TEST(parked_events_are_undelivered_events),
 		TEST(the_daemons_role_gets_what_it_needs),

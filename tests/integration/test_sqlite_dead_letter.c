@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Dead letters: listed, put back, thrown away. */
+#include "letter_lab.h"
 #include "sqlite_fixture.h"
 
 struct list {
@@ -7,10 +8,11 @@ struct list {
 	int64_t count;
 };
 
-static void take_letter(void *ctx, const struct dead_letter *d)
+static enum err_code take_letter(void *ctx, const struct dead_letter *d, struct err *e)
 {
 	struct list *l = ctx;
 
+	(void)e;
 	buf_add_fmt(&l->text, "%.*s %lld", (int)d->pipeline.len, d->pipeline.s, (long long)d->id);
 	add_text(&l->text, d->operation);
 	add_text(&l->text, d->table);
@@ -21,6 +23,17 @@ static void take_letter(void *ctx, const struct dead_letter *d)
 	add_text(&l->text, d->old_data);
 	buf_add_char(&l->text, '\n');
 	l->count++;
+	return ERR_OK;
+}
+
+static enum err_code take_id(void *ctx, const struct dead_letter *d, struct err *e)
+{
+	int64_t *seen = ctx;
+
+	(void)e;
+	assert_true(d->id == 6 ? !d->data.s : d->data.len > 1000000);
+	*seen = *seen * 10 + d->id;
+	return ERR_OK;
 }
 
 static enum err_code list(struct fixture *f, struct list *l, const struct dead_letter_filter *by,
@@ -102,23 +115,24 @@ static void replayed_letters_come_again_in_their_order(void **state)
 {
 	struct fixture *f = *state;
 	struct dead_letter_filter by = {.table = "b"};
-	int64_t n = 0;
+	struct dead_letter_counts n;
 
 	let_four_die(f);
-	assert_int_equal(source_admin_sqlite.dead_letter_replay(&f->t.settings, 0, &by, &n, NULL),
-			 ERR_OK);
-	assert_int_equal(n, 2);
+	assert_int_equal(
+		source_admin_sqlite.dead_letter_replay(&f->t.settings, 0, &by, false, &n, NULL),
+		ERR_OK);
+	assert_int_equal(n.moved, 2);
 	assert_int_equal(count(f, &(struct dead_letter_filter){.id = 0}), 2);
 	assert_string_equal(events(f), "insert|b|{\"id\":1}|-|{\"id\":1}|-\n"
 				       "insert|b|{\"id\":2}|-|{\"id\":2}|-\n");
 	by = (struct dead_letter_filter){.limit = 1};
 	assert_int_equal(source_admin_sqlite.dead_letter_purge(&f->t.settings, 0, &by, &n, NULL),
 			 ERR_OK);
-	assert_int_equal(n, 1);
+	assert_int_equal(n.moved, 1);
 	by = (struct dead_letter_filter){.pipeline = "default"};
 	assert_int_equal(source_admin_sqlite.dead_letter_purge(&f->t.settings, 0, &by, &n, NULL),
 			 ERR_OK);
-	assert_int_equal(n, 1);
+	assert_int_equal(n.moved, 1);
 	assert_int_equal(count(f, &(struct dead_letter_filter){.id = 0}), 0);
 }
 
@@ -127,7 +141,7 @@ static void many_letters_go_in_pages(void **state)
 {
 	struct fixture *f = *state;
 	struct dead_letter_filter all = {.pipeline = NULL}, some = {.limit = 2500};
-	int64_t n = 0;
+	struct dead_letter_counts n;
 
 	sqlitetest_install(&f->t);
 	run(f, "WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < 2001) "
@@ -138,14 +152,15 @@ static void many_letters_go_in_pages(void **state)
 	       "table_name, attempts, died_at FROM app_db_listener_dead_letter");
 	assert_int_equal(count(f, &all), 4002);
 	assert_int_equal(count(f, &some), 2500);
-	assert_int_equal(source_admin_sqlite.dead_letter_replay(&f->t.settings, 0, &some, &n, NULL),
-			 ERR_OK);
-	assert_int_equal(n, 2500);
+	assert_int_equal(
+		source_admin_sqlite.dead_letter_replay(&f->t.settings, 0, &some, false, &n, NULL),
+		ERR_OK);
+	assert_int_equal(n.moved, 2500);
 	assert_int_equal(sqlitetest_i64(f->t.db, "SELECT count(*) FROM app_db_listener_outbox"),
 			 2500);
 	assert_int_equal(source_admin_sqlite.dead_letter_purge(&f->t.settings, 0, &all, &n, NULL),
 			 ERR_OK);
-	assert_int_equal(n, 1502);
+	assert_int_equal(n.moved, 1502);
 }
 
 static void without_an_installation_there_is_nothing(void **state)
@@ -158,11 +173,141 @@ static void without_an_installation_there_is_nothing(void **state)
 	buf_done(&l.text);
 }
 
+static void lab(struct fixture *f)
+{
+	sqlitetest_install(&f->t);
+	run(f, letter_lab_insert("app_db_listener_dead_letter", "",
+				 "CAST(strftime('%s', 'now') AS INTEGER) * 1000000 - 60000000 * ",
+				 "", "1"));
+}
+
+static void each_filter_finds_its_letters(void **state)
+{
+	struct fixture *f = *state;
+
+	lab(f);
+	letter_lab_filters(&source_admin_sqlite, &f->t.settings);
+}
+
+static void changes_that_wait_supersede(void **state)
+{
+	struct dead_letter_filter filter = {.skip_superseded = true};
+	struct fixture *f = *state;
+	struct dead_letter_counts n;
+
+	lab(f);
+	run(f, "INSERT INTO app_db_listener_outbox (id, operation, table_name, row_key, origin_id) "
+	       "VALUES (100, 'update', 'notes', '{\"a\":1.0,\"b\":\"42\"}', NULL), "
+	       "(101, 'update', 'other', '{\"id\":1}', NULL), "
+	       "(102, 'update', 'users', '{\"id\":3}', 3)");
+	assert_string_equal(letter_lab_list(&source_admin_sqlite, &f->t.settings, &filter),
+			    "(1) (2) (3) 4 (5) 6");
+	assert_int_equal(
+		source_admin_sqlite.dead_letter_replay(&f->t.settings, 0, &filter, false, &n, NULL),
+		ERR_OK);
+	assert_int_equal(n.moved, 2);
+	assert_int_equal(n.superseded, 4);
+	assert_int_equal(sqlitetest_i64(f->t.db, "SELECT sum(origin_id * id) FROM "
+						 "app_db_listener_outbox WHERE id > 102"),
+			 4 * 103 + 6 * 104);
+}
+
+static void in_front_is_the_old_place_and_nobody_may_read_meanwhile(void **state)
+{
+	struct dead_letter_filter filter = {.table = "users"};
+	struct fixture *f = *state;
+	struct dead_letter_counts n;
+	struct reader r;
+
+	lab(f);
+	fixture_reader(f, &r);
+	reader_open(&r);
+	assert_int_equal(source_admin_sqlite.dead_letter_replay(&f->t.settings, 0, &filter, true,
+								&n, &f->t.e),
+			 ERR_BUSY);
+	assert_non_null(strstr(f->t.e.msg, "a daemon is active"));
+	reader_free(&r);
+	assert_int_equal(count(f, &(struct dead_letter_filter){.id = 0}), 6);
+	assert_int_equal(source_admin_sqlite.dead_letter_replay(&f->t.settings, 0, &filter, true,
+								&n, &f->t.e),
+			 ERR_OK);
+	assert_int_equal(n.moved, 5);
+	assert_int_equal(sqlitetest_i64(f->t.db, "SELECT sum(id) * 10 + count(origin_id) FROM "
+						 "app_db_listener_outbox"),
+			 160);
+}
+
+/* Nothing is held while somebody reads a list. */
+static enum err_code write_meanwhile(void *ctx, const struct dead_letter *d, struct err *e)
+{
+	struct fixture *f = ctx;
+
+	if (d->id == 1)
+		run(f, "PRAGMA wal_checkpoint(TRUNCATE); CREATE TABLE meanwhile (id)");
+	return d->id < 3 ? ERR_OK : err_set(e, ERR_IO, "the disk is full");
+}
+
+static void a_list_holds_nothing_and_ends_when_its_taker_fails(void **state)
+{
+	struct dead_letter_filter all = {.pipeline = NULL};
+	struct fixture *f = *state;
+
+	lab(f);
+	assert_int_equal(source_admin_sqlite.dead_letter_list(&f->t.settings, 0, &all, true,
+							      write_meanwhile, f, &f->t.e),
+			 ERR_IO);
+	assert_string_equal(f->t.e.msg, "the disk is full");
+	assert_int_equal(sqlitetest_i64(f->t.db, "SELECT count(*) FROM meanwhile"), 0);
+}
+
+static void large_letters_come_in_small_pages(void **state)
+{
+	struct dead_letter_filter all = {.pipeline = NULL};
+	struct fixture *f = *state;
+	int64_t seen = 0;
+
+	lab(f);
+	run(f, "UPDATE app_db_listener_dead_letter SET data = '{\"a\":' || quote(zeroblob(CASE "
+	       "id WHEN 2 THEN 3000000 ELSE 1000000 END)) || '}'");
+	assert_int_equal(source_admin_sqlite.dead_letter_list(&f->t.settings, 0, &all, true,
+							      take_id, &seen, &f->t.e),
+			 ERR_OK);
+	assert_int_equal(seen, 123456);
+}
+
+static void an_outbox_of_before_gets_the_column(void **state)
+{
+	struct dead_letter_filter all = {.pipeline = NULL};
+	struct fixture *f = *state;
+	struct dead_letter_counts n;
+
+	lab(f);
+	run(f, "PRAGMA writable_schema = on; UPDATE sqlite_master SET sql = replace(sql, "
+	       "', origin_id INTEGER)', ')') WHERE name = 'app_db_listener_outbox'");
+	assert_int_not_equal(
+		source_admin_sqlite.dead_letter_replay(&f->t.settings, 0, &all, false, &n, NULL),
+		ERR_OK);
+	sqlitetest_install(&f->t);
+	assert_int_equal(
+		source_admin_sqlite.dead_letter_replay(&f->t.settings, 0, &all, false, &n, NULL),
+		ERR_OK);
+	assert_int_equal(n.moved, 6);
+	sqlitetest_install(&f->t);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		CASE(letters_are_listed_as_they_were_sent),       CASE(every_set_field_narrows),
-		CASE(replayed_letters_come_again_in_their_order), CASE(many_letters_go_in_pages),
+		CASE(each_filter_finds_its_letters),
+		CASE(changes_that_wait_supersede),
+		CASE(in_front_is_the_old_place_and_nobody_may_read_meanwhile),
+		CASE(a_list_holds_nothing_and_ends_when_its_taker_fails),
+		CASE(large_letters_come_in_small_pages),
+		CASE(an_outbox_of_before_gets_the_column),
+		CASE(letters_are_listed_as_they_were_sent),
+		CASE(every_set_field_narrows),
+		CASE(replayed_letters_come_again_in_their_order),
+		CASE(many_letters_go_in_pages),
 		CASE(without_an_installation_there_is_nothing),
 	};
 

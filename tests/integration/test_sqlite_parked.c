@@ -60,6 +60,27 @@ static void parked_events_are_as_they_were_in_utf16(void **state)
 	fill_and_park(f);
 }
 
+static void a_replayed_event_dies_under_its_first_id(void **state)
+{
+	static struct parking k;
+	struct fixture *f = *state;
+
+	install_items(f);
+	run(f, "INSERT INTO log (n) VALUES (1); UPDATE app_db_listener_outbox SET id = 1000, "
+	       "origin_id = 7; UPDATE sqlite_sequence SET seq = 1000 WHERE name = "
+	       "'app_db_listener_outbox'");
+	k = parking_of(f, true);
+	parking_open(&k);
+	assert_int_equal(parking_read(&k), 1);
+	parking_park(&k, DUE);
+	parking_expect_same(&k);
+	parking_expect_death(&k, 7);
+	assert_int_equal(sqlitetest_i64(f->t.db, "SELECT id FROM app_db_listener_dead_letter WHERE "
+						 "attempts = 9"),
+			 7);
+	parking_close(&k);
+}
+
 static void an_installation_of_before_works_until_it_is_to_park(void **state)
 {
 	static struct parking k;
@@ -203,6 +224,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		CASE(parked_events_are_as_they_were),
 		CASE(parked_events_are_as_they_were_in_utf16),
+		CASE(a_replayed_event_dies_under_its_first_id),
 		CASE(an_installation_of_before_works_until_it_is_to_park),
 		CASE(parked_events_are_undelivered_events),
 		CASE(many_are_found_once_each),

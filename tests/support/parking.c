@@ -120,6 +120,7 @@ void parking_expect_same(struct parking *k)
 		const struct event_fields *a = &k->parked[i]->f, *b = &k->events[i]->f;
 
 		assert_int_equal(a->id, b->id);
+		assert_int_equal(a->origin_id, b->origin_id);
 		assert_int_equal(a->op, b->op);
 		assert_int_equal(a->truncated, b->truncated);
 		assert_int_equal(a->changed_wall_us, b->changed_wall_us);
@@ -132,6 +133,17 @@ void parking_expect_same(struct parking *k)
 		expect_text(a->old_data, b->old_data);
 		assert_true(a->parked && !b->parked);
 	}
+}
+
+void parking_expect_death(struct parking *k, int64_t origin_id)
+{
+	struct ack a = {.from_parked = true, .outcome = ACK_DEAD, .attempts = 9};
+
+	assert_int_equal(parking_load(k, &everything, PARKING_MAX), 1);
+	assert_int_equal(event_public_id(&k->parked[0]->f), origin_id);
+	a.id = k->parked[0]->f.id;
+	parking_give(k, &a, 1);
+	assert_int_equal(parking_rows(k), 0);
 }
 
 static enum err_code add_up(void *ctx, const struct parked_group *g)

@@ -49,6 +49,9 @@ size_t parking_load(struct parking *k, const struct parked_select *sel, size_t e
 /* What is parked is what the last read of the outbox returned, to the byte. */
 void parking_expect_same(struct parking *k);
 
+/* One event is parked, which has been replayed: it dies under its first id. */
+void parking_expect_death(struct parking *k, int64_t origin_id);
+
 /* The table holds rows of the same hashes with due times up to until_wall_us and above, and nothing
  * else: sweeps over what is due, and a list, find each row once. */
 void parking_expect_many(struct parking *k, size_t rows, size_t due, int64_t until_wall_us);

@@ -322,17 +322,19 @@ static void count_status(void *ctx, const char *pipeline, const struct outbox_st
 	(void)s;
 }
 
-static void count_letter(void *ctx, const struct dead_letter *d)
+static enum err_code count_letter(void *ctx, const struct dead_letter *d, struct err *e)
 {
 	(void)ctx;
 	(void)d;
+	(void)e;
+	return ERR_OK;
 }
 
 static enum err_code live_looking(void *ctx)
 {
 	struct dead_letter_filter all = {.pipeline = NULL};
 	struct life *life = ctx;
-	int64_t n;
+	struct dead_letter_counts n;
 	enum err_code code;
 
 	code = source_admin_sqlite.check(&life->t.settings, 0, &life->t.options, NULL);
@@ -342,7 +344,8 @@ static enum err_code live_looking(void *ctx)
 		code = source_admin_sqlite.dead_letter_list(&life->t.settings, 0, &all, true,
 							    count_letter, NULL, NULL);
 	if (code == ERR_OK)
-		code = source_admin_sqlite.dead_letter_replay(&life->t.settings, 0, &all, &n, NULL);
+		code = source_admin_sqlite.dead_letter_replay(&life->t.settings, 0, &all, false, &n,
+							      NULL);
 	return code;
 }
 

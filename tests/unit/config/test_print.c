@@ -173,7 +173,7 @@ static void a_difference_names_the_key_both_values_and_what_needs_an_install(voi
 				 "  - {name: default, source: x, tables: [t]}\n"
 				 "  - {name: q, source: x, tables: [t, {name: u, key: [a]}]}\n");
 	struct settings b = load("sources: [{name: x, database: d, port: 1}]\n"
-				 "webhooks: [{name: w, url: http://h, timeout: 10, ca_file: /c},"
+				 "webhooks: [{name: w, url: http://h, timeout: 10, proxy: /c},"
 				 " {name: new, url: http://h}]\n"
 				 "pipelines:\n"
 				 "  - {name: default, webhook: new, modes: insert, tables: [t]}\n"
@@ -189,7 +189,7 @@ static void a_difference_names_the_key_both_values_and_what_needs_an_install(voi
 	assert_string_equal(
 		buf_str(&out),
 		"kept database.port of x: 5432 -> 1; source: gone removed; "
-		"webhook.timeout of w: 30s -> 10s; webhook.ca_file of w: none -> \"/c\"; "
+		"webhook.timeout of w: 30s -> 10s; webhook.proxy of w: none -> \"/c\"; "
 		"webhook: new added; "
 		"listener.modes: [insert, update, delete, truncate] -> [insert] (install); "
 		"pipelines.webhook: changed; pipelines.tables of q: changed (install); "

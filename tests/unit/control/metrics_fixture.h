@@ -81,8 +81,8 @@ WEAK const char *breaker_state_name(enum breaker_state state)
 
 WEAK const char *answer_phase_name(enum answer_phase phase)
 {
-	static const char *const names[] = {"none", "lookup",     "connect", "tls",
-					    "send", "first_byte", "body",    "denied"};
+	static const char *const names[] = {"none",       "lookup", "connect", "tls",  "send",
+					    "first_byte", "body",   "denied",  "token"};
 
 	return names[phase];
 }
@@ -135,7 +135,8 @@ static void fill(struct metrics_snapshot *s)
 						   .connections = 1,
 						   .outbox_rows = 40,
 						   .dead_rows = -1,
-						   .dead_letters = -1};
+						   .dead_letters = -1,
+						   .parked = -1};
 	(void)snprintf(src->stats.source.server, sizeof(src->stats.source.server),
 		       "PostgreSQL \"15\"\n");
 	s->webhook_count = 2;

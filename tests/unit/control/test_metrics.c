@@ -174,7 +174,8 @@ static void collecting_asks_every_module(void **state)
 	struct clock_fake c;
 	const struct metrics_source_input sources[] = {{"shop", NULL}};
 	const struct metrics_webhook_input webhooks[] = {{"crm", NULL}, {"erp", NULL}};
-	const struct metrics_pipeline_input pipelines[] = {{"a", NULL, 0, 1}, {"b", NULL, 0, 0}};
+	const struct metrics_pipeline_input pipelines[] = {{"a", NULL, NULL, 0, 1},
+							   {"b", NULL, NULL, 0, 0}};
 	struct metrics_inputs in = {
 		.version = "9",
 		.clock = clock_fake_init(&c, 50 * S, WALL),

@@ -68,8 +68,8 @@ static void a_failure_without_a_status_is_the_receivers_and_tried_again(void **s
 
 static void phases_have_the_names_of_the_contract(void **state)
 {
-	static const char *const names[] = {"none", "lookup",     "connect", "tls",
-					    "send", "first_byte", "body",    "denied"};
+	static const char *const names[] = {"none",       "lookup", "connect", "tls",  "send",
+					    "first_byte", "body",   "denied",  "token"};
 	enum answer_phase phase;
 
 	(void)state;

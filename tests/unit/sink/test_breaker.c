@@ -10,11 +10,12 @@
 
 #define S 1000000LL
 
-static const struct answer ok = {ANSWER_DELIVERED, ANSWER_BLAME_NONE, false};
-static const struct answer bad_event = {ANSWER_RETRY, ANSWER_BLAME_EVENT, false};
-static const struct answer down = {ANSWER_RETRY, ANSWER_BLAME_RECEIVER, false};
-static const struct answer refused = {ANSWER_REFUSED, ANSWER_BLAME_EVENT, false};
-static const struct answer gone = {ANSWER_REFUSED, ANSWER_BLAME_RECEIVER, true};
+static const struct answer ok = {ANSWER_DELIVERED, ANSWER_BLAME_NONE, false, false};
+static const struct answer bad_event = {ANSWER_RETRY, ANSWER_BLAME_EVENT, false, false};
+static const struct answer down = {ANSWER_RETRY, ANSWER_BLAME_RECEIVER, false, false};
+static const struct answer refused = {ANSWER_REFUSED, ANSWER_BLAME_EVENT, false, false};
+static const struct answer gone = {ANSWER_REFUSED, ANSWER_BLAME_RECEIVER, true, false};
+static const struct answer no_token = {ANSWER_RETRY, ANSWER_BLAME_RECEIVER, false, true};
 
 static struct breaker *b;
 
@@ -288,6 +289,19 @@ static void a_probe_may_find_the_receiver_gone(void **state)
 	assert_int_equal(now_state(), BREAKER_DISABLED);
 }
 
+static void what_says_nothing_of_the_event_is_never_counted(void **state)
+{
+	(void)state;
+	/* a first failure of the receiver counts, this does not */
+	assert_int_equal(report(down, S), BREAKER_COUNT);
+	assert_int_equal(report(no_token, S), BREAKER_HOLD);
+	/* not even when others got through meanwhile */
+	assert_int_equal(report(ok, 3 * S), BREAKER_COUNT);
+	assert_int_equal(now_state(), BREAKER_CLOSED);
+	assert_int_equal(report_last(no_token, 4 * S, 2 * S), BREAKER_HOLD);
+	assert_int_equal(now_state(), BREAKER_OPEN);
+}
+
 static void states_have_names(void **state)
 {
 	(void)state;
@@ -377,6 +391,8 @@ int main(void)
 		BREAKER_TEST(cancelling_changes_nothing_when_no_probe_is_out),
 		BREAKER_TEST(gone_disables_until_an_operator_enables),
 		BREAKER_TEST(a_probe_may_find_the_receiver_gone),
+		cmocka_unit_test_setup_teardown(what_says_nothing_of_the_event_is_never_counted,
+						open_breaker, free_breaker),
 		cmocka_unit_test(states_have_names),
 		cmocka_unit_test_setup_teardown(
 			nothing_is_sent_before_the_time_the_receiver_asked_for, open_breaker,

@@ -90,6 +90,12 @@ static void an_id_is_the_installation_and_the_number(void **state)
 	f.id = INT64_MAX;
 	fill(&r, &to, &f);
 	assert_string_equal(r.id, INSTALL "-9223372036854775807");
+	/* a replayed event is the one that it was */
+	request_done(&r);
+	f.origin_id = 41;
+	fill(&r, &to, &f);
+	assert_string_equal(r.id, INSTALL "-41");
+	assert_non_null(strstr(buf_str(&r.body), INSTALL "-41"));
 	request_done(&r);
 }
 
