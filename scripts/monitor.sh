@@ -194,7 +194,7 @@ def source_state: if .state == "active" or .state == "standby" then
 def webhook_state: if .breaker == "closed" then {level: 0}
 	else {level: (if .breaker == "disabled" then 2 else 1 end),
 		text: ("webhook \(.name): breaker \(.breaker) for \(.breaker_state_seconds | span)"
-		+ (if (.last_error // "") != "" then ": \(.last_error)" else "" end))} end;
+		+ ([.reason, .last_error] | map(select((. // "") != "")) | if . == [] then "" else ": \(.[0])" end))} end;
 
 . as $m | values as $v
 | ([$v | to_entries[] | .key as $k | .value as $x

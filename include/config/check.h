@@ -57,6 +57,9 @@ const char *check_listen(const char *value);
 /* A header's name: a token (RFC 9110, 5.6.2), and none that the daemon or HTTP itself sets. */
 const char *check_header_name(const char *value);
 
+/* A DNS name: letters, digits, points, hyphens and underscores. */
+const char *check_origin(const char *value);
+
 /* NAME: VALUE of an answer, the name a token, the value not empty and without commas. */
 const char *check_header_field(const char *value);
 

@@ -22,6 +22,10 @@ struct field_type {
 	bool (*is_equal)(const void *a, const void *b);
 };
 
+/* Give each of the parts of v, which have commas between, to k's add. Errors as field_set. */
+enum err_code field_add_parts(const struct key *k, void *field, struct text v,
+			      struct err *e) ATTR_MUST_CHECK;
+
 extern const struct field_type field_types[KEY_TYPE_COUNT];
 
 #endif

@@ -41,6 +41,7 @@ enum key_type {
 	KEY_LIST,      /* struct string_list */
 	KEY_OPS,       /* bool[OP_COUNT] */
 	KEY_DURATIONS, /* struct duration_list */
+	KEY_RATE,      /* struct rate */
 
 	/* those with a shape of their own (config/loading.h) */
 	KEY_TABLES,  /* struct table_settings * and count: a list of tables */

@@ -35,6 +35,12 @@ struct duration_list {
 	size_t count;
 };
 
+/* So many in such a time (config/rate.h); count 0: no limit. */
+struct rate {
+	int64_t count;
+	int64_t period_us;
+};
+
 /* A secret: prints as *** everywhere, wiped when freed. NULL: not given. */
 struct secret {
 	char *value;
@@ -101,6 +107,9 @@ enum webhook_format {
 /* What becomes of numbers that a double does not hold (sink/big_number.h). */
 enum webhook_big_numbers { WEBHOOK_BIG_NUMBERS_AS_THEY_ARE, WEBHOOK_BIG_NUMBERS_STRING };
 
+/* How many requests at once: max_in_flight, or what is found out below it (sink/concurrency.h). */
+enum webhook_concurrency { WEBHOOK_CONCURRENCY_FIXED, WEBHOOK_CONCURRENCY_ADAPTIVE };
+
 enum webhook_compression { WEBHOOK_COMPRESSION_NONE, WEBHOOK_COMPRESSION_GZIP };
 
 /* How the daemon shows its client secret to a token endpoint: RFC 6749, 2.3.1. */
@@ -132,10 +141,16 @@ struct webhook_settings {
 	struct duration_list retry_schedule;
 	int64_t retry_parked_keys; /* how many keys of a pipeline may wait so at one time */
 	int64_t max_in_flight;
+	enum webhook_concurrency concurrency;
+	struct rate rate_limit;
+	int64_t rate_limit_burst;     /* requests that may follow each other at once; >= 1 */
 	int64_t breaker_failures;     /* consecutive failures that open the breaker */
 	int64_t breaker_max_delay_us; /* longest wait between probes */
 	char *disable_header;     /* "NAME: VALUE" of an answer that disables as a 410 does; NULL */
 	int64_t disable_after_us; /* of failures without a delivery; 0: never */
+	bool validate;            /* the receiver has to agree first (sink/handshake.h) */
+	char *validation_origin;  /* who asks; never NULL with validate */
+	int64_t validation_rate;  /* requests a minute to ask for; 0: not said */
 	int64_t max_response_bytes;
 	struct webhook_header *headers;
 	size_t header_count;

@@ -7,6 +7,7 @@
  *     GET  /healthz               200 alive, 503 not
  *     GET  /readyz                200 ready, 503 not
  *     POST /webhooks/NAME/enable  close the breaker: wants "Authorization: Bearer TOKEN"
+ *     POST /webhooks/NAME/disable send nothing until it is enabled: likewise
  *
  * Anything else: 404, 405 with Allow, 400, 401, 403, each as {"error":"..."}. HEAD works as GET
  * does. What the pages say comes from callbacks, so that the daemon may swap its engine meanwhile.
@@ -33,9 +34,9 @@ struct admin_handlers {
 	/* Append the page to out and return the HTTP status: 200 or 503. An error that stuck to
 	 * out becomes a 500. */
 	int (*render)(void *ctx, enum admin_page page, struct buf *out);
-	/* An operator says that the webhook called name is back. ERR_NOT_FOUND becomes a 404, any
-	 * other error a 500; its message is shown. */
-	enum err_code (*enable)(void *ctx, const char *name, struct err *e);
+	/* An operator says that the webhook called name is back, or must not be used. ERR_NOT_FOUND
+	 * becomes a 404, any other error a 500; its message is shown. */
+	enum err_code (*enable)(void *ctx, const char *name, bool enable, struct err *e);
 	void *ctx;
 };
 

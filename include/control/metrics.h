@@ -101,9 +101,15 @@ struct metrics_webhook {
 	int64_t timeout_us; /* of one request */
 	/* derived */
 	struct metrics_quantiles latency;
-	int64_t dead;           /* refused or exhausted */
-	int64_t state_us;       /* since the breaker is in its state */
-	int64_t token_us;       /* until the token runs out; unknown: there is none */
+	int64_t dead;        /* refused or exhausted */
+	int64_t state_us;    /* since the breaker is in its state */
+	int64_t next_us;     /* until a request may go that may not go now; 0: now, or never */
+	int64_t pause_us;    /* for which the receiver wants to be left alone still */
+	int64_t failing_us;  /* without a delivery, restarts included */
+	bool is_refused;     /* by its validation */
+	char validation[16]; /* "off", or the state of the handshake */
+	char reason[STANDING_REASON_BYTES]; /* why nothing or little is sent; "" */
+	int64_t token_us;                   /* until the token runs out; unknown: there is none */
 	int64_t certificate_us; /* until the daemon's own runs out; 0: it has; unknown: none */
 };
 

@@ -19,26 +19,35 @@
 
 #include "base/err.h"
 
+#define STANDING_NAME_BYTES 48
 #define STANDING_REASON_BYTES 200
+#define STANDING_BY_OPERATOR "disabled by an operator"
 
 struct standing {
+	char webhook[STANDING_NAME_BYTES]; /* whose it is */
 	bool disabled;
 	int64_t since_wall_us;   /* when that was decided; 0: never */
 	int64_t failing_wall_us; /* attempts fail and nothing is delivered; 0: all is well */
-	char reason[STANDING_REASON_BYTES]; /* why it is disabled, UTF-8; "" */
+	char reason[STANDING_REASON_BYTES]; /* why it is disabled, ASCII; "" */
 };
 
+/* All but whose they are. */
 bool standing_is_equal(const struct standing *a, const struct standing *b);
 
-/* kept, which a database has, put together with mine: disabled or not as was decided later.
- * news: mine has what was never written there, so that it also knows better what fails. */
+/* kept, which a database has, put together with mine: disabled or not as was decided later; what is
+ * of another webhook, as its pipeline had another one, says nothing. news: mine has what was never
+ * written there, so that it also knows better what fails. */
 struct standing standing_merge(const struct standing *kept, const struct standing *mine, bool news);
+
+/* Make s, which an operator decides, later than what a database has, whatever the clocks say. */
+void standing_supersede(struct standing *s, const struct standing *kept);
 
 struct standing_box;
 
-/* limit_us: so long an outage is too long, 0: none is; gap_us: core/outage.h. Errors: ERR_NOMEM. */
-enum err_code standing_box_new(int64_t limit_us, int64_t gap_us, struct standing_box **ret_box,
-			       struct err *e) ATTR_MUST_CHECK;
+/* Of the webhook called name. limit_us: so long an outage is too long, 0: none is; gap_us:
+ * core/outage.h. Errors: ERR_NOMEM. */
+enum err_code standing_box_new(const char *name, int64_t limit_us, int64_t gap_us,
+			       struct standing_box **ret_box, struct err *e) ATTR_MUST_CHECK;
 void standing_box_free(struct standing_box *box);
 
 typedef void (*standing_fn)(void *ctx);
@@ -63,6 +72,9 @@ void standing_box_decide(struct standing_box *box, bool disabled, int64_t wall_u
 /* The present value; returns its version, which differs after each change. 0: nobody has said
  * anything yet. */
 uint64_t standing_box_get(struct standing_box *box, struct standing *ret_s);
+
+/* The version alone; cheap. */
+uint64_t standing_box_version(const struct standing_box *box);
 
 struct standing_told {
 	struct standing standing;

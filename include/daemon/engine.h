@@ -36,8 +36,18 @@ void engine_stop(struct engine *g, int64_t deadline_us);
 /* What metrics and health look at; valid as long as the engine. */
 const struct metrics_inputs *engine_inputs(const struct engine *g);
 
-/* Let the webhook called name send again: ERR_NOT_FOUND. Any thread. */
-enum err_code engine_enable_webhook(struct engine *g, const char *name,
+/* Let the webhook called name send again, or no more: ERR_NOT_FOUND. Any thread. */
+enum err_code engine_enable_webhook(struct engine *g, const char *name, bool enable,
 				    struct err *e) ATTR_MUST_CHECK;
+
+/* What is known of the webhooks, for the engine that comes after this one. */
+struct engine_memory {
+	struct standing standings[SETTINGS_WEBHOOKS_MAX];
+	size_t count;
+};
+
+void engine_remember(const struct engine *g, struct engine_memory *ret_m);
+/* Before engine_start. */
+void engine_recall(struct engine *g, const struct engine_memory *m);
 
 #endif

@@ -52,8 +52,9 @@ const struct metrics_snapshot *monitor_snapshot(const struct monitor *m);
 enum err_code monitor_read(struct monitor *m, enum admin_page page, struct buf *out,
 			   bool *ret_ok) ATTR_MUST_CHECK;
 
-/* Have the main thread let the webhook called name send again. Any thread but the main one, one at
- * a time. Errors: ERR_NOT_FOUND, ERR_BUSY (a reload is under way). */
-enum err_code monitor_enable(struct monitor *m, const char *name, struct err *e) ATTR_MUST_CHECK;
+/* Have the main thread let the webhook called name send again, or no more. Any thread but the main
+ * one, one at a time. Errors: ERR_NOT_FOUND, ERR_BUSY (a reload is under way). */
+enum err_code monitor_enable(struct monitor *m, const char *name, bool enable,
+			     struct err *e) ATTR_MUST_CHECK;
 
 #endif

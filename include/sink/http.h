@@ -29,6 +29,7 @@ struct http_request {
 	char id[64];        /* webhook-id */
 	int64_t wall_us;    /* webhook-timestamp */
 	const struct webhook_settings *to;
+	void *asks;        /* not NULL: an OPTIONS for permission, without id, time and body */
 	struct auth *auth; /* a loan; NULL: to needs none */
 	void *owner;       /* the caller's; comes back in the result */
 	int64_t started_us;
@@ -45,10 +46,12 @@ struct http_request {
  * delivered: the receiver has said so, and a retry would only make a duplicate. */
 struct http_result {
 	struct http_request *request;
-	int status;              /* 0: no answer */
-	enum answer_phase phase; /* where it died without an answer */
-	int64_t retry_after_s;   /* < 0: none */
-	bool disable;            /* the answer has the webhook's disable_header */
+	int status;                 /* 0: no answer */
+	enum answer_phase phase;    /* where it died without an answer */
+	int64_t retry_after_s;      /* < 0: none */
+	const char *allowed_origin; /* of an answer to asks; loans during the call, NULL: none */
+	const char *allowed_rate;
+	bool disable; /* the answer has the webhook's disable_header */
 	int64_t elapsed_us;
 	char reason[160]; /* "HTTP 503: <start of the body>", "timeout after 30 s waiting for the
 			     first byte" */

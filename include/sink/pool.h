@@ -68,6 +68,7 @@ struct pool_stats {
 	size_t busy; /* with at least one request in flight */
 	size_t in_flight;
 	int64_t connections; /* opened since start */
+	int64_t passes;      /* times that a worker looked for something to send */
 	int64_t progress_us; /* the oldest time at which a worker last went round its loop */
 };
 

@@ -16,4 +16,8 @@ int64_t response_retry_after_s(CURL *easy, int64_t wall_us);
  * any case of letters. */
 bool response_has(CURL *easy, const char *field);
 
+/* The value of the only field of that name; NULL: there is none, or several. A loan until the
+ * handle's next transfer. */
+const char *response_only(CURL *easy, const char *name);
+
 #endif

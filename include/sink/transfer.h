@@ -51,6 +51,7 @@ struct transfer {
 	struct transfer_sockets sockets;
 	char allowed_ip[46]; /* the address that was last seen to be allowed */
 	char denied[112];    /* what was not; "" */
+	bool asks;           /* the handle is set up for OPTIONS */
 	bool answered;       /* a final status and its whole header section have arrived */
 
 	/* the engine's own */

@@ -14,7 +14,10 @@
 #include "config/settings.h"
 #include "core/standing.h"
 #include "sink/auth.h"
+#include "sink/batch_size.h"
 #include "sink/breaker.h"
+#include "sink/handshake.h"
+#include "sink/pace.h"
 
 struct webhook;
 
@@ -27,13 +30,25 @@ const struct webhook_settings *webhook_settings(const struct webhook *w);
 struct breaker *webhook_breaker(struct webhook *w);
 /* NULL: it needs none. */
 struct auth *webhook_auth(struct webhook *w);
+struct batch_size *webhook_batch_size(struct webhook *w);
 struct standing_box *webhook_standing(struct webhook *w);
+/* NULL: the webhook need not be validated. */
+struct handshake *webhook_handshake(struct webhook *w);
 
-/* Reserve up to want of max_in_flight (at most share of them by one worker); returns how many. */
-size_t webhook_admit(struct webhook *w, size_t want);
-/* Give n reservations back. Returns whether somebody got fewer than wanted since this last said so:
- * then whoever gives back has to look for work once more, or that one's would lie. */
+/* Reserve up to want of what may be in flight (at most share of them by one worker) and, with a
+ * rate limit, of what may be sent now; returns how many. Who asks a paced one must have something
+ * to send. */
+size_t webhook_admit(struct webhook *w, int64_t now_us, size_t want);
+/* Give n reservations back, of requests that have ended. Returns whether somebody got none since
+ * this last said so: then whoever gives back has to look for work once more, or that one's would
+ * lie. */
 bool webhook_leave(struct webhook *w, size_t n);
+/* The same for requests that were never sent: they do not count for the rate limit. */
+bool webhook_give_back(struct webhook *w, size_t n);
+/* Whether there is a rate limit. */
+bool webhook_is_paced(const struct webhook *w);
+/* When it allows the next request; not later than the present when it does at once. */
+int64_t webhook_next_us(struct webhook *w);
 /* How many could be reserved at this moment: a hint for whom to wake. */
 size_t webhook_room(const struct webhook *w);
 
@@ -57,8 +72,10 @@ struct webhook_attempt {
 	size_t bytes;       /* of the body as it was sent */
 	size_t plain_bytes; /* before it was compressed; 0: it was not */
 	const char *reason; /* of a failure; a loan */
+	int64_t sent_us;
 };
 
+/* Count a, and with concurrency: adaptive learn from it. Its reservation is given back after. */
 void webhook_record(struct webhook *w, const struct webhook_attempt *a);
 
 /* Whether the breaker's state differs from that of the last call, so that exactly one caller tells
@@ -72,9 +89,12 @@ extern const int64_t webhook_latency_bound_us[WEBHOOK_LATENCY_BUCKETS];
 struct webhook_stats {
 	size_t in_flight;
 	size_t max_in_flight;
+	size_t concurrency_limit; /* now; max_in_flight when it is fixed */
+	struct pace_stats pace;
 	size_t signing_secrets;
 	size_t column_rules;
 	int64_t attempts;
+	size_t batch_size;    /* most events that a request may hold at present */
 	int64_t batches;      /* attempts with more than one event */
 	int64_t batch_events; /* in those */
 	int64_t delivered;    /* events */
@@ -93,6 +113,8 @@ struct webhook_stats {
 	struct breaker_stats breaker;
 	struct auth_stats auth;
 	struct standing standing;
+	bool validates; /* handshake means something */
+	struct handshake_stats handshake;
 	char last_error[200]; /* of the last failed attempt; "" after a success */
 };
 

@@ -37,7 +37,8 @@ struct flight {
 /* One webhook, once however many pipelines use it. */
 struct receiver {
 	struct webhook *webhook;
-	size_t share; /* most in flight by one worker */
+	size_t share;          /* most in flight by one worker */
+	_Atomic size_t served; /* with a rate limit: the pipeline that sent last */
 };
 
 struct worker {
@@ -55,6 +56,7 @@ struct worker {
 
 	_Atomic size_t *to; /* in flight per receiver; others read it */
 	_Atomic size_t in_flight;
+	_Atomic int64_t passes;
 	_Atomic int64_t connections;
 	_Atomic int64_t progress_us;
 
@@ -101,6 +103,16 @@ void worker_put_aside(struct worker *w, struct flight *f);
 
 /* f's events have gone their way: free what it held. */
 void worker_land(struct worker *w, struct flight *f);
+
+/* ---- permission.c ---- */
+
+/* Has pipeline pp's receiver agreed to be sent to? When there is something to send, and it is time,
+ * it is asked. */
+bool permission_has(struct worker *w, const struct pool_pipeline *pp);
+/* It has answered, or not. */
+void permission_settle(struct worker *w, const struct http_result *r);
+/* When w has to look at pp again, where it would be next_us without a handshake. */
+int64_t permission_next_us(const struct pool_pipeline *pp, int64_t next_us, int64_t pass_us);
 
 /* Get on the stack; somebody has to wake at next_us, and it may be w: returns until when w may
  * sleep. */

@@ -14,6 +14,7 @@
 #include "base/err.h"
 #include "base/text.h"
 #include "config/settings.h"
+#include "core/standing.h"
 
 /* One finding of check or one step of install. */
 enum finding_level { FINDING_OK, FINDING_WARN, FINDING_FAIL };
@@ -97,7 +98,8 @@ struct outbox_status {
 	int64_t rows;           /* -1: not asked */
 	int64_t oldest_wall_us; /* 0: empty */
 	int64_t dead_letters;
-	int64_t parked; /* rows; -1: unknown */
+	struct standing standing; /* of its webhook; all zero: nothing is known */
+	int64_t parked;           /* rows; -1: unknown */
 	char server[64];
 };
 
@@ -125,6 +127,12 @@ struct source_admin_ops {
 			       const struct install_options *o, struct err *e);
 	enum err_code (*status)(const struct settings *s, size_t source, outbox_status_fn fn,
 				void *ctx, struct err *e);
+
+	/* An operator decides on the webhook of this pipeline: d is what to write down, if need be
+	 * with a later time. Errors: ERR_NOT_FOUND (not installed, or of before there was a place
+	 * for it), ERR_UNAVAILABLE, ERR_DENIED, ERR_TIMEOUT, ERR_DB. */
+	enum err_code (*standing_decide)(const struct settings *s, size_t pipeline,
+					 const struct standing *d, struct err *e);
 
 	/* By pipeline, oldest change first, in pages: memory does not grow with their number, and
 	 * nothing in the database is held while fn runs. Errors of all three: as check;

@@ -20,6 +20,7 @@
 
 #include "base/err.h"
 #include "core/event.h"
+#include "core/standing.h"
 
 struct fake_db;
 
@@ -33,6 +34,7 @@ enum fake_call {
 	FAKE_INSPECT,
 	FAKE_PARKED_LIST,
 	FAKE_PARKED_READ,
+	FAKE_STANDING, /* loading and saving */
 	FAKE_CALL_COUNT
 };
 
@@ -61,11 +63,17 @@ void fake_db_set_install_id(struct fake_db *db, const char *install_id);
 /* What inspect tells. */
 void fake_db_set_warning(struct fake_db *db, const char *warning);
 
+/* What is kept of the pipeline's webhook. */
+void fake_db_set_standing(struct fake_db *db, const char *pipeline,
+			  const struct standing *standing);
+struct standing fake_db_standing(struct fake_db *db, const char *pipeline);
+
 struct fake_db_stats {
 	size_t rows; /* in the outbox, committed or not */
 	size_t dead_letters;
 	size_t parked;
 	int64_t calls[FAKE_CALL_COUNT];
+	int64_t standings_saved;
 	int64_t held; /* ids given to hold, in total */
 	int64_t last_dead_id;
 	int last_dead_attempts;

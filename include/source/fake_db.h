@@ -22,6 +22,12 @@ struct fake_row {
 	bool seen; /* by the present connection */
 };
 
+/* What is kept of the webhook of a pipeline; "": free. */
+struct fake_standing {
+	char pipeline[41];
+	struct standing value;
+};
+
 /* In the table `parked`. */
 struct fake_parked {
 	struct fake_parked *next; /* rising by seq */
@@ -49,6 +55,7 @@ struct fake_db {
 	char install_id[40];
 	char warning[128];
 	struct fake_failure failures[FAKE_CALL_COUNT];
+	struct fake_standing standings[8];
 	struct fake_source *active;
 	bool changed; /* a commit since the last read */
 	struct fake_db_stats stats;
@@ -64,6 +71,12 @@ struct fake_source {
 	int change_fd;
 	int interrupt_fd;
 };
+
+/* ---- fake_webhook.c ---- */
+enum err_code fake_standing_load(struct source *base, uint32_t p, struct standing *ret_s,
+				 struct err *e) ATTR_MUST_CHECK;
+enum err_code fake_standing_save(struct source *base, uint32_t p, const struct standing *standing,
+				 struct err *e) ATTR_MUST_CHECK;
 
 /* By name; NULL: there is none. */
 struct fake_db *fake_db_find(const char *name);

@@ -21,6 +21,7 @@
 #include "source/batch.h"
 #include "source/pg_conn.h"
 #include "source/pg_owners.h"
+#include "source/pg_webhook.h"
 #include "source/poll.h"
 #include "source/source.h"
 

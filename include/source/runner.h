@@ -16,6 +16,7 @@
 #include "core/acks.h"
 #include "core/parked.h"
 #include "core/ring.h"
+#include "core/standing.h"
 #include "source/source.h"
 
 enum runner_state {
@@ -31,8 +32,9 @@ struct runner;
 
 struct runner_pipeline {
 	const struct pipeline_settings *settings;
-	struct ring *ring; /* a loan; NULL until runner_bind */
-	bool parks;        /* its webhook has a retry_schedule */
+	struct ring *ring;             /* a loan; NULL until runner_bind */
+	bool parks;                    /* its webhook has a retry_schedule */
+	struct standing_box *standing; /* its webhook's, a loan; NULL: nothing is kept */
 };
 
 struct runner_options {

@@ -15,6 +15,7 @@
 #include "core/parked.h"
 #include "core/ring.h"
 #include "source/runner.h"
+#include "source/runner_standing.h"
 #include "source/source.h"
 
 struct runner_pipe {
@@ -23,7 +24,8 @@ struct runner_pipe {
 	struct ring *ring;
 	struct parked *parked; /* NULL: nothing is parked */
 	bool park_settling;    /* since an open: what was loaded before may be in flight */
-	char install_id[40];   /* changes only while no events exist */
+	struct runner_standing standing;
+	char install_id[40]; /* changes only while no events exist */
 
 	struct event **events; /* read, not yet in the ring: [at, count) */
 	size_t at;
@@ -42,7 +44,8 @@ struct runner_pipe {
 };
 
 enum err_code runner_pipe_init(struct runner_pipe *p, const struct runner_pipeline *o,
-			       uint32_t index, size_t batch, struct err *e) ATTR_MUST_CHECK;
+			       uint32_t index, size_t batch, const struct clock *clock,
+			       struct err *e) ATTR_MUST_CHECK;
 void runner_pipe_done(struct runner_pipe *p);
 
 void runner_pipe_bind(struct runner_pipe *p, struct ring *ring);
@@ -69,6 +72,11 @@ void runner_pipes_resume(struct runner_pipe *pipes, size_t n);
 /* Tell the source, just opened, what is in flight. Errors: ERR_NOMEM. */
 enum err_code runner_pipe_hold(struct runner_pipe *p, struct source *s,
 			       struct err *e) ATTR_MUST_CHECK;
+
+/* Bring what is known of their webhooks and what the source knows of them in line: what is news,
+ * or all. Errors: as runner_standing_sync. */
+enum err_code runner_pipes_sync(struct runner_pipe *pipes, size_t n, struct source *s, bool all,
+				struct err *e) ATTR_MUST_CHECK;
 
 /* All n are to be read again. */
 void runner_pipes_want(struct runner_pipe *pipes, size_t n);

@@ -31,6 +31,7 @@
 #include "core/acks.h"
 #include "core/event.h"
 #include "core/parked.h"
+#include "core/standing.h"
 
 /* One pipeline as its source sees it. */
 struct source_pipeline {
@@ -152,6 +153,14 @@ struct source_ops {
 	/* Once a minute and after open: look for drift (tables, triggers, sequence) and fill
 	 * ret_status. Errors: ERR_UNAVAILABLE; any other becomes the standing alarm. */
 	enum err_code (*inspect)(struct source *s, struct source_status *ret_status, struct err *e);
+
+	/* After open: what the database knows of pipeline p's webhook, all zero: nothing; and to
+	 * write that down. Errors: as read; ERR_NOT_FOUND: the installation is of before there was
+	 * a place for it; ERR_TIMEOUT (saving): try again later. */
+	enum err_code (*standing_load)(struct source *s, uint32_t p, struct standing *ret_s,
+				       struct err *e);
+	enum err_code (*standing_save)(struct source *s, uint32_t p,
+				       const struct standing *standing, struct err *e);
 
 	/* Make a call that blocks in another thread return soon: shutdown. */
 	void (*interrupt)(struct source *s);

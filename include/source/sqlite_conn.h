@@ -22,6 +22,7 @@
 #define SQLITE_INSTALL SQLITE_PREFIX "install"
 #define SQLITE_CAPTURED SQLITE_PREFIX "captured"
 #define SQLITE_DEAD_LETTER SQLITE_PREFIX "dead_letter"
+#define SQLITE_WEBHOOK SQLITE_PREFIX "webhook"
 #define SQLITE_SQL_MAX_BYTES (4UL * 1024 * 1024)
 
 struct sqlite_conn;

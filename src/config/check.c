@@ -241,6 +241,17 @@ static size_t token_length(const char *s)
 			 "ABCDEFGHIJKLMNOPQRSTUVWXYZ");
 }
 
+const char *check_origin(const char *value)
+{
+	size_t len = strlen(value);
+
+	if (!len || len > 253 ||
+	    strspn(value, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_") !=
+		    len)
+		return "must be a DNS name";
+	return NULL;
+}
+
 const char *check_header_field(const char *value)
 {
 	size_t name = token_length(value);

@@ -6,7 +6,9 @@
 #include "base/mem.h"
 #include "config/durations.h"
 #include "config/field.h"
+#include "config/operations.h"
 #include "config/quote.h"
+#include "config/rate.h"
 #include "config/signing.h"
 #include "config/suggest.h"
 #include "config/value.h"
@@ -319,9 +321,7 @@ static bool secret_is_equal(const void *a, const void *b)
 
 /* --- lists --- */
 
-/* Give each of the parts of v, which have commas between, to k's add. */
-static ATTR_MUST_CHECK enum err_code add_parts(const struct key *k, void *field, struct text v,
-					       struct err *e)
+enum err_code field_add_parts(const struct key *k, void *field, struct text v, struct err *e)
 {
 	enum err_code code = ERR_OK;
 	const char *comma;
@@ -365,7 +365,7 @@ static ATTR_MUST_CHECK enum err_code list_set(const struct key *k, void *field, 
 					      struct err *e)
 {
 	struct string_list fresh = {NULL, 0};
-	enum err_code code = add_parts(k, &fresh, v, e);
+	enum err_code code = field_add_parts(k, &fresh, v, e);
 
 	if (code != ERR_OK) {
 		string_list_done(&fresh);
@@ -408,72 +408,6 @@ static bool list_is_equal(const void *a, const void *b)
 	return true;
 }
 
-/* --- operations --- */
-
-static ATTR_MUST_CHECK enum err_code ops_add(const struct key *k, void *field, struct text v,
-					     struct err *e)
-{
-	bool *operations = field;
-	struct suggest s;
-	enum op op;
-	char quoted[VALUE_QUOTE_BYTES];
-
-	(void)k;
-	if (op_parse(value_trim(v), &op)) {
-		if (operations[op])
-			return err_set(e, ERR_DATA, "%s is given twice", op_name(op));
-		operations[op] = true;
-		return ERR_OK;
-	}
-	suggest_init(&s, value_trim(v));
-	for (op = 0; op < OP_COUNT; op++)
-		suggest_add(&s, op_name(op));
-	value_quote(value_trim(v), quoted);
-	if (suggest_best(&s))
-		return err_set(e, ERR_DATA, "%s is not an operation, did you mean %s?", quoted,
-			       suggest_best(&s));
-	return err_set(e, ERR_DATA, "%s is not an operation (insert, update, delete or truncate)",
-		       quoted);
-}
-
-static void ops_done(void *field)
-{
-	memset(field, 0, sizeof(bool[OP_COUNT]));
-}
-
-static ATTR_MUST_CHECK enum err_code ops_set(const struct key *k, void *field, struct text v,
-					     struct err *e)
-{
-	bool fresh[OP_COUNT] = {false};
-	enum err_code code = add_parts(k, fresh, v, e);
-
-	if (code == ERR_OK)
-		memcpy(field, fresh, sizeof(fresh));
-	return code;
-}
-
-static void ops_print(const struct key *k, const void *field, struct buf *out)
-{
-	const bool *operations = field;
-	const char *comma = "";
-	enum op op;
-
-	(void)k;
-	buf_add_char(out, '[');
-	for (op = 0; op < OP_COUNT; op++) {
-		if (!operations[op])
-			continue;
-		buf_add_fmt(out, "%s%s", comma, op_name(op));
-		comma = ", ";
-	}
-	buf_add_char(out, ']');
-}
-
-static bool ops_is_equal(const void *a, const void *b)
-{
-	return !memcmp(a, b, sizeof(bool[OP_COUNT]));
-}
-
 #define NUMBER                                                                                     \
 	{                                                                                          \
 		number_set, NULL, number_done, always_given, number_print, number_is_equal         \
@@ -493,8 +427,10 @@ const struct field_type field_types[KEY_TYPE_COUNT] = {
 	[KEY_URL] = {secret_set, NULL, secret_done, secret_is_given, url_print, secret_is_equal},
 	[KEY_WORD] = {word_set, NULL, word_done, always_given, word_print, word_is_equal},
 	[KEY_LIST] = {list_set, list_add, list_done, list_is_given, list_print, list_is_equal},
-	[KEY_OPS] = {ops_set, ops_add, ops_done, always_given, ops_print, ops_is_equal},
+	[KEY_OPS] = {operations_set, operations_add, operations_done, always_given,
+		     operations_print, operations_is_equal},
 	[KEY_DURATIONS] = DURATIONS_FIELD,
+	[KEY_RATE] = {rate_set, NULL, rate_done, always_given, rate_print, rate_is_equal},
 	[KEY_SIGNING] = {signing_set, signing_add, signing_done, signing_is_given, signing_print,
 			 signing_is_equal},
 };

@@ -81,6 +81,11 @@ static const struct key_word big_numbers_words[] = {
 	{"string", WEBHOOK_BIG_NUMBERS_STRING},
 	{NULL, 0},
 };
+static const struct key_word concurrency_words[] = {
+	{"fixed", WEBHOOK_CONCURRENCY_FIXED},
+	{"adaptive", WEBHOOK_CONCURRENCY_ADAPTIVE},
+	{NULL, 0},
+};
 static const struct key_word compression_words[] = {
 	{"none", WEBHOOK_COMPRESSION_NONE},
 	{"gzip", WEBHOOK_COMPRESSION_GZIP},
@@ -249,6 +254,17 @@ const struct key keys[] = {
 		 "fails beyond waits in memory."},
 	{"webhook.max_in_flight", KEY_INT, WEBHOOK(max_in_flight), .def = "64", RANGE(1, 10000),
 	 .help = "The most requests to this receiver at one time."},
+	{"webhook.concurrency", KEY_WORD, WEBHOOK(concurrency), .def = "fixed",
+	 .words = concurrency_words,
+	 .help = "Whether so many requests are sent at one time as there are events, or fewer "
+		 "where the receiver gets slow or says that it is too much."},
+	{"webhook.rate_limit", KEY_RATE, WEBHOOK(rate_limit), .def = "none",
+	 .help = "The most requests to this receiver in any stretch of such a length, evenly "
+		 "spaced: 10/s, 100/min, 5/10s, or none. Retries count."},
+	{"webhook.rate_limit_burst", KEY_INT, WEBHOOK(rate_limit_burst), .def = "1",
+	 RANGE(1, 1000000),
+	 .help = "So many requests may follow each other at once after a pause; the others are "
+		 "then further apart."},
 	{"webhook.breaker_failures", KEY_INT, WEBHOOK(breaker_failures), .def = "5", RANGE(1, 1000),
 	 .help = "So many failures in a row mean an outage: events are held and one probe is "
 		 "sent."},
@@ -261,6 +277,15 @@ const struct key keys[] = {
 	{"webhook.disable_header", KEY_STRING, WEBHOOK(disable_header), .check = check_header_field,
 	 .help = "An answer with this header field, as \"webhook-delivery: disable\", disables the "
 		 "webhook as a 410 does."},
+	{"webhook.validate", KEY_BOOL, WEBHOOK(validate), .def = "false",
+	 .help = "Whether the receiver has to agree by OPTIONS, as CloudEvents' webhooks have it, "
+		 "before anything is sent."},
+	{"webhook.validation_origin", KEY_STRING, WEBHOOK(validation_origin), .check = check_origin,
+	 .help = "Who asks with validate: a DNS name for all daemons of the system; this host's "
+		 "name when not given."},
+	{"webhook.validation_rate", KEY_INT, WEBHOOK(validation_rate), .def = "0",
+	 RANGE(0, 1000000000),
+	 .help = "The requests per minute to ask for with validate; 0: it is not said."},
 	{"webhook.max_response_bytes", KEY_SIZE, WEBHOOK(max_response_bytes), .def = "16kB",
 	 RANGE(0, 16 * MB), .help = "The part of an answer's body that is read."},
 	{"webhook.headers", KEY_HEADERS, WEBHOOK(headers),
@@ -448,6 +473,7 @@ const char *key_type_name(enum key_type type)
 		[KEY_LIST] = "list",
 		[KEY_DURATIONS] = "list of durations",
 		[KEY_OPS] = "list",
+		[KEY_RATE] = "rate",
 		[KEY_TABLES] = "list of tables",
 		[KEY_TABLE] = "table",
 		[KEY_NAME_OF] = "table",

@@ -45,6 +45,21 @@ static void keep_below(struct loading *l, struct node n, const struct path *path
 	buf_done(&text);
 }
 
+static void rate_finish(struct loading *l, const struct webhook_settings *w, struct node n,
+			const struct path *path)
+{
+	struct path where = path_key(path, TEXT_LIT("rate_limit_burst"));
+	struct node at = node_find(n, "rate_limit_burst");
+
+	if (w->rate_limit_burst <= 1)
+		return;
+	if (!w->rate_limit.count)
+		loading_mistake(l, at, &where, "there is no rate_limit that it could belong to");
+	else if (w->rate_limit_burst > w->rate_limit.count)
+		loading_mistake(l, at, &where, "more than the %lld that rate_limit allows",
+				(long long)w->rate_limit.count);
+}
+
 static void webhook_finish(struct loading *l, struct webhook_settings *w, struct node n,
 			   const struct path *path)
 {
@@ -54,6 +69,7 @@ static void webhook_finish(struct loading *l, struct webhook_settings *w, struct
 		   &w->retry_max_delay_us);
 	keep_below(l, n, path, "connect_timeout", &w->connect_timeout_us, "timeout",
 		   &w->timeout_us);
+	rate_finish(l, w, n, path);
 	columns_check(l, w, n, path);
 	w->url_is_template =
 		w->url.value && template_has_braces(w->url.value + check_url_front(w->url.value));
@@ -65,6 +81,7 @@ static void webhook_finish(struct loading *l, struct webhook_settings *w, struct
 	}
 	webhook_auth_check(l, w, n, path);
 	batching_check(l, w, n, path);
+	validation_check(l, w, n, path);
 }
 
 static void webhook_require(struct loading *l, const struct webhook_settings *w, struct node n,

@@ -220,24 +220,23 @@ static bool request_is_authorized(const struct request *r)
 }
 
 #define WEBHOOKS "/webhooks/"
-#define ENABLE "/enable"
 
-/* The NAME of /webhooks/NAME/enable; false when url is something else. */
-static bool enable_name(const char *url, char out[static NAME_BYTES])
+/* The NAME of /webhooks/NAME/enable, where path is "/enable"; false when url is something else. */
+static bool webhook_name(const char *url, const char *path, char out[static NAME_BYTES])
 {
 	size_t len = strlen(url);
-	size_t around = sizeof(WEBHOOKS) - 1 + sizeof(ENABLE) - 1;
+	size_t around = sizeof(WEBHOOKS) - 1 + strlen(path);
 
 	if (len <= around || len - around >= NAME_BYTES ||
 	    strncmp(url, WEBHOOKS, sizeof(WEBHOOKS) - 1) != 0 ||
-	    strcmp(url + len - (sizeof(ENABLE) - 1), ENABLE) != 0)
+	    strcmp(url + len - strlen(path), path) != 0)
 		return false;
 	memcpy(out, url + sizeof(WEBHOOKS) - 1, len - around);
 	out[len - around] = '\0';
 	return !strchr(out, '/');
 }
 
-static enum MHD_Result enabled_send(const struct request *r, const char *name)
+static enum MHD_Result enabled_send(const struct request *r, const char *name, bool enabled)
 {
 	enum MHD_Result result;
 	struct buf out;
@@ -247,7 +246,7 @@ static enum MHD_Result enabled_send(const struct request *r, const char *name)
 	json_begin(&j, &out);
 	json_open_object(&j, NULL);
 	json_str(&j, "webhook", name);
-	json_bool(&j, "enabled", true);
+	json_bool(&j, "enabled", enabled);
 	json_end(&j);
 	buf_add_char(&out, '\n');
 	result = answer_send(r, MHD_HTTP_OK, TYPE_JSON, &out, NULL, NULL);
@@ -255,7 +254,7 @@ static enum MHD_Result enabled_send(const struct request *r, const char *name)
 	return result;
 }
 
-static enum MHD_Result enable_answer(const struct request *r)
+static enum MHD_Result decide(const struct request *r, const char *path, bool enable)
 {
 	const struct admin_handlers *h = &r->admin->handlers;
 	char name[NAME_BYTES];
@@ -269,14 +268,27 @@ static enum MHD_Result enable_answer(const struct request *r)
 		return error_send(r, MHD_HTTP_UNAUTHORIZED,
 				  "wanted: Authorization: Bearer with the value of admin.token",
 				  MHD_HTTP_HEADER_WWW_AUTHENTICATE, "Bearer");
-	if (!enable_name(r->url, name))
+	if (!webhook_name(r->url, path, name))
 		return error_send(r, MHD_HTTP_NOT_FOUND, "no such webhook", NULL, NULL);
-	code = h->enable(h->ctx, name, &e);
+	code = h->enable(h->ctx, name, enable, &e);
 	if (code == ERR_OK)
-		return enabled_send(r, name);
+		return enabled_send(r, name, enable);
 	return error_send(
 		r, code == ERR_NOT_FOUND ? MHD_HTTP_NOT_FOUND : MHD_HTTP_INTERNAL_SERVER_ERROR,
 		e.msg, NULL, NULL);
+}
+
+#define ENABLE "/enable"
+#define DISABLE "/disable"
+
+static enum MHD_Result enable_answer(const struct request *r)
+{
+	return decide(r, ENABLE, true);
+}
+
+static enum MHD_Result disable_answer(const struct request *r)
+{
+	return decide(r, DISABLE, false);
 }
 
 static bool url_is(const char *url, const char *path)
@@ -284,12 +296,11 @@ static bool url_is(const char *url, const char *path)
 	return strcmp(url, path) == 0;
 }
 
-static bool url_enables(const char *url, const char *path)
+static bool url_names(const char *url, const char *path)
 {
 	char name[NAME_BYTES];
 
-	(void)path;
-	return enable_name(url, name);
+	return webhook_name(url, path, name);
 }
 
 static const struct route {
@@ -298,10 +309,9 @@ static const struct route {
 	bool changes; /* POST; otherwise GET and HEAD */
 	answer_fn answer;
 } routes[] = {
-	{url_is, "/metrics", false, metrics_answer},
-	{url_is, "/healthz", false, healthz_answer},
-	{url_is, "/readyz", false, readyz_answer},
-	{url_enables, NULL, true, enable_answer},
+	{url_is, "/metrics", false, metrics_answer}, {url_is, "/healthz", false, healthz_answer},
+	{url_is, "/readyz", false, readyz_answer},   {url_names, ENABLE, true, enable_answer},
+	{url_names, DISABLE, true, disable_answer},
 };
 
 static enum MHD_Result request_answer(const struct request *r)

@@ -158,7 +158,8 @@ static bool is_held(const struct metrics_snapshot *s, const struct metrics_webho
 {
 	const struct breaker_stats *b = &w->stats.breaker;
 
-	return b->state != BREAKER_CLOSED || b->paused_until_us > s->now_us;
+	return b->state != BREAKER_CLOSED || b->paused_until_us > s->now_us ||
+	       (w->stats.validates && w->stats.handshake.state != HANDSHAKE_ALLOWED);
 }
 
 static void judge_workers(struct judging *j)
@@ -193,6 +194,8 @@ static void judge_pipeline(struct judging *j, size_t i)
 
 	if (limit_us < 2 * w->timeout_us)
 		limit_us = 2 * w->timeout_us;
+	/* with a rate limit all of them may have their turn before this one */
+	limit_us += w->stats.pace.interval_us * (int64_t)j->s->pipeline_count;
 	if (stuck_us > limit_us)
 		not_ready(j->v, "pipeline %s: %zu events are pending and nothing moved for %lld s",
 			  p->name, p->ring.events, (long long)(stuck_us / CLOCK_US_PER_S));
@@ -252,6 +255,13 @@ static void judge_webhook(struct judging *j, size_t i)
 
 	if (!is_held(j->s, w))
 		return;
+	if (w->stats.breaker.state == BREAKER_CLOSED &&
+	    w->stats.breaker.paused_until_us <= j->s->now_us) {
+		if (w->stats.handshake.state == HANDSHAKE_REFUSED)
+			warn(j->v, "webhook %s: the receiver does not agree to deliveries: %s",
+			     w->name, w->stats.handshake.reason);
+		return;
+	}
 	if (w->stats.breaker.state == BREAKER_CLOSED) {
 		warn(j->v, "webhook %s: the receiver asked for a pause of %lld s more", w->name,
 		     (long long)((w->stats.breaker.paused_until_us - j->s->now_us) /

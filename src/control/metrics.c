@@ -100,6 +100,33 @@ static void derive_source(struct metrics_snapshot *s, struct metrics_source *sou
 	t->errors += source->stats.failures;
 }
 
+static void derive_breaker(const struct metrics_snapshot *s, struct metrics_webhook *w)
+{
+	const struct webhook_stats *st = &w->stats;
+	const char *reason = "";
+
+	w->state_us = at_least_0(s->now_us - st->breaker.since_us);
+	w->next_us = at_least_0(st->breaker.next_us - s->now_us);
+	w->pause_us = at_least_0(st->breaker.paused_until_us - s->now_us);
+	w->failing_us = st->standing.failing_wall_us
+				? at_least_0(s->wall_us - st->standing.failing_wall_us)
+				: 0;
+	if (st->breaker.state == BREAKER_DISABLED)
+		reason = st->standing.reason;
+	else if (st->breaker.state != BREAKER_CLOSED)
+		reason = st->last_error;
+	else if (w->pause_us)
+		reason = "the receiver asked for a pause with Retry-After";
+	else if (st->validates && st->handshake.state != HANDSHAKE_ALLOWED)
+		reason = st->handshake.reason;
+	if (st->breaker.state == BREAKER_CLOSED && st->validates && st->handshake.next_us)
+		w->next_us = at_least_0(st->handshake.next_us - s->now_us);
+	(void)snprintf(w->validation, sizeof(w->validation), "%s",
+		       st->validates ? handshake_state_name(st->handshake.state) : "off");
+	w->is_refused = st->validates && st->handshake.state == HANDSHAKE_REFUSED;
+	(void)snprintf(w->reason, sizeof(w->reason), "%s", reason);
+}
+
 static void derive_webhook(struct metrics_snapshot *s, struct metrics_webhook *w)
 {
 	const struct webhook_stats *st = &w->stats;
@@ -107,7 +134,7 @@ static void derive_webhook(struct metrics_snapshot *s, struct metrics_webhook *w
 
 	w->latency = quantiles_of(st->latency_count);
 	w->dead = st->refused + st->exhausted;
-	w->state_us = at_least_0(s->now_us - st->breaker.since_us);
+	derive_breaker(s, w);
 	w->token_us = st->auth.token_left_us < 0 ? METRICS_UNKNOWN : st->auth.token_left_us;
 	w->certificate_us = METRICS_UNKNOWN;
 	if (st->auth.tls.expires_wall_us)

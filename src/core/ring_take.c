@@ -7,8 +7,8 @@
 #include "core/ride.h"
 #include "core/ring_inside.h"
 
-/* A body has about this many bytes around the texts of its event. */
-#define RING_FRAME_BYTES 192
+/* A body has at least this many bytes around the texts of its event, in every format. */
+#define RING_FRAME_BYTES 128
 /* What a batch may be short of before it is not begun at all: a part of max_inflight_bytes. */
 #define RING_BATCH_SHARE 4
 

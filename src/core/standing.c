@@ -18,10 +18,10 @@ struct standing_box {
 	struct callback changed;
 	struct callback told;
 	atomic_bool failing; /* the outage's, for a look without the lock */
-	struct mutex lock;   /* of what follows */
+	_Atomic uint64_t version;
+	struct mutex lock; /* of what follows */
 	struct outage outage;
 	struct standing value;
-	uint64_t version;
 };
 
 bool standing_is_equal(const struct standing *a, const struct standing *b)
@@ -32,20 +32,31 @@ bool standing_is_equal(const struct standing *a, const struct standing *b)
 
 struct standing standing_merge(const struct standing *kept, const struct standing *mine, bool news)
 {
-	struct standing s = kept->since_wall_us > mine->since_wall_us ? *kept : *mine;
+	struct standing s = *mine;
 
+	if (strcmp(kept->webhook, mine->webhook) != 0)
+		return s;
+	if (kept->since_wall_us > mine->since_wall_us)
+		s = *kept;
 	s.failing_wall_us = news ? mine->failing_wall_us : kept->failing_wall_us;
 	return s;
 }
 
-enum err_code standing_box_new(int64_t limit_us, int64_t gap_us, struct standing_box **ret_box,
-			       struct err *e)
+void standing_supersede(struct standing *s, const struct standing *kept)
+{
+	if (s->since_wall_us <= kept->since_wall_us)
+		s->since_wall_us = kept->since_wall_us + 1;
+}
+
+enum err_code standing_box_new(const char *name, int64_t limit_us, int64_t gap_us,
+			       struct standing_box **ret_box, struct err *e)
 {
 	struct standing_box *box = mem_calloc(1, sizeof(*box));
 
 	if (!box)
 		return err_set(e, ERR_NOMEM, "no memory for the standing of a webhook");
 	mutex_init(&box->lock);
+	(void)snprintf(box->value.webhook, sizeof(box->value.webhook), "%s", name);
 	box->outage = (struct outage){.limit_us = limit_us, .gap_us = gap_us};
 	*ret_box = box;
 	return ERR_OK;
@@ -75,9 +86,19 @@ static void call(const struct callback *c)
 		c->fn(c->ctx);
 }
 
+/* A database in another encoding might refuse it, and would do so for ever. */
+static void copy_ascii(char out[static STANDING_REASON_BYTES], const char *s)
+{
+	size_t i;
+
+	for (i = 0; s[i] && i < STANDING_REASON_BYTES - 1; i++)
+		out[i] = s[i] >= ' ' && s[i] < 0x7f ? s[i] : '?';
+	out[i] = '\0';
+}
+
 static void changed_locked(struct standing_box *box)
 {
-	box->version++;
+	atomic_fetch_add(&box->version, 1);
 	atomic_store(&box->failing, box->outage.failing);
 }
 
@@ -126,8 +147,10 @@ void standing_box_decide(struct standing_box *box, bool disabled, int64_t wall_u
 	if (wall_us <= box->value.since_wall_us)
 		wall_us = box->value.since_wall_us + 1;
 	(void)outage_end(&box->outage);
-	box->value = (struct standing){.disabled = disabled, .since_wall_us = wall_us};
-	(void)snprintf(box->value.reason, sizeof(box->value.reason), "%s", reason ? reason : "");
+	box->value.disabled = disabled;
+	box->value.since_wall_us = wall_us;
+	box->value.failing_wall_us = 0;
+	copy_ascii(box->value.reason, reason ? reason : "");
 	changed_locked(box);
 	mutex_unlock(&box->lock);
 	call(&box->changed);
@@ -139,9 +162,14 @@ uint64_t standing_box_get(struct standing_box *box, struct standing *ret_s)
 
 	mutex_lock(&box->lock);
 	*ret_s = box->value;
-	version = box->version;
+	version = atomic_load(&box->version);
 	mutex_unlock(&box->lock);
 	return version;
+}
+
+uint64_t standing_box_version(const struct standing_box *box)
+{
+	return atomic_load(&box->version);
 }
 
 uint64_t standing_box_tell(struct standing_box *box, const struct standing_told *t)
@@ -149,7 +177,7 @@ uint64_t standing_box_tell(struct standing_box *box, const struct standing_told 
 	uint64_t after = 0;
 
 	mutex_lock(&box->lock);
-	if (box->version == t->version) {
+	if (atomic_load(&box->version) == t->version) {
 		if (!t->standing.failing_wall_us)
 			(void)outage_end(&box->outage);
 		else if (t->standing.failing_wall_us != box->value.failing_wall_us)
@@ -157,7 +185,7 @@ uint64_t standing_box_tell(struct standing_box *box, const struct standing_told 
 				     t->wall_us);
 		box->value = t->standing;
 		changed_locked(box);
-		after = box->version;
+		after = atomic_load(&box->version);
 	}
 	mutex_unlock(&box->lock);
 	if (!after)

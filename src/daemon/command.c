@@ -107,6 +107,20 @@ static const struct command {
 	 "  app-db-listener dead-letters replay --table users --key id=42 --dry-run\n"
 	 "  app-db-listener dead-letters export --format json -o letters.json\n"
 	 "  app-db-listener dead-letters purge --older-than 30d\n"},
+	{"enable", command_enable, OPTION_CONFIG, 1, "WEBHOOK",
+	 "send to a webhook again that was disabled",
+	 "A webhook is disabled by an answer 410, by disable_header, by disable_after or by "
+	 "disable.\n"
+	 "Its events are kept, and go out in order once it is enabled. Written into the databases "
+	 "of\n"
+	 "its pipelines, so that it needs no daemon; one that runs is told, when admin.token is "
+	 "set,\n"
+	 "and finds it within a minute otherwise.\n"
+	 "\nExample:\n  app-db-listener enable crm\n"},
+	{"disable", command_disable, OPTION_CONFIG, 1, "WEBHOOK",
+	 "send nothing to a webhook until it is enabled",
+	 "Its events are kept in the outbox meanwhile. Holds over restarts and reloads.\n"
+	 "\nExample:\n  app-db-listener disable crm\n"},
 	{"test-webhook", command_test_webhook, OPTION_CONFIG | OPTION_JSON | OPTION_WEBHOOK, 0, "",
 	 "send one test event to each webhook",
 	 "The body is a normal one with table \"app_db_listener_test\". Status 0 when every "

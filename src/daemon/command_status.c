@@ -4,75 +4,35 @@
 #include <string.h>
 #include <sysexits.h>
 
-#include <curl/curl.h>
 #include <jansson.h>
 
 #include "base/buf.h"
 #include "base/clock.h"
 #include "daemon/command.h"
+#include "daemon/endpoint.h"
 #include "source/admin.h"
 
 #define STATUS_MAX_BYTES (1024UL * 1024)
-#define METRICS_TIMEOUT_MS 2000L
-#define URL_BYTES 128
 
 struct status {
 	const struct options *options;
 	json_t *pipelines;
+	json_t *webhooks; /* what databases know of them, the disabled and failing ones */
+	const struct settings *settings;
 	const char *source;
 };
 
 /* ---- the daemon, by its own /metrics ---- */
 
-static size_t body_take(char *data, size_t size, size_t n, void *ctx)
-{
-	struct buf *b = ctx;
-
-	buf_add(b, data, size * n);
-	return buf_error(b) == ERR_OK ? size * n : 0;
-}
-
-/* Where /metrics is as seen from here: a wildcard address is asked on loopback. */
-static void metrics_url(const struct settings *s, char *out, size_t size)
-{
-	const char *listen = s->admin.listen;
-	const char *port = strrchr(listen, ':');
-
-	if (strncmp(listen, "0.0.0.0:", 8) == 0)
-		(void)snprintf(out, size, "http://127.0.0.1%s/metrics", port);
-	else if (strncmp(listen, "[::]:", 5) == 0)
-		(void)snprintf(out, size, "http://[::1]%s/metrics", port);
-	else
-		(void)snprintf(out, size, "http://%s/metrics", listen);
-}
-
 /* The JSON of a running daemon; NULL when none answers. */
 static json_t *metrics_fetch(const struct settings *s)
 {
-	char url[URL_BYTES];
-	struct buf body;
-	CURL *easy;
-	long code = 0;
 	json_t *doc = NULL;
+	struct buf body;
 
-	if (strcmp(s->admin.listen, "off") == 0)
-		return NULL;
-	easy = curl_easy_init();
-	if (!easy)
-		return NULL;
-	metrics_url(s, url, sizeof(url));
 	buf_init(&body, STATUS_MAX_BYTES);
-	(void)curl_easy_setopt(easy, CURLOPT_URL, url);
-	(void)curl_easy_setopt(easy, CURLOPT_PROXY, "");
-	(void)curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
-	(void)curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, METRICS_TIMEOUT_MS);
-	(void)curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, body_take);
-	(void)curl_easy_setopt(easy, CURLOPT_WRITEDATA, &body);
-	if (curl_easy_perform(easy) == CURLE_OK)
-		(void)curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &code);
-	if (code == 200)
+	if (endpoint_ask(s, "/metrics", false, &body) == 200)
 		doc = json_loadb(buf_str(&body), body.len, 0, NULL);
-	curl_easy_cleanup(easy);
 	buf_done(&body);
 	return doc;
 }
@@ -105,6 +65,36 @@ static void daemon_print(const struct settings *s, const json_t *doc)
 
 /* ---- the databases ---- */
 
+static json_t *wall_time(int64_t wall_us)
+{
+	char when[CLOCK_TEXT_BYTES];
+
+	if (!wall_us)
+		return json_null();
+	clock_format_wall(wall_us, when);
+	return json_string(when);
+}
+
+/* What is known of the webhook that the pipeline has now. */
+static void standing_note(struct status *st, const char *pipeline, const struct standing *known)
+{
+	const struct settings *s = st->settings;
+	const char *webhook = "";
+	size_t i;
+
+	for (i = 0; i < s->pipeline_count; i++)
+		if (strcmp(s->pipelines[i].name, pipeline) == 0)
+			webhook = s->webhooks[s->pipelines[i].webhook].name;
+	if (strcmp(known->webhook, webhook) != 0 || !(known->disabled || known->failing_wall_us))
+		return;
+	(void)json_array_append_new(
+		st->webhooks,
+		json_pack("{s:s, s:s, s:b, s:o, s:s, s:o}", "webhook", webhook, "pipeline",
+			  pipeline, "disabled", known->disabled, "since",
+			  wall_time(known->disabled ? known->since_wall_us : 0), "reason",
+			  known->reason, "failing_since", wall_time(known->failing_wall_us)));
+}
+
 static void outbox_note(void *ctx, const char *pipeline, const struct outbox_status *o)
 {
 	struct status *st = ctx;
@@ -118,6 +108,7 @@ static void outbox_note(void *ctx, const char *pipeline, const struct outbox_sta
 			  "active", o->active, "undelivered", (json_int_t)o->rows, "oldest",
 			  o->oldest_wall_us ? when : NULL, "dead_letters",
 			  (json_int_t)o->dead_letters, "parked", (json_int_t)o->parked));
+	standing_note(st, pipeline, &o->standing);
 }
 
 static void outbox_print(const json_t *p)
@@ -153,13 +144,69 @@ static ATTR_MUST_CHECK enum err_code status_source(const struct settings *s, siz
 	return ops->status(s, source, outbox_note, st, e);
 }
 
+/* As the running daemon has it. */
+static void webhook_print_live(const json_t *w)
+{
+	const char *name = json_string_value(json_object_get(w, "name"));
+	const char *state = json_string_value(json_object_get(w, "breaker"));
+	const char *reason = json_string_value(json_object_get(w, "reason"));
+	double next_s = json_number_value(json_object_get(w, "breaker_next_seconds"));
+	double failing_s = json_number_value(json_object_get(w, "failing_seconds"));
+
+	(void)printf("  %-14s breaker %s for %.0f s", name, state ? state : "?",
+		     json_number_value(json_object_get(w, "breaker_state_seconds")));
+	if (next_s > 0)
+		(void)printf(", next request in %.0f s", next_s);
+	if (failing_s > 0)
+		(void)printf(", nothing delivered for %.0f s", failing_s);
+	if (reason && *reason)
+		(void)printf(": %s", reason);
+	(void)puts("");
+	if (state && strcmp(state, "disabled") == 0)
+		(void)printf("  %-14s nothing is sent until: app-db-listener enable %s\n", "",
+			     name);
+}
+
+/* As a database has it. */
+static void webhook_print_kept(const json_t *w)
+{
+	const char *name = json_string_value(json_object_get(w, "webhook"));
+	const char *pipeline = json_string_value(json_object_get(w, "pipeline"));
+	const char *failing = json_string_value(json_object_get(w, "failing_since"));
+
+	if (json_is_true(json_object_get(w, "disabled")))
+		(void)printf("  %-14s disabled since %s (pipeline %s): %s\n", name,
+			     json_string_value(json_object_get(w, "since")), pipeline,
+			     json_string_value(json_object_get(w, "reason")));
+	if (failing)
+		(void)printf("  %-14s nothing delivered since %s (pipeline %s)\n", name, failing,
+			     pipeline);
+}
+
+static void webhooks_print(const struct status *st, const json_t *daemon)
+{
+	const json_t *live = json_object_get(daemon, "webhooks");
+	const json_t *all = live ? live : st->webhooks;
+	size_t i;
+
+	if (json_array_size(all))
+		(void)puts("webhooks:");
+	for (i = 0; i < json_array_size(all); i++) {
+		if (live)
+			webhook_print_live(json_array_get(all, i));
+		else
+			webhook_print_kept(json_array_get(all, i));
+	}
+}
+
 static void status_print(const struct settings *s, const struct status *st, json_t *daemon)
 {
 	json_t *all;
 	size_t i;
 
 	if (st->options->json) {
-		all = json_pack("{s:O?, s:O}", "daemon", daemon, "pipelines", st->pipelines);
+		all = json_pack("{s:O?, s:O, s:O}", "daemon", daemon, "pipelines", st->pipelines,
+				"webhooks", st->webhooks);
 		(void)json_dumpf(all, stdout, JSON_COMPACT);
 		(void)puts("");
 		json_decref(all);
@@ -169,12 +216,13 @@ static void status_print(const struct settings *s, const struct status *st, json
 	(void)puts("pipelines:");
 	for (i = 0; i < json_array_size(st->pipelines); i++)
 		outbox_print(json_array_get(st->pipelines, i));
+	webhooks_print(st, daemon);
 }
 
 int command_status(const struct command_call *call)
 {
-	struct status st = {.options = call->options};
 	struct settings s;
+	struct status st = {.options = call->options, .settings = &s};
 	json_t *daemon;
 	int status = command_settings(call->options, &s);
 
@@ -182,9 +230,11 @@ int command_status(const struct command_call *call)
 		return status;
 	daemon = metrics_fetch(&s);
 	st.pipelines = json_array();
+	st.webhooks = json_array();
 	status = command_each_source(&s, call->options, status_source, &st);
 	status_print(&s, &st, daemon);
 	json_decref(st.pipelines);
+	json_decref(st.webhooks);
 	json_decref(daemon);
 	settings_done(&s);
 	return status;

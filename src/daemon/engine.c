@@ -23,11 +23,18 @@ struct engine_pipeline {
 	size_t at_source;
 };
 
+/* For the callbacks of one webhook's standing. */
+struct engine_webhook {
+	struct engine *engine;
+	size_t index;
+};
+
 struct engine {
 	const struct settings *settings;
 	const struct clock *clock;
 	struct runner *runners[SETTINGS_SOURCES_MAX];
 	struct webhook *webhooks[SETTINGS_WEBHOOKS_MAX];
+	struct engine_webhook watched[SETTINGS_WEBHOOKS_MAX];
 	struct engine_pipeline pipelines[SETTINGS_PIPELINES_MAX];
 	struct pool *pool;
 	bool pool_running;
@@ -48,6 +55,35 @@ static void room_notify(void *ctx)
 	runner_wake(ctx);
 }
 
+/* Whoever keeps what is known of the webhook has to write. */
+static void standing_changed(void *ctx)
+{
+	const struct engine_webhook *w = ctx;
+	const struct settings *s = w->engine->settings;
+	size_t i;
+
+	for (i = 0; i < s->pipeline_count; i++)
+		if (s->pipelines[i].webhook == w->index)
+			runner_wake(w->engine->runners[s->pipelines[i].source]);
+}
+
+static void standing_told(void *ctx)
+{
+	const struct engine_webhook *w = ctx;
+
+	keeper_apply(w->engine->webhooks[w->index], w->engine->clock);
+	pool_wake(w->engine->pool);
+}
+
+static void watch_standing(struct engine *g, size_t i)
+{
+	struct standing_box *box = webhook_standing(g->webhooks[i]);
+
+	g->watched[i] = (struct engine_webhook){g, i};
+	standing_box_on_changed(box, standing_changed, &g->watched[i]);
+	standing_box_on_told(box, standing_told, &g->watched[i]);
+}
+
 static ATTR_MUST_CHECK enum err_code make_webhooks(struct engine *g, struct err *e)
 {
 	const struct webhook_settings *to;
@@ -59,6 +95,7 @@ static ATTR_MUST_CHECK enum err_code make_webhooks(struct engine *g, struct err 
 		code = webhook_new(to, &g->webhooks[i], e);
 		if (code != ERR_OK)
 			return code;
+		watch_standing(g, i);
 		if (auth_warning(to))
 			log_warn(auth_warning(to), LOG_S("webhook", to->name));
 	}
@@ -85,7 +122,9 @@ static ATTR_MUST_CHECK enum err_code make_runner(struct engine *g, size_t source
 			continue;
 		g->pipelines[i].at_source = o.pipeline_count;
 		mine[o.pipeline_count++] = (struct runner_pipeline){
-			.settings = p, .parks = s->webhooks[p->webhook].retry_schedule.count > 0};
+			.settings = p,
+			.standing = webhook_standing(g->webhooks[p->webhook]),
+			.parks = s->webhooks[p->webhook].retry_schedule.count > 0};
 	}
 	return runner_new(&o, &g->runners[source], e);
 }
@@ -305,17 +344,47 @@ const struct metrics_inputs *engine_inputs(const struct engine *g)
 	return &g->inputs;
 }
 
-enum err_code engine_enable_webhook(struct engine *g, const char *name, struct err *e)
+enum err_code engine_enable_webhook(struct engine *g, const char *name, bool enable, struct err *e)
 {
 	size_t i;
 
 	for (i = 0; i < g->settings->webhook_count; i++) {
 		if (strcmp(g->settings->webhooks[i].name, name) != 0)
 			continue;
-		keeper_enable(g->webhooks[i], g->clock);
+		if (enable)
+			keeper_enable(g->webhooks[i], g->clock);
+		else
+			keeper_disable(g->webhooks[i], g->clock, STANDING_BY_OPERATOR);
 		pool_wake(g->pool);
-		log_info("webhook enabled by the operator", LOG_S("webhook", name));
+		log_info(enable ? "webhook enabled by the operator"
+				: "webhook disabled by the operator",
+			 LOG_S("webhook", name));
 		return ERR_OK;
 	}
 	return err_set(e, ERR_NOT_FOUND, "no webhook is called %s", name);
+}
+
+void engine_remember(const struct engine *g, struct engine_memory *ret_m)
+{
+	size_t i;
+
+	ret_m->count = g->settings->webhook_count;
+	for (i = 0; i < ret_m->count; i++)
+		(void)standing_box_get(webhook_standing(g->webhooks[i]), &ret_m->standings[i]);
+}
+
+void engine_recall(struct engine *g, const struct engine_memory *m)
+{
+	struct standing_told t = {.now_us = clock_now_us(g->clock),
+				  .wall_us = clock_wall_us(g->clock)};
+	size_t i, k;
+
+	for (i = 0; i < g->settings->webhook_count; i++) {
+		for (k = 0; k < m->count; k++) {
+			t.standing = m->standings[k];
+			if (strcmp(t.standing.webhook, g->settings->webhooks[i].name) == 0 &&
+			    (t.standing.since_wall_us || t.standing.failing_wall_us))
+				(void)standing_box_tell(webhook_standing(g->webhooks[i]), &t);
+		}
+	}
 }

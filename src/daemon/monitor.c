@@ -11,6 +11,12 @@
 
 #define READ_WAIT_US (500 * CLOCK_US_PER_MS)
 
+/* On a webhook. */
+struct decision {
+	char name[METRICS_NAME_BYTES]; /* "": none */
+	bool enable;
+};
+
 struct monitor {
 	const struct clock *clock;
 	int64_t start_us;
@@ -28,7 +34,7 @@ struct monitor {
 	int64_t served; /* the count that the published snapshot is as fresh as */
 	struct metrics_snapshot *snapshot;
 	struct health_verdict verdict;
-	char enable[METRICS_NAME_BYTES]; /* a webhook's name that a reader waits for; "": none */
+	struct decision decision; /* that a reader waits for */
 	enum err_code enable_code;
 };
 
@@ -79,15 +85,15 @@ int monitor_wake_fd(const struct monitor *m)
 	return m->wake_fd;
 }
 
-/* The webhook a reader wants enabled, if any, and how many asked so far. */
-static int64_t asked_take(struct monitor *m, char ret_enable[static METRICS_NAME_BYTES])
+/* What a reader decides on a webhook, if anything, and how many asked so far. */
+static int64_t asked_take(struct monitor *m, struct decision *ret_d)
 {
 	int64_t asked;
 
 	mutex_lock(&m->lock);
 	asked = m->asked;
-	memcpy(ret_enable, m->enable, METRICS_NAME_BYTES);
-	m->enable[0] = '\0';
+	*ret_d = m->decision;
+	m->decision.name[0] = '\0';
 	mutex_unlock(&m->lock);
 	return asked;
 }
@@ -109,20 +115,20 @@ void monitor_refresh(struct monitor *m, struct engine *g)
 {
 	struct metrics_inputs in = *engine_inputs(g);
 	enum err_code enable_code = ERR_OK;
-	char enable[METRICS_NAME_BYTES];
+	struct decision d;
 	int64_t asked;
 
 	(void)fd_wake_clear(m->wake_fd);
-	asked = asked_take(m, enable);
-	if (enable[0])
-		enable_code = engine_enable_webhook(g, enable, NULL);
+	asked = asked_take(m, &d);
+	if (d.name[0])
+		enable_code = engine_enable_webhook(g, d.name, d.enable, NULL);
 	in.version = APP_VERSION;
 	in.clock = m->clock;
 	in.start_us = m->start_us;
 	in.history = &m->history;
 	metrics_collect(&in, m->fresh);
 	health_judge(m->health, m->fresh, &m->fresh_verdict);
-	publish(m, asked, enable[0] ? &enable_code : NULL);
+	publish(m, asked, d.name[0] ? &enable_code : NULL);
 }
 
 void monitor_restart(struct monitor *m, const struct settings *s)
@@ -167,14 +173,15 @@ static void page_render_locked(const struct monitor *m, enum admin_page page, st
 }
 
 /* Ask, and wait until the main thread has been round. Returns with the lock held. */
-static bool ask_and_lock(struct monitor *m, const char *enable) ATTR_NO_THREAD_SAFETY
+static bool ask_and_lock(struct monitor *m, const char *name, bool enable) ATTR_NO_THREAD_SAFETY
 {
 	int64_t deadline_us = clock_now_us(m->clock) + READ_WAIT_US;
 	int64_t mine;
 
 	mutex_lock(&m->lock);
 	mine = ++m->asked;
-	(void)snprintf(m->enable, sizeof(m->enable), "%s", enable);
+	(void)snprintf(m->decision.name, sizeof(m->decision.name), "%s", name);
+	m->decision.enable = enable;
 	fd_wake(m->wake_fd); /* never blocks */
 	while (m->served < mine && clock_now_us(m->clock) < deadline_us)
 		cond_wait_until(&m->published, &m->lock, deadline_us);
@@ -184,16 +191,16 @@ static bool ask_and_lock(struct monitor *m, const char *enable) ATTR_NO_THREAD_S
 enum err_code monitor_read(struct monitor *m, enum admin_page page, struct buf *out,
 			   bool *ret_ok) ATTR_NO_THREAD_SAFETY
 {
-	(void)ask_and_lock(m, "");
+	(void)ask_and_lock(m, "", false);
 	page_render_locked(m, page, out, ret_ok);
 	mutex_unlock(&m->lock);
 	return buf_error(out);
 }
 
-enum err_code monitor_enable(struct monitor *m, const char *name,
+enum err_code monitor_enable(struct monitor *m, const char *name, bool enable,
 			     struct err *e) ATTR_NO_THREAD_SAFETY
 {
-	bool served = ask_and_lock(m, name);
+	bool served = ask_and_lock(m, name, enable);
 	enum err_code code = m->enable_code;
 
 	mutex_unlock(&m->lock);

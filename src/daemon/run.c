@@ -31,6 +31,7 @@ struct run {
 	struct settings settings[2]; /* the one in force, and room for the next */
 	int at;                      /* which is in force */
 	struct engine *engine;
+	struct engine_memory memory; /* what the engine before knew */
 	struct monitor *monitor;
 	struct admin *admin;
 	struct memory_trim trim;
@@ -100,11 +101,12 @@ static int admin_render(void *ctx, enum admin_page page, struct buf *out)
 	return monitor_read(r->monitor, page, out, &ok) == ERR_OK && ok ? 200 : 503;
 }
 
-static ATTR_MUST_CHECK enum err_code admin_enable(void *ctx, const char *name, struct err *e)
+static ATTR_MUST_CHECK enum err_code admin_enable(void *ctx, const char *name, bool enable,
+						  struct err *e)
 {
 	struct run *r = ctx;
 
-	return monitor_enable(r->monitor, name, e);
+	return monitor_enable(r->monitor, name, enable, e);
 }
 
 static ATTR_MUST_CHECK enum err_code start_admin(struct run *r, struct err *e)
@@ -130,8 +132,10 @@ static ATTR_MUST_CHECK enum err_code start_engine(struct run *r, struct err *e)
 {
 	enum err_code code = engine_new(run_settings(r), r->clock, &r->engine, e);
 
-	if (code == ERR_OK)
+	if (code == ERR_OK) {
+		engine_recall(r->engine, &r->memory);
 		code = engine_start(r->engine, e);
+	}
 	if (code != ERR_OK) {
 		engine_free(r->engine);
 		r->engine = NULL;
@@ -157,6 +161,7 @@ static void stop_engine(struct run *r)
 
 	notify_extend_timeout(stop_limit_us(r));
 	engine_stop(r->engine, clock_now_us(r->clock) + timeout_us);
+	engine_remember(r->engine, &r->memory);
 	engine_free(r->engine);
 	r->engine = NULL;
 }

@@ -71,6 +71,8 @@ void keeper_enable(struct webhook *w, const struct clock *clock)
 
 	standing_box_decide(webhook_standing(w), false, clock_wall_us(clock), NULL);
 	breaker_enable(webhook_breaker(w), now_us);
+	if (webhook_handshake(w))
+		handshake_forget(webhook_handshake(w));
 	keeper_apply(w, clock);
 }
 

@@ -186,6 +186,7 @@ struct pool_stats pool_stats(struct pool *p)
 		in_flight = atomic_load(&p->workers[i].in_flight);
 		s.in_flight += in_flight;
 		s.busy += in_flight > 0;
+		s.passes += atomic_load(&p->workers[i].passes);
 		s.connections += atomic_load(&p->workers[i].connections);
 		t = atomic_load(&p->workers[i].progress_us);
 		if (t < s.progress_us)

@@ -57,6 +57,7 @@ void posts_put(struct posts *p, struct http_request *r)
 	empty(&r->lines);
 	empty(&r->url);
 	r->owner = NULL;
+	r->asks = NULL;
 	r->to = NULL;
 	r->auth = NULL;
 	r->plain_bytes = 0;

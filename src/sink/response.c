@@ -71,3 +71,11 @@ bool response_has(CURL *easy, const char *field)
 	}
 	return false;
 }
+
+const char *response_only(CURL *easy, const char *name)
+{
+	size_t count = 0;
+	const char *value = field_at(easy, name, 0, &count);
+
+	return count == 1 ? value : NULL;
+}

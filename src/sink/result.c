@@ -116,6 +116,10 @@ void transfer_result(struct transfer *t, CURLcode code, int64_t wall_us, struct 
 	if (out->disable)
 		(void)snprintf(out->reason, sizeof(out->reason), "HTTP %ld with \"%.100s\"", status,
 			       t->to->disable_header);
+	if (t->request->asks) {
+		out->allowed_origin = response_only(t->easy, "WebHook-Allowed-Origin");
+		out->allowed_rate = response_only(t->easy, "WebHook-Allowed-Rate");
+	}
 	/* the hot path needs no words */
 	if (status >= 200 && status <= 299)
 		return;

@@ -63,6 +63,7 @@ static void record(const struct verdict *v, enum webhook_outcome outcome)
 		.bytes = r->request->body.len,
 		.plain_bytes = r->request->plain_bytes,
 		.reason = r->reason,
+		.sent_us = r->request->started_us,
 	};
 
 	webhook_record(v->pp->webhook, &a);
@@ -320,6 +321,7 @@ static void settle_answered(struct worker *w, const struct flight *f, const stru
 	const struct keeper_attempt attempt = {v.answer, v.now_us, w->pool->clock, r->reason};
 	enum breaker_ruling ruling;
 
+	batch_size_note(webhook_batch_size(v.pp->webhook), v.count, r, policy(&v)->timeout_us);
 	add_history(&v, &report);
 	ruling = breaker_report(webhook_breaker(v.pp->webhook), &report);
 	keeper_note(v.pp->webhook, &attempt);

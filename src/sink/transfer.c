@@ -19,6 +19,7 @@
 #define TRANSFER_DNS_CACHE_S 60L
 #define TRANSFER_READ_BYTES 4096L
 #define TRANSFER_LINE_BYTES 96
+#define TRANSFER_ORIGIN_BYTES 320
 
 /* libcurl calls this for each header line, interim answers included, and with an empty line at
  * the end of each header section. */
@@ -180,6 +181,23 @@ add_authorization(struct curl_slist **list, const struct webhook_settings *to, s
 	return code;
 }
 
+/* Who sends: in 1.0.1 of CloudEvents' webhooks (section 4.1.1) the first of delivery requests and
+ * the second of the validation request, in 1.0.2 (4.1.2) the second of both. */
+static ATTR_MUST_CHECK enum err_code add_origin(struct curl_slist **list,
+						const struct webhook_settings *to, struct err *e)
+{
+	static const char *const names[] = {"Origin", "WebHook-Request-Origin"};
+	char line[TRANSFER_ORIGIN_BYTES];
+	enum err_code code = ERR_OK;
+	size_t i;
+
+	for (i = 0; code == ERR_OK && i < ARRAY_LEN(names); i++) {
+		(void)snprintf(line, sizeof(line), "%s: %s", names[i], to->validation_origin);
+		code = list_add(list, line, e);
+	}
+	return code;
+}
+
 static void headers_free(struct curl_slist *list)
 {
 	struct curl_slist *l;
@@ -198,6 +216,8 @@ static ATTR_MUST_CHECK enum err_code headers_new(const struct webhook_settings *
 
 	/* without it curl waits a second for "100 Continue" before a large body */
 	code = list_add(&list, "Expect:", e);
+	if (code == ERR_OK && to->validate)
+		code = add_origin(&list, to, e);
 	if (code == ERR_OK)
 		code = add_format(&list, to, e);
 	if (code == ERR_OK)
@@ -412,6 +432,21 @@ static ATTR_MUST_CHECK enum err_code link_lines(struct transfer *t, const struct
 	return ERR_OK;
 }
 
+/* POST with all lines, or OPTIONS without those that identify an event. */
+static CURLcode set_method(struct transfer *t, const struct http_request *r)
+{
+	struct curl_slist *lines = r->asks ? t->head[t->signer ? 2 : 1].next : &t->head[0];
+	CURLcode rc;
+
+	if (!r->asks && !t->asks)
+		return CURLE_OK;
+	t->asks = r->asks != NULL;
+	rc = curl_easy_setopt(t->easy, CURLOPT_CUSTOMREQUEST, t->asks ? "OPTIONS" : NULL);
+	if (rc == CURLE_OK)
+		rc = curl_easy_setopt(t->easy, CURLOPT_HTTPHEADER, lines);
+	return rc;
+}
+
 /* Over the bytes that are sent, at the time that is told. */
 static ATTR_MUST_CHECK enum err_code transfer_sign(struct transfer *t, const struct http_request *r,
 						   struct err *e)
@@ -452,6 +487,8 @@ enum err_code transfer_begin(struct transfer *t, struct http_request *r, struct 
 	rc = curl_easy_setopt(t->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)r->body.len);
 	if (rc == CURLE_OK)
 		rc = curl_easy_setopt(t->easy, CURLOPT_POSTFIELDS, buf_str(&r->body));
+	if (rc == CURLE_OK)
+		rc = set_method(t, r);
 	if (rc == CURLE_OK && r->url.len)
 		rc = curl_easy_setopt(t->easy, CURLOPT_URL, buf_str(&r->url));
 	return rc == CURLE_OK ? ERR_OK : option_error(rc, t->to, e);

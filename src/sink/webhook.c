@@ -11,8 +11,11 @@
 #include "base/mem.h"
 #include "base/thread.h"
 #include "config/column_rules.h"
+#include "sink/concurrency.h"
 
 #define WEBHOOK_PROBE_MIN_US CLOCK_US_PER_S
+/* Without a request for so long, a receiver is asked for its permission again. */
+#define WEBHOOK_SILENCE_US (24 * 3600 * CLOCK_US_PER_S)
 /* An outage is over, as far as disable_after goes, when nothing was even tried for so long. */
 #define WEBHOOK_OUTAGE_GAP_US (24 * 3600 * CLOCK_US_PER_S)
 
@@ -20,12 +23,17 @@ struct webhook {
 	const struct webhook_settings *settings;
 	struct breaker *breaker;
 	struct auth *auth; /* NULL: none */
+	struct batch_size batch_size;
 	struct standing_box *standing;
-	_Atomic size_t in_flight; /* every worker asks on every round: no lock */
+	struct handshake *handshake; /* NULL: not validated */
+	_Atomic size_t in_flight;    /* every worker asks on every round: no lock */
+	_Atomic size_t limit;        /* of it: max_in_flight, or what concurrency found */
 	_Atomic bool refused_some;
+	struct pace pace;
 	_Atomic int told_state; /* what webhook_breaker_moved last said */
 	struct mutex lock;
 	struct webhook_stats counts; /* those of settings and breaker are not kept here */
+	struct concurrency concurrency;
 };
 
 const int64_t webhook_latency_bound_us[WEBHOOK_LATENCY_BUCKETS] = {
@@ -33,6 +41,26 @@ const int64_t webhook_latency_bound_us[WEBHOOK_LATENCY_BUCKETS] = {
 	20000,   50000,    100000,   200000,   500000,   1000000,   2000000,
 	5000000, 10000000, 20000000, 30000000, 60000000, INT64_MAX,
 };
+
+static bool is_adaptive(const struct webhook *w)
+{
+	return w->settings->concurrency == WEBHOOK_CONCURRENCY_ADAPTIVE;
+}
+
+static ATTR_MUST_CHECK enum err_code make_handshake(struct webhook *w,
+						    const struct webhook_settings *s, struct err *e)
+{
+	struct handshake_options o = {.origin = s->validation_origin,
+				      .min_delay_us = WEBHOOK_PROBE_MIN_US,
+				      .max_delay_us = s->breaker_max_delay_us,
+				      .silence_us = WEBHOOK_SILENCE_US};
+
+	if (!s->validate)
+		return ERR_OK;
+	if (o.min_delay_us > o.max_delay_us)
+		o.min_delay_us = o.max_delay_us;
+	return handshake_new(&o, &w->handshake, e);
+}
 
 enum err_code webhook_new(const struct webhook_settings *s, struct webhook **ret_w, struct err *e)
 {
@@ -52,13 +80,19 @@ enum err_code webhook_new(const struct webhook_settings *s, struct webhook **ret
 	if (code == ERR_OK)
 		code = auth_new(s, clock_system(), &w->auth, e);
 	if (code == ERR_OK)
-		code = standing_box_new(s->disable_after_us,
+		code = standing_box_new(s->name, s->disable_after_us,
 					WEBHOOK_OUTAGE_GAP_US + s->retry_max_delay_us, &w->standing,
 					e);
+	if (code == ERR_OK)
+		code = make_handshake(w, s, e);
 	if (code != ERR_OK)
 		goto out_webhook;
 	mutex_init(&w->lock);
+	batch_size_init(&w->batch_size, (size_t)s->batch_max_events);
 	w->settings = s;
+	pace_init(&w->pace, &s->rate_limit, s->rate_limit_burst);
+	concurrency_init(&w->concurrency, (size_t)s->max_in_flight);
+	atomic_store(&w->limit, is_adaptive(w) ? w->concurrency.limit : (size_t)s->max_in_flight);
 	*ret_w = w;
 	return ERR_OK;
 out_webhook:
@@ -76,7 +110,10 @@ void webhook_free(struct webhook *w)
 	auth_free(w->auth);
 	breaker_free(w->breaker);
 	standing_box_free(w->standing);
+	pace_done(&w->pace);
+	handshake_free(w->handshake);
 	mutex_done(&w->lock);
+	batch_size_done(&w->batch_size);
 	mem_free(w);
 }
 
@@ -100,17 +137,27 @@ struct standing_box *webhook_standing(struct webhook *w)
 	return w->standing;
 }
 
+struct handshake *webhook_handshake(struct webhook *w)
+{
+	return w->handshake;
+}
+
+struct batch_size *webhook_batch_size(struct webhook *w)
+{
+	return &w->batch_size;
+}
+
 size_t webhook_room(const struct webhook *w)
 {
 	size_t now = atomic_load(&w->in_flight);
-	size_t max = (size_t)w->settings->max_in_flight;
+	size_t max = atomic_load(&w->limit);
 
 	return now < max ? max - now : 0;
 }
 
-static size_t admit_once(struct webhook *w, size_t want)
+static size_t reserve(struct webhook *w, size_t want)
 {
-	size_t max = (size_t)w->settings->max_in_flight;
+	size_t max = atomic_load(&w->limit);
 	size_t now = atomic_load(&w->in_flight);
 	size_t n;
 
@@ -122,15 +169,30 @@ static size_t admit_once(struct webhook *w, size_t want)
 	return n;
 }
 
-size_t webhook_admit(struct webhook *w, size_t want)
+static size_t admit_once(struct webhook *w, int64_t now_us, size_t want)
 {
-	size_t n = admit_once(w, want);
+	size_t may, n;
 
-	if (n == want)
+	if (!webhook_is_paced(w))
+		return reserve(w, want);
+	/* what waits for an answer does not wait for the rate limit */
+	may = webhook_room(w) ? pace_take(&w->pace, now_us, want) : 0;
+	n = may ? reserve(w, may) : 0;
+	if (n < may)
+		pace_give_back(&w->pace, may - n);
+	return n;
+}
+
+/* Who got some asks again when they were not enough: only who got none waits for others. */
+size_t webhook_admit(struct webhook *w, int64_t now_us, size_t want)
+{
+	size_t n = admit_once(w, now_us, want);
+
+	if (n)
 		return n;
-	/* once more after the flag is up: room given back in between has not seen it */
+	/* once more after the flag is up: what was given back in between has not seen it */
 	atomic_store(&w->refused_some, true);
-	return n + admit_once(w, want - n);
+	return admit_once(w, now_us, want);
 }
 
 bool webhook_leave(struct webhook *w, size_t n)
@@ -140,6 +202,23 @@ bool webhook_leave(struct webhook *w, size_t n)
 	assert(before >= n);
 	(void)before;
 	return atomic_load(&w->refused_some) && atomic_exchange(&w->refused_some, false);
+}
+
+bool webhook_give_back(struct webhook *w, size_t n)
+{
+	if (webhook_is_paced(w))
+		pace_give_back(&w->pace, n);
+	return webhook_leave(w, n);
+}
+
+bool webhook_is_paced(const struct webhook *w)
+{
+	return pace_is_limited(&w->pace);
+}
+
+int64_t webhook_next_us(struct webhook *w)
+{
+	return pace_next_us(&w->pace);
 }
 
 static size_t latency_bucket(int64_t us)
@@ -191,6 +270,33 @@ static int64_t *outcome_counter(struct webhook_stats *c, enum webhook_outcome ou
 	return &c->exhausted;
 }
 
+/* What an attempt says about how much the receiver can take. */
+static int kind_of_sample(const struct webhook_attempt *a)
+{
+	struct answer answer;
+
+	if (!a->status && (a->phase == ANSWER_PHASE_LOOKUP || a->phase == ANSWER_PHASE_DENIED))
+		return CONCURRENCY_OTHER; /* it was never asked */
+	answer = a->status ? answer_of_status(a->status) : answer_of_failure(a->phase);
+	if (answer.verdict == ANSWER_DELIVERED)
+		return CONCURRENCY_ANSWERED;
+	return answer.verdict == ANSWER_RETRY && answer.blame == ANSWER_BLAME_RECEIVER
+		       ? CONCURRENCY_OVERLOADED
+		       : CONCURRENCY_OTHER;
+}
+
+static void learn_locked(struct webhook *w, const struct webhook_attempt *a)
+{
+	struct concurrency_sample s = {
+		.sent_us = a->sent_us,
+		.now_us = a->sent_us + a->elapsed_us,
+		.in_flight = atomic_load(&w->in_flight),
+	};
+
+	s.kind = kind_of_sample(a);
+	atomic_store(&w->limit, concurrency_note(&w->concurrency, &s));
+}
+
 void webhook_record(struct webhook *w, const struct webhook_attempt *a)
 {
 	struct webhook_stats *c = &w->counts;
@@ -203,6 +309,8 @@ void webhook_record(struct webhook *w, const struct webhook_attempt *a)
 		c->last_error[0] = '\0';
 	else
 		(void)snprintf(c->last_error, sizeof(c->last_error), "%s", a->reason);
+	if (is_adaptive(w))
+		learn_locked(w, a);
 	mutex_unlock(&w->lock);
 }
 
@@ -227,11 +335,17 @@ struct webhook_stats webhook_stats(struct webhook *w)
 	mutex_unlock(&w->lock);
 	s.in_flight = atomic_load(&w->in_flight);
 	s.max_in_flight = (size_t)w->settings->max_in_flight;
+	s.concurrency_limit = atomic_load(&w->limit);
+	s.pace = pace_stats(&w->pace);
 	s.signing_secrets = w->settings->signing_keys.count;
+	s.batch_size = batch_size_get(&w->batch_size);
 	s.column_rules = column_rules_count(w->settings->column_rules);
 	s.breaker = breaker_stats(w->breaker);
 	s.auth = auth_stats(w->auth);
 	(void)standing_box_get(w->standing, &s.standing);
+	s.validates = w->handshake != NULL;
+	if (w->handshake)
+		s.handshake = handshake_stats(w->handshake);
 	return s;
 }
 

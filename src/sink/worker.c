@@ -43,7 +43,10 @@ static void on_result(void *ctx, const struct http_result *r)
 
 	/* not asleep any more: what settling makes ready needs nobody else to be woken */
 	worker_rise(w);
-	worker_settle(w, r->request->owner, r);
+	if (r->request->asks)
+		permission_settle(w, r);
+	else
+		worker_settle(w, r->request->owner, r);
 	http_request_put(w->http, r->request);
 }
 
@@ -81,12 +84,6 @@ void worker_done(struct worker *w)
 	mem_free(w->to);
 }
 
-static void leave(struct worker *w, struct webhook *to, size_t n)
-{
-	if (webhook_leave(to, n))
-		atomic_store(&w->pool->pending, true);
-}
-
 void worker_land(struct worker *w, struct flight *f)
 {
 	size_t i = w->pool->receiver_of[f->pipeline];
@@ -96,7 +93,8 @@ void worker_land(struct worker *w, struct flight *f)
 	w->free = f;
 	atomic_fetch_sub(&w->to[i], 1);
 	atomic_fetch_sub(&w->in_flight, 1);
-	leave(w, w->pool->receivers[i].webhook, 1);
+	if (webhook_leave(w->pool->receivers[i].webhook, 1))
+		atomic_store(&w->pool->pending, true);
 }
 
 /* What does not fit goes back. */
@@ -227,7 +225,7 @@ static struct ring_batch batch_of(const struct pool_pipeline *pp)
 	const struct webhook_settings *to = webhook_settings(pp->webhook);
 
 	return (struct ring_batch){
-		.max_events = (size_t)to->batch_max_events,
+		.max_events = batch_size_get(webhook_batch_size(pp->webhook)),
 		.max_bytes = (size_t)to->batch_max_bytes,
 		.delay_us = to->batch_max_delay_us,
 	};
@@ -268,8 +266,8 @@ static bool take_some(struct worker *w, size_t k, size_t n)
 		got = take_requests(w, pp, ev, may);
 	if (probe && !got)
 		breaker_cancel(b, w->pass_us);
-	if (got < n)
-		leave(w, pp->webhook, n - got);
+	if (got < n && webhook_give_back(pp->webhook, n - got))
+		atomic_store(&w->pool->pending, true);
 	for (i = 0; i < got; i++)
 		board(w, k, ev[i], probe);
 	return got == n && !probe;
@@ -280,6 +278,42 @@ static bool has_more(struct ring *ring, int64_t now_us)
 	return ring_stats(ring).ready > 0 || ring_next_due_us(ring) <= now_us;
 }
 
+/* Take from pipeline k until it has no more; returns whether it has, for the rate allows no more
+ * now, or this worker has its share. One by one, so that no more is asked for than would be sent.
+ */
+static bool take_paced(struct worker *w, size_t k, struct receiver *to)
+{
+	struct ring *ring = w->pool->pipelines[k].ring;
+	size_t i = w->pool->receiver_of[k];
+
+	while (has_more(ring, w->pass_us)) {
+		if (atomic_load(&w->to[i]) == to->share) {
+			sleepers_wake_for(w->pool, i);
+			return true;
+		}
+		if (!webhook_admit(to->webhook, clock_now_us(w->pool->clock), 1))
+			return true;
+		if (!take_some(w, k, 1))
+			break;
+		atomic_store(&to->served, k);
+	}
+	return false;
+}
+
+/* The pipelines of a webhook with a rate limit have their turns in it, whichever worker comes. */
+static void take_turns(struct worker *w, size_t i)
+{
+	struct pool *p = w->pool;
+	struct receiver *to = &p->receivers[i];
+	size_t first = atomic_load(&to->served) + 1, k, n;
+
+	for (n = 0; n < p->pipeline_count; n++) {
+		k = (first + n) % p->pipeline_count;
+		if (p->receiver_of[k] == i && take_paced(w, k, to))
+			return;
+	}
+}
+
 /* Returns whether events are left that another worker could take. */
 static bool take_from(struct worker *w, size_t k)
 {
@@ -287,11 +321,14 @@ static bool take_from(struct worker *w, size_t k)
 	const struct receiver *to = &w->pool->receivers[i];
 	size_t room, n;
 
+	if (!permission_has(w, &w->pool->pipelines[k]))
+		return false;
 	for (;;) {
 		room = to->share - atomic_load(&w->to[i]);
 		if (!room)
 			return has_more(w->pool->pipelines[k].ring, w->pass_us);
-		n = webhook_admit(to->webhook, room < WORKER_BATCH ? room : WORKER_BATCH);
+		n = webhook_admit(to->webhook, w->pass_us,
+				  room < WORKER_BATCH ? room : WORKER_BATCH);
 		if (!n || !take_some(w, k, n))
 			return false;
 	}
@@ -304,15 +341,26 @@ static void pass(struct worker *w)
 	size_t i, k;
 
 	assert(count);
+	atomic_fetch_add(&w->passes, 1);
 	atomic_store(&p->pending, false);
 	w->pass_us = clock_now_us(p->clock);
 	atomic_store(&w->progress_us, w->pass_us);
 	for (i = 0; i < count; i++) {
 		k = (w->start + i) % count;
+		if (webhook_is_paced(p->pipelines[k].webhook))
+			continue;
 		if (take_from(w, k))
 			sleepers_wake_for(p, p->receiver_of[k]);
 	}
+	for (i = 0; i < p->receiver_count; i++)
+		if (webhook_is_paced(p->receivers[i].webhook))
+			take_turns(w, i);
 	w->start = (w->start + 1) % count;
+}
+
+static int64_t later(int64_t a, int64_t b)
+{
+	return a > b ? a : b;
 }
 
 /* When pipeline pp will have something to send that it has not now. What could be sent now but for
@@ -322,16 +370,20 @@ static int64_t next_of_pipeline_us(const struct pool_pipeline *pp, int64_t pass_
 	const struct ring_batch b = batch_of(pp);
 	int64_t due_us = ring_next_batch_us(pp->ring, &b);
 	int64_t probe_us = breaker_next_probe_us(webhook_breaker(pp->webhook));
+	int64_t slot_us = webhook_is_paced(pp->webhook) ? webhook_next_us(pp->webhook) : 0;
 	bool ready = due_us <= pass_us;
 
-	if (probe_us == INT64_MAX)
-		return ready ? INT64_MAX : due_us;
-	if (!ready)
+	if (!ready && (probe_us != INT64_MAX || slot_us > pass_us))
 		ready = ring_stats(pp->ring).ready > 0;
+	if (probe_us == INT64_MAX)
+		probe_us = 0;
+	else if (ready && probe_us <= pass_us)
+		/* somebody else's probe of the same webhook may have been taken back just now */
+		probe_us = pass_us + WORKER_RECHECK_US;
 	if (!ready)
-		return due_us > probe_us ? due_us : probe_us;
-	/* somebody else's probe of the same webhook may have been taken back just now */
-	return probe_us > pass_us ? probe_us : pass_us + WORKER_RECHECK_US;
+		return later(due_us, later(probe_us, slot_us));
+	probe_us = later(probe_us, slot_us);
+	return probe_us > pass_us ? probe_us : INT64_MAX;
 }
 
 static int64_t next_us(const struct worker *w)
@@ -342,6 +394,7 @@ static int64_t next_us(const struct worker *w)
 
 	for (k = 0; k < p->pipeline_count; k++) {
 		t = next_of_pipeline_us(&p->pipelines[k], w->pass_us);
+		t = permission_next_us(&p->pipelines[k], t, w->pass_us);
 		if (t < next)
 			next = t;
 	}

@@ -4,9 +4,11 @@
 #include "source/my_check.h"
 #include "source/my_dead_letter.h"
 #include "source/my_install.h"
+#include "source/my_webhook.h"
 #include "source/pg_check.h"
 #include "source/pg_dead_letter.h"
 #include "source/pg_install.h"
+#include "source/pg_webhook.h"
 
 const struct source_admin_ops source_admin_postgres = {
 	.type = "postgres",
@@ -14,6 +16,7 @@ const struct source_admin_ops source_admin_postgres = {
 	.uninstall = pg_uninstall,
 	.check = pg_check,
 	.status = pg_status,
+	.standing_decide = pg_standing_decide,
 	.dead_letter_list = pg_dead_letter_list,
 	.dead_letter_replay = pg_dead_letter_replay,
 	.dead_letter_purge = pg_dead_letter_purge,
@@ -25,6 +28,7 @@ const struct source_admin_ops source_admin_mysql = {
 	.uninstall = my_uninstall,
 	.check = my_check,
 	.status = my_status,
+	.standing_decide = my_standing_decide,
 	.dead_letter_list = my_dead_letter_list,
 	.dead_letter_replay = my_dead_letter_replay,
 	.dead_letter_purge = my_dead_letter_purge,

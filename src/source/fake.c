@@ -10,8 +10,9 @@
 
 enum err_code fake_source_enter_locked(struct fake_source *s, enum fake_call call, struct err *e)
 {
-	static const char *const names[] = {"open", "hold",    "read",        "acknowledge",
-					    "wait", "inspect", "parked_list", "parked_read"};
+	static const char *const names[] = {"open",        "hold",        "read",
+					    "acknowledge", "wait",        "inspect",
+					    "parked_list", "parked_read", "standing"};
 	struct fake_failure *f = &s->db->failures[call];
 
 	s->db->stats.calls[call]++;
@@ -304,5 +305,7 @@ const struct source_ops source_fake = {
 	.parked_read = fake_parked_read,
 	.wait = fake_wait,
 	.inspect = fake_inspect,
+	.standing_load = fake_standing_load,
+	.standing_save = fake_standing_save,
 	.interrupt = fake_interrupt,
 };

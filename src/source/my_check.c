@@ -14,7 +14,7 @@
 
 static ATTR_MUST_CHECK enum err_code check_present(struct my_admin *a, struct err *e)
 {
-	static const char *const names[] = {MY_INSTALL, MY_CAPTURED, MY_DEAD_LETTER};
+	static const char *const names[] = {MY_INSTALL, MY_CAPTURED, MY_DEAD_LETTER, MY_WEBHOOK};
 	enum err_code code = ERR_OK;
 	bool has = false;
 	size_t i;

@@ -50,6 +50,8 @@ static ATTR_MUST_CHECK enum err_code give_objects(struct grants *g, struct err *
 	code = give(g, "SELECT", g->a->database, MY_INSTALL, e);
 	if (code == ERR_OK)
 		code = give(g, "SELECT, INSERT, DELETE", g->a->database, MY_DEAD_LETTER, e);
+	if (code == ERR_OK)
+		code = give(g, "SELECT, INSERT, UPDATE", g->a->database, MY_WEBHOOK, e);
 	if (code == ERR_OK && my_audit_table_is(g->a))
 		return give(g, "SELECT, UPDATE", NULL, NULL, e);
 	if (code == ERR_OK)

@@ -220,6 +220,7 @@ enum err_code my_objects_install(struct my_admin *a, const struct my_tables *t, 
 		{MY_INSTALL, my_schema_create_install, false},
 		{MY_CAPTURED, my_schema_create_captured, true},
 		{MY_DEAD_LETTER, my_schema_create_dead_letter, false},
+		{MY_WEBHOOK, my_schema_create_webhook, false},
 	};
 	const struct settings *s = a->settings;
 	enum err_code code = ERR_OK;

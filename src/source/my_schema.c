@@ -101,6 +101,17 @@ void my_schema_create_dead_letter(struct buf *out, const char *database)
 	       "\tPRIMARY KEY (pipeline, id)");
 }
 
+void my_schema_create_webhook(struct buf *out, const char *database)
+{
+	create(out, database, MY_WEBHOOK,
+	       "\tpipeline VARCHAR(40) NOT NULL PRIMARY KEY,\n"
+	       "\twebhook VARCHAR(64) NOT NULL,\n"
+	       "\tdisabled TINYINT NOT NULL,\n"
+	       "\tsince_us BIGINT NOT NULL,\n"
+	       "\tfailing_us BIGINT NOT NULL,\n"
+	       "\treason VARCHAR(255) NOT NULL");
+}
+
 void my_schema_create_outbox(struct buf *out, const char *database, const char *pipeline,
 			     int64_t first_id)
 {

@@ -5,6 +5,7 @@
 #include "source/my_audit_table.h"
 #include "source/my_install.h"
 #include "source/my_locks.h"
+#include "source/my_webhook.h"
 
 /* Looked at, not tried: taking it, however briefly, could keep a standby from taking over. */
 static ATTR_MUST_CHECK enum err_code is_active(struct my_admin *a, bool *ret_active, struct err *e)
@@ -62,7 +63,9 @@ static ATTR_MUST_CHECK enum err_code pipeline_status(struct my_admin *a, const c
 		s->installed = my_result_i64(r, 3, 0) > 0;
 	}
 	my_result_free(r);
-	return code;
+	if (code == ERR_OK)
+		code = my_webhook_load(a->conn, pipeline, &s->standing, e);
+	return code == ERR_NOT_FOUND ? ERR_OK : code;
 }
 
 static ATTR_MUST_CHECK enum err_code pipeline_parked(struct my_admin *a, const char *pipeline,

@@ -12,6 +12,7 @@
 #include "base/mem.h"
 #include "source/my_locks.h"
 #include "source/my_source.h"
+#include "source/my_webhook.h"
 
 /* Every gap is a range in the statement that reads, and costs the server time; gaps merged into one
  * cost the outstanding rows between them: docs/BENCHMARKS.md. */
@@ -409,5 +410,7 @@ const struct source_ops source_mysql = {
 	.parked_read = my_parked_read,
 	.wait = my_wait,
 	.inspect = my_inspect,
+	.standing_load = my_standing_load,
+	.standing_save = my_standing_save,
 	.interrupt = my_interrupt,
 };

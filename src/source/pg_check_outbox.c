@@ -31,7 +31,8 @@ static ATTR_MUST_CHECK enum err_code check_objects(struct pg_admin *a, struct er
 {
 	static const char sql[] =
 		"SELECT '" PG_SCHEMA "', 'table ' || v.name || ' is missing' FROM (VALUES "
-		"('install'), ('captured'), ('outbox'), ('dead_letter')) v(name) WHERE NOT EXISTS ("
+		"('install'), ('captured'), ('outbox'), ('dead_letter'), ('webhook')) v(name) "
+		"WHERE NOT EXISTS ("
 		"SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE "
 		"n.nspname = '" PG_SCHEMA "' AND c.relname = v.name AND c.relkind = 'r') "
 		"UNION ALL SELECT '" PG_SCHEMA "', 'function capture is missing' WHERE NOT EXISTS ("
@@ -71,7 +72,8 @@ static ATTR_MUST_CHECK enum err_code check_privileges(struct pg_admin *a, struct
 		"('outbox', 'DELETE'), ('dead_letter', 'SELECT'), ('dead_letter', 'INSERT'), "
 		"('dead_letter', 'DELETE'), ('parked', 'SELECT'), ('parked', 'INSERT'), "
 		"('parked', 'UPDATE'), ('parked', 'DELETE'), ('install', 'SELECT'), "
-		"('captured', 'SELECT')) "
+		"('captured', 'SELECT'), ('webhook', 'SELECT'), ('webhook', 'INSERT'), "
+		"('webhook', 'UPDATE')) "
 		"v(name, priv) JOIN o ON o.relname = v.name WHERE NOT "
 		"has_table_privilege(r.oid, o.oid, v.priv) "
 		"UNION ALL SELECT 'role ' || r.rolname, 'may not use sequence ' || o.relname "

@@ -11,6 +11,7 @@
 
 #include "source/pg_quote.h"
 #include "source/pg_trigger.h"
+#include "source/pg_webhook.h"
 
 static const char *const table_sql[] = {
 	"CREATE TABLE IF NOT EXISTS " PG_SCHEMA ".install (\n"
@@ -361,6 +362,7 @@ static ATTR_MUST_CHECK enum err_code grant_all(struct pg_admin *a, const char *r
 		"USAGE ON SCHEMA " PG_SCHEMA,
 		"SELECT, INSERT, DELETE ON " PG_SCHEMA ".outbox, " PG_SCHEMA ".dead_letter",
 		"SELECT, INSERT, UPDATE, DELETE ON " PG_PARKED,
+		"SELECT, INSERT, UPDATE ON " PG_SCHEMA ".webhook",
 		"SELECT ON " PG_SCHEMA ".install, " PG_SCHEMA ".captured",
 		"USAGE, SELECT ON ALL SEQUENCES IN SCHEMA " PG_SCHEMA,
 	};
@@ -437,6 +439,8 @@ static ATTR_MUST_CHECK enum err_code install_objects(struct pg_admin *a, void *c
 	(void)ctx;
 	for (i = 0; i < ARRAY_LEN(table_sql) && code == ERR_OK; i++)
 		code = pg_admin_run(a, table_sql[i], e);
+	if (code == ERR_OK)
+		code = pg_admin_run(a, pg_webhook_create_sql, e);
 	if (code == ERR_OK)
 		code = install_columns(a, e);
 	if (code == ERR_OK)

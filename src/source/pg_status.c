@@ -5,6 +5,7 @@
 
 #include "source/pg_install.h"
 #include "source/pg_schema.h"
+#include "source/pg_webhook.h"
 
 /* Seen in pg_locks, not tried: taking it, however briefly, could keep a standby from taking over.
  */
@@ -47,7 +48,8 @@ static ATTR_MUST_CHECK enum err_code pipeline_status(struct pg_admin *a, const c
 	s->dead_letters = strtoll(PQgetvalue(res, 0, 2), NULL, 10);
 	s->installed = strcmp(PQgetvalue(res, 0, 3), "0") != 0;
 	PQclear(res);
-	return ERR_OK;
+	code = pg_webhook_load(a->conn, pipeline, &s->standing, e);
+	return code == ERR_NOT_FOUND ? ERR_OK : code;
 }
 
 static ATTR_MUST_CHECK enum err_code pipeline_parked(struct pg_admin *a, const char *pipeline,

@@ -221,8 +221,7 @@ static ATTR_MUST_CHECK enum err_code become_leader(struct pg_source *s, struct e
 }
 
 /* Which history the ids belong to. After a crash the statistics begin anew: commits that were not
- * yet durable are lost then, and their ids are given out again. What the server does not tell us is
- * left out; nothing may fail for it. */
+ * yet durable are lost, their ids given out again. What the server does not tell is left out. */
 static ATTR_MUST_CHECK enum err_code find_identity(struct pg_source *s, struct err *e)
 {
 	static const char *const questions[] = {
@@ -352,5 +351,6 @@ const struct source_ops source_postgres = {
 	.parked_read = pg_parked_read,
 	.wait = pg_wait,
 	.inspect = pg_inspect,
+	PG_KEEPS_STANDINGS,
 	.interrupt = pg_interrupt,
 };

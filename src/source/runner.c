@@ -37,7 +37,7 @@ static ATTR_MUST_CHECK enum err_code make_pipes(struct runner *r, const struct r
 		r->shared[i].index = (uint32_t)i;
 		r->shared[i].parks = o->pipelines[i].parks;
 		code = runner_pipe_init(&r->pipes[i], &o->pipelines[i], (uint32_t)i,
-					(size_t)r->settings->batch_size, e);
+					(size_t)r->settings->batch_size, r->clock, e);
 	}
 	return code;
 }

@@ -171,7 +171,7 @@ static ATTR_MUST_CHECK enum err_code inspect_due(struct runner *r, struct err *e
 	enum err_code code;
 
 	if (begin < r->inspect_us)
-		return ERR_OK;
+		return runner_pipes_sync(r->pipes, r->pipe_count, r->source, false, e);
 	mutex_lock(&r->lock);
 	before = r->stats.source;
 	mutex_unlock(&r->lock);
@@ -191,7 +191,7 @@ static ATTR_MUST_CHECK enum err_code inspect_due(struct runner *r, struct err *e
 	log_status(&before, &st);
 	/* it may have found rows that were missed */
 	runner_pipes_want(r->pipes, r->pipe_count);
-	return ERR_OK;
+	return runner_pipes_sync(r->pipes, r->pipe_count, r->source, true, e);
 }
 
 /* ---- waiting ---- */
@@ -204,9 +204,13 @@ static int64_t wait_deadline(const struct runner *r, bool quiesced)
 	if (r->inspect_us < deadline)
 		deadline = r->inspect_us;
 	for (i = 0; i < r->pipe_count && !quiesced; i++) {
-		if (r->pipes[i].blocked && r->pipes[i].retry_us < deadline)
-			deadline = r->pipes[i].retry_us;
-		due_us = runner_park_due_us(&r->pipes[i], r->clock);
+		const struct runner_pipe *p = &r->pipes[i];
+
+		if (p->blocked && p->retry_us < deadline)
+			deadline = p->retry_us;
+		if (p->standing.retry_us && p->standing.retry_us < deadline)
+			deadline = p->standing.retry_us;
+		due_us = runner_park_due_us(p, r->clock);
 		if (due_us < deadline)
 			deadline = due_us;
 	}
@@ -326,6 +330,8 @@ static ATTR_MUST_CHECK enum err_code resume(struct runner *r, struct err *e)
 		code = runner_acknowledge_all(r, e);
 	for (i = 0; code == ERR_OK && i < r->pipe_count; i++)
 		code = runner_park_list(&r->pipes[i], r->source, e);
+	if (code == ERR_OK)
+		code = runner_pipes_sync(r->pipes, r->pipe_count, r->source, true, e);
 	runner_pipes_want(r->pipes, r->pipe_count);
 	r->inspect_us = 0;
 	return code;
@@ -411,6 +417,10 @@ static void finish(struct runner *r)
 		log_warn("stopping without the last acknowledgements: those events will be "
 			 "delivered again",
 			 LOG_E(&e), LOG_I("events", runner_batch_left(&r->batch)));
+	else if (r->is_open &&
+		 runner_pipes_sync(r->pipes, r->pipe_count, r->source, false, &e) != ERR_OK)
+		log_warn("stopping without having written down what is known of webhooks",
+			 LOG_E(&e));
 	close_source(r);
 	set_state(r, RUNNER_STOPPED);
 }

@@ -17,10 +17,12 @@ static size_t min_size(size_t a, size_t b)
 }
 
 enum err_code runner_pipe_init(struct runner_pipe *p, const struct runner_pipeline *o,
-			       uint32_t index, size_t batch, struct err *e)
+			       uint32_t index, size_t batch, const struct clock *clock,
+			       struct err *e)
 {
 	p->settings = o->settings;
 	p->index = index;
+	p->standing = (struct runner_standing){.box = o->standing, .clock = clock};
 	p->max = batch;
 	p->more = true;
 	p->events = mem_calloc(batch, sizeof(struct event *));
@@ -146,6 +148,7 @@ void runner_pipe_drop(struct runner_pipe *p, struct acks *acks)
 {
 	/* what is in flight may come back for a retry: not to be sent by us any more */
 	ring_pause(p->ring, true);
+	runner_standing_reset(&p->standing);
 	drop_events(p);
 	acks_unreserve(acks, p->reserved + ring_clear(p->ring));
 	p->reserved = 0;
@@ -188,4 +191,15 @@ void runner_pipes_want(struct runner_pipe *pipes, size_t n)
 
 	for (i = 0; i < n; i++)
 		pipes[i].more = true;
+}
+
+enum err_code runner_pipes_sync(struct runner_pipe *pipes, size_t n, struct source *s, bool all,
+				struct err *e)
+{
+	enum err_code code = ERR_OK;
+	size_t i;
+
+	for (i = 0; code == ERR_OK && i < n; i++)
+		code = runner_standing_sync(&pipes[i].standing, s, pipes[i].index, all, e);
+	return code;
 }

@@ -11,6 +11,7 @@
 #include "base/fd.h"
 #include "base/mem.h"
 #include "source/sqlite_source.h"
+#include "source/sqlite_webhook.h"
 
 #define GAPS_MAX 16
 #define ROW_BYTES_MAX (1UL << 30)
@@ -370,5 +371,7 @@ const struct source_ops source_sqlite = {
 	.parked_read = sqlite_parked_read,
 	.wait = sqlite_wait,
 	.inspect = sqlite_inspect,
+	.standing_load = sqlite_standing_load,
+	.standing_save = sqlite_standing_save,
 	.interrupt = sqlite_interrupt_source,
 };

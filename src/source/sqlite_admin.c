@@ -10,6 +10,7 @@
 #include "source/report.h"
 #include "source/sqlite_dead_letter.h"
 #include "source/sqlite_install.h"
+#include "source/sqlite_webhook.h"
 
 #define GIVE_UP_US (30 * CLOCK_US_PER_S)
 
@@ -193,6 +194,7 @@ const struct source_admin_ops source_admin_sqlite = {
 	.uninstall = sqlite_uninstall,
 	.check = sqlite_check,
 	.status = sqlite_status,
+	.standing_decide = sqlite_standing_decide,
 	.dead_letter_list = sqlite_dead_letter_list,
 	.dead_letter_replay = sqlite_dead_letter_replay,
 	.dead_letter_purge = sqlite_dead_letter_purge,

@@ -87,7 +87,7 @@ static void find_orphan(struct sqlite_admin *a, const char *pipeline)
 
 static ATTR_MUST_CHECK enum err_code check_outbox(struct sqlite_admin *a, struct err *e)
 {
-	static const char *const names[] = {SQLITE_CAPTURED, SQLITE_DEAD_LETTER};
+	static const char *const names[] = {SQLITE_CAPTURED, SQLITE_DEAD_LETTER, SQLITE_WEBHOOK};
 	const struct settings *s = a->settings;
 	enum err_code code = ERR_OK;
 	size_t i;

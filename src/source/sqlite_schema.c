@@ -70,6 +70,15 @@
 	"\tUNIQUE (row_hash1, seq), UNIQUE (row_hash2, seq),\n"                                    \
 	"\tUNIQUE (table_hash, seq), UNIQUE (due_at, seq))"
 
+#define WEBHOOK_BODY                                                                               \
+	" (\n"                                                                                     \
+	"\tpipeline TEXT NOT NULL PRIMARY KEY,\n"                                                  \
+	"\twebhook TEXT NOT NULL,\n"                                                               \
+	"\tdisabled INTEGER NOT NULL,\n"                                                           \
+	"\tsince_us INTEGER NOT NULL,\n"                                                           \
+	"\tfailing_us INTEGER NOT NULL,\n"                                                         \
+	"\treason TEXT NOT NULL)"
+
 static const struct {
 	const char *name;
 	const char *body;
@@ -77,6 +86,7 @@ static const struct {
 	{SQLITE_INSTALL, INSTALL_BODY},
 	{SQLITE_CAPTURED, CAPTURED_BODY},
 	{SQLITE_DEAD_LETTER, DEAD_LETTER_BODY},
+	{SQLITE_WEBHOOK, WEBHOOK_BODY},
 };
 
 /* A random UUID (RFC 9562, version 4) as an expression, so that a printed script makes its own. */

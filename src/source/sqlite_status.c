@@ -3,6 +3,7 @@
 
 #include "source/sqlite_install.h"
 #include "source/sqlite_schema.h"
+#include "source/sqlite_webhook.h"
 
 static ATTR_MUST_CHECK enum err_code take_status(void *ctx, sqlite3_stmt *row, struct err *e)
 {
@@ -37,7 +38,9 @@ static ATTR_MUST_CHECK enum err_code pipeline_status(struct sqlite_admin *a, con
 	else
 		code = sqlite_admin_each(a, buf_str(&sql), 1, values, take_status, s, e);
 	buf_done(&sql);
-	return code;
+	if (code == ERR_OK)
+		code = sqlite_webhook_load(a->conn, pipeline, &s->standing, e);
+	return code == ERR_NOT_FOUND ? ERR_OK : code;
 }
 
 enum err_code sqlite_status(const struct settings *s, size_t source, outbox_status_fn fn, void *ctx,

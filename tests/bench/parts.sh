@@ -69,12 +69,14 @@ column() {
 	cut -d' ' -f"$1" "$2" | median
 }
 
+# batch=N: so many events in a request
 bench_config_write() { # POOL_SIZE MAX_IN_FLIGHT [WAKEUP]
 	{
 		config_write accounts
 		printf 'worker:\n  pool_size: %s\n' "$1"
 		[ -z "${3:-}" ] || printf 'listener:\n  wakeup: %s\n' "$3"
-	} | sed "s/^webhook:/webhook:\n  max_in_flight: $2/; s/timeout: 5/timeout: 30/" >"$test_dir/config.yaml"
+	} | sed "s/^webhook:/webhook:\n  max_in_flight: $2\n  batch_max_events: ${batch:-1}/; s/timeout: 5/timeout: 30/" \
+		>"$test_dir/config.yaml"
 }
 
 accounts_new() {
@@ -174,6 +176,24 @@ bench_drain() {
 	done
 }
 
+# ---- batch
+
+bench_batch() {
+	local i batch base rate
+	emit "$backlog inserted rows of about 250 bytes of JSON, several events a request, pool_size 2, 64 in flight, keep-alive receiver on loopback; medians of $rounds." ''
+	emit '| events a request, at most | events/s | ratio to 1 | CPU us/event | RSS max, MB |' '| --- | --- | --- | --- | --- |'
+	for ((i = 0; i < rounds; i++)); do
+		for batch in 1 10 100 1000; do
+			drain_daemon 2 64 "$backlog" >>"$test_dir/batch-$batch"
+		done
+	done
+	base=$(column 1 "$test_dir/batch-1")
+	for batch in 1 10 100 1000; do
+		rate=$(column 1 "$test_dir/batch-$batch")
+		emit "| $batch | $rate | $(ratio "$rate" "$base") | $(column 2 "$test_dir/batch-$batch") | $(mb "$(column 3 "$test_dir/batch-$batch")") |"
+	done
+}
+
 # ---- backlog
 
 bench_backlog() {
@@ -200,6 +220,74 @@ bench_slow() {
 	process_kill daemon
 	receiver_stop >/dev/null
 	outbox_clear
+}
+
+# ---- fair: a pipeline beside a dead and a slow one
+
+fair_config_write() {
+	local name
+	cat >"$test_dir/config.yaml" <<CONFIG
+sources:
+  - name: bench
+$(config_database | sed 's/^/  /')
+webhooks:
+  - {name: well, url: "http://127.0.0.1:${port[receiver]}/hook"}
+  - {name: dead, url: "http://127.0.0.1:${port[dead]}/hook", timeout: 600}
+  - {name: slow, url: "http://127.0.0.1:${port[slow]}/hook", timeout: 600}
+pipelines:
+$(for name in well dead slow; do echo "  - {name: $name, source: bench, webhook: $name, table: ${name}_accounts}"; done)
+worker: {pool_size: 4}
+admin: {listen: "127.0.0.1:$admin_port"}
+daemon: {shutdown_timeout: 0}
+CONFIG
+}
+
+fair_fill() { # NAME ROWS
+	sql "INSERT INTO ${1}_accounts (id, owner, note) $(sql_series 1 "$2" "SELECT i, 'owner', '$note'")"
+}
+
+# fair_is_full NAME...: their rings are full and all they may have is in flight
+fair_is_full() {
+	metrics_is '[.pipelines[1:][] | .queue_size == .queue_capacity and .in_flight == 64] | all' true
+}
+
+# fair_round OTHERS: events/s of the pipeline well from the commit of its rows to the last answer
+fair_round() {
+	local start n=$((backlog / 2))
+	sql 'DELETE FROM well_accounts' 'DELETE FROM dead_accounts' 'DELETE FROM slow_accounts'
+	outbox_clear
+	receiver_fresh
+	fair_config_write
+	"$ADBL" install -c "$test_dir/config.yaml" >/dev/null || return 1
+	[ "$1" = 0 ] || { fair_fill dead "$1" && fair_fill slow "$1"; }
+	daemon_start daemon "$test_dir/config.yaml"
+	wait_until 20 daemon_ready
+	[ "$1" = 0 ] || wait_until 60 fair_is_full || diag "the others are not full" >&2
+	fair_fill well "$n"
+	start=$(now_us)
+	wait_until 600 delivered_all "$n" || diag "not everything arrived" >&2
+	echo "$((n * 1000000 / ($(now_us) - start)))"
+	process_kill daemon
+	receiver_stop >/dev/null
+}
+
+bench_fair() {
+	local i name with without
+	receiver_start dead --control mode=hang
+	receiver_start slow --control delay_ms=5000
+	for name in well dead slow; do
+		sql "CREATE TABLE ${name}_accounts (id bigint PRIMARY KEY, owner varchar(200), note text)"
+	done
+	for ((i = 0; i < rounds; i++)); do # in turn, so that a slow moment of the machine hits both
+		fair_round 0 >>"$test_dir/without"
+		fair_round 20000 >>"$test_dir/with"
+	done
+	without=$(median <"$test_dir/without") with=$(median <"$test_dir/with")
+	emit "Three pipelines of one source, pool_size 4, max_in_flight 64: $((backlog / 2)) rows of one, committed at once, until the last answer; the others have nothing to send, or 20000 rows each to a receiver that never answers and one that takes 5 s. Medians of $rounds." ''
+	emit '| the other two | events/s of the third | ratio |' '| --- | --- | --- |'
+	emit "| have nothing to send | $without | 1.00 |" "| hang, queues full | $with | $(ratio "$with" "$without") |"
+	receiver_stop dead >/dev/null
+	receiver_stop slow >/dev/null
 }
 
 # ---- latency

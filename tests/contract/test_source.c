@@ -18,6 +18,7 @@
 #include "base/fd.h"
 #include "base/thread.h"
 #include "source_lab.h"
+#include "standing_contract.h"
 
 /* ---- tests ---- */
 
@@ -461,7 +462,8 @@ static void inspecting_tells_what_is_there(void **state)
 		IN(lab, held_rows_do_not_come_again), IN(lab, a_commit_wakes_the_reader),          \
 		IN(lab, the_caller_wakes_the_reader), IN(lab, a_wait_ends_at_its_deadline),        \
 		IN(lab, a_second_reader_stands_by_and_takes_over),                                 \
-		IN(lab, an_interrupt_ends_a_wait), IN(lab, inspecting_tells_what_is_there)
+		IN(lab, an_interrupt_ends_a_wait), IN(lab, inspecting_tells_what_is_there),        \
+		IN(lab, what_is_known_of_a_webhook_is_kept_by_pipeline)
 #define LATE_IN(lab)                                                                               \
 	IN(lab, a_late_commit_is_found), IN(lab, a_late_commit_goes_before_newer_rows),            \
 		IN(lab, a_late_commit_alone_fills_a_small_read),                                   \

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# Two pipelines, of which one is dead; a thousand requests in flight.
+# Three pipelines, of which one is dead and one slow; a thousand requests in flight.
 # databases: postgres mariadb sqlite
 # shellcheck disable=SC2154 # db_kind and outbox are database.sh's
 . "$(dirname "$0")/../support/lib.sh"
@@ -15,11 +15,13 @@ outbox_of() {
 	esac
 }
 outboxes_are_empty() {
-	sql_is "SELECT count(*) FROM $(outbox_of first)" 0 && sql_is "SELECT count(*) FROM $(outbox_of second)" 0
+	sql_is "SELECT count(*) FROM $(outbox_of first)" 0 && sql_is "SELECT count(*) FROM $(outbox_of second)" 0 &&
+		sql_is "SELECT count(*) FROM $(outbox_of third)" 0
 }
 
 receiver_start healthy
 receiver_start dead --control mode=hang
+receiver_start slow --control delay_ms=5000
 db_new shop
 sql 'CREATE TABLE users (id bigint PRIMARY KEY, name text, n int)' 'CREATE TABLE orders (id bigint PRIMARY KEY, n int)'
 cat >"$shop_config" <<CONFIG
@@ -37,10 +39,12 @@ webhooks:
   - name: well
     url: "http://127.0.0.1:${port[healthy]}/hook"
     max_in_flight: 1000
+  - {name: late, url: "http://127.0.0.1:${port[slow]}/hook", timeout: 30}
 pipelines:
   - {name: first, source: shop, webhook: broken, tables: [users, orders]}
   - {name: second, source: shop, webhook: well, tables: [users]}
-queue: {capacity: 2000}
+  - {name: third, source: shop, webhook: late, tables: [orders]}
+queue: {capacity: 3000}
 worker: {pool_size: 2}
 admin: {listen: "127.0.0.1:$admin_port"}
 daemon: {shutdown_timeout: 1}
@@ -48,24 +52,28 @@ CONFIG
 exits "install" 0 adbl install
 shop_run
 
-# ---- the dead one fills its share of the queue with requests that hang; the healthy one has all of its own
+# ---- the dead and the slow one fill their shares of the queue; the healthy one has all of its own
 
 sql "INSERT INTO orders $(sql_series 1 3000 'SELECT i, 0')"
 ok "the dead one's receiver has all it may have" wait_until 30 stats_is .in_flight 1000 dead
 ok "... and its pipeline is full" wait_until 20 metrics_is '.pipelines[0] | .queue_size == .queue_capacity' true
+ok "the slow one's, too" wait_until 20 metrics_is '.pipelines[2] | .queue_size == .queue_capacity and .in_flight == 64' true
 people 1 2000
 sql 'UPDATE users SET n = 1 WHERE id <= 500'
 ok "the healthy one has everything meanwhile" wait_until 60 stats_is .distinct 2500 healthy
 is "... in order" "$(stats '"\(.out_of_order) \(.overlaps) \(.duplicates)"' healthy)" "0 0 0"
 is "... when the dead one has nothing" "$(stats .distinct dead)" 0
-ok "only the dead one's rows are pinned" wait_until 20 sql_is "SELECT count(*) FROM $(outbox_of second)" 0
-is "... and all of them" "$(sql "SELECT count(*) FROM $(outbox_of first)")" 5500
+ok "... and the slow one little" test "$(stats .distinct slow)" -lt 3000
+ok "only their rows are pinned" wait_until 20 sql_is "SELECT count(*) FROM $(outbox_of second)" 0
+is "... and all of the dead one's" "$(sql "SELECT count(*) FROM $(outbox_of first)")" 5500
 is "the metrics tell them apart" \
-	"$(metrics '[.pipelines[] | "\(.name) \(.settled_total)"] | join(", ")')" "first 0, second 2500"
+	"$(metrics '[.pipelines[:2][] | "\(.name) \(.settled_total)"] | join(", ")')" "first 0, second 2500"
 receiver_stop dead
 receiver_start dead
 ok "repaired, the other has everything too" wait_until 60 stats_is .distinct 5500 dead
 is "... in order" "$(stats .out_of_order dead)" 0
+receiver_control mode=ok slow
+ok "hurried, the slow one as well" wait_until 60 stats_is .distinct 3000 slow
 ok "the outbox is empty" wait_until 20 outboxes_are_empty
 ok "nobody died" dead_is 0
 

@@ -34,7 +34,7 @@ static void dict(void)
 		"NEW.", "''", "$$", "/*", "--", "-- ", "/*!", "#", "`", "\\\\'", "500ms",
 		"64MB", "0.5", "1d", "9223372036854775807", "http://h", "default", "*", "a.*",
 		"\\\"a\\\".b", "&a", "*a", "!!str", "---", "|", ">-", "file", "credential",
-		"whsec_", "whsk_", "10.0.0.0/8", "::1",
+		"whsec_", "whsk_", "10.0.0.0/8", "::1", "100/min", "5/10s",
 	};
 	/* clang-format on */
 	const struct key_word *w;

@@ -206,7 +206,8 @@ static void an_audit_table_is_looked_at(void **state)
 	assert_lacks(check(f), "FAIL");
 	assert_string_equal(rows(f, "SELECT table_name FROM information_schema.tables WHERE "
 				    "table_schema = DATABASE() ORDER BY 1"),
-			    "app_db_listener_dead_letter\napp_db_listener_install\naudit_log");
+			    "app_db_listener_dead_letter\napp_db_listener_install\n"
+			    "app_db_listener_webhook\naudit_log");
 	assert_int_equal(try_uninstall(f), ERR_OK);
 	assert_string_equal(rows(f, "SELECT table_name FROM information_schema.tables WHERE "
 				    "table_schema = DATABASE()"),

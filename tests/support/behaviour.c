@@ -29,6 +29,7 @@ static const struct param {
 	{"poison_status", PARAM_INT, offsetof(struct behaviour, poison_status), 100, 999},
 	{"fail_first", PARAM_INT, offsetof(struct behaviour, fail_first), 0, 126},
 	{"fail_status", PARAM_INT, offsetof(struct behaviour, fail_status), 100, 999},
+	{"max_events", PARAM_INT, offsetof(struct behaviour, max_events), 0, 100000},
 	{"match", PARAM_TEXT, offsetof(struct behaviour, match), 0, 256},
 	{"poison", PARAM_TEXT, offsetof(struct behaviour, poison), 0, 256},
 	{"retry_after", PARAM_TEXT, offsetof(struct behaviour, retry_after), 0, 64},
@@ -166,13 +167,15 @@ enum behaviour_mode behaviour_at_head(struct behaviour *b, struct random *r)
 }
 
 struct behaviour_answer behaviour_at_body(struct behaviour *b, struct random *r, struct text body,
-					  int attempt)
+					  struct behaviour_load what)
 {
 	struct behaviour_answer a = {BEHAVIOUR_OK, 200};
 
+	if (b->max_events && (int64_t)what.events > b->max_events)
+		return (struct behaviour_answer){BEHAVIOUR_STATUS, 413};
 	if (b->poison[0] && contains(body, b->poison))
 		return (struct behaviour_answer){BEHAVIOUR_STATUS, (int)b->poison_status};
-	if (attempt <= b->fail_first)
+	if (what.attempt <= b->fail_first)
 		return (struct behaviour_answer){BEHAVIOUR_STATUS, (int)b->fail_status};
 	if (b->mode == BEHAVIOUR_OK || b->mode == BEHAVIOUR_CLOSE || b->mode == BEHAVIOUR_EARLY)
 		return a;

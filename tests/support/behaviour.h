@@ -22,6 +22,8 @@
  * mode fail_first=N        the first N attempts of every id get fail_status (503), whatever the
  * mode
  *
+ *   max_events=N        arrays of more than N events get 413 (0: never), whatever the mode
+ *
  * Each call starts from the defaults, so that /_control?mode=ok makes all well again; with keep=1
  * it changes only what it names.
  */
@@ -60,6 +62,7 @@ struct behaviour {
 	int64_t poison_status;
 	int64_t fail_first;
 	int64_t fail_status;
+	int64_t max_events;
 	double rate;
 	char match[256];
 	char poison[256];
@@ -72,6 +75,12 @@ void behaviour_init(struct behaviour *b);
 /* Set b from a query string. b is unchanged on ERR_USAGE: a name or value that is none. */
 enum err_code behaviour_set(struct behaviour *b, struct text query, struct err *e) ATTR_MUST_CHECK;
 
+/* What a request brings. */
+struct behaviour_load {
+	int attempt; /* of its first event */
+	size_t events;
+};
+
 /* What to do with one request. */
 struct behaviour_answer {
 	enum behaviour_mode mode;
@@ -81,9 +90,10 @@ struct behaviour_answer {
 /* With the head only: CLOSE, EARLY, or OK to read on. Counts down b->count. */
 enum behaviour_mode behaviour_at_head(struct behaviour *b, struct random *r);
 
-/* With the whole body, which is attempt number `attempt` of its id. Counts down b->count. */
+/* With the whole body, which brings what: attempts are those of its first event. Counts down
+ * b->count. */
 struct behaviour_answer behaviour_at_body(struct behaviour *b, struct random *r, struct text body,
-					  int attempt);
+					  struct behaviour_load what);
 
 void behaviour_write(const struct behaviour *b, struct json *j);
 

@@ -93,6 +93,8 @@ void journal_add(struct journal *j, const struct journal_line *line)
 	json_raw(&w, "key", n->key);
 	raw_string(&w, "changed_at", n->changed_at);
 	json_u64(&w, "bytes", line->body.len);
+	if (line->batch)
+		json_u64(&w, "batch", line->batch);
 	json_open_array(&w, "lanes");
 	for (i = 0; i < line->entry->lane_count; i++)
 		json_u64(&w, NULL, line->entry->lane[i]);

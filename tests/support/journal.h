@@ -5,9 +5,9 @@
  *   {"t_us":1767225600000000,"id":"...-17","attempt":1,"status":200,"verdict":"first","pipeline":...,
  *    "operation":...,"schema":...,"table":...,"key":{...},"changed_at":...,"bytes":321,"lanes":[...]}
  *
- * t_us is wall time when the request was complete. status 0: not answered. With bodies, "head" is
- * the request's head and "body" the body; with raw (false when opened) "head"
- * and "body_base64" are the request byte by byte.
+ * An event of an array has also "batch", how many there were. t_us is wall time when the request
+ * was complete. status 0: not answered. With bodies, "head" is the request's head and "body" the
+ * body; with raw (false when opened) "head" and "body_base64" are the request byte by byte.
  */
 #ifndef SUPPORT_JOURNAL_H
 #define SUPPORT_JOURNAL_H
@@ -40,6 +40,7 @@ struct journal_line {
 	struct text head; /* as it came */
 	struct text body;
 	size_t gzip_bytes; /* of the body as it came, right behind head; 0: it is body */
+	size_t batch;      /* events in the request's array; 0: it is none */
 	int status;
 	enum ledger_verdict verdict;
 };

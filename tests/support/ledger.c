@@ -24,10 +24,11 @@ struct page {
 };
 
 struct lane {
-	uint64_t key;  /* 0: free slot */
-	int64_t last;  /* highest n accepted */
-	int64_t busy;  /* n of the request being answered, the latest one */
-	int32_t count; /* requests being answered */
+	uint64_t key;     /* 0: free slot */
+	int64_t last;     /* highest n accepted */
+	int64_t busy;     /* n of the request being answered, the latest one */
+	int32_t count;    /* requests being answered */
+	uint64_t request; /* of the latest one */
 };
 
 struct ledger {
@@ -38,6 +39,7 @@ struct ledger {
 	struct lane *lanes;
 	size_t lane_slots;
 	struct ledger_stats stats;
+	uint64_t requests;
 };
 
 static uint64_t mix(uint64_t h)
@@ -179,6 +181,11 @@ static struct lane *lane_find(struct ledger *l, uint64_t key)
 	return lane;
 }
 
+uint64_t ledger_request(struct ledger *l)
+{
+	return ++l->requests;
+}
+
 void ledger_entry_init(struct ledger_entry *t, struct text id, const struct notice *n)
 {
 	size_t at = id.len;
@@ -220,8 +227,10 @@ enum err_code ledger_begin(struct ledger *l, struct ledger_entry *t, struct err 
 	t->attempt = *byte & ATTEMPTS;
 	for (i = 0; i < t->lane_count; i++) {
 		lane = lane_find(l, t->lane[i]);
-		busy |= lane->count > 0 && lane->busy != t->n;
+		busy |= lane->count > 0 && lane->busy != t->n &&
+			(!t->request || lane->request != t->request);
 		lane->busy = t->n;
+		lane->request = t->request;
 		lane->count++;
 	}
 	l->stats.overlaps += busy;

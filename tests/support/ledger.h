@@ -26,8 +26,9 @@ struct ledger;
 enum err_code ledger_new(struct ledger **ret_l, struct err *e) ATTR_MUST_CHECK;
 void ledger_free(struct ledger *l);
 
-/* One request, from ledger_begin to ledger_end. */
+/* One event of a request, from ledger_begin to ledger_end. */
 struct ledger_entry {
+	uint64_t request; /* several with the same one came together, in their order; 0: alone */
 	uint64_t install; /* hash of the part before the last '-' */
 	int64_t n;        /* the number behind it; -1: the id is not of that form */
 	int lane_count;
@@ -44,6 +45,9 @@ enum ledger_verdict {
 };
 
 const char *ledger_verdict_name(enum ledger_verdict v);
+
+/* A number for the events of one request. */
+uint64_t ledger_request(struct ledger *l);
 
 /* Split id into t; t->n is -1 when it cannot be. */
 void ledger_entry_init(struct ledger_entry *t, struct text id, const struct notice *n);

@@ -126,6 +126,30 @@ bool notice_parse(struct text body, struct notice *n)
 	return p < end && *p == '}';
 }
 
+bool notice_array(struct text *rest)
+{
+	const char *end = rest->s + rest->len, *p = rest->s ? skip_space(rest->s, end) : end;
+
+	if (p == end || *p != '[')
+		return false;
+	*rest = (struct text){p + 1, (size_t)(end - p - 1)};
+	return true;
+}
+
+bool notice_element(struct text *rest, struct text *ret_item)
+{
+	const char *end = rest->s + rest->len, *p = skip_space(rest->s, end), *stop;
+
+	if (p < end && *p == ',')
+		p = skip_space(p + 1, end);
+	stop = p < end && *p != ']' ? value_end(p, end) : NULL;
+	if (!stop || stop == p)
+		return false;
+	*ret_item = (struct text){p, (size_t)(stop - p)};
+	*rest = (struct text){stop, (size_t)(end - stop)};
+	return true;
+}
+
 struct text notice_member(struct text object, struct text name)
 {
 	const char *p = object.s, *end = object.s + object.len;

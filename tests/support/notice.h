@@ -30,6 +30,12 @@ struct notice {
 /* Fill n from a body; false when it is not one JSON object. */
 bool notice_parse(struct text body, struct notice *n);
 
+/* Whether *rest is an array; then it begins behind the bracket. */
+bool notice_array(struct text *rest);
+
+/* The next element of that array, raw; false at its end. */
+bool notice_element(struct text *rest, struct text *ret_item);
+
 /* The lanes of n: a hash of pipeline, table and primary key; two when an update changed the key,
  * whose old values are those of old_data. Returns their number, 0 when there is no table. */
 int notice_lanes(const struct notice *n, uint64_t lane[static NOTICE_LANES_MAX]);

@@ -20,6 +20,7 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/mem.h"
+#include "parcel.h"
 #include "wire.h"
 
 #define PEER_READ_BYTES 16384UL
@@ -50,8 +51,7 @@ struct peer {
 	struct wire_head head;
 	struct wire_chunks chunks;
 	struct behaviour_answer answer;
-	struct notice notice;
-	struct ledger_entry entry;
+	struct parcel parcel;
 	int64_t wall_us;
 };
 
@@ -85,16 +85,12 @@ static void peer_settle(struct peer *p, int status)
 	p->begun = false;
 	line = (struct journal_line){
 		.wall_us = p->wall_us,
-		.notice = &p->notice,
-		.entry = &p->entry,
-		.id = p->head.id.s ? p->head.id : p->notice.id,
 		.head = {p->in.data, p->head.head_bytes},
 		.body = peer_body(p),
 		.gzip_bytes = p->head.gzip ? (size_t)p->head.content_length : 0,
 		.status = status,
-		.verdict = ledger_end(p->station->ledger, &p->entry, status / 100 == 2),
 	};
-	journal_add(&p->station->journal, &line);
+	parcel_close(&p->parcel, p->station->ledger, &p->station->journal, &line);
 	station_settled(p->station, status);
 }
 
@@ -138,6 +134,7 @@ void peer_reap(struct station *s)
 		buf_done(&p->in);
 		buf_done(&p->body);
 		buf_done(&p->out);
+		parcel_done(&p->parcel);
 		mem_free(p);
 	}
 }
@@ -325,21 +322,19 @@ static void peer_request(struct peer *p)
 		return;
 	}
 	p->wall_us = clock_wall_us(clock_system());
-	(void)notice_parse(body, &p->notice);
-	ledger_entry_init(&p->entry, p->head.id.s ? p->head.id : p->notice.id, &p->notice);
-	if (ledger_begin(s->ledger, &p->entry, &e) != ERR_OK) {
+	if (parcel_open(&p->parcel, p->head.id, body, s->ledger, &e) != ERR_OK) {
 		peer_close(p);
 		return;
 	}
 	p->begun = true;
-	station_begun(s, body.len);
+	station_begun(s, body.len, p->parcel.count);
 	if (p->answered) {
 		p->answer = (struct behaviour_answer){BEHAVIOUR_OK, 200};
 		peer_settle(p, 200);
 		peer_next(p);
 		return;
 	}
-	p->answer = behaviour_at_body(&s->behaviour, &s->random, body, p->entry.attempt);
+	p->answer = behaviour_at_body(&s->behaviour, &s->random, body, parcel_load(&p->parcel));
 	if (!delay_us) {
 		peer_answer(p);
 		return;

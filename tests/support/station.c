@@ -173,12 +173,15 @@ void station_run(struct station *s)
 	}
 }
 
-void station_begun(struct station *s, size_t bytes)
+void station_begun(struct station *s, size_t bytes, size_t events)
 {
 	int64_t second = s->now_us / CLOCK_US_PER_S;
 
 	s->requests++;
 	s->bytes += (int64_t)bytes;
+	s->events += (int64_t)events;
+	if (s->max_events < (int64_t)events)
+		s->max_events = (int64_t)events;
 	s->in_flight++;
 	if (s->in_flight > s->max_in_flight)
 		s->max_in_flight = s->in_flight;
@@ -233,6 +236,8 @@ void station_write_stats(struct station *s, struct buf *out)
 	json_begin(&j, out);
 	json_open_object(&j, NULL);
 	json_i64(&j, "requests", s->requests);
+	json_i64(&j, "events", s->events);
+	json_i64(&j, "max_events", s->max_events);
 	json_i64(&j, "seen", l.seen);
 	json_i64(&j, "distinct", l.distinct);
 	json_i64(&j, "duplicates", l.duplicates);
@@ -269,6 +274,7 @@ static ATTR_MUST_CHECK enum err_code station_forget(struct station *s, struct er
 		return code;
 	ledger_free(s->ledger);
 	s->ledger = fresh;
+	s->events = s->max_events = 0;
 	s->requests = s->bytes = s->bad = s->max_in_flight = s->unanswered = 0;
 	s->first_us = s->last_us = 0;
 	memset(s->by_status, 0, sizeof(s->by_status));

@@ -49,8 +49,10 @@ struct station {
 	struct peer *dead;  /* closed in this turn; freed at its end */
 
 	int64_t started_us;
-	int64_t requests; /* complete requests, /_ paths not counted */
-	int64_t bytes;    /* of their bodies */
+	int64_t requests;   /* complete requests, /_ paths not counted */
+	int64_t events;     /* in those */
+	int64_t max_events; /* in one */
+	int64_t bytes;      /* of their bodies */
 	int64_t connections;
 	int64_t bad; /* not HTTP */
 	int64_t in_flight;
@@ -77,7 +79,7 @@ enum err_code station_watch(struct station *s, struct watch *w, uint32_t events,
 			    struct err *e) ATTR_MUST_CHECK;
 
 /* Count a complete request of so many bytes; it is in flight until station_settled. */
-void station_begun(struct station *s, size_t bytes);
+void station_begun(struct station *s, size_t bytes, size_t events);
 /* ... which was answered with status, 0: not at all. */
 void station_settled(struct station *s, int status);
 

@@ -138,6 +138,7 @@ static enum err_code work_with(struct source *s, size_t expected)
 {
 	int64_t deadline_us = clock_now_us(clock_system()) + 10 * CLOCK_US_PER_S;
 	struct source_status st;
+	struct standing standing;
 	struct ack acks[ROWS];
 	enum err_code code, first;
 	size_t n = 0;
@@ -151,6 +152,10 @@ static enum err_code work_with(struct source *s, size_t expected)
 		return code;
 	first = read_all(s, expected, acks, &n);
 	code = s->ops->inspect(s, &st, NULL);
+	if (code == ERR_OK)
+		code = s->ops->standing_load(s, 0, &standing, NULL);
+	if (code == ERR_OK)
+		code = s->ops->standing_save(s, 0, &standing, NULL);
 	if (code == ERR_OK && first == ERR_OK)
 		first = read_all(s, expected, acks, &n);
 	if (code == ERR_OK)

@@ -134,6 +134,7 @@ static enum err_code work_with(struct source *s)
 {
 	struct reading r = {.first = ERR_OK};
 	struct source_status st;
+	struct standing standing;
 	enum err_code code;
 	int64_t far = 1LL << 40, deadline_us = clock_now_us(clock_system()) + 10 * CLOCK_US_PER_S;
 
@@ -147,6 +148,10 @@ static enum err_code work_with(struct source *s)
 		return code;
 	read_all(s, &r);
 	code = s->ops->inspect(s, &st, NULL);
+	if (code == ERR_OK)
+		code = s->ops->standing_load(s, 0, &standing, NULL);
+	if (code == ERR_OK)
+		code = s->ops->standing_save(s, 0, &standing, NULL);
 	if (code == ERR_OK)
 		read_all(s, &r);
 	if (code == ERR_OK && r.total)

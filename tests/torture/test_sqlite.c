@@ -223,6 +223,7 @@ static enum err_code read_and_settle(struct source *s)
 	struct ack acks[ROWS] = {{.id = 0}};
 	struct event *events[3];
 	struct source_status st;
+	struct standing standing;
 	size_t n, i, total = 0;
 	bool more = true;
 	enum err_code code = s->ops->open(s, NULL), failed = ERR_OK;
@@ -250,6 +251,10 @@ static enum err_code read_and_settle(struct source *s)
 		assert_int_equal(total, ROWS);
 	if (code == ERR_OK)
 		code = s->ops->inspect(s, &st, NULL);
+	if (code == ERR_OK)
+		code = s->ops->standing_load(s, 0, &standing, NULL);
+	if (code == ERR_OK)
+		code = s->ops->standing_save(s, 0, &standing, NULL);
 	if (code == ERR_OK)
 		code = s->ops->acknowledge(s, acks, total, NULL);
 	if (code == ERR_OK)

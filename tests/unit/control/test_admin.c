@@ -49,14 +49,14 @@ static int fake_render(void *ctx, enum admin_page page, struct buf *out)
 	return page == ADMIN_HEALTHZ ? f->healthz : 200;
 }
 
-static enum err_code fake_enable(void *ctx, const char *name, struct err *e)
+static enum err_code fake_enable(void *ctx, const char *name, bool enable, struct err *e)
 {
 	struct fake *f = ctx;
 
 	if (f->error != ERR_OK)
 		return err_set(e, f->error, "no webhook is called '%s'", name);
 	mutex_lock(&f->lock);
-	(void)snprintf(f->enabled, sizeof(f->enabled), "%s", name);
+	(void)snprintf(f->enabled, sizeof(f->enabled), "%s%s", enable ? "" : "not ", name);
 	mutex_unlock(&f->lock);
 	return ERR_OK;
 }
@@ -216,7 +216,8 @@ static void what_is_not_there_or_not_allowed_says_so_in_json(void **state)
 		{"GET", "/webhooks/shop/enable", NULL, 405, "Allow: POST"},
 		{"POST", "/webhooks//enable", "", 404, "application/json"},
 		{"POST", "/webhooks/a/b/enable", "", 404, "application/json"},
-		{"POST", "/webhooks/shop/disable", "", 404, "application/json"},
+		{"GET", "/webhooks/shop/disable", NULL, 405, "Allow: POST"},
+		{"POST", "/webhooks/shop/stop", "", 404, "application/json"},
 	};
 	struct reply r;
 	size_t i;
@@ -257,6 +258,13 @@ static void a_change_wants_the_right_token(void **state)
 		ask(&r, "POST", "/webhooks/shop/enable", cases[i].header, "ignored");
 		assert_int_equal(r.status, cases[i].status);
 		assert_string_equal(fake.enabled, cases[i].status == 200 ? "shop" : "");
+		reply_done(&r);
+		fake.enabled[0] = '\0';
+		ask(&r, "POST", "/webhooks/shop/disable", cases[i].header, "");
+		assert_int_equal(r.status, cases[i].status);
+		assert_string_equal(fake.enabled, cases[i].status == 200 ? "not shop" : "");
+		if (cases[i].status == 200)
+			assert_non_null(strstr(buf_str(&r.body), "\"enabled\":false"));
 		if (cases[i].status == 401)
 			assert_non_null(strstr(buf_str(&r.head), "WWW-Authenticate: Bearer"));
 		reply_done(&r);

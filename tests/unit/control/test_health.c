@@ -224,6 +224,19 @@ static void events_that_only_wait_for_their_retry_are_not_stuck(void **state)
 	assert_true(f->v.ready);
 }
 
+static void a_rate_limit_is_no_standstill(void **state)
+{
+	struct fixture *f = *state;
+
+	f->s.webhooks[0].stats.pace.interval_us = 3600 * S;
+	f->s.pipelines[0].ring.ready = 1;
+	judge_after(f, 1);
+	judge_after(f, 3719);
+	assert_true(f->v.ready);
+	judge_after(f, 2);
+	assert_false(f->v.ready);
+}
+
 static void a_request_may_take_its_whole_timeout(void **state)
 {
 	struct fixture *f = *state;
@@ -395,6 +408,7 @@ int main(void)
 		WITH(pending_events_that_do_not_move_make_it_not_ready),
 		WITH(an_idle_time_before_the_work_does_not_count),
 		WITH(events_that_only_wait_for_their_retry_are_not_stuck),
+		WITH(a_rate_limit_is_no_standstill),
 		WITH(a_request_may_take_its_whole_timeout),
 		WITH(a_receiver_outage_leaves_it_ready_with_a_warning),
 		WITH(a_pause_that_the_receiver_asked_for_leaves_it_ready_with_a_warning),

@@ -1,219 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The ring against a model that is a plain list in push order and decides everything by looking at
- * all pairs: random calls, and after each one every answer, number and notification is compared.
+ * The ring against its model (ring_model.h): random calls, and after each one every answer, number
+ * and notification is compared.
  *
  * TEST_SEED=n repeats a run; the seed is printed.
  */
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "events.h"
+#include "ring_model.h"
 
-#include "base/mem.h"
-#include "base/random.h"
-#include "core/ring.h"
-
-#define MODEL_MAX 64
 #define STEPS 4000
 #define SEEDS 40
-
-struct item {
-	struct event *ev; /* to be followed only while INFLIGHT: the ring's otherwise */
-	int64_t id;
-	size_t bytes;
-	enum op op;
-	const char *schema;
-	const char *table;
-	const char *key;
-	const char *old_key;
-	enum event_state state;
-	int64_t due_us;
-	bool released;
-};
-
-struct model {
-	struct random random;
-	struct ring_options o;
-	struct ring *r;
-	int64_t now_us;
-	int64_t next_id;
-	struct item items[MODEL_MAX];
-	size_t count;
-	int64_t settled, retried, full_count;
-	bool room_wanted;
-	size_t room_wanted_bytes;
-	int ready_calls, room_calls; /* by the ring, since the last check */
-	int ready_due, room_due;     /* expected */
-};
-
-static uint64_t below(struct model *m, uint64_t bound)
-{
-	return random_below(&m->random, bound);
-}
-
-/* ---- the rules ---- */
-
-static bool same_text(const char *a, const char *b)
-{
-	return text_eq(text_of(a), text_of(b));
-}
-
-static bool share_key(const struct item *a, const struct item *b)
-{
-	return same_text(a->key, b->key) || (a->old_key && same_text(a->old_key, b->key)) ||
-	       (b->old_key && same_text(b->old_key, a->key)) ||
-	       (a->old_key && same_text(a->old_key, b->old_key));
-}
-
-static bool conflict(const struct model *m, const struct item *a, const struct item *b)
-{
-	bool table = same_text(a->schema, b->schema) && same_text(a->table, b->table);
-
-	switch (m->o.order) {
-	case ORDERING_NONE:
-		return false;
-	case ORDERING_PIPELINE:
-		return true;
-	case ORDERING_TABLE:
-		return table;
-	case ORDERING_KEY:
-		break;
-	}
-	return table && (a->op == OP_TRUNCATE || b->op == OP_TRUNCATE || share_key(a, b));
-}
-
-static bool is_ready(const struct model *m, size_t at)
-{
-	size_t i;
-
-	if (m->items[at].state != EVENT_QUEUED)
-		return false;
-	for (i = 0; i < at; i++) {
-		if (conflict(m, &m->items[i], &m->items[at]))
-			return false;
-	}
-	return true;
-}
-
-static size_t count_state(const struct model *m, enum event_state state)
-{
-	size_t n = 0;
-	size_t i;
-
-	for (i = 0; i < m->count; i++)
-		n += m->items[i].state == state;
-	return n;
-}
-
-static size_t count_ready(const struct model *m)
-{
-	size_t n = 0;
-	size_t i;
-
-	for (i = 0; i < m->count; i++)
-		n += is_ready(m, i);
-	return n;
-}
-
-static size_t sum_bytes(const struct model *m, bool inflight_only)
-{
-	size_t i, n = 0;
-
-	for (i = 0; i < m->count; i++)
-		if (!inflight_only || m->items[i].state == EVENT_INFLIGHT)
-			n += m->items[i].bytes;
-	return n;
-}
-
-static bool may_send(const struct model *m)
-{
-	return !m->o.max_inflight_bytes || sum_bytes(m, true) < m->o.max_inflight_bytes;
-}
-
-static bool fits(const struct model *m, size_t bytes)
-{
-	return m->count == 0 ||
-	       (m->count < m->o.capacity && sum_bytes(m, false) + bytes <= m->o.max_bytes);
-}
-
-static bool room_is_sensible(const struct model *m)
-{
-	size_t used = sum_bytes(m, false);
-	size_t waiting = count_state(m, EVENT_WAITING);
-
-	if (m->count == 0)
-		return true;
-	if (!fits(m, m->room_wanted_bytes ? m->room_wanted_bytes : 1))
-		return false;
-	if (count_ready(m) + count_state(m, EVENT_INFLIGHT) == 0)
-		return true;
-	return m->o.capacity - m->count >= (m->o.capacity - waiting) / 8 &&
-	       m->o.max_bytes - used >= m->o.max_bytes / 8;
-}
-
-static void expect_room(struct model *m)
-{
-	if (!m->room_wanted || !room_is_sensible(m))
-		return;
-	m->room_wanted = false;
-	m->room_wanted_bytes = 0;
-	m->room_due++;
-}
-
-/* ---- comparing ---- */
-
-static void check_numbers(const struct model *m)
-{
-	struct ring_stats s = ring_stats(m->r);
-	size_t ready = count_ready(m);
-	size_t inflight = count_state(m, EVENT_INFLIGHT);
-	size_t waiting = count_state(m, EVENT_WAITING);
-
-	assert_int_equal(s.events, m->count);
-	assert_int_equal(s.bytes, sum_bytes(m, false));
-	assert_int_equal(s.ready, ready);
-	assert_int_equal(s.inflight, inflight);
-	assert_int_equal(s.waiting, waiting);
-	assert_int_equal(s.blocked, m->count - ready - inflight - waiting);
-	assert_int_equal(s.pushed, m->next_id - 1);
-	assert_int_equal(s.settled, m->settled);
-	assert_int_equal(s.retried, m->retried);
-	assert_int_equal(s.full_count, m->full_count);
-	assert_int_equal(s.oldest_read_us, m->count ? m->items[0].id * 10 : INT64_MAX);
-	assert_int_equal(s.oldest_wall_us, m->count ? m->items[0].id * 100 : 0);
-	assert_true(m->count > 0 || s.lanes == 0);
-	/* the oldest never waits for another: nothing is ever stuck */
-	assert_true(m->count == 0 || m->items[0].state != EVENT_QUEUED || is_ready(m, 0));
-}
-
-static void check_ids(const struct model *m)
-{
-	int64_t ids[MODEL_MAX];
-	int64_t due_us = INT64_MAX;
-	size_t n = 0;
-	size_t i;
-
-	assert_int_equal(ring_inflight_ids(m->r, ids, MODEL_MAX), count_state(m, EVENT_INFLIGHT));
-	for (i = 0; i < m->count; i++) {
-		if (m->items[i].state == EVENT_INFLIGHT)
-			assert_int_equal(ids[n++], m->items[i].id);
-		if (m->items[i].state == EVENT_WAITING && m->items[i].due_us < due_us)
-			due_us = m->items[i].due_us;
-	}
-	assert_int_equal(ring_next_due_us(m->r), due_us);
-}
-
-static void check(struct model *m)
-{
-	assert_int_equal(m->ready_calls, m->ready_due);
-	assert_int_equal(m->room_calls, m->room_due);
-	m->ready_calls = m->ready_due = 0;
-	m->room_calls = m->room_due = 0;
-	check_numbers(m);
-	check_ids(m);
-}
 
 /* ---- the calls ---- */
 
@@ -242,7 +40,7 @@ static struct event *random_event(struct model *m, struct item *ret_item)
 	f.data = (struct text){data, below(m, 10) ? below(m, 300) : below(m, sizeof(data))};
 	assert_int_equal(event_new(&f, &it.ev, NULL), ERR_OK);
 	it.bytes = it.ev->bytes;
-	it.ev->read_us = it.id * 10;
+	it.ev->read_us = it.read_us = m->now_us;
 	*ret_item = it;
 	return it.ev;
 }
@@ -261,128 +59,222 @@ static void do_push(struct model *m)
 		m->room_wanted = true;
 		if (it.bytes > m->room_wanted_bytes)
 			m->room_wanted_bytes = it.bytes;
+		m->ready_due += hold_ends(m);
 		return;
 	}
 	assert_null(ev);
 	m->items[m->count++] = it;
 	m->next_id++;
-	m->ready_due += is_ready(m, m->count - 1);
+	it.fresh = is_ready(m, m->count - 1);
+	m->items[m->count - 1].fresh = it.fresh;
+	m->ready_due += hold_ends(m) || it.fresh;
 }
 
-/* The item that is to be taken next: released ones first, then the oldest. -1: none. */
-static int next_to_take(const struct model *m)
+/* Returns whether there were any. */
+static bool make_due(struct model *m)
 {
-	int best = -1;
+	bool any = false;
 	size_t i;
 
 	for (i = 0; i < m->count; i++) {
-		if (!is_ready(m, i))
+		struct item *it = &m->items[i];
+
+		if (it->state != EVENT_WAITING || it->due_us > m->now_us)
 			continue;
-		if (m->items[i].released)
-			return (int)i;
-		if (best < 0)
-			best = (int)i;
+		it->state = EVENT_QUEUED;
+		any = true;
 	}
-	return best;
+	return any;
+}
+
+static void send_item(struct model *m, int at, const struct event *ev, int place)
+{
+	struct item *it = &m->items[at];
+
+	assert_int_equal(ev->f.id, it->id);
+	assert_int_equal(ev->state, EVENT_INFLIGHT);
+	it->state = EVENT_INFLIGHT;
+	it->released = it->fresh = false;
+	it->request = m->requests;
+	it->place = place;
 }
 
 static void do_take(struct model *m)
 {
 	struct event *out[MODEL_MAX];
 	size_t max = below(m, 3) ? below(m, 4) : MODEL_MAX;
-	bool any_due = false;
+	bool any_due = make_due(m);
 	size_t n, i;
 	int at;
 
-	for (i = 0; i < m->count; i++) {
-		struct item *it = &m->items[i];
-
-		if (it->state == EVENT_WAITING && it->due_us <= m->now_us) {
-			it->state = EVENT_QUEUED;
-			any_due = true;
-		}
-	}
 	n = ring_take(m->r, m->now_us, out, max);
 	for (i = 0; i < n; i++) {
 		assert_true(may_send(m));
-		at = next_to_take(m);
+		at = next_to_take(m, 0);
 		assert_true(at >= 0);
-		assert_int_equal(out[i]->f.id, m->items[at].id);
-		assert_int_equal(out[i]->state, EVENT_INFLIGHT);
-		m->items[at].state = EVENT_INFLIGHT;
-		m->items[at].released = false;
+		assert_null(out[i]->also);
+		m->requests++;
+		send_item(m, at, out[i], 0);
 	}
 	assert_true(n == max || count_ready(m) == 0 || !may_send(m));
 	m->ready_due += any_due && count_ready(m) > 0;
 }
 
-/* A random item that is in flight; NULL when there is none. */
-static struct item *random_inflight(struct model *m)
+/* What the ring put together is what the model would. */
+static void check_batch(struct model *m, const struct ring_batch *b, const struct event *ev)
 {
-	size_t n = count_state(m, EVENT_INFLIGHT);
-	size_t at, i;
+	size_t n = 0, bytes = 0, max = b->max_events;
+	size_t batch_max = 0;
+	int at = 0;
 
-	if (n == 0)
-		return NULL;
-	at = below(m, n);
-	for (i = 0; m->items[i].state != EVENT_INFLIGHT || at-- > 0; i++)
-		;
-	return &m->items[i];
+	m->requests++;
+	for (; n < max && may_send(m); n++, ev = ev->also) {
+		at = next_to_take(m, m->requests);
+		if (at < 0)
+			break;
+		bytes += m->items[at].bytes - sizeof(struct event) + 128;
+		if (n == 0)
+			batch_max = m->items[at].batch_max;
+		if (n > 0 && (bytes > b->max_bytes || m->items[at].batch_max != batch_max))
+			break;
+		if (batch_max && batch_max < max)
+			max = batch_max;
+		assert_non_null(ev);
+		send_item(m, at, ev, (int)n);
+	}
+	assert_null(ev);
 }
 
-static void remove_item(struct model *m, struct item *it)
+static void do_take_batch(struct model *m)
 {
-	size_t at = (size_t)(it - m->items);
-	size_t i;
+	const struct ring_batch b = {
+		.max_events = 1 + (below(m, 3) ? below(m, 12) : below(m, MODEL_MAX)),
+		.max_bytes = below(m, 3) ? 1 << 20 : 1 + below(m, 4000),
+		.delay_us = below(m, 3) ? 0 : (int64_t)below(m, 60),
+	};
+	bool any_due = make_due(m);
+	struct event *ev = ring_take_batch(m->r, m->now_us, &b);
 
-	for (i = at; i + 1 < m->count; i++)
-		m->items[i] = m->items[i + 1];
-	m->count--;
+	m->held_for = 0;
+	if (held_until(m, &b) > m->now_us) {
+		assert_null(ev);
+		assert_int_equal(ring_next_batch_us(m->r, &b),
+				 held_until(m, &b) < ring_next_due_us(m->r)
+					 ? held_until(m, &b)
+					 : ring_next_due_us(m->r));
+		m->held_for = b.max_events;
+	} else if (may_begin(m, &b)) {
+		check_batch(m, &b, ev);
+	} else {
+		assert_null(ev);
+	}
+	m->ready_due += any_due && count_ready(m) > 0;
+}
+
+/* Some of a random request in flight, in its order and linked: the first ones, or the last. */
+static size_t random_part(struct model *m, bool first, struct item **out)
+{
+	size_t n = 0, from, i, k;
+	int request;
+
+	if (count_state(m, EVENT_INFLIGHT) == 0)
+		return 0;
+	do
+		i = below(m, m->count);
+	while (m->items[i].state != EVENT_INFLIGHT);
+	request = m->items[i].request;
+	for (i = 0; i < m->count; i++) {
+		if (m->items[i].state != EVENT_INFLIGHT || m->items[i].request != request)
+			continue;
+		for (k = n++; k > 0 && out[k - 1]->place > m->items[i].place; k--)
+			out[k] = out[k - 1];
+		out[k] = &m->items[i];
+	}
+	k = below(m, 3) ? n : 1 + below(m, n);
+	from = first ? 0 : n - k;
+	for (i = 0; i < k; i++)
+		out[i] = out[from + i];
+	for (i = 0; i < k; i++)
+		out[i]->ev->also = i + 1 < k ? out[i + 1]->ev : NULL;
+	return k;
+}
+
+static void forget_items(struct model *m, struct item *const *part, size_t n)
+{
+	size_t kept = 0;
+	size_t i, k;
+
+	for (i = 0; i < n; i++)
+		part[i]->state = EVENT_DEAD;
+	for (i = 0; i < m->count; i++) {
+		k = kept;
+		kept += m->items[i].state != EVENT_DEAD;
+		m->items[k] = m->items[i];
+	}
+	m->count = kept;
 }
 
 static void do_settle(struct model *m)
 {
-	struct item *it = random_inflight(m);
 	enum event_state state = below(m, 4) ? EVENT_DELIVERED : EVENT_DEAD;
-	struct event *ev;
+	struct item *part[MODEL_MAX];
+	size_t n = random_part(m, true, part);
+	struct event *ev, *also;
 	size_t ready;
 
-	if (!it)
+	if (!n)
 		return;
-	ev = it->ev;
+	ev = part[0]->ev;
 	ready = count_ready(m);
-	remove_item(m, it);
-	m->settled++;
+	forget_items(m, part, n);
+	m->settled += (int64_t)n;
 	m->ready_due += count_ready(m) > ready;
 	expect_room(m);
 	ring_settle(m->r, ev, state);
-	assert_int_equal(ev->state, state);
-	event_free(ev);
+	for (; ev; ev = also) {
+		also = ev->also;
+		assert_int_equal(ev->state, state);
+		event_free(ev);
+	}
 }
 
 static void do_retry(struct model *m)
 {
-	struct item *it = random_inflight(m);
+	struct item *part[MODEL_MAX];
+	size_t n = random_part(m, false, part);
+	int64_t due_us = m->now_us + (int64_t)below(m, 50) - 5;
+	size_t i, batch_max = below(m, 4) ? 0 : 1 + below(m, n + 1);
 
-	if (!it)
+	for (i = 0; i < n; i++) {
+		part[i]->state = EVENT_WAITING;
+		part[i]->due_us = due_us;
+		part[i]->ev->batch_max = part[i]->batch_max = batch_max;
+	}
+	if (!n)
 		return;
-	it->state = EVENT_WAITING;
-	it->due_us = m->now_us + (int64_t)below(m, 50) - 5;
-	m->retried++;
+	m->retried += (int64_t)n;
 	expect_room(m);
-	ring_retry(m->r, it->ev, it->due_us);
+	ring_retry(m->r, part[0]->ev, due_us);
 }
 
 static void do_release(struct model *m)
 {
-	struct item *it = random_inflight(m);
+	struct item *part[MODEL_MAX];
+	size_t n = random_part(m, false, part);
+	size_t i, batch_max = below(m, 4) ? 0 : 1 + below(m, n + 1);
+	bool any = false;
 
-	if (!it)
-		return;
-	it->state = EVENT_QUEUED;
-	it->released = true;
-	m->ready_due++;
-	ring_release(m->r, it->ev);
+	for (i = 0; i < n; i++) {
+		part[i]->state = EVENT_QUEUED;
+		part[i]->ev->batch_max = part[i]->batch_max = batch_max;
+	}
+	for (i = 0; i < n; i++) {
+		part[i]->released = is_ready(m, (size_t)(part[i] - m->items));
+		any |= part[i]->released;
+	}
+	m->ready_due += any;
+	if (n)
+		ring_release(m->r, part[0]->ev);
 }
 
 static void do_clear(struct model *m)
@@ -410,6 +302,7 @@ static void do_room(struct model *m)
 	assert_int_equal(room.bytes, m->o.max_bytes > used ? m->o.max_bytes - used : 0);
 	if (!room_is_sensible(m))
 		m->room_wanted = true;
+	m->ready_due += hold_ends(m);
 }
 
 static void do_nothing_for_a_while(struct model *m)
@@ -453,9 +346,25 @@ static void close_model(struct model *m)
 static void run_model(uint64_t seed, enum ordering order)
 {
 	static void (*const calls[])(struct model *) = {
-		do_push,   do_push,   do_push,  do_push,    do_push,   do_push,
-		do_take,   do_take,   do_take,  do_take,    do_settle, do_settle,
-		do_settle, do_settle, do_retry, do_release, do_room,   do_nothing_for_a_while,
+		do_push,
+		do_push,
+		do_push,
+		do_push,
+		do_push,
+		do_push,
+		do_take,
+		do_take,
+		do_take_batch,
+		do_take_batch,
+		do_take_batch,
+		do_settle,
+		do_settle,
+		do_settle,
+		do_settle,
+		do_retry,
+		do_release,
+		do_room,
+		do_nothing_for_a_while,
 	};
 	struct model m;
 	int i;

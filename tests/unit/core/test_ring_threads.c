@@ -18,6 +18,7 @@
 #define WORKERS 4
 #define EVENTS_EACH 8000
 #define KEYS 20
+#define TAKE_MAX 4
 
 struct shared {
 	struct ring *r;
@@ -104,22 +105,49 @@ static void push_all(void *arg)
 	mutex_unlock(&s->lock);
 }
 
-static void settle(struct shared *s, struct event *ev)
+static void check_order(struct shared *s, const struct event *ev)
 {
-	struct ack ack = {.id = ev->f.id, .outcome = ACK_DELIVERED};
+	int64_t *last;
 
+	if (ev->attempts < 0)
+		return;
 	mutex_lock(&s->lock);
-	if (ev->attempts >= 0) {
-		int64_t *last = &s->last_id[ev->attempts / KEYS][ev->attempts % KEYS];
-
-		s->disorder |= ev->f.id <= *last;
-		*last = ev->f.id;
-	}
+	last = &s->last_id[ev->attempts / KEYS][ev->attempts % KEYS];
+	s->disorder |= ev->f.id <= *last;
+	*last = ev->f.id;
 	mutex_unlock(&s->lock);
-	acks_push(s->a, &ack);
-	ring_settle(s->r, ev, EVENT_DELIVERED);
-	event_free(ev);
-	add_to(s, &s->settled, 1);
+}
+
+/* ev and those behind it. */
+static void settle(struct shared *s, struct event *first)
+{
+	struct event *ev, *also;
+	int64_t n = 0;
+
+	for (ev = first; ev; ev = ev->also, n++) {
+		struct ack ack = {.id = ev->f.id, .outcome = ACK_DELIVERED};
+
+		check_order(s, ev);
+		acks_push(s->a, &ack);
+	}
+	ring_settle(s->r, first, EVENT_DELIVERED);
+	for (ev = first; ev; ev = also) {
+		also = ev->also;
+		event_free(ev);
+	}
+	add_to(s, &s->settled, n);
+}
+
+/* One by one, or several as one. */
+static size_t take(struct shared *s, struct random *random, int64_t now_us, struct event **out)
+{
+	const struct ring_batch b = {.max_events = 1 + random_below(random, 20),
+				     .max_bytes = 1 << 20};
+
+	if (random_below(random, 2))
+		return ring_take(s->r, now_us, out, TAKE_MAX);
+	out[0] = ring_take_batch(s->r, now_us, &b);
+	return out[0] != NULL;
 }
 
 static void work(void *arg)
@@ -127,12 +155,12 @@ static void work(void *arg)
 	struct job *job = arg;
 	struct shared *s = job->s;
 	struct random random;
-	struct event *out[4];
+	struct event *out[TAKE_MAX];
 	int64_t now_us = 0;
 
 	random_init_seed(&random, job->index);
 	while (!is_over(s)) {
-		size_t n = ring_take(s->r, ++now_us, out, ARRAY_LEN(out));
+		size_t n = take(s, &random, ++now_us, out);
 		size_t i;
 
 		for (i = 0; i < n; i++) {

@@ -25,7 +25,7 @@ static int open_box(void **state)
 {
 	(void)state;
 	changes = tolds = 0;
-	if (standing_box_new(3600 * S, 7200 * S, &box, NULL) != ERR_OK)
+	if (standing_box_new("crm", 3600 * S, 7200 * S, &box, NULL) != ERR_OK)
 		return 1;
 	standing_box_on_changed(box, on_changed, &changes);
 	standing_box_on_told(box, on_changed, &tolds);

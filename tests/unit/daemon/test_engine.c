@@ -220,13 +220,94 @@ static void a_webhook_that_said_gone_sends_again_when_enabled_by_its_name(void *
 	fixture_start(&f);
 	FIXTURE_AWAIT(webhook_stats(engine_inputs(f.engine)->webhooks[0].webhook).breaker.state ==
 		      BREAKER_DISABLED);
-	assert_int_equal(engine_enable_webhook(f.engine, "none", &e), ERR_NOT_FOUND);
+	assert_int_equal(engine_enable_webhook(f.engine, "none", true, &e), ERR_NOT_FOUND);
 	fixture_insert(&f, "default", 2);
 	assert_true(fixture_rows(&f) > 0);
-	assert_int_equal(engine_enable_webhook(f.engine, "default", &e), ERR_OK);
+	assert_int_equal(engine_enable_webhook(f.engine, "default", true, &e), ERR_OK);
 	FIXTURE_AWAIT(fixture_rows(&f) == 0);
 	assert_int_equal(webhook_stats(engine_inputs(f.engine)->webhooks[0].webhook).breaker.state,
 			 BREAKER_CLOSED);
+	fixture_close(&f);
+	peer_stop(&p);
+}
+
+static enum breaker_state fixture_breaker(const struct fixture *f)
+{
+	return webhook_stats(engine_inputs(f->engine)->webhooks[0].webhook).breaker.state;
+}
+
+static void a_410_holds_over_a_restart_until_the_webhook_is_enabled(void **state)
+{
+	_Atomic int gone = 1;
+	struct fixture f;
+	struct peer p;
+
+	(void)state;
+	assert_true(peer_start(&p, serve_gone, &gone));
+	fixture_open_short(&f, p.url);
+	fixture_insert(&f, "default", 1);
+	fixture_start(&f);
+	FIXTURE_AWAIT(fixture_breaker(&f) == BREAKER_DISABLED);
+	FIXTURE_AWAIT(fake_db_standing(f.db, "default").disabled);
+	fixture_stop(&f, PEER_WAIT_US);
+	/* the events are read again, and none is sent */
+	fixture_insert(&f, "default", 2);
+	fixture_start(&f);
+	FIXTURE_AWAIT(fixture_breaker(&f) == BREAKER_DISABLED);
+	FIXTURE_AWAIT(ring_stats(engine_inputs(f.engine)->pipelines[0].ring).ready == 2);
+	assert_int_equal(p.requests, 1);
+	assert_int_equal(fixture_rows(&f), 2);
+	assert_int_equal(engine_enable_webhook(f.engine, "default", true, NULL), ERR_OK);
+	FIXTURE_AWAIT(fixture_rows(&f) == 0);
+	FIXTURE_AWAIT(!fake_db_standing(f.db, "default").disabled);
+	fixture_close(&f);
+	peer_stop(&p);
+}
+
+static void a_reload_enables_nothing_even_when_no_database_knows(void **state)
+{
+	struct engine_memory memory = {.count = 0};
+	_Atomic int gone = 1;
+	struct fixture f;
+	struct peer p;
+
+	(void)state;
+	assert_true(peer_start(&p, serve_gone, &gone));
+	fixture_open_short(&f, p.url);
+	fake_db_fail(f.db, FAKE_STANDING, ERR_NOT_FOUND, 1000000);
+	fixture_insert(&f, "default", 1);
+	fixture_start(&f);
+	FIXTURE_AWAIT(fixture_breaker(&f) == BREAKER_DISABLED);
+	engine_remember(f.engine, &memory);
+	fixture_stop(&f, PEER_WAIT_US);
+	assert_int_equal(engine_new(&f.settings, clock_system(), &f.engine, NULL), ERR_OK);
+	engine_recall(f.engine, &memory);
+	assert_int_equal(engine_start(f.engine, NULL), ERR_OK);
+	assert_int_equal(fixture_breaker(&f), BREAKER_DISABLED);
+	FIXTURE_AWAIT(ring_stats(engine_inputs(f.engine)->pipelines[0].ring).ready == 1);
+	assert_int_equal(p.requests, 1);
+	/* now that the database does, an operator may say so there */
+	fake_db_fail(f.db, FAKE_STANDING, ERR_OK, 0);
+	fake_db_kill(f.db);
+	FIXTURE_AWAIT(fake_db_standing(f.db, "default").disabled);
+	fixture_close(&f);
+	peer_stop(&p);
+}
+
+static void an_operator_disables_by_name_what_is_well(void **state)
+{
+	_Atomic int gone = 0;
+	struct fixture f;
+	struct peer p;
+
+	(void)state;
+	assert_true(peer_start(&p, serve_gone, &gone));
+	fixture_open_short(&f, p.url);
+	fixture_start(&f);
+	assert_int_equal(engine_enable_webhook(f.engine, "default", false, NULL), ERR_OK);
+	assert_int_equal(fixture_breaker(&f), BREAKER_DISABLED);
+	FIXTURE_AWAIT(fake_db_standing(f.db, "default").disabled);
+	assert_string_equal(fake_db_standing(f.db, "default").reason, STANDING_BY_OPERATOR);
 	fixture_close(&f);
 	peer_stop(&p);
 }
@@ -258,6 +339,9 @@ int main(void)
 		cmocka_unit_test(a_pipeline_gets_one_event_at_least),
 		cmocka_unit_test(what_metrics_look_at_bears_the_names_of_the_settings),
 		cmocka_unit_test(a_webhook_that_said_gone_sends_again_when_enabled_by_its_name),
+		cmocka_unit_test(a_410_holds_over_a_restart_until_the_webhook_is_enabled),
+		cmocka_unit_test(a_reload_enables_nothing_even_when_no_database_knows),
+		cmocka_unit_test(an_operator_disables_by_name_what_is_well),
 		cmocka_unit_test(an_engine_that_does_not_run_is_stopped_and_freed_all_the_same),
 	};
 

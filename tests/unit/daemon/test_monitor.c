@@ -197,9 +197,9 @@ static void enabling_tells_whether_there_is_such_a_webhook(void **state)
 	m = open_idle(&f);
 	pump_start(&pump, m, f.engine, false);
 	for (i = 0; i < 100; i++) {
-		assert_int_equal(monitor_enable(m, "none", &e), ERR_NOT_FOUND);
+		assert_int_equal(monitor_enable(m, "none", true, &e), ERR_NOT_FOUND);
 		assert_string_equal(e.msg, "no webhook is called none");
-		assert_int_equal(monitor_enable(m, "default", &e), ERR_OK);
+		assert_int_equal(monitor_enable(m, "default", true, &e), ERR_OK);
 	}
 	pump_stop(&pump);
 	close_idle(&f, m);
@@ -217,7 +217,7 @@ static void an_answer_about_enabling_outlives_further_refreshes(void **state)
 	m = open_idle(&f);
 	pump_start(&pump, m, f.engine, true);
 	for (i = 0; i < 200; i++)
-		assert_int_equal(monitor_enable(m, "none", &e), ERR_NOT_FOUND);
+		assert_int_equal(monitor_enable(m, "none", true, &e), ERR_NOT_FOUND);
 	pump_stop(&pump);
 	close_idle(&f, m);
 }
@@ -231,7 +231,7 @@ static void enabling_while_the_main_thread_is_busy_is_refused(void **state)
 	(void)state;
 	m = open_idle(&f);
 	monitor_refresh(m, f.engine);
-	assert_int_equal(monitor_enable(m, "default", &e), ERR_BUSY);
+	assert_int_equal(monitor_enable(m, "default", true, &e), ERR_BUSY);
 	assert_non_null(strstr(e.msg, "busy"));
 	close_idle(&f, m);
 }

@@ -123,12 +123,14 @@ static void add_wrapped(struct buf *out, const char *s)
 	}
 }
 
-static void add_head(struct buf *out, const struct http_request *r, const struct format *format)
+static void add_head(struct buf *out, const struct http_request *r, const struct format *format,
+		     bool batch)
 {
 	size_t at;
 
-	buf_add_fmt(out, "Content-Type: %s\n%s: %s/%d\n", format->content_type,
-		    WEBHOOK_FORMAT_HEADER, format->name, format->version);
+	buf_add_fmt(out, "Content-Type: %s\n%s: %s%s/%d\n",
+		    batch ? format->batch_content_type : format->content_type,
+		    WEBHOOK_FORMAT_HEADER, format->name, batch ? "-batch" : "", format->version);
 	for (at = 0; at < r->lines.len; at += strlen(r->lines.data + at) + 1)
 		buf_add_fmt(out, "%s\n", r->lines.data + at);
 	buf_add_char(out, '\n');
@@ -143,7 +145,7 @@ static void add_examples(struct buf *out, enum webhook_format format, bool is_do
 	for (i = 0; i < count; i++) {
 		fill(&r, format, &all[i].f);
 		buf_add_fmt(out, is_doc ? "\n%s:\n\n```\n" : "---- %s\n", all[i].name);
-		add_head(out, &r, format_get(format));
+		add_head(out, &r, format_get(format), false);
 		if (is_doc)
 			add_wrapped(out, buf_str(&r.body));
 		else
@@ -153,6 +155,52 @@ static void add_examples(struct buf *out, enum webhook_format format, bool is_do
 	}
 }
 
+static struct event *event_of(const struct event_fields *f, int64_t id)
+{
+	struct event_fields other = *f;
+	struct event *ev;
+
+	other.id = id;
+	assert_int_equal(event_new(&other, &ev, NULL), ERR_OK);
+	return ev;
+}
+
+/* The 42nd event, an insert, and the update behind it in one request. */
+static void fill_both(struct http_request *r, const struct webhook_settings *to)
+{
+	const struct request_origin origin = {INSTALL, "default", &postgres};
+	struct event *first = event_of(&usual[0].f, 42), *second = event_of(&usual[1].f, 43);
+	struct event *rest;
+
+	first->also = second;
+	request_open(r);
+	assert_int_equal(request_fill_batch(&origin, to, first, r, &rest), ERR_OK);
+	assert_null(rest);
+	assert_ptr_equal(first->also, second);
+	event_free(first);
+	event_free(second);
+}
+
+static void add_batch(struct buf *out, enum webhook_format format)
+{
+	const struct webhook_settings to = {.name = test_name,
+					    .url.value = test_url,
+					    .format = format,
+					    .batch_max_events = 2,
+					    .batch_max_bytes = 1 << 20};
+	struct http_request r;
+
+	if (!format_get(format)->batch_content_type)
+		return;
+	fill_both(&r, &to);
+	buf_add_str(out, "\ninsert and update as a batch:\n\n```\n");
+	buf_add_fmt(out, "webhook-id: %s\n", r.id);
+	add_head(out, &r, format_get(format), true);
+	add_wrapped(out, buf_str(&r.body));
+	buf_add_str(out, "\n```\n");
+	request_done(&r);
+}
+
 static void add_all(struct buf *out, bool is_doc)
 {
 	enum webhook_format f;
@@ -160,6 +208,8 @@ static void add_all(struct buf *out, bool is_doc)
 	for (f = 0; f < WEBHOOK_FORMAT_COUNT; f++) {
 		buf_add_fmt(out, is_doc ? "\n### `%s`\n" : "==== %s\n", format_get(f)->name);
 		add_examples(out, f, is_doc);
+		if (is_doc)
+			add_batch(out, f);
 	}
 }
 

@@ -16,7 +16,10 @@ struct book {
 	int smallest;
 	int poison_alone;
 	int requests;
+	size_t largest_body;
 	int failed;
+	int down;                 /* so many requests get 503 before anything else */
+	int slow_ms;              /* by event */
 	char ids[EVENTS_MAX][64]; /* webhook-id by request */
 };
 
@@ -41,9 +44,14 @@ static int read_array(const struct peer_request *q, struct line *out)
 	return n;
 }
 
-static int answer_for(const struct book *b, const struct line *lines, int n)
+static int answer_for(struct book *b, const struct line *lines, int n)
 {
 	int i;
+
+	if (b->down > 0) {
+		b->down--;
+		return 503;
+	}
 
 	if (b->largest_ok && n > b->largest_ok)
 		return 413;
@@ -78,29 +86,56 @@ static bool serve_book(struct peer *p, struct peer_request *q)
 	mutex_lock(&p->lock);
 	status = answer_for(b, lines, n);
 	note(b, lines, n, status);
+	b->largest_body = q->body_len > b->largest_body ? q->body_len : b->largest_body;
 	(void)snprintf(b->ids[b->requests++ % EVENTS_MAX], sizeof(b->ids[0]), "%s", q->id);
 	mutex_unlock(&p->lock);
+	if (b->slow_ms)
+		(void)peer_pause(p, b->slow_ms * n);
 	return peer_answer(q->fd, status, "", "told");
 }
 
+/* Settings may be changed until start. */
 static void open_batches(struct rig *r, struct peer *p, struct book *b, int max_in_flight)
 {
-	static const size_t first[] = {0};
-
 	assert_true(peer_start(p, serve_book, b));
 	settings_init(&r->settings[0], p->url);
 	r->settings[0].batch_max_events = 100;
 	r->settings[0].batch_max_bytes = 1 << 20;
 	r->settings[0].max_in_flight = max_in_flight;
-	rig_open(r, 1, first, max_in_flight > 1 ? 3 : 1);
 }
 
-static void push_many(struct rig *r, int count, int keys)
+/* With count events inside. */
+static void start(struct rig *r, int count, int keys)
 {
+	static const size_t first[] = {0};
 	int i;
 
+	rig_open(r, 1, first, r->settings[0].max_in_flight > 1 ? 3 : 1);
 	for (i = 1; i <= count; i++)
 		push(r, 0, i, i % keys);
+	assert_int_equal(pool_start(r->pool, NULL), ERR_OK);
+}
+
+static int count_dead(const struct rig *r)
+{
+	int dead = 0;
+	size_t i;
+
+	for (i = 0; i < r->got_count; i++)
+		dead += r->got[i].outcome == ACK_DEAD;
+	return dead;
+}
+
+/* One that was read at that time. */
+static void push_read(struct rig *r, int id, int64_t read_us)
+{
+	const struct event_fields f = {
+		.id = id, .op = OP_DELETE, .table = TEXT_LIT("t"), .key = TEXT_LIT("{\"k\":1}")};
+	struct event *ev;
+
+	assert_int_equal(event_new(&f, &ev, NULL), ERR_OK);
+	ev->read_us = read_us;
+	assert_int_equal(ring_push(r->ring[0], &ev), ERR_OK);
 }
 
 static void close_batches(struct rig *r, struct peer *p, const struct book *b)
@@ -109,11 +144,6 @@ static void close_batches(struct rig *r, struct peer *p, const struct book *b)
 	rig_close(r);
 	peer_stop(p);
 	assert_int_equal(b->wrong, 0);
-}
-
-static void start(struct rig *r)
-{
-	assert_int_equal(pool_start(r->pool, NULL), ERR_OK);
 }
 
 static void assert_all_but_the_poison_taken(const struct rig *r, const struct book *b, int count)
@@ -142,8 +172,7 @@ static void what_is_ready_goes_together_and_is_acknowledged_singly(void **state)
 
 	(void)state;
 	open_batches(&r, &p, &b, 1);
-	push_many(&r, 250, 25);
-	start(&r);
+	start(&r, 250, 25);
 	await(&r, 250);
 	assert_all_but_the_poison_taken(&r, &b, 250);
 	assert_int_equal(b.requests, 3);
@@ -164,8 +193,7 @@ static void a_hot_key_fills_a_request_in_its_order(void **state)
 
 	(void)state;
 	open_batches(&r, &p, &b, 16);
-	push_many(&r, 300, 1);
-	start(&r);
+	start(&r, 300, 1);
 	await(&r, 300);
 	assert_int_equal(b.requests, 3);
 	assert_all_but_the_poison_taken(&r, &b, 300);
@@ -180,8 +208,7 @@ static void one_event_is_an_array_too(void **state)
 
 	(void)state;
 	open_batches(&r, &p, &b, 1);
-	push_many(&r, 1, 1);
-	start(&r);
+	start(&r, 1, 1);
 	await(&r, 1);
 	assert_string_equal(b.ids[0], "install-1");
 	close_batches(&r, &p, &b);
@@ -205,8 +232,7 @@ static void a_poison_event_is_found_and_dies_alone(void **state)
 		struct book b = {.poison = 137, .status = cases[i].status};
 
 		open_batches(&r, &p, &b, cases[i].max_in_flight);
-		push_many(&r, 250, cases[i].keys);
-		start(&r);
+		start(&r, 250, cases[i].keys);
 		await(&r, 250);
 		assert_all_but_the_poison_taken(&r, &b, 250);
 		for (k = 0; k < r.got_count; k++)
@@ -230,8 +256,7 @@ static void the_order_of_a_key_holds_in_the_acknowledgements_of_a_split(void **s
 
 	(void)state;
 	open_batches(&r, &p, &b, 16);
-	push_many(&r, 200, 7);
-	start(&r);
+	start(&r, 200, 7);
 	await(&r, 200);
 	for (i = 0; i < 200; i++) {
 		assert_true(r.got[i].id > last[r.got[i].id % 7]);
@@ -248,11 +273,129 @@ static void too_large_a_request_is_split_and_kills_nothing(void **state)
 
 	(void)state;
 	open_batches(&r, &p, &b, 4);
-	push_many(&r, 400, 9);
-	start(&r);
+	start(&r, 400, 9);
 	await(&r, 400);
 	assert_all_but_the_poison_taken(&r, &b, 400);
 	close_batches(&r, &p, &b);
+}
+
+static void an_outage_splits_nothing_and_counts_for_nobody(void **state)
+{
+	struct webhook_stats s;
+	struct rig r = {0};
+	struct book b = {.down = 6};
+	struct peer p;
+
+	(void)state;
+	open_batches(&r, &p, &b, 1);
+	r.settings[0].breaker_failures = 2;
+	r.settings[0].retry_count = 0;
+	start(&r, 200, 25);
+	await(&r, 200);
+	assert_all_but_the_poison_taken(&r, &b, 200);
+	s = webhook_stats(r.webhook[0]);
+	assert_int_equal(s.split, 0);
+	assert_int_equal(s.batch_size, 100);
+	/* of one event: the probe that closed the breaker */
+	assert_int_equal(b.smallest, 1);
+	assert_int_equal(b.largest, 100);
+	close_batches(&r, &p, &b);
+}
+
+static void what_takes_too_long_gets_smaller(void **state)
+{
+	struct rig r = {0};
+	struct book b = {.slow_ms = 5};
+	struct peer p;
+
+	(void)state;
+	open_batches(&r, &p, &b, 1);
+	r.settings[0].timeout_us = 300 * MS;
+	start(&r, 120, 25);
+	await(&r, 120);
+	assert_true(webhook_stats(r.webhook[0]).batch_size < 60);
+	assert_int_equal(count_dead(&r), 0);
+	UNTIL(ring_stats(r.ring[0]).events == 0);
+	rig_close(&r);
+	peer_stop(&p);
+}
+
+static void a_body_keeps_batch_max_bytes(void **state)
+{
+	struct rig r = {0};
+	struct book b = {0};
+	struct peer p;
+
+	(void)state;
+	open_batches(&r, &p, &b, 1);
+	r.settings[0].batch_max_bytes = 2000;
+	start(&r, 100, 25);
+	await(&r, 100);
+	assert_all_but_the_poison_taken(&r, &b, 100);
+	assert_in_range(b.largest_body, 1500, 2000);
+	close_batches(&r, &p, &b);
+}
+
+static void events_wait_for_others_as_long_as_they_may(void **state)
+{
+	struct rig r = {0};
+	struct book b = {0};
+	struct peer p;
+	int64_t start_us;
+	int i;
+
+	(void)state;
+	open_batches(&r, &p, &b, 1);
+	r.settings[0].batch_max_delay_us = 300 * MS;
+	start(&r, 0, 1);
+	start_us = now();
+	for (i = 1; i <= 30; i++)
+		push_read(&r, i, start_us);
+	await(&r, 30);
+	assert_true(now() - start_us >= 300 * MS);
+	assert_int_equal(b.requests, 1);
+	/* a full one does not wait */
+	start_us = now() + 3600 * CLOCK_US_PER_S;
+	for (i = 31; i <= 130; i++)
+		push_read(&r, i, start_us);
+	await(&r, 130);
+	assert_int_equal(b.requests, 2);
+	close_batches(&r, &p, &b);
+}
+
+static void the_id_of_a_request_is_that_of_its_events(void **state)
+{
+	struct rig r = {0};
+	struct book b = {.down = 2};
+	struct peer p;
+
+	(void)state;
+	open_batches(&r, &p, &b, 1);
+	start(&r, 50, 25);
+	await(&r, 50);
+	assert_int_equal(b.requests, 3);
+	assert_int_equal(strncmp(b.ids[0], "install-b", 9), 0);
+	assert_string_equal(b.ids[0], b.ids[1]);
+	assert_string_equal(b.ids[0], b.ids[2]);
+	close_batches(&r, &p, &b);
+}
+
+static void stopping_gives_all_of_them_back(void **state)
+{
+	struct rig r = {0};
+	struct book b = {.slow_ms = 1000};
+	struct peer p;
+
+	(void)state;
+	open_batches(&r, &p, &b, 1);
+	start(&r, 50, 3);
+	UNTIL(ring_stats(r.ring[0]).inflight == 50);
+	pool_stop(r.pool, now());
+	assert_no_acks(&r);
+	assert_int_equal(ring_stats(r.ring[0]).inflight, 0);
+	assert_int_equal(ring_stats(r.ring[0]).ready, 3);
+	rig_close(&r);
+	peer_stop(&p);
 }
 
 int main(void)
@@ -264,6 +407,12 @@ int main(void)
 		cmocka_unit_test(a_poison_event_is_found_and_dies_alone),
 		cmocka_unit_test(the_order_of_a_key_holds_in_the_acknowledgements_of_a_split),
 		cmocka_unit_test(too_large_a_request_is_split_and_kills_nothing),
+		cmocka_unit_test(an_outage_splits_nothing_and_counts_for_nobody),
+		cmocka_unit_test(what_takes_too_long_gets_smaller),
+		cmocka_unit_test(a_body_keeps_batch_max_bytes),
+		cmocka_unit_test(events_wait_for_others_as_long_as_they_may),
+		cmocka_unit_test(the_id_of_a_request_is_that_of_its_events),
+		cmocka_unit_test(stopping_gives_all_of_them_back),
 	};
 
 	return cmocka_run_group_tests(tests, group_open, group_close);

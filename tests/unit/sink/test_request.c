@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "config/column_rules.h"
+#include "core/event.h"
 #include "sink/request.h"
 
 #define INSTALL "0f8fad5b-d9cb-469f-a165-70867728950e"
@@ -294,6 +295,97 @@ static void a_body_is_compressed_when_it_is_wanted_large_enough_and_worth_it(voi
 	compressor_free(c);
 }
 
+/* ---- several events ---- */
+
+static struct event *list_of(size_t n)
+{
+	struct event *first = NULL;
+	struct event_fields f = an_update;
+
+	for (; n > 0; n--) {
+		struct event *ev;
+
+		f.id = (int64_t)n;
+		assert_int_equal(event_new(&f, &ev, NULL), ERR_OK);
+		ev->also = first;
+		first = ev;
+	}
+	return first;
+}
+
+static size_t list_free(struct event *ev)
+{
+	struct event *also;
+	size_t n = 0;
+
+	for (; ev; ev = also, n++) {
+		also = ev->also;
+		event_free(ev);
+	}
+	return n;
+}
+
+static void what_does_not_fit_into_a_batch_is_left_over(void **state)
+{
+	const struct webhook_settings alone = {.format = WEBHOOK_FORMAT_NATIVE};
+	struct webhook_settings to = {.batch_max_events = 10};
+	struct event *first = list_of(1), *rest;
+	struct http_request r;
+	size_t i, one;
+
+	(void)state;
+	fill(&r, &alone, &first->f);
+	one = r.body.len;
+	request_done(&r);
+	(void)list_free(first);
+	for (i = 0; i < 7; i++) {
+		/* brackets and commas: exactly as much, or one byte less */
+		const struct {
+			size_t max, fit;
+		} cases[] = {{1, 1},           {one + 2, 1},     {2 * one + 2, 1}, {2 * one + 3, 2},
+			     {3 * one + 3, 2}, {3 * one + 4, 3}, {1 << 20, 3}};
+
+		first = list_of(3);
+		to.batch_max_bytes = (int64_t)cases[i].max;
+		request_open(&r, 1 << 20);
+		assert_int_equal(request_fill_batch(&origin, &to, first, &r, &rest), ERR_OK);
+		assert_true(cases[i].fit == 1 || r.body.len <= cases[i].max);
+		assert_int_equal(r.body.data[r.body.len - 1], ']');
+		assert_int_equal(list_free(rest), 3 - cases[i].fit);
+		assert_int_equal(list_free(first), cases[i].fit);
+		request_done(&r);
+	}
+}
+
+static void the_id_of_a_batch_is_made_of_those_in_it(void **state)
+{
+	const struct webhook_settings to = {.batch_max_events = 10, .batch_max_bytes = 1 << 20};
+	struct event *first, *second, *rest;
+	struct http_request r;
+	char ids[3][64];
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < 3; i++) {
+		first = list_of(i == 2 ? 3 : 2);
+		if (i == 1) { /* the other way round */
+			second = first->also;
+			second->also = first;
+			first->also = NULL;
+			first = second;
+		}
+		request_open(&r, 1 << 20);
+		assert_int_equal(request_fill_batch(&origin, &to, first, &r, &rest), ERR_OK);
+		memcpy(ids[i], r.id, sizeof(r.id));
+		(void)list_free(first);
+		request_done(&r);
+	}
+	assert_memory_equal(ids[0], INSTALL "-b", sizeof(INSTALL "-b") - 1);
+	assert_int_equal(strlen(ids[0]), sizeof(INSTALL "-b0123456789abcdef") - 1);
+	assert_string_equal(ids[0], ids[1]);
+	assert_string_not_equal(ids[0], ids[2]);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -307,6 +399,8 @@ int main(void)
 		cmocka_unit_test(placeholders_in_headers_cannot_begin_another_line),
 		cmocka_unit_test(a_body_is_compressed_when_it_is_wanted_large_enough_and_worth_it),
 		cmocka_unit_test(a_type_of_ones_own_stands_in_body_and_header),
+		cmocka_unit_test(what_does_not_fit_into_a_batch_is_left_over),
+		cmocka_unit_test(the_id_of_a_batch_is_made_of_those_in_it),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

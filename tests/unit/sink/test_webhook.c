@@ -41,13 +41,13 @@ static void admission_is_bounded(void **state)
 {
 	(void)state;
 	assert_int_equal(webhook_room(w), 10);
-	assert_int_equal(webhook_admit(w, 4), 4);
-	assert_int_equal(webhook_admit(w, 100), 6);
-	assert_int_equal(webhook_admit(w, 1), 0);
+	assert_int_equal(webhook_admit(w, 0, 4), 4);
+	assert_int_equal(webhook_admit(w, 0, 100), 6);
+	assert_int_equal(webhook_admit(w, 0, 1), 0);
 	assert_int_equal(webhook_room(w), 0);
 	assert_int_equal(webhook_stats(w).in_flight, 10);
 	(void)webhook_leave(w, 3);
-	assert_int_equal(webhook_admit(w, 5), 3);
+	assert_int_equal(webhook_admit(w, 0, 5), 3);
 	(void)webhook_leave(w, 10);
 	assert_int_equal(webhook_stats(w).max_in_flight, 10);
 }
@@ -55,12 +55,118 @@ static void admission_is_bounded(void **state)
 static void leaving_tells_once_that_somebody_was_refused(void **state)
 {
 	(void)state;
-	assert_int_equal(webhook_admit(w, 10), 10);
+	assert_int_equal(webhook_admit(w, 0, 10), 10);
 	assert_false(webhook_leave(w, 1));
-	assert_int_equal(webhook_admit(w, 2), 1);
+	/* who got some is not refused: it asks again when they were not enough */
+	assert_int_equal(webhook_admit(w, 0, 2), 1);
+	assert_false(webhook_leave(w, 1));
+	assert_int_equal(webhook_admit(w, 0, 1), 1);
+	assert_int_equal(webhook_admit(w, 0, 1), 0);
 	assert_true(webhook_leave(w, 1));
 	assert_false(webhook_leave(w, 1));
 	assert_false(webhook_leave(w, 8));
+}
+
+static void a_paced_one_admits_what_the_rate_allows(void **state)
+{
+	struct webhook_settings s = settings;
+	struct webhook *paced;
+	int64_t t = 1000 * CLOCK_US_PER_S;
+
+	(void)state;
+	assert_false(webhook_is_paced(w));
+	s.rate_limit = (struct rate){10, 10 * CLOCK_US_PER_S};
+	s.rate_limit_burst = 3;
+	assert_int_equal(webhook_new(&s, &paced, NULL), ERR_OK);
+	assert_true(webhook_is_paced(paced));
+	assert_int_equal(webhook_admit(paced, t, 5), 0);
+	t += 100 * CLOCK_US_PER_S;
+	assert_int_equal(webhook_admit(paced, t, 5), 3);
+	assert_int_equal(webhook_admit(paced, t, 5), 0);
+	assert_true(webhook_next_us(paced) > t);
+	/* what has ended does not come back, what was not sent does */
+	assert_true(webhook_leave(paced, 1));
+	assert_int_equal(webhook_admit(paced, t, 5), 0);
+	assert_true(webhook_give_back(paced, 1));
+	assert_true(webhook_next_us(paced) <= t);
+	assert_int_equal(webhook_admit(paced, t, 5), 1);
+	assert_int_equal(webhook_stats(paced).in_flight, 2);
+	assert_true(webhook_stats(paced).pace.waits > 0);
+	/* what waits for room does not use up the rate */
+	t += 1000 * CLOCK_US_PER_S;
+	assert_int_equal(webhook_admit(paced, t, 3), 3);
+	t += 1000 * CLOCK_US_PER_S;
+	assert_int_equal(webhook_admit(paced, t, 3), 3);
+	t += 1000 * CLOCK_US_PER_S;
+	assert_int_equal(webhook_admit(paced, t, 2), 2);
+	assert_int_equal(webhook_room(paced), 0);
+	t += 1000 * CLOCK_US_PER_S;
+	assert_int_equal(webhook_admit(paced, t, 3), 0);
+	assert_true(webhook_next_us(paced) <= t);
+	(void)webhook_leave(paced, 10);
+	webhook_free(paced);
+}
+
+static void record_answer(struct webhook *to, int status, enum answer_phase phase, int64_t now_us)
+{
+	const struct webhook_attempt a = {
+		.outcome = status == 200 ? WEBHOOK_DELIVERED : WEBHOOK_RETRIED,
+		.events = 1,
+		.status = status,
+		.phase = phase,
+		.elapsed_us = 1000,
+		.reason = "",
+		.sent_us = now_us - 1000,
+	};
+
+	webhook_record(to, &a);
+}
+
+static void an_adaptive_one_admits_what_the_receiver_takes(void **state)
+{
+	struct webhook_settings s = settings;
+	struct webhook *adaptive;
+	int64_t t = 1000 * CLOCK_US_PER_S;
+	size_t before;
+	int i;
+
+	(void)state;
+	assert_int_equal(webhook_stats(w).concurrency_limit, 10);
+	s.concurrency = WEBHOOK_CONCURRENCY_ADAPTIVE;
+	assert_int_equal(webhook_new(&s, &adaptive, NULL), ERR_OK);
+	assert_int_equal(webhook_admit(adaptive, 0, 5), 1);
+	assert_int_equal(webhook_room(adaptive), 0);
+	for (i = 0; i < 300; i++, t += 2000) {
+		(void)webhook_admit(adaptive, 0, 10);
+		record_answer(adaptive, 200, ANSWER_PHASE_NONE, t);
+	}
+	assert_int_equal(webhook_stats(adaptive).concurrency_limit, 10);
+	assert_int_equal(webhook_stats(adaptive).in_flight, 10);
+	/* never asked, or answered for the event's sake: says nothing */
+	for (i = 0; i < 50; i++, t += 2000) {
+		record_answer(adaptive, 500, ANSWER_PHASE_NONE, t);
+		record_answer(adaptive, 404, ANSWER_PHASE_NONE, t);
+		record_answer(adaptive, 0, ANSWER_PHASE_LOOKUP, t);
+		record_answer(adaptive, 0, ANSWER_PHASE_DENIED, t);
+	}
+	assert_int_equal(webhook_stats(adaptive).concurrency_limit, 10);
+	before = 10;
+	for (i = 0; i < 4; i++, t += 2000) {
+		static const struct {
+			int status;
+			enum answer_phase phase;
+		} bad[] = {{429, ANSWER_PHASE_NONE},
+			   {503, ANSWER_PHASE_NONE},
+			   {0, ANSWER_PHASE_FIRST_BYTE},
+			   {0, ANSWER_PHASE_CONNECT}};
+
+		record_answer(adaptive, bad[i].status, bad[i].phase, t);
+		assert_true(webhook_stats(adaptive).concurrency_limit < before);
+		before = webhook_stats(adaptive).concurrency_limit;
+	}
+	assert_int_equal(webhook_room(adaptive), 0);
+	(void)webhook_leave(adaptive, 10);
+	webhook_free(adaptive);
 }
 
 static void the_first_probe_comes_after_a_second_or_the_maximum(void **state)
@@ -106,13 +212,13 @@ static void each_move_of_the_breaker_is_told_once(void **state)
 static void every_attempt_is_counted_where_it_belongs(void **state)
 {
 	static const struct webhook_attempt attempts[] = {
-		{WEBHOOK_DELIVERED, 1, 200, ANSWER_PHASE_NONE, 150, 10, 0, ""},
-		{WEBHOOK_DELIVERED, 1, 204, ANSWER_PHASE_NONE, 100, 10, 35, ""},
-		{WEBHOOK_RETRIED, 1, 500, ANSWER_PHASE_NONE, 101, 10, 0, "HTTP 500"},
-		{WEBHOOK_HELD, 1, 0, ANSWER_PHASE_CONNECT, 9, 10, 0, "connect: no"},
-		{WEBHOOK_HELD, 1, 0, ANSWER_PHASE_CONNECT, 9, 10, 0, "connect: no"},
-		{WEBHOOK_REFUSED, 1, 302, ANSWER_PHASE_NONE, 90000000, 10, 0, "HTTP 302"},
-		{WEBHOOK_EXHAUSTED, 1, 999, ANSWER_PHASE_NONE, 60000000, 10, 0, "HTTP 999"},
+		{WEBHOOK_DELIVERED, 1, 200, ANSWER_PHASE_NONE, 150, 10, 0, "", 0},
+		{WEBHOOK_DELIVERED, 1, 204, ANSWER_PHASE_NONE, 100, 10, 35, "", 0},
+		{WEBHOOK_RETRIED, 1, 500, ANSWER_PHASE_NONE, 101, 10, 0, "HTTP 500", 0},
+		{WEBHOOK_HELD, 1, 0, ANSWER_PHASE_CONNECT, 9, 10, 0, "connect: no", 0},
+		{WEBHOOK_HELD, 1, 0, ANSWER_PHASE_CONNECT, 9, 10, 0, "connect: no", 0},
+		{WEBHOOK_REFUSED, 1, 302, ANSWER_PHASE_NONE, 90000000, 10, 0, "HTTP 302", 0},
+		{WEBHOOK_EXHAUSTED, 1, 999, ANSWER_PHASE_NONE, 60000000, 10, 0, "HTTP 999", 0},
 	};
 	struct webhook_stats s;
 	size_t i;
@@ -208,7 +314,7 @@ static _Atomic int running;
 static void use_main(void *arg)
 {
 	const struct webhook_attempt a = {
-		WEBHOOK_DELIVERED, 1, 200, ANSWER_PHASE_NONE, 1, 1, 0, ""};
+		WEBHOOK_DELIVERED, 1, 200, ANSWER_PHASE_NONE, 1, 1, 0, "", 0};
 	struct breaker_result r = {.answer = {ANSWER_RETRY, ANSWER_BLAME_RECEIVER, false}};
 	enum breaker_state s;
 	bool probe;
@@ -217,7 +323,7 @@ static void use_main(void *arg)
 
 	(void)arg;
 	for (i = 0; i < 2000; i++) {
-		n = webhook_admit(w, 3);
+		n = webhook_admit(w, 0, 3);
 		atomic_fetch_add(&running, (int)n);
 		assert(atomic_load(&running) <= 10);
 		(void)breaker_admit(webhook_breaker(w), i, 1, &probe);
@@ -232,6 +338,8 @@ static void use_main(void *arg)
 		(void)webhook_breaker_moved(w, &s);
 		(void)webhook_stats(w);
 		(void)webhook_room(w);
+		(void)webhook_next_us(w);
+		(void)webhook_is_paced(w);
 		atomic_fetch_sub(&running, (int)n);
 		(void)webhook_leave(w, n);
 	}
@@ -258,6 +366,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		WEBHOOK_TEST(admission_is_bounded),
 		WEBHOOK_TEST(leaving_tells_once_that_somebody_was_refused),
+		WEBHOOK_TEST(a_paced_one_admits_what_the_rate_allows),
+		WEBHOOK_TEST(an_adaptive_one_admits_what_the_receiver_takes),
 		WEBHOOK_TEST(the_first_probe_comes_after_a_second_or_the_maximum),
 		WEBHOOK_TEST(each_move_of_the_breaker_is_told_once),
 		WEBHOOK_TEST(every_attempt_is_counted_where_it_belongs),

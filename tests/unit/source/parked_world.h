@@ -203,7 +203,7 @@ static void daemon_start(struct world *w)
 	memset(&w->pipe, 0, sizeof(w->pipe));
 	memset(&w->batch, 0, sizeof(w->batch));
 	assert_int_equal(source_fake.new(&env, &w->source, NULL), ERR_OK);
-	assert_int_equal(runner_pipe_init(&w->pipe, &rp, 0, 5, NULL), ERR_OK);
+	assert_int_equal(runner_pipe_init(&w->pipe, &rp, 0, 5, &w->clock.clock, NULL), ERR_OK);
 	assert_int_equal(runner_batch_init(&w->batch, 5, NULL), ERR_OK);
 	assert_int_equal(ring_new(&ro, &w->ring, NULL), ERR_OK);
 	assert_int_equal(acks_new(w->wake_fd, 5, &w->acks, NULL), ERR_OK);

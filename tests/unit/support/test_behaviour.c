@@ -31,7 +31,7 @@ static void set(const char *query)
 
 static int status_of(const char *body, int attempt)
 {
-	return behaviour_at_body(&b, &r, text_of(body), attempt).status;
+	return behaviour_at_body(&b, &r, text_of(body), (struct behaviour_load){attempt, 1}).status;
 }
 
 static void all_is_well_at_first_and_after_mode_ok(void **state)
@@ -69,10 +69,18 @@ static void count_and_match_narrow_the_mode(void **state)
 {
 	(void)state;
 	set("mode=hang&match=me&count=2");
-	assert_int_equal(behaviour_at_body(&b, &r, TEXT_LIT("you"), 1).mode, BEHAVIOUR_OK);
-	assert_int_equal(behaviour_at_body(&b, &r, TEXT_LIT("me"), 1).mode, BEHAVIOUR_HANG);
-	assert_int_equal(behaviour_at_body(&b, &r, TEXT_LIT("me"), 1).mode, BEHAVIOUR_HANG);
-	assert_int_equal(behaviour_at_body(&b, &r, TEXT_LIT("me"), 1).mode, BEHAVIOUR_OK);
+	assert_int_equal(
+		behaviour_at_body(&b, &r, TEXT_LIT("you"), (struct behaviour_load){1, 1}).mode,
+		BEHAVIOUR_OK);
+	assert_int_equal(
+		behaviour_at_body(&b, &r, TEXT_LIT("me"), (struct behaviour_load){1, 1}).mode,
+		BEHAVIOUR_HANG);
+	assert_int_equal(
+		behaviour_at_body(&b, &r, TEXT_LIT("me"), (struct behaviour_load){1, 1}).mode,
+		BEHAVIOUR_HANG);
+	assert_int_equal(
+		behaviour_at_body(&b, &r, TEXT_LIT("me"), (struct behaviour_load){1, 1}).mode,
+		BEHAVIOUR_OK);
 }
 
 static void rate_is_a_share(void **state)
@@ -94,7 +102,9 @@ static void close_and_early_are_decided_at_the_head(void **state)
 	assert_int_equal(behaviour_at_head(&b, &r), BEHAVIOUR_OK);
 	set("mode=early");
 	assert_int_equal(behaviour_at_head(&b, &r), BEHAVIOUR_EARLY);
-	assert_int_equal(behaviour_at_body(&b, &r, TEXT_LIT("x"), 1).mode, BEHAVIOUR_OK);
+	assert_int_equal(
+		behaviour_at_body(&b, &r, TEXT_LIT("x"), (struct behaviour_load){1, 1}).mode,
+		BEHAVIOUR_OK);
 }
 
 static void wrong_settings_are_told_and_change_nothing(void **state)
