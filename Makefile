@@ -112,7 +112,7 @@ $(BUILD)/tests/fuzz/%: $(BUILD)/tests/fuzz/%.o \
 	$(LINK) $(if $(filter fuzz,$(VARIANT)),-fsanitize=fuzzer) -o $@
 # libyaml from its archive, so that its allocations fail too.
 $(BUILD)/tests/torture/%: $(BUILD)/tests/torture/%.o $(BUILD)/support.a $(BUILD)/lib.a | deps-test
-	$(subst -lyaml,-l:libyaml.a,$(LINK)) $(WRAP) -lcmocka -o $@
+	$(subst -lyaml,-l:libyaml.a,$(LINK)) $(WRAP) -lcmocka -lssl -o $@
 $(BUILD)/tests/%: $(BUILD)/tests/%.o $(BUILD)/support.a $(BUILD)/lib.a | deps-test
 	$(LINK) -lcmocka -lssl -o $@
 # Tests include cmocka.h when they are compiled.

@@ -25,6 +25,10 @@ size_t json_scan_string(const char *s, size_t left);
  * surrogate pair U+FFFD, and a backslash that begins no escape stays. Never longer than inside. */
 void json_scan_unescape(struct buf *out, struct text inside);
 
+/* How much of inside, the text between a string's quotes, may be kept: at most `most` bytes, and no
+ * half of a character, an escape or a pair of escapes. */
+size_t json_scan_cut(struct text inside, size_t most);
+
 struct json_member {
 	struct text name;  /* between the quotes, as it is spelled */
 	struct text value; /* without white space around it */

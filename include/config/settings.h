@@ -80,6 +80,7 @@ struct source_settings {
 	int64_t batch_size;       /* most rows per read and per acknowledgement */
 	int64_t ack_delay_us;     /* an acknowledgement waits at most this long for company */
 	int64_t max_event_bytes;  /* cap in the trigger: larger rows become key-only events */
+	int64_t dead_letter_retention_us; /* 0: kept */
 	/* MySQL: the operator's own audit table in place of outbox and triggers, as NAME or
 	 * SCHEMA.NAME without quotes, neither with a point inside; NULL: none. Exactly one pipeline
 	 * reads such a source; its tables are only there for their keys. */
@@ -110,6 +111,13 @@ enum webhook_big_numbers { WEBHOOK_BIG_NUMBERS_AS_THEY_ARE, WEBHOOK_BIG_NUMBERS_
 /* How many requests at once: max_in_flight, or what is found out below it (sink/concurrency.h). */
 enum webhook_concurrency { WEBHOOK_CONCURRENCY_FIXED, WEBHOOK_CONCURRENCY_ADAPTIVE };
 
+/* What becomes of an event whose body is over max_body_bytes (sink/oversize.h). */
+enum webhook_oversized {
+	WEBHOOK_OVERSIZED_KEY_ONLY,
+	WEBHOOK_OVERSIZED_TRUNCATE,
+	WEBHOOK_OVERSIZED_DEAD_LETTER
+};
+
 enum webhook_compression { WEBHOOK_COMPRESSION_NONE, WEBHOOK_COMPRESSION_GZIP };
 
 /* How the daemon shows its client secret to a token endpoint: RFC 6749, 2.3.1. */
@@ -127,6 +135,8 @@ struct webhook_settings {
 	enum webhook_format format;
 	char *type; /* template of the event's type; NULL: the format's own */
 	enum webhook_big_numbers big_numbers;
+	int64_t max_body_bytes; /* of one event, before compression; 0: none */
+	enum webhook_oversized oversized;
 	enum webhook_compression compression;
 	int64_t compression_min_bytes; /* smaller bodies are sent plain */
 	int64_t batch_max_events;      /* 1: a request is one event, and no array */
@@ -238,6 +248,7 @@ struct settings {
 	} admin;
 	struct {
 		int64_t shutdown_timeout_us; /* in-flight requests get this long after SIGTERM */
+		bool core_dumps;             /* a crash may leave one, with secrets in it */
 	} daemon;
 };
 

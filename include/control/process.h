@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* What the kernel counts for this process: descriptors and processor time. */
+/*
+ * The process as the kernel sees it: what it counts (descriptors, processor time), and who may look
+ * into it.
+ */
 #ifndef CONTROL_PROCESS_H
 #define CONTROL_PROCESS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct process_stats {
@@ -13,5 +17,9 @@ struct process_stats {
 
 /* Reads /proc/self/fd; any thread. */
 struct process_stats process_stats(void);
+
+/* Whether a crash may leave a core, and processes of the same user may read this one's memory and
+ * environment: prctl(2), PR_SET_DUMPABLE. Root may at any time. */
+void process_set_dumpable(bool dumpable);
 
 #endif

@@ -47,8 +47,7 @@ static inline int64_t parked_due_of(const struct parked *p, int64_t due_wall_us)
 	return p->o.step_count ? due_wall_us : 0;
 }
 
-/* What the lines are to know of a place. */
-void parked_place_narrow(const struct parked *p, struct parked_place *at);
+/* The place of ev, as far as the lines are to know it. */
 struct parked_place parked_place_in(const struct parked *p, const struct event *ev);
 
 /* After every change of l, which may be gone then. Returns whether parked_tell is to be called once
@@ -56,8 +55,6 @@ struct parked_place parked_place_in(const struct parked *p, const struct event *
 bool parked_update_locked(struct parked *p, struct parked_line *l);
 void parked_tell(const struct parked *p, bool news);
 
-/* parked_next_wall_us. */
-int64_t parked_next_locked(const struct parked *p);
 bool parked_has_room_locked(const struct parked *p);
 
 #endif

@@ -20,6 +20,7 @@ struct format_event {
 	const struct event_fields *f;
 	const struct event_fields *root; /* of the partition f that was truncated alone; or NULL */
 	bool quote_big;                  /* big numbers become strings */
+	struct text cut_columns;         /* JSON array of what was cut (sink/oversize.h); or NONE */
 	const char *pipeline;
 	const struct source_settings *source; /* NULL: unknown */
 	const char *type;                     /* the template; NULL: the format has no types */
@@ -48,6 +49,9 @@ void format_raw(const struct format_event *ev, struct json *j, const char *name,
 
 /* Append "partition_of":{"schema":...,"table":...} when ev has a root. */
 void format_root(const struct format_event *ev, struct json *j);
+
+/* Append what is not all there: "truncated":true, "truncated_columns":[...]. */
+void format_missing(const struct format_event *ev, struct json *j);
 
 /* Append TABLE or SCHEMA.TABLE piece by piece. */
 void format_table(const struct format_event *ev, template_put_fn put, struct buf *out);

@@ -26,8 +26,10 @@ struct http_request {
 	struct buf lines;   /* further header lines of this request, each with its NUL */
 	struct buf url;     /* where url_is_template; empty: to's */
 	size_t plain_bytes; /* of body before it was compressed; 0: it was not */
-	char id[64];        /* webhook-id */
-	int64_t wall_us;    /* webhook-timestamp */
+	/* events in it of which texts were cut, or only the key is sent (webhook.oversized) */
+	size_t cut_count, key_only_count;
+	char id[64];     /* webhook-id */
+	int64_t wall_us; /* webhook-timestamp */
 	const struct webhook_settings *to;
 	void *asks;        /* not NULL: an OPTIONS for permission, without id, time and body */
 	struct auth *auth; /* a loan; NULL: to needs none */

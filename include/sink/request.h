@@ -21,13 +21,15 @@ struct request_origin {
 /* Whether to's requests are arrays of events, be it of one. */
 bool request_is_batch(const struct webhook_settings *to);
 
-/* Fill all of r, which is empty, but its owner and its time. Errors: ERR_NOMEM, ERR_FULL. */
+/* Fill all of r, which is empty, but its owner and its time. Errors: ERR_NOMEM, ERR_FULL,
+ * ERR_DATA (the body is over max_body_bytes and the event is not to be sent in another form). */
 enum err_code request_fill(const struct request_origin *o, const struct webhook_settings *to,
 			   const struct event_fields *f, struct http_request *r) ATTR_MUST_CHECK;
 
 /* The same for the list of events that begins with first, linked by also, up to batch_max_bytes;
  * *ret_rest is what did not fit, cut off from the list, or NULL. The id is the event's when it is
- * alone, else made of all of theirs: the same events have the same one. */
+ * alone, else made of all of theirs: the same events have the same one. ERR_DATA is of the first
+ * alone, and *ret_rest all others. */
 enum err_code request_fill_batch(const struct request_origin *o, const struct webhook_settings *to,
 				 struct event *first, struct http_request *r,
 				 struct event **ret_rest) ATTR_MUST_CHECK;

@@ -29,8 +29,9 @@
  */
 #define TOKEN_CACHE_RETRY_US 1000000LL
 #define TOKEN_CACHE_RETRY_MAX_US 30000000LL
-/* A token that is refused so soon after it came is not the reason. */
-#define TOKEN_CACHE_YOUNG_US 10000000LL
+/* A token that is refused so soon after it came is not the reason: one a second at most for a
+ * receiver that refuses them all. */
+#define TOKEN_CACHE_YOUNG_US 1000000LL
 
 /* One request's part in it; zeroed at first. */
 struct token_ticket {

@@ -59,8 +59,9 @@ enum webhook_outcome {
 	WEBHOOK_HELD,
 	WEBHOOK_REFUSED,
 	WEBHOOK_EXHAUSTED,
-	WEBHOOK_SPLIT /* several events, of which one is to blame: they go again in smaller requests
-		       */
+	WEBHOOK_SPLIT,    /* several events, of which one is to blame: they go again in smaller
+			     requests */
+	WEBHOOK_OVERSIZED /* dead without an attempt: larger than max_body_bytes */
 };
 
 struct webhook_attempt {
@@ -71,6 +72,8 @@ struct webhook_attempt {
 	int64_t elapsed_us;
 	size_t bytes;       /* of the body as it was sent */
 	size_t plain_bytes; /* before it was compressed; 0: it was not */
+	size_t cut;         /* of its events, those with texts cut */
+	size_t key_only;    /* ... and with the key alone */
 	const char *reason; /* of a failure; a loan */
 	int64_t sent_us;
 };
@@ -103,6 +106,9 @@ struct webhook_stats {
 	int64_t held;         /* attempts that failed in an outage: not counted */
 	int64_t refused;      /* dead by the receiver's answer */
 	int64_t exhausted;    /* dead because attempts were used up */
+	int64_t oversized;    /* dead because they are larger than max_body_bytes */
+	int64_t cut;          /* events with texts cut, in all attempts */
+	int64_t key_only;     /* ... with the key alone */
 	int64_t by_class[6];  /* answers 1xx..5xx at 1..5; 0: no answer */
 	int64_t failures_by_phase[ANSWER_PHASE_COUNT];
 	int64_t bytes_sent;                             /* bodies */

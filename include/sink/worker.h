@@ -101,6 +101,9 @@ void worker_settle(struct worker *w, struct flight *f, const struct http_result 
 /* Put events that could not be sent, for no fault of the receiver, aside for a moment. */
 void worker_put_aside(struct worker *w, struct flight *f);
 
+/* Put the one event of r, which cannot be sent whatever the receiver, to the dead letters. */
+void worker_give_up(struct worker *w, struct flight *f, struct http_request *r, const char *reason);
+
 /* f's events have gone their way: free what it held. */
 void worker_land(struct worker *w, struct flight *f);
 

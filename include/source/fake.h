@@ -35,6 +35,7 @@ enum fake_call {
 	FAKE_PARKED_LIST,
 	FAKE_PARKED_READ,
 	FAKE_STANDING, /* loading and saving */
+	FAKE_PURGE,
 	FAKE_CALL_COUNT
 };
 
@@ -69,8 +70,8 @@ void fake_db_set_standing(struct fake_db *db, const char *pipeline,
 struct standing fake_db_standing(struct fake_db *db, const char *pipeline);
 
 struct fake_db_stats {
-	size_t rows; /* in the outbox, committed or not */
-	size_t dead_letters;
+	size_t rows;         /* in the outbox, committed or not */
+	size_t dead_letters; /* counted, not kept; each died a moment ago, less than an hour */
 	size_t parked;
 	int64_t calls[FAKE_CALL_COUNT];
 	int64_t standings_saved;

@@ -130,6 +130,11 @@ enum err_code my_parked_read(struct source *base, uint32_t p, const struct parke
 enum err_code my_parked_count(struct my_source *s, const struct my_pipe *p, int64_t *ret_rows,
 			      struct err *e) ATTR_MUST_CHECK;
 
+/* ---- my_purge.c ---- */
+
+enum err_code my_purge(struct source *base, uint32_t p, struct source_sweep *sweep,
+		       struct err *e) ATTR_MUST_CHECK;
+
 /* ---- my_inspect.c ---- */
 
 enum err_code my_inspect(struct source *base, struct source_status *ret_status,

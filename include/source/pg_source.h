@@ -188,4 +188,9 @@ enum err_code pg_inspect(struct source *base, struct source_status *ret_status,
 /* Note the sequence's CACHE as just seen; switches ordering by time on and off. */
 void pg_inspect_cache(struct pg_pipe *p, int64_t cache);
 
+/* ---- pg_purge.c ---- */
+
+enum err_code pg_purge(struct source *base, uint32_t p, struct source_sweep *sweep,
+		       struct err *e) ATTR_MUST_CHECK;
+
 #endif

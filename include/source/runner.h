@@ -79,8 +79,9 @@ struct runner_stats {
 	int64_t read_total; /* events */
 	int64_t read_bytes;
 	int64_t acked_total;
-	int64_t dead_total; /* acknowledged as dead letters */
-	int64_t reads;      /* read calls */
+	int64_t dead_total;   /* acknowledged as dead letters */
+	int64_t purged_total; /* dead letters removed for their age */
+	int64_t reads;        /* read calls */
 	int64_t empty_reads;
 	int64_t wakeups;  /* by the database */
 	int64_t connects; /* successful opens */

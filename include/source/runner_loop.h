@@ -13,6 +13,7 @@
 #include "source/runner.h"
 #include "source/runner_batch.h"
 #include "source/runner_pipe.h"
+#include "source/runner_purge.h"
 
 struct runner {
 	const struct source_settings *settings;
@@ -36,6 +37,7 @@ struct runner {
 	int64_t backoff_us;
 	struct runner_batch batch;
 	int64_t inspect_us; /* when next */
+	struct runner_purge purge;
 	char identity[128]; /* of the last open */
 	char logged[256];   /* the last failure that was logged, and when */
 	int64_t logged_us;

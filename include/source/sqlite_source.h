@@ -7,6 +7,7 @@
  *     sqlite_ack.c      acknowledging
  *     sqlite_parked.c   events that wait for a later attempt, in a table of their own
  *     sqlite_wake.c     waiting for changes
+ *     sqlite_purge.c    old dead letters
  *     sqlite_inspect.c  drift, status, stray rows, a file that went back in time
  */
 #ifndef SOURCE_SQLITE_SOURCE_H
@@ -126,6 +127,10 @@ void sqlite_wake_open(struct sqlite_source *s);
 void sqlite_wake_close(struct sqlite_source *s);
 enum err_code sqlite_wait(struct source *base, bool idle, int wake_fd, int64_t deadline_us,
 			  int *ret_woken, struct err *e) ATTR_MUST_CHECK;
+
+/* ---- sqlite_purge.c ---- */
+enum err_code sqlite_purge(struct source *base, uint32_t p, struct source_sweep *sweep,
+			   struct err *e) ATTR_MUST_CHECK;
 
 /* ---- sqlite_inspect.c ---- */
 /* New install ids: the numbers of the outbox were given out before. Errors: as sqlite_conn_exec. */

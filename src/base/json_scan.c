@@ -97,24 +97,26 @@ static long unit_at(struct text t)
 	return unit;
 }
 
-/* Append the \uXXXX, or the pair of them, at the front of t; returns its length, 0: it is none. */
-static size_t add_unicode(struct buf *out, struct text t)
+/* Whether low is the second half of the pair that high begins. */
+static bool is_pair(long high, long low)
+{
+	return high >= 0xd800 && high < 0xdc00 && low >= 0xdc00 && low < 0xe000;
+}
+
+/* The character of the \uXXXX, or the pair of them, at the front of t; returns its length, 0: there
+ * is none. */
+static size_t take_unicode(struct text t, uint32_t *ret_character)
 {
 	long unit = unit_at(t), low;
-	char utf8[UTF8_BYTES_MAX];
-	size_t len = 6;
 
 	if (unit < 0)
 		return 0;
-	if (unit >= 0xd800 && unit < 0xdc00) {
-		low = unit_at((struct text){t.s + 6, t.len - 6});
-		if (low >= 0xdc00 && low < 0xe000) {
-			unit = 0x10000 + ((unit - 0xd800) << 10) + (low - 0xdc00);
-			len = 12;
-		}
-	}
-	buf_add(out, utf8, utf8_write(utf8, (uint32_t)unit));
-	return len;
+	*ret_character = (uint32_t)unit;
+	low = unit_at((struct text){t.s + 6, t.len - 6});
+	if (!is_pair(unit, low))
+		return 6;
+	*ret_character = 0x10000 + ((uint32_t)(unit - 0xd800) << 10) + (uint32_t)(low - 0xdc00);
+	return 12;
 }
 
 /* Append what the backslash at the front of t stands for, and return how much that was. */
@@ -122,12 +124,19 @@ static size_t add_escape(struct buf *out, struct text t)
 {
 	static const char letters[] = "\"\\/bfnrt", means[] = "\"\\/\b\f\n\r\t";
 	const char *letter = t.len > 1 && t.s[1] ? strchr(letters, t.s[1]) : NULL;
-	size_t len = letter ? 2 : add_unicode(out, t);
+	char utf8[UTF8_BYTES_MAX];
+	uint32_t character;
+	size_t len;
 
-	if (letter)
+	if (letter) {
 		buf_add_char(out, means[letter - letters]);
-	if (len)
+		return 2;
+	}
+	len = take_unicode(t, &character);
+	if (len) {
+		buf_add(out, utf8, utf8_write(utf8, character));
 		return len;
+	}
 	buf_add_char(out, '\\');
 	return 1;
 }
@@ -148,6 +157,30 @@ void json_scan_unescape(struct buf *out, struct text inside)
 		n = add_escape(out, rest);
 		rest = (struct text){rest.s + n, rest.len - n};
 	}
+}
+
+size_t json_scan_cut(struct text inside, size_t most)
+{
+	const char *backslash;
+	uint32_t character;
+	size_t at = 0, n;
+
+	if (most >= inside.len)
+		return inside.len;
+	for (;;) {
+		backslash = memchr(inside.s + at, '\\', most - at);
+		if (!backslash)
+			break;
+		at = (size_t)(backslash - inside.s);
+		n = take_unicode((struct text){backslash, inside.len - at}, &character);
+		n = n ? n : 2;
+		if (n > most - at)
+			return at;
+		at += n;
+	}
+	for (n = most; n > at && ((unsigned char)inside.s[n] & 0xc0) == 0x80; n--)
+		;
+	return n;
 }
 
 /* ---- objects ---- */

@@ -86,6 +86,12 @@ static const struct key_word concurrency_words[] = {
 	{"adaptive", WEBHOOK_CONCURRENCY_ADAPTIVE},
 	{NULL, 0},
 };
+static const struct key_word oversized_words[] = {
+	{"key_only", WEBHOOK_OVERSIZED_KEY_ONLY},
+	{"truncate", WEBHOOK_OVERSIZED_TRUNCATE},
+	{"dead_letter", WEBHOOK_OVERSIZED_DEAD_LETTER},
+	{NULL, 0},
+};
 static const struct key_word compression_words[] = {
 	{"none", WEBHOOK_COMPRESSION_NONE},
 	{"gzip", WEBHOOK_COMPRESSION_GZIP},
@@ -198,6 +204,9 @@ const struct key keys[] = {
 	{"listener.max_event_bytes", KEY_SIZE, SOURCE(max_event_bytes), .def = "1MB",
 	 RANGE(1 * KB, 256 * MB), INSTALL,
 	 .help = "A larger row is sent with its key only, marked truncated."},
+	{"listener.dead_letter_retention", KEY_DURATION, SOURCE(dead_letter_retention_us),
+	 .def = "30d", RANGE(0, 3650 * DAY),
+	 .help = "Dead letters are removed when they are older; 0s: they are kept."},
 	{"listener.audit_table", KEY_STRING, SOURCE(audit_table), .check = check_audit_table,
 	 ONLY_MYSQL("it is always captured by triggers of its own"), INSTALL,
 	 .help = "An audit table of your own that is read in place of triggers and outbox, as NAME "
@@ -216,6 +225,12 @@ const struct key keys[] = {
 	 .words = big_numbers_words,
 	 .help = "Whether numbers in rows and keys that a double does not hold are sent as numbers "
 		 "or as strings."},
+	{"webhook.max_body_bytes", KEY_SIZE, WEBHOOK(max_body_bytes), .def = "0", RANGE(0, 1 * GB),
+	 .help = "The most that an event's body may have, before it is compressed; 0: no limit."},
+	{"webhook.oversized", KEY_WORD, WEBHOOK(oversized), .def = "key_only",
+	 .words = oversized_words,
+	 .help = "What becomes of an event with a larger body: sent with the key in place of the "
+		 "row, or with its longest texts cut, or put to the dead letters."},
 	{"webhook.compression", KEY_WORD, WEBHOOK(compression), .def = "none",
 	 .words = compression_words,
 	 .help = "Whether bodies are sent with Content-Encoding: gzip where that makes them "
@@ -427,6 +442,9 @@ const struct key keys[] = {
 	{"daemon.shutdown_timeout", KEY_DURATION, SETTINGS(daemon.shutdown_timeout_us),
 	 .def = "20s", RANGE(0, HOUR),
 	 .help = "How long requests in flight may take to end after SIGTERM."},
+	{"daemon.core_dumps", KEY_BOOL, SETTINGS(daemon.core_dumps), .def = "false",
+	 .help = "Whether a crash may leave a core, which holds secrets and rows, and the daemon's "
+		 "user may attach a debugger."},
 };
 /* NOLINTEND(bugprone-sizeof-expression) */
 const size_t key_count = ARRAY_LEN(keys);
@@ -456,33 +474,4 @@ const struct key *key_find(const char *section, struct text name)
 bool key_fits(const struct key *k, enum source_type type)
 {
 	return !k->types || (k->types & KEY_TYPE_BIT(type));
-}
-
-const char *key_type_name(enum key_type type)
-{
-	static const char *const names[KEY_TYPE_COUNT] = {
-		[KEY_INT] = "number",
-		[KEY_BOOL] = "true or false",
-		[KEY_DURATION] = "duration",
-		[KEY_SIZE] = "size",
-		[KEY_STRING] = "text",
-		[KEY_CHOICE] = "word",
-		[KEY_SECRET] = "secret",
-		[KEY_URL] = "secret URL",
-		[KEY_WORD] = "word",
-		[KEY_LIST] = "list",
-		[KEY_DURATIONS] = "list of durations",
-		[KEY_OPS] = "list",
-		[KEY_RATE] = "rate",
-		[KEY_TABLES] = "list of tables",
-		[KEY_TABLE] = "table",
-		[KEY_NAME_OF] = "table",
-		[KEY_WHERE] = "SQL",
-		[KEY_HEADERS] = "mapping of secrets",
-		[KEY_SOURCE] = "name",
-		[KEY_WEBHOOK] = "name",
-		[KEY_SIGNING] = "list of secrets",
-	};
-
-	return names[type];
 }

@@ -43,7 +43,8 @@ void validation_check(struct loading *l, struct webhook_settings *w, struct node
 
 	if (!w->validate) {
 		refuse_alone(l, n, path, "validation_origin");
-		refuse_alone(l, n, path, "validation_rate");
+		if (w->validation_rate) /* the effective configuration has its default */
+			refuse_alone(l, n, path, "validation_rate");
 		return;
 	}
 	refuse_both(l, w, n, path);

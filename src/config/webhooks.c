@@ -60,6 +60,26 @@ static void rate_finish(struct loading *l, const struct webhook_settings *w, str
 				(long long)w->rate_limit.count);
 }
 
+/* The frame around the smallest row has some hundred bytes. */
+#define BODY_BYTES_MIN 1024
+
+static void oversized_check(struct loading *l, const struct webhook_settings *w, struct node n,
+			    const struct path *path)
+{
+	struct path where = path_key(path, TEXT_LIT("max_body_bytes"));
+	struct node oversized = node_find_key(n, "oversized");
+	/* a default that stands beside another, as they are printed, asks for nothing */
+	bool is_plain = w->oversized == WEBHOOK_OVERSIZED_KEY_ONLY &&
+			node_is_given(node_find_key(n, "max_body_bytes"));
+
+	if (w->max_body_bytes && w->max_body_bytes < BODY_BYTES_MIN)
+		loading_mistake(l, node_find(n, "max_body_bytes"), &where,
+				"no body is smaller than 1kB for sure: 0 means no limit");
+	where = path_key(path, TEXT_LIT("oversized"));
+	if (!w->max_body_bytes && node_is_given(oversized) && !is_plain)
+		loading_mistake(l, oversized, &where, "needs max_body_bytes");
+}
+
 static void webhook_finish(struct loading *l, struct webhook_settings *w, struct node n,
 			   const struct path *path)
 {
@@ -71,6 +91,7 @@ static void webhook_finish(struct loading *l, struct webhook_settings *w, struct
 		   &w->timeout_us);
 	rate_finish(l, w, n, path);
 	columns_check(l, w, n, path);
+	oversized_check(l, w, n, path);
 	w->url_is_template =
 		w->url.value && template_has_braces(w->url.value + check_url_front(w->url.value));
 	if (w->type &&

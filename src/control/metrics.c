@@ -133,7 +133,7 @@ static void derive_webhook(struct metrics_snapshot *s, struct metrics_webhook *w
 	struct metrics_totals *t = &s->total;
 
 	w->latency = quantiles_of(st->latency_count);
-	w->dead = st->refused + st->exhausted;
+	w->dead = st->refused + st->exhausted + st->oversized;
 	derive_breaker(s, w);
 	w->token_us = st->auth.token_left_us < 0 ? METRICS_UNKNOWN : st->auth.token_left_us;
 	w->certificate_us = METRICS_UNKNOWN;

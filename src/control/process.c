@@ -2,6 +2,7 @@
 #include "control/process.h"
 
 #include <dirent.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/time.h>
 
@@ -39,4 +40,10 @@ struct process_stats process_stats(void)
 	if (getrusage(RUSAGE_SELF, &usage) == 0)
 		s.cpu_us = timeval_us(usage.ru_utime) + timeval_us(usage.ru_stime);
 	return s;
+}
+
+void process_set_dumpable(bool dumpable)
+{
+	/* with one of these values it does not fail */
+	(void)prctl(PR_SET_DUMPABLE, dumpable ? 1L : 0L, 0L, 0L, 0L);
 }

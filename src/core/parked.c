@@ -45,7 +45,7 @@ void parked_free(struct parked *p)
 
 /* ---- places and times ---- */
 
-void parked_place_narrow(const struct parked *p, struct parked_place *at)
+static void narrow(const struct parked *p, struct parked_place *at)
 {
 	/* a pipeline as a whole is a table to the lines */
 	if (p->o.ordering == ORDERING_PIPELINE || parked_is_unordered(p))
@@ -58,7 +58,7 @@ struct parked_place parked_place_in(const struct parked *p, const struct event *
 {
 	struct parked_place at = parked_place_of(&ev->f);
 
-	parked_place_narrow(p, &at);
+	narrow(p, &at);
 	return at;
 }
 
@@ -78,7 +78,7 @@ bool parked_has_room_locked(const struct parked *p)
 	return p->loaded <= p->o.max_loaded / 2;
 }
 
-int64_t parked_next_locked(const struct parked *p)
+static int64_t next_locked(const struct parked *p)
 {
 	const struct parked_line *first = parked_lines_first(&p->lines);
 
@@ -104,7 +104,7 @@ bool parked_update_locked(struct parked *p, struct parked_line *l)
 		p->stats.rows = 0; /* whatever was believed before */
 	if (p->lines.rows.count <= p->o.max_keys - p->o.max_keys / 8)
 		p->is_full = false;
-	next = parked_next_locked(p);
+	next = next_locked(p);
 	if (next >= p->told_wall_us)
 		return false;
 	p->told_wall_us = next;
@@ -305,7 +305,7 @@ enum err_code parked_add(struct parked *p, const struct parked_group *g)
 	struct parked_line *l;
 	enum err_code code;
 
-	parked_place_narrow(p, &at);
+	narrow(p, &at);
 	mutex_lock(&p->lock);
 	code = parked_lines_make(&p->lines, &at, &l);
 	if (code == ERR_FULL)
@@ -338,7 +338,7 @@ int64_t parked_next_wall_us(struct parked *p)
 	int64_t next;
 
 	mutex_lock(&p->lock);
-	next = parked_next_locked(p);
+	next = next_locked(p);
 	p->told_wall_us = next;
 	mutex_unlock(&p->lock);
 	return next;

@@ -74,6 +74,7 @@ static ATTR_MUST_CHECK enum err_code heap_reserve(struct parked_lines *ls)
 
 	if (ls->line_count < ls->heap_size)
 		return ERR_OK;
+	/* NOLINTNEXTLINE(bugprone-sizeof-expression): an array of pointers */
 	heap = mem_realloc(ls->heap, size * sizeof(*heap));
 	if (!heap)
 		return ERR_NOMEM;

@@ -13,6 +13,7 @@
 #include "base/buf.h"
 #include "base/version.h"
 #include "config/load.h"
+#include "control/process.h"
 
 #define ARGS_MAX 4
 
@@ -248,6 +249,8 @@ int command_main(int argc, char *const *argv)
 {
 	const struct command *c;
 
+	/* before anything secret is read */
+	process_set_dumpable(false);
 	if (argc < 2) {
 		help_all(stderr);
 		return EX_USAGE;

@@ -109,7 +109,9 @@ static ATTR_MUST_CHECK enum err_code trial_run(struct trial *t, struct err *e)
 		auth_bind(auth, token_notify, h);
 		code = http_send(h, q, e);
 	} else {
-		(void)err_set(e, code, "no memory for the request");
+		(void)err_set(e, code,
+			      code == ERR_DATA ? "max_body_bytes is less than the test event has"
+					       : "no memory for the request");
 	}
 	while (code == ERR_OK && !t->done)
 		code = http_run(h, INT64_MAX, e);

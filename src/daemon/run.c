@@ -15,6 +15,7 @@
 #include "control/admin.h"
 #include "control/memory.h"
 #include "control/notify.h"
+#include "control/process.h"
 #include "control/signals.h"
 #include "daemon/command.h"
 #include "daemon/engine.h"
@@ -252,6 +253,7 @@ static void reload_small_parts(struct run *r, const struct settings *before)
 	const struct settings *s = run_settings(r);
 	struct err e;
 
+	process_set_dumpable(s->daemon.core_dumps);
 	log_stop();
 	if (start_log(r, &e) != ERR_OK) {
 		r->at = 1 - r->at;
@@ -410,6 +412,7 @@ int command_run(const struct command_call *call)
 	if (status != EX_OK)
 		return status;
 	memory_setup();
+	process_set_dumpable(run_settings(&r)->daemon.core_dumps);
 	status = run_all(&r);
 	settings_done(run_settings(&r));
 	return status;

@@ -63,7 +63,8 @@ enum err_code auth_new(const struct webhook_settings *to, const struct clock *cl
 		code = tokens_open(a, to, e);
 	if (code != ERR_OK) {
 		auth_free(a);
-		return err_prefix(e, "webhook %s", to->name);
+		(void)err_prefix(e, "webhook %s", to->name);
+		return code;
 	}
 	*ret_a = a;
 	return ERR_OK;

@@ -4,6 +4,7 @@
 #include <assert.h>
 
 #include "sink/big_number.h"
+#include "sink/oversize.h"
 
 static void native_body(const struct format_event *ev, struct json *j)
 {
@@ -61,8 +62,7 @@ void format_native(const struct format_event *ev, struct json *j, const char *na
 	json_text(j, "changed_at", f->changed_at);
 	format_raw(ev, j, "data", f->data);
 	format_raw(ev, j, "old_data", f->old_data);
-	if (f->truncated)
-		json_bool(j, "truncated", true);
+	format_missing(ev, j);
 	format_root(ev, j);
 	json_end(j);
 }
@@ -75,6 +75,14 @@ void format_raw(const struct format_event *ev, struct json *j, const char *name,
 	}
 	json_raw(j, name, TEXT_LIT(""));
 	big_number_quote(j->out, json);
+}
+
+void format_missing(const struct format_event *ev, struct json *j)
+{
+	if (ev->f->truncated)
+		json_bool(j, "truncated", true);
+	if (ev->cut_columns.s)
+		json_raw(j, OVERSIZE_COLUMNS, ev->cut_columns);
 }
 
 void format_root(const struct format_event *ev, struct json *j)

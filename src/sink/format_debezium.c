@@ -60,8 +60,7 @@ static void add_source(const struct format_event *ev, struct json *j)
 	format_raw(ev, j, "key", f->key);
 	if (f->old_key.s)
 		format_raw(ev, j, "old_key", f->old_key);
-	if (f->truncated)
-		json_bool(j, "truncated", true);
+	format_missing(ev, j);
 	format_root(ev, j);
 	json_end(j);
 }

@@ -4,7 +4,7 @@
 #include "base/mem.h"
 
 /* A buf's memory larger than this is not kept for the next request. */
-#define POSTS_KEEP_BYTES 8192
+#define POSTS_KEEP_BYTES 65536
 
 static struct http_request *pop(struct posts *p)
 {
@@ -61,6 +61,7 @@ void posts_put(struct posts *p, struct http_request *r)
 	r->to = NULL;
 	r->auth = NULL;
 	r->plain_bytes = 0;
+	r->cut_count = r->key_only_count = 0;
 	r->next = p->free;
 	p->free = r;
 	p->count++;

@@ -9,6 +9,7 @@
 #include "config/check.h"
 #include "sink/format.h"
 #include "sink/mask.h"
+#include "sink/oversize.h"
 
 /* What stands around the values; names of tables are short, so doubling them covers escapes. */
 #define REQUEST_FRAME_BYTES 512
@@ -34,6 +35,74 @@ static ATTR_MUST_CHECK enum err_code fill_body(const struct format *format,
 	json_begin(&j, out);
 	format->body(ev, &j);
 	return buf_error(out);
+}
+
+/* The same behind start, in place of what stands there. Errors: also ERR_DATA (too large). */
+static ATTR_MUST_CHECK enum err_code refill_body(const struct format *format,
+						 const struct format_event *ev, size_t start,
+						 struct http_request *r)
+{
+	enum err_code code;
+
+	buf_truncate(&r->body, start);
+	code = fill_body(format, ev, &r->body);
+	if (code != ERR_OK)
+		return code;
+	return r->body.len - start > (size_t)r->to->max_body_bytes ? ERR_DATA : ERR_OK;
+}
+
+static ATTR_MUST_CHECK enum err_code fill_cut(const struct format *format,
+					      const struct format_event *ev, size_t start,
+					      struct http_request *r)
+{
+	const size_t excess = r->body.len - start - (size_t)r->to->max_body_bytes;
+	struct event_fields f = *ev->f;
+	struct format_event less = *ev;
+	struct buf room;
+	enum err_code code;
+
+	less.f = &f;
+	buf_init(&room, SIZE_MAX / 2);
+	code = oversize_truncate(&f, excess, &room, &less.cut_columns);
+	if (code == ERR_OK)
+		code = refill_body(format, &less, start, r);
+	buf_done(&room);
+	r->cut_count += code == ERR_OK;
+	return code;
+}
+
+static ATTR_MUST_CHECK enum err_code fill_key_only(const struct format *format,
+						   const struct format_event *ev, size_t start,
+						   struct http_request *r)
+{
+	struct event_fields f = *ev->f;
+	struct format_event less = *ev;
+	enum err_code code;
+
+	less.f = &f;
+	oversize_key_only(&f);
+	code = refill_body(format, &less, start, r);
+	r->key_only_count += code == ERR_OK;
+	return code;
+}
+
+/* The body as large as it may be. Errors: also ERR_DATA (it would still be larger). */
+static ATTR_MUST_CHECK enum err_code
+fill_bounded(const struct format *format, const struct format_event *ev, struct http_request *r)
+{
+	const struct webhook_settings *to = r->to;
+	const size_t start = r->body.len;
+	enum err_code code = fill_body(format, ev, &r->body);
+
+	if (code != ERR_OK || !to->max_body_bytes ||
+	    r->body.len - start <= (size_t)to->max_body_bytes)
+		return code;
+	code = ERR_DATA;
+	if (to->oversized == WEBHOOK_OVERSIZED_TRUNCATE)
+		code = fill_cut(format, ev, start, r);
+	if (code == ERR_DATA && to->oversized != WEBHOOK_OVERSIZED_DEAD_LETTER)
+		code = fill_key_only(format, ev, start, r);
+	return code;
 }
 
 static void add_header(const struct webhook_header *h, const struct format_event *ev,
@@ -87,7 +156,7 @@ static ATTR_MUST_CHECK enum err_code fill_all(const struct format_event *ev, str
 {
 	const struct webhook_settings *to = r->to;
 	const struct format *format = format_get(to->format);
-	enum err_code code = fill_body(format, ev, &r->body);
+	enum err_code code = fill_bounded(format, ev, r);
 	size_t i;
 
 	if (code != ERR_OK || request_is_batch(to))
@@ -221,30 +290,57 @@ static ATTR_MUST_CHECK enum err_code reserve_all(const struct event *ev, size_t 
 	return buf_reserve(out, bytes);
 }
 
+/* Take the last event back out of r, of which `before` is left. */
+static void undo(struct http_request *r, const struct http_request *before)
+{
+	buf_truncate(&r->body, before->body.len);
+	r->cut_count = before->cut_count;
+	r->key_only_count = before->key_only_count;
+}
+
+/* Append the list from first on, as much as fits; *ret_last is the last one in. */
+static ATTR_MUST_CHECK enum err_code fill_list(const struct request_origin *o, struct event *first,
+					       struct http_request *r, struct event **ret_last,
+					       uint64_t *ret_ids)
+{
+	const size_t max = (size_t)r->to->batch_max_bytes;
+	struct http_request before;
+	struct event *ev;
+	enum err_code code;
+
+	for (ev = first; ev; *ret_last = ev, ev = ev->also) {
+		before = *r;
+		buf_add_char(&r->body, ev == first ? '[' : ',');
+		code = fill_one(o, &ev->f, r);
+		if (ev != first &&
+		    (code == ERR_DATA || (code == ERR_OK && r->body.len >= max))) { /* and the ] */
+			undo(r, &before);
+			return ERR_OK;
+		}
+		if (code != ERR_OK)
+			return code;
+		*ret_ids += mix((uint64_t)event_public_id(&ev->f));
+	}
+	return ERR_OK;
+}
+
 enum err_code request_fill_batch(const struct request_origin *o, const struct webhook_settings *to,
 				 struct event *first, struct http_request *r,
 				 struct event **ret_rest)
 {
-	const size_t max = (size_t)to->batch_max_bytes;
-	struct event *ev, *last = NULL;
+	struct event *last = first;
 	uint64_t ids = 0;
-	enum err_code code = reserve_all(first, max, &r->body);
-	size_t end;
+	enum err_code code = reserve_all(first, (size_t)to->batch_max_bytes, &r->body);
 
 	r->to = to;
-	for (ev = first; ev && code == ERR_OK; last = ev, ev = ev->also) {
-		end = r->body.len;
-		buf_add_char(&r->body, last ? ',' : '[');
-		code = fill_one(o, &ev->f, r);
-		if (last && code == ERR_OK && r->body.len >= max) { /* and the bracket */
-			buf_truncate(&r->body, end);
-			break;
-		}
-		ids += mix((uint64_t)event_public_id(&ev->f));
-	}
+	if (code == ERR_OK)
+		code = fill_list(o, first, r, &last, &ids);
+	if (code != ERR_OK && code != ERR_DATA)
+		return code;
+	*ret_rest = last->also;
+	last->also = NULL;
 	if (code != ERR_OK)
 		return code;
-	assert(last);
 	buf_add_char(&r->body, ']');
 	if (last == first)
 		(void)snprintf(r->id, sizeof(r->id), "%s-%lld", o->install_id,
@@ -252,8 +348,6 @@ enum err_code request_fill_batch(const struct request_origin *o, const struct we
 	else
 		(void)snprintf(r->id, sizeof(r->id), "%s-b%016llx", o->install_id,
 			       (unsigned long long)ids);
-	last->also = NULL;
-	*ret_rest = ev;
 	return buf_error(&r->body);
 }
 

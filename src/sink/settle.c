@@ -9,6 +9,7 @@
  *     failed, held         waits; nothing is counted
  *     410                  ready as before; the breaker lets nothing through
  *     broken off           ready as before
+ *     too large to send    acknowledged as dead, without an attempt
  *
  * Only an event that was alone in its request can be refused, or have an attempt counted. Where
  * several failed, and not for an outage, nobody knows which of them is to blame: they go again, in
@@ -62,6 +63,8 @@ static void record(const struct verdict *v, enum webhook_outcome outcome)
 		.elapsed_us = r->elapsed_us,
 		.bytes = r->request->body.len,
 		.plain_bytes = r->request->plain_bytes,
+		.cut = r->request->cut_count,
+		.key_only = r->request->key_only_count,
 		.reason = r->reason,
 		.sent_us = r->request->started_us,
 	};
@@ -144,10 +147,12 @@ static void settle_held(const struct verdict *v)
 }
 
 /* There is no memory for what should become of it: ask once more later. */
-static void settle_again(const struct verdict *v)
+static void settle_again(const struct verdict *v, bool was_sent)
 {
-	v->ev->attempts--;
-	record(v, WEBHOOK_HELD);
+	if (was_sent) {
+		v->ev->attempts--;
+		record(v, WEBHOOK_HELD);
+	}
 	ring_retry(v->pp->ring, v->ev, v->now_us + SETTLE_ASIDE_US);
 }
 
@@ -166,7 +171,7 @@ static void settle_dead(const struct verdict *v, enum webhook_outcome outcome)
 
 	if (!ack.reason) {
 		/* a dead letter without its reason is half a promise */
-		settle_again(v);
+		settle_again(v, outcome != WEBHOOK_OVERSIZED);
 		return;
 	}
 	record(v, outcome);
@@ -196,7 +201,7 @@ static void settle_exhausted(const struct verdict *v)
 		ring_retry(v->pp->ring, v->ev, due_us);
 		break;
 	case PARK_NOMEM:
-		settle_again(v);
+		settle_again(v, true);
 		break;
 	}
 }
@@ -337,6 +342,28 @@ void worker_settle(struct worker *w, struct flight *f, const struct http_result 
 		settle_aborted(w, f);
 	else
 		settle_answered(w, f, r);
+	worker_land(w, f);
+}
+
+void worker_give_up(struct worker *w, struct flight *f, struct http_request *r, const char *reason)
+{
+	struct http_result result = {.request = r, .retry_after_s = -1};
+	const struct verdict v = {
+		.w = w,
+		.pp = &w->pool->pipelines[f->pipeline],
+		.ev = f->first,
+		.count = 1,
+		.result = &result,
+		.answer = {.verdict = ANSWER_REFUSED},
+		.now_us = clock_now_us(w->pool->clock),
+	};
+
+	assert(f->first && f->count == 1);
+	(void)snprintf(result.reason, sizeof(result.reason), "%s", reason);
+	if (f->probe)
+		breaker_cancel(webhook_breaker(v.pp->webhook), v.now_us);
+	remember_failure(&v);
+	settle_dead(&v, WEBHOOK_OVERSIZED);
 	worker_land(w, f);
 }
 

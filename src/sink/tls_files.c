@@ -5,6 +5,7 @@
  */
 #include "sink/tls_files.h"
 
+#include <assert.h>
 #include <stdatomic.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -63,18 +64,22 @@ bool tls_files_are_named(const struct webhook_settings *to)
 	return to->ca_file || to->tls_cert;
 }
 
-void tls_material_drop(struct tls_material *m)
+static void material_free(struct tls_material *m)
 {
 	size_t i;
 
-	if (!m || atomic_fetch_sub(&m->refs, 1) > 1)
-		return;
 	for (i = 0; i < TLS_PART_COUNT; i++) {
 		if (m->parts[i].data)
 			mem_wipe(m->parts[i].data, m->parts[i].cap);
 		buf_done(&m->parts[i]);
 	}
 	mem_free(m);
+}
+
+void tls_material_drop(struct tls_material *m)
+{
+	if (m && atomic_fetch_sub(&m->refs, 1) == 1)
+		material_free(m);
 }
 
 static ATTR_MUST_CHECK enum err_code material_check(struct tls_material *m,
@@ -97,7 +102,9 @@ static ATTR_MUST_CHECK enum err_code material_check(struct tls_material *m,
 		culprit = f->paths[TLS_PART_CA];
 		code = certificate_check(buf_text(&p[TLS_PART_CA]), NULL, e);
 	}
-	return code == ERR_OK ? code : err_prefix(e, "%s", culprit);
+	if (code != ERR_OK)
+		(void)err_prefix(e, "%s", culprit);
+	return code;
 }
 
 static ATTR_MUST_CHECK enum err_code material_read(const struct tls_files *f,
@@ -118,7 +125,7 @@ static ATTR_MUST_CHECK enum err_code material_read(const struct tls_files *f,
 	if (code == ERR_OK)
 		code = material_check(m, f, e);
 	if (code != ERR_OK) {
-		tls_material_drop(m);
+		material_free(m);
 		return code;
 	}
 	*ret_m = m;
@@ -213,11 +220,20 @@ static bool material_take(struct tls_files *f, struct tls_material *m)
 	return is_new;
 }
 
-static void count_refused(struct tls_files *f)
+/* What is there cannot be used; it is told when it is another thing than before. */
+static void material_refuse(struct tls_files *f, bool changed, const struct err *e)
 {
+	const bool is_news = !f->broken || changed;
+
+	f->broken = true;
+	f->again = f->again || e->code == ERR_NOMEM;
+	if (!is_news)
+		return;
 	mutex_lock(&f->lock);
 	f->counts.refused++;
 	mutex_unlock(&f->lock);
+	log_warn("changed certificate files cannot be used, those before stay in use",
+		 LOG_S("webhook", f->to->name), LOG_E(e));
 }
 
 static void look(struct tls_files *f)
@@ -230,16 +246,10 @@ static void look(struct tls_files *f)
 		return;
 	f->again = changed;
 	if (material_read(f, &m, &e) != ERR_OK) {
-		if (!f->broken || changed) {
-			count_refused(f);
-			log_warn("changed certificate files cannot be used, those before stay in "
-				 "use",
-				 LOG_S("webhook", f->to->name), LOG_E(&e));
-		}
-		f->broken = true;
-		f->again = f->again || e.code == ERR_NOMEM;
+		material_refuse(f, changed, &e);
 		return;
 	}
+	assert(m);
 	if (material_take(f, m))
 		log_info("changed certificate files are used from now on",
 			 LOG_S("webhook", f->to->name));

@@ -242,6 +242,8 @@ static void count_result_locked(struct webhook_stats *c, const struct webhook_at
 	c->bytes_sent += (int64_t)a->bytes;
 	c->bytes_plain += (int64_t)(a->plain_bytes ? a->plain_bytes : a->bytes);
 	c->compressed += a->plain_bytes > 0;
+	c->cut += (int64_t)a->cut;
+	c->key_only += (int64_t)a->key_only;
 	c->by_class[class >= 1 && class <= 5 ? class : a->status ? 5 : 0]++;
 	if (a->status) {
 		c->latency_count[latency_bucket(a->elapsed_us)]++;
@@ -264,6 +266,8 @@ static int64_t *outcome_counter(struct webhook_stats *c, enum webhook_outcome ou
 		return &c->refused;
 	case WEBHOOK_SPLIT:
 		return &c->split;
+	case WEBHOOK_OVERSIZED:
+		return &c->oversized;
 	case WEBHOOK_EXHAUSTED:
 		break;
 	}
@@ -303,7 +307,8 @@ void webhook_record(struct webhook *w, const struct webhook_attempt *a)
 
 	assert(a->phase < ANSWER_PHASE_COUNT);
 	mutex_lock(&w->lock);
-	count_result_locked(c, a);
+	if (a->outcome != WEBHOOK_OVERSIZED)
+		count_result_locked(c, a);
 	*outcome_counter(c, a->outcome) += a->outcome == WEBHOOK_DELIVERED ? (int64_t)a->events : 1;
 	if (a->outcome == WEBHOOK_DELIVERED)
 		c->last_error[0] = '\0';

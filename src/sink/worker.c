@@ -121,6 +121,9 @@ static ATTR_MUST_CHECK enum err_code fill_request(const struct pool_pipeline *pp
 	enum err_code code = request_is_batch(to) ? fill_batch(pp, f, &origin, r)
 						  : request_fill(&origin, to, &f->first->f, r);
 
+	if (code == ERR_DATA)
+		return err_set(e, ERR_DATA, "a body of %zu bytes, max_body_bytes is %lld",
+			       r->body.len - request_is_batch(to), (long long)to->max_body_bytes);
 	if (code != ERR_OK)
 		return err_set(e, ERR_NOMEM, "no memory for a request");
 	return ERR_OK;
@@ -163,6 +166,8 @@ static void launch(struct worker *w, struct flight *f)
 		return;
 	if (code == ERR_NOMEM)
 		worker_put_aside(w, f);
+	else if (code == ERR_DATA)
+		worker_give_up(w, f, r, e.msg);
 	else
 		settle_unsendable(w, f, r, &e);
 	http_request_put(w->http, r);
@@ -286,6 +291,8 @@ static bool take_paced(struct worker *w, size_t k, struct receiver *to)
 	struct ring *ring = w->pool->pipelines[k].ring;
 	size_t i = w->pool->receiver_of[k];
 
+	if (!permission_has(w, &w->pool->pipelines[k]))
+		return false;
 	while (has_more(ring, w->pass_us)) {
 		if (atomic_load(&w->to[i]) == to->share) {
 			sleepers_wake_for(w->pool, i);

@@ -8,11 +8,13 @@
 #include "base/mem.h"
 #include "source/fake_db.h"
 
+#define FAKE_LETTER_AGE_US (3600 * CLOCK_US_PER_S)
+
 enum err_code fake_source_enter_locked(struct fake_source *s, enum fake_call call, struct err *e)
 {
-	static const char *const names[] = {"open",        "hold",        "read",
-					    "acknowledge", "wait",        "inspect",
-					    "parked_list", "parked_read", "standing"};
+	static const char *const names[] = {"open",     "hold",    "read",        "acknowledge",
+					    "wait",     "inspect", "parked_list", "parked_read",
+					    "standing", "purge"};
 	struct fake_failure *f = &s->db->failures[call];
 
 	s->db->stats.calls[call]++;
@@ -286,6 +288,28 @@ static ATTR_MUST_CHECK enum err_code fake_inspect(struct source *base,
 	return code;
 }
 
+static ATTR_MUST_CHECK enum err_code fake_purge(struct source *base, uint32_t p,
+						struct source_sweep *sweep, struct err *e)
+{
+	struct fake_source *s = fake_source_of(base);
+	size_t n = 0;
+	enum err_code code;
+
+	(void)p;
+	mutex_lock(&s->db->lock);
+	code = fake_source_enter_locked(s, FAKE_PURGE, e);
+	if (code == ERR_OK && sweep->older_than_us < FAKE_LETTER_AGE_US)
+		n = (size_t)sweep->rows < s->db->stats.dead_letters ? (size_t)sweep->rows
+								    : s->db->stats.dead_letters;
+	s->db->stats.dead_letters -= n;
+	if (code == ERR_OK) {
+		sweep->purged = (int64_t)n;
+		sweep->after_id = n && s->db->stats.dead_letters ? sweep->after_id + 1 : 0;
+	}
+	mutex_unlock(&s->db->lock);
+	return code;
+}
+
 static void fake_interrupt(struct source *base)
 {
 	fd_wake(fake_source_of(base)->interrupt_fd);
@@ -307,5 +331,6 @@ const struct source_ops source_fake = {
 	.inspect = fake_inspect,
 	.standing_load = fake_standing_load,
 	.standing_save = fake_standing_save,
+	.purge = fake_purge,
 	.interrupt = fake_interrupt,
 };

@@ -412,5 +412,6 @@ const struct source_ops source_mysql = {
 	.inspect = my_inspect,
 	.standing_load = my_standing_load,
 	.standing_save = my_standing_save,
+	.purge = my_purge,
 	.interrupt = my_interrupt,
 };

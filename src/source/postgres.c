@@ -352,5 +352,6 @@ const struct source_ops source_postgres = {
 	.wait = pg_wait,
 	.inspect = pg_inspect,
 	PG_KEEPS_STANDINGS,
+	.purge = pg_purge,
 	.interrupt = pg_interrupt,
 };

@@ -194,6 +194,19 @@ static ATTR_MUST_CHECK enum err_code inspect_due(struct runner *r, struct err *e
 	return runner_pipes_sync(r->pipes, r->pipe_count, r->source, true, e);
 }
 
+static ATTR_MUST_CHECK enum err_code purge_due(struct runner *r, struct err *e)
+{
+	int64_t purged = 0;
+	enum err_code code = runner_purge_step(&r->purge, r->source, now_us(r), &purged, e);
+
+	if (purged) {
+		mutex_lock(&r->lock);
+		r->stats.purged_total += purged;
+		mutex_unlock(&r->lock);
+	}
+	return code == ERR_OK ? code : err_prefix(e, "cannot purge dead letters");
+}
+
 /* ---- waiting ---- */
 
 static int64_t wait_deadline(const struct runner *r, bool quiesced)
@@ -203,6 +216,8 @@ static int64_t wait_deadline(const struct runner *r, bool quiesced)
 
 	if (r->inspect_us < deadline)
 		deadline = r->inspect_us;
+	if (r->purge.next_us < deadline)
+		deadline = r->purge.next_us;
 	for (i = 0; i < r->pipe_count && !quiesced; i++) {
 		const struct runner_pipe *p = &r->pipes[i];
 
@@ -399,6 +414,8 @@ static ATTR_MUST_CHECK enum err_code go_round(struct runner *r, struct err *e)
 		code = runner_read(r, e);
 	if (code == ERR_OK)
 		code = inspect_due(r, e);
+	if (code == ERR_OK)
+		code = purge_due(r, e);
 	if (code != ERR_OK)
 		return code;
 	if (r->backoff_us || r->logged[0]) {
@@ -433,6 +450,8 @@ void runner_loop(void *arg)
 
 	log_set_context("source", r->settings->name);
 	set_state(r, RUNNER_CONNECTING);
+	runner_purge_init(&r->purge, r->settings->dead_letter_retention_us, r->pipe_count,
+			  r->clock);
 	while (!is_stopping(r)) {
 		if (!r->is_open) {
 			connect_source(r);

@@ -373,5 +373,6 @@ const struct source_ops source_sqlite = {
 	.inspect = sqlite_inspect,
 	.standing_load = sqlite_standing_load,
 	.standing_save = sqlite_standing_save,
+	.purge = sqlite_purge,
 	.interrupt = sqlite_interrupt_source,
 };

@@ -178,19 +178,29 @@ bench_drain() {
 
 # ---- batch
 
+# sink_only EVENTS: "events_per_s cpu_us_per_event", without a database
+sink_only() {
+	receiver_fresh
+	"$programs/bench_sink" "http://127.0.0.1:${port[receiver]}/" "$batch" "$1"
+	receiver_stop >/dev/null
+}
+
 bench_batch() {
-	local i batch base rate
-	emit "$backlog inserted rows of about 250 bytes of JSON, several events a request, pool_size 2, 64 in flight, keep-alive receiver on loopback; medians of $rounds." ''
-	emit '| events a request, at most | events/s | ratio to 1 | CPU us/event | RSS max, MB |' '| --- | --- | --- | --- | --- |'
+	local i batch base rate alone sizes='1 10 100 1000'
+	emit "$backlog inserted rows of about 250 bytes of JSON, several events a request, pool_size 2, 64 in flight, keep-alive receiver on loopback; medians of $rounds." \
+		'"Without a database": the same from a ring that a thread fills (bench_sink).' ''
+	emit '| events a request, at most | events/s | ratio to 1 | CPU us/event | RSS max, MB | without a database: events/s | CPU us/event |' \
+		'| --- | --- | --- | --- | --- | --- | --- |'
 	for ((i = 0; i < rounds; i++)); do
-		for batch in 1 10 100 1000; do
+		for batch in $sizes; do
 			drain_daemon 2 64 "$backlog" >>"$test_dir/batch-$batch"
+			sink_only "$backlog" >>"$test_dir/sink-$batch"
 		done
 	done
 	base=$(column 1 "$test_dir/batch-1")
-	for batch in 1 10 100 1000; do
-		rate=$(column 1 "$test_dir/batch-$batch")
-		emit "| $batch | $rate | $(ratio "$rate" "$base") | $(column 2 "$test_dir/batch-$batch") | $(mb "$(column 3 "$test_dir/batch-$batch")") |"
+	for batch in $sizes; do
+		rate=$(column 1 "$test_dir/batch-$batch") alone=$test_dir/sink-$batch
+		emit "| $batch | $rate | $(ratio "$rate" "$base") | $(column 2 "$test_dir/batch-$batch") | $(mb "$(column 3 "$test_dir/batch-$batch")") | $(column 1 "$alone") | $(column 2 "$alone") |"
 	done
 }
 
@@ -251,9 +261,9 @@ fair_is_full() {
 	metrics_is '[.pipelines[1:][] | .queue_size == .queue_capacity and .in_flight == 64] | all' true
 }
 
-# fair_round OTHERS: events/s of the pipeline well from the commit of its rows to the last answer
+# fair_round OTHERS: "events_per_s cpu_us_per_event" of the pipeline well from the commit of its rows to the last answer
 fair_round() {
-	local start n=$((backlog / 2))
+	local start cpu n=$((backlog / 4))
 	sql 'DELETE FROM well_accounts' 'DELETE FROM dead_accounts' 'DELETE FROM slow_accounts'
 	outbox_clear
 	receiver_fresh
@@ -264,9 +274,9 @@ fair_round() {
 	wait_until 20 daemon_ready
 	[ "$1" = 0 ] || wait_until 60 fair_is_full || diag "the others are not full" >&2
 	fair_fill well "$n"
-	start=$(now_us)
+	start=$(now_us) cpu=$(cpu_us daemon)
 	wait_until 600 delivered_all "$n" || diag "not everything arrived" >&2
-	echo "$((n * 1000000 / ($(now_us) - start)))"
+	echo "$((n * 1000000 / ($(now_us) - start))) $(awk -v c=$(($(cpu_us daemon) - cpu)) -v n="$n" 'BEGIN { printf "%.1f", c / n }')"
 	process_kill daemon
 	receiver_stop >/dev/null
 }
@@ -278,14 +288,16 @@ bench_fair() {
 	for name in well dead slow; do
 		sql "CREATE TABLE ${name}_accounts (id bigint PRIMARY KEY, owner varchar(200), note text)"
 	done
-	for ((i = 0; i < rounds; i++)); do # in turn, so that a slow moment of the machine hits both
+	for ((i = 0; i < rounds * 3; i++)); do # in turn, so that a slow moment of the machine hits both
 		fair_round 0 >>"$test_dir/without"
 		fair_round 20000 >>"$test_dir/with"
 	done
-	without=$(median <"$test_dir/without") with=$(median <"$test_dir/with")
-	emit "Three pipelines of one source, pool_size 4, max_in_flight 64: $((backlog / 2)) rows of one, committed at once, until the last answer; the others have nothing to send, or 20000 rows each to a receiver that never answers and one that takes 5 s. Medians of $rounds." ''
-	emit '| the other two | events/s of the third | ratio |' '| --- | --- | --- |'
-	emit "| have nothing to send | $without | 1.00 |" "| hang, queues full | $with | $(ratio "$with" "$without") |"
+	emit "Three pipelines of one source, pool_size 4, max_in_flight 64: $((backlog / 4)) rows of one, committed at once, until the last answer; the others have nothing to send, or 20000 rows each to a receiver that never answers and one that takes 5 s. $i rounds of each, in turn." ''
+	emit '| the other two | events/s of the third, median | best | ratio of the best | CPU us/event |' '| --- | --- | --- | --- | --- |'
+	without=$(sort -n "$test_dir/without" | tail -n 1 | cut -d' ' -f1) with=$(sort -n "$test_dir/with" | tail -n 1 | cut -d' ' -f1)
+	emit "| have nothing to send | $(column 1 "$test_dir/without") | $without | 1.00 | $(column 2 "$test_dir/without") |" \
+		"| hang, queues full | $(column 1 "$test_dir/with") | $with | $(ratio "$with" "$without") | $(column 2 "$test_dir/with") |"
+	diag "without: $(xargs <"$test_dir/without"); with: $(xargs <"$test_dir/with")" >&2
 	receiver_stop dead >/dev/null
 	receiver_stop slow >/dev/null
 }

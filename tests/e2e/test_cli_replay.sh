@@ -24,6 +24,9 @@ versions() {
 		sql "UPDATE users SET n = $n WHERE id = $1"
 	done
 }
+numbers_min() {
+	[ -n "$(numbers_of "$1")" ]
+}
 letters_of() {
 	adbl dead-letters list --json --key "id=$1" && jq -rs 'map(.id) | join(" ")' <<<"$said"
 }
@@ -85,7 +88,7 @@ exits "the daemon ends" 0 process_stop daemon
 
 # ---- export
 
-many=20000
+many=12000
 case $db_kind in
 postgres) columns=schema_name,changed_at,died_at,last_error values="'public', now(), now(), 'x'" ;;
 mariadb) columns=schema_name,changed_at,died_at,last_error values="'shop', now(), now(), 'x'" ;;
@@ -141,4 +144,17 @@ is "export to somebody who went away ends by SIGPIPE, or with the status of a fa
 "$ADBL" dead-letters export --format json -c "$shop_config" 2>/dev/null | head -n 3 >"$test_dir/cut"
 jq . "$test_dir/cut" >/dev/null 2>&1
 ok "... and what was cut is no JSON" test $? -ne 0
+
+# ---- retention
+
+sql "INSERT INTO $dead_letter (pipeline, id, operation, table_name, attempts, $columns) SELECT 'gone', id, operation, table_name, attempts, $columns
+	FROM $dead_letter WHERE id <= 1010"
+config_set listener.dead_letter_retention 1s
+shop_run
+ok "what is older than the retention goes" wait_until 60 sql_is "SELECT count(*) FROM $dead_letter WHERE pipeline = 'default'" 0
+ok "... and is counted" wait_until 20 metrics_is '.sources[0].dead_purged_total' "$many"
+ok "... and told" wait_until 10 grep -q 'removed for their age' "$test_dir/daemon.log"
+is "... a pipeline that is not configured keeps what it has" "$(sql "SELECT count(*) FROM $dead_letter")" 10
+people 100 101
+ok "... and deliveries go on" wait_until 20 numbers_min 101
 tests_end

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # databases: postgres mariadb sqlite
-# Columns chosen and masked per webhook: what rules keep back is in nothing that the receiver got, in no log line and on no
+# Columns chosen and masked, and bodies kept small, per webhook: what rules keep back is in nothing that the receiver got, in no log line and on no
 # page, whatever its escapes; a hash is what openssl makes of the value; another webhook gets the same rows whole.
 . "$(dirname "$0")/../support/lib.sh"
 need_database "${1:-}"
@@ -10,6 +10,7 @@ need_database "${1:-}"
 mask_key=Mask-5b1e0c7d9f3a48622c07d1e5b94f8a30
 receiver_start receiver --bodies
 receiver_start whole --bodies
+receiver_start small --bodies
 db_new shop
 sql 'CREATE TABLE users (email varchar(100) PRIMARY KEY, phone varchar(100), note text, card bigint, n int)'
 config_write users | sed '/^webhook:/,/^admin:/{/^admin:/!d}' >"$shop_config"
@@ -26,9 +27,16 @@ webhooks:
     columns_exclude: [users.note]
     mask: {hash: [email, "*.p*ne"], redact: card, key_file: "$test_dir/mask"}
   - {name: whole, url: "http://127.0.0.1:${port[whole]}/in"}
+  - {name: cut, url: "http://127.0.0.1:${port[small]}/in", max_body_bytes: 1kB, oversized: truncate, format: debezium,
+     compression: gzip, compression_min_bytes: 0}
+  - {name: keys, url: "http://127.0.0.1:${port[small]}/in", max_body_bytes: 1kB, batch_max_events: 10}
+  - {name: none, url: "http://127.0.0.1:${port[small]}/in", max_body_bytes: 1kB, oversized: dead_letter}
 pipelines:
   - {name: masked, webhook: masked}
   - {name: whole, webhook: whole}
+  - {name: cut, webhook: cut}
+  - {name: keys, webhook: keys}
+  - {name: none, webhook: none}
 CONFIG
 exits "install" 0 adbl install
 exits "check finds nothing to complain of" 0 adbl check
@@ -75,6 +83,23 @@ sql "INSERT INTO users VALUES ('dead-mail@example.org', 'plain-phone', 'plain-no
 ok "a row dies" wait_until 20 sql_is "SELECT count(*) FROM $dead_letter" 1
 is "... whole" "$(adbl dead-letters list && sql "SELECT data FROM $dead_letter" | grep -c plain-note)" 1
 ok "... also from the other pipeline" wait_until 20 stats_is .distinct 5 whole
+
+# ---- a row too large for three of them, each in its way
+
+is "small rows are not touched" "$(metrics '[.webhooks[] | .truncated_events_total + .key_only_events_total + .oversized_total] | add')" 0
+sql "INSERT INTO users VALUES ('large', 'p', replace('$(printf '%01000d' 0)', '0', '\"é'), 1, 4)"
+ok "one is cut, one is its key" wait_until 20 stats_is .distinct 17 small
+ok "... one is not sent" wait_until 20 sql_is "SELECT count(*) FROM $dead_letter WHERE pipeline = 'none'" 1
+is "... and says why" "$(sql "SELECT last_error FROM $dead_letter WHERE pipeline = 'none'" | grep -c 'bytes, max_body_bytes is 1024')" 1
+is "... without an attempt" "$(sql "SELECT attempts FROM $dead_letter WHERE pipeline = 'none'")" 0
+is "each is counted" "$(metrics '[.webhooks[] | .truncated_events_total + 10 * .key_only_events_total + 100 * .oversized_total] | add')" 111
+bodies() { # PIPELINE FILTER: of the large row's body
+	jq -c --arg p "$1" 'select(.body | tostring | contains("large")) | .body | if type == "string" then fromjson else . end
+		| select([.. | strings] | index($p)) | '"$2" "$test_dir/small.ndjson"
+}
+is "the text is cut" "$(bodies cut '[.source.truncated_columns, (.after.note | test("^(\"é)+\"?$")), (tojson | utf8bytelength | . > 1000 and . <= 1024)]')" \
+	'[["note"],true,true]'
+is "the key stands for the row" "$(bodies keys '.[0] // . | [.truncated, .data]')" '[true,{"email":"large"}]'
 metrics >"$test_dir/metrics"
 curl -s -m 5 "http://127.0.0.1:$admin_port/metrics?format=prometheus" >>"$test_dir/metrics"
 adbl status

@@ -5,41 +5,7 @@
 . "$(dirname "$0")/../support/lib.sh"
 need_postgres
 . tests/e2e/shop.sh
-
-tls_port=$(port_free)
-# certificate NAME SUBJECT-ALT-NAME
-certificate() {
-	openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj "/CN=$1" -addext "subjectAltName=$2" \
-		-keyout "$test_dir/$1.key" -out "$test_dir/$1.pem" 2>>"$test_dir/openssl.log"
-}
-
-# tls_start NAME: openssl's test server, whose input is the answers and whose output the requests.
-mkfifo "$test_dir/answers" "$test_dir/requests"
-exec {answers}<>"$test_dir/answers" {requests}<>"$test_dir/requests"
-tls_start() {
-	openssl s_server -quiet -accept "127.0.0.1:$tls_port" -key "$test_dir/$1.key" -cert "$test_dir/$1.pem" \
-		<&"$answers" >&"$requests" 2>>"$test_dir/openssl.log" &
-	process[tls]=$!
-	wait_until 10 tls_listens
-}
-tls_listens() {
-	(: <"/dev/tcp/127.0.0.1/$tls_port") 2>/dev/null
-}
-# One answer to each request, by its head, so that no body need be understood.
-answer_all() {
-	local line
-	while IFS= read -r line; do
-		line=${line%$'\r'}
-		[[ ${line,,} == webhook-id:* ]] || continue
-		echo "${line#*: }" >>"$test_dir/ids"
-		printf 'HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n' >&"$answers"
-	done <&"$requests"
-}
-answer_all &
-process[answerer]=$!
-ids_are() {
-	[ "$(sort -u "$test_dir/ids" | wc -l)" = "$1" ]
-}
+. tests/e2e/tls.sh
 
 certificate good IP:127.0.0.1
 certificate other IP:127.0.0.2

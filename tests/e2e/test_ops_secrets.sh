@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# The password, the URL's token, the headers' values, the signing secrets, the key of masks and the admin token are nowhere
-# but where they are used: in no log line, message, page, process title, status or command output, in good days and bad. And from where they may be read.
+# The password, the URL's token, the headers' values, the signing secrets, the key of masks, bearer tokens (those fetched, too),
+# passwords, the client's secret, the key's password and the admin token are nowhere but where they are used: in no log line,
+# message, page, process title, status or command output, in good days and bad, and in no core. And from where they may be read.
 . "$(dirname "$0")/../support/lib.sh"
 need_postgres
 . tests/e2e/shop.sh
@@ -12,6 +13,9 @@ mask_key=${secrets[5]}-0123456789abcdef01234567
 sign_hmac=whsec_U2lnbmluZ1NlY3JldE9uZUZvclRoZVRlc3Q=
 sign_ed25519=whsk_nWGxne/9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A=
 secrets+=("${sign_hmac:6:20}" "${sign_ed25519:5:20}")
+# what a webhook is authorized by; the receiver gives Fetched-...
+bearer=Bearer-3d1f0a basic=Basic-90b2c7 client=Client-e41d58 key_password=Key-67f3a1
+secrets+=("$bearer" "$basic" "$(printf 'shop:%s' "$basic" | base64)" "$client" "$key_password" Fetched-5b1e7c)
 export PGPASSWORD=unused
 receiver_start receiver --raw
 shop_new
@@ -91,18 +95,88 @@ pg_ctl start
 receiver_start receiver
 ok "all is well again" wait_until 40 outbox_is 0
 
+# ---- authorization, of each kind
+
 cp "$shop_config" "$test_dir/good.yaml"
-config_set webhook.url "\"htp://hook:${secrets[1]}@127.0.0.1/?token=${secrets[2]}\""
-process_signal daemon HUP
-logged() {
-	grep -q 'stays in force' "$test_dir/app.log"
+config_set webhook.url "\"http://127.0.0.1:${port[receiver]}/hook\""
+cp "$shop_config" "$test_dir/plain.yaml"
+echo "$basic" >"$test_dir/basic"
+echo "$client" >"$test_dir/credentials/client"
+export BEARER=$bearer
+next=100
+# look: what tells most of a webhook; run_all takes a second
+look() {
+	keep "$ADBL" check --offline -c "$shop_config"
+	keep "$ADBL" status -c "$shop_config"
+	keep "$ADBL" test-webhook -c "$shop_config"
+	keep "$ADBL" dead-letters list -c "$shop_config"
+	keep curl -s -m 5 "http://127.0.0.1:$admin_port/metrics"
 }
-ok "a URL that is none" wait_until 20 logged
-cp "$test_dir/good.yaml" "$shop_config"
+# authorized_by NAME KEY VALUE...: with these keys, and a receiver that takes an event and refuses one
+authorized_by() {
+	local name=$1
+	shift
+	cp "$test_dir/plain.yaml" "$shop_config"
+	config_set "$@"
+	process_signal daemon HUP
+	people $next $next
+	ok "an event by $name arrives" wait_until 20 outbox_is 0
+	receiver_control 'status=403&count=1'
+	people $((next + 1)) $((next + 1))
+	ok "... the next is refused" wait_until 20 outbox_is 0
+	receiver_control mode=ok
+	next=$((next + 2))
+	look
+}
+# shellcheck disable=SC2016 # the variable is the daemon's
+authorized_by bearer_token webhook.bearer_token '"${BEARER}"'
+authorized_by basic_password webhook.basic_user shop webhook.basic_password_file "$test_dir/basic"
+receiver_control token_wanted=1
+authorized_by oauth2 webhook.oauth2_token_url "\"http://127.0.0.1:${port[receiver]}/_token\"" webhook.oauth2_client_id adbl \
+	webhook.oauth2_client_secret_credential client webhook.oauth2_auth post
+is "... with tokens" "$(stats '.tokens.given > 0')" true
+receiver_control 'token_wanted=0&token_status=401'
+process_signal daemon HUP
+people $next $next
+ok "a client that is refused" wait_until 20 breaker_is open
+look
+receiver_control token_status=200
+ok "... and taken again" wait_until 20 outbox_is 0
+openssl req -x509 -newkey rsa:2048 -days 2 -subj /CN=client -passout "pass:$key_password" -keyout "$test_dir/client.key" \
+	-out "$test_dir/client.pem" 2>"$test_dir/openssl.log"
+config_set webhook.url '"https://127.0.0.1:1/"' webhook.tls_cert "$test_dir/client.pem" webhook.tls_key "$test_dir/client.key" \
+	webhook.tls_key_password "$key_password"
+process_signal daemon HUP
+people $((next + 1)) $((next + 1))
+ok "a key with a password" wait_until 20 breaker_is open
+run_all
 complaints() {
 	[ "$(grep -c 'stays in force' "$test_dir/app.log")" -ge "$1" ]
 }
-count=1
+count=0
+while read -r key value; do
+	cp "$test_dir/plain.yaml" "$shop_config"
+	config_set "webhook.$key" "$value"
+	process_signal daemon HUP
+	ok "a mistake in $key" wait_until 20 complaints $((count += 1))
+	keep "$ADBL" check --offline -c "$shop_config"
+done <<WRONG
+bearer_token Bearer $bearer
+bearer_token [$bearer]
+basic_password $basic
+oauth2_client_secret $client
+oauth2_token_url "https://adbl:$client@127.0.0.1/token"
+tls_key_password $key_password
+WRONG
+cp "$test_dir/good.yaml" "$shop_config"
+process_signal daemon HUP
+ok "as before" wait_until 20 outbox_is 0
+
+cp "$shop_config" "$test_dir/good.yaml"
+config_set webhook.url "\"htp://hook:${secrets[1]}@127.0.0.1/?token=${secrets[2]}\""
+process_signal daemon HUP
+ok "a URL that is none" wait_until 20 complaints $((count += 1))
+cp "$test_dir/good.yaml" "$shop_config"
 for wrong in "[${sign_hmac%?}]" "[${sign_hmac#whsec_}, ${sign_hmac#whsec_}]" "{file: x, ${sign_hmac}: ${sign_ed25519}}" \
 	"[$sign_hmac, $sign_hmac]" "[[$sign_ed25519]]" "${sign_ed25519%???}" "[{$sign_ed25519: 1}]"; do
 	config_set webhook.signing_secrets "$wrong"
@@ -133,6 +207,30 @@ sql "ALTER ROLE listener PASSWORD 'changed'" "SELECT pg_terminate_backend(pid) F
 ok "the password is wrong now" wait_until 20 not_ready
 run_all
 exits "it ends well" 0 process_stop daemon
+
+# ---- cores
+
+# dies_with NAME WORDS: a test: the daemon, ended by SIGSEGV where cores may be any size, is said to have died with WORDS
+# behind. What bash says of it tells what the kernel did, wherever cores go on this machine.
+dies_with() {
+	local name=$1 want=$2
+	rm -f "$test_dir/fault.pid" "$test_dir/fault.log"
+	# shellcheck disable=SC2016 # that shell's own variables
+	process_start fault bash -c 'cd "$1"; ulimit -c unlimited; "$2" run -c "$3" & echo $! >"$1/fault.pid"; wait $!' \
+		fault "$test_dir" "$ADBL" "$shop_config"
+	wait_until 20 test -s "$test_dir/fault.pid"
+	wait_until 20 grep -q "started.* pid=$(<"$test_dir/fault.pid")" "$test_dir/app.log"
+	kill -SEGV "$(<"$test_dir/fault.pid")"
+	process_wait fault
+	is "$name" "$(grep -o "Segmentation fault.*(core dumped)\|Segmentation fault" "$test_dir/fault.log" | tr -s ' ')" "$want"
+}
+if [ "$(ulimit -H -c)" = unlimited ]; then
+	dies_with "a crash leaves no core" "Segmentation fault"
+	config_set daemon.core_dumps true
+	dies_with "... unless daemon.core_dumps says so" "Segmentation fault (core dumped)"
+else
+	echo "ok $((tests_count += 1)) - a crash leaves no core # SKIP the limit of cores cannot be raised here"
+fi
 
 # ---- nowhere
 

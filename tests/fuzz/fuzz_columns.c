@@ -2,7 +2,7 @@
 /*
  * Any bytes as a row to which rules for columns are put: what was a JSON object is one with exactly
  * the members that another parser and the rules agree on, and what no parser takes for one is never
- * read beyond its end. The first byte chooses the rules.
+ * read beyond its end. The first byte chooses the rules, or that its texts are to be cut.
  */
 #include "fuzz.h"
 
@@ -11,6 +11,7 @@
 
 #include "base/mem.h"
 #include "sink/mask.h"
+#include "sink/oversize.h"
 
 static char key[] = "0123456789abcdef0123456789abcdef";
 static char a[] = "a", b[] = "t.b*", c[] = "*c", d[] = "\"d.\"", e[] = "e", f[] = "?.*f*";
@@ -87,6 +88,56 @@ static void check(const struct column_rules *rules, struct text in)
 	buf_done(&room);
 }
 
+/* What is cut is the start of what was there. */
+static void check_cut(json_t *before, json_t *after)
+{
+	const char *name;
+	json_t *value, *left;
+
+	assert(json_object_size(before) == json_object_size(after));
+	json_object_foreach(before, name, value)
+	{
+		left = json_object_get(after, name);
+		if (!json_is_string(value)) {
+			assert(json_equal(value, left));
+			continue;
+		}
+		assert(json_is_string(left) &&
+		       json_string_length(left) <= json_string_length(value));
+		assert(!memcmp(json_string_value(left), json_string_value(value),
+			       json_string_length(left)));
+	}
+}
+
+/* Half of the row has to go. */
+static void check_oversize(struct text in)
+{
+	const size_t flags = JSON_ALLOW_NUL | JSON_REJECT_DUPLICATES;
+	struct event_fields row = {.data = in};
+	struct text names = TEXT_NONE;
+	json_t *before, *after, *list;
+	struct buf room;
+	json_error_t error;
+
+	buf_init(&room, SIZE_MAX / 2);
+	if (oversize_truncate(&row, in.len / 2, &room, &names) == ERR_OK) {
+		assert(row.data.len + names.len + sizeof(OVERSIZE_COLUMNS) + 3 <=
+		       in.len - in.len / 2);
+		before =
+			memchr(in.s, '\0', in.len) ? NULL : json_loadb(in.s, in.len, flags, &error);
+		after = json_loadb(row.data.s, row.data.len, flags, &error);
+		list = json_loadb(names.s, names.len, JSON_ALLOW_NUL, &error);
+		if (before) {
+			assert(json_is_array(list) && json_array_size(list) > 0);
+			check_cut(before, after);
+		}
+		json_decref(before);
+		json_decref(after);
+		json_decref(list);
+	}
+	buf_done(&room);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 {
 	struct webhook_settings w = {.mask_key = {key}};
@@ -102,6 +153,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 		w.mask_hash = (struct string_list){hash, 2};
 	if (bytes[0] & 8)
 		w.columns_include = (struct string_list){hash, 2};
+	if (bytes[0] & 16)
+		check_oversize((struct text){(const char *)bytes + 1, len - 1});
 	assert(column_rules_new(&w, &rules, NULL) == ERR_OK);
 	if (rules)
 		check(rules, (struct text){(const char *)bytes + 1, len - 1});

@@ -37,7 +37,9 @@ static const struct param {
 };
 
 /* What others read from the same query. */
-static const char *const other_names[] = {"mode", "rate", "keep", "forget", "down_ms"};
+static const char *const other_names[] = {"mode",         "rate",         "keep",
+					  "forget",       "down_ms",      "token_expires",
+					  "token_status", "token_wanted", "token_revoke"};
 
 void behaviour_init(struct behaviour *b)
 {

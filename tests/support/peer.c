@@ -200,7 +200,6 @@ static void peer_refill(struct peer *p)
 		buf_add_str(&p->out, text);
 }
 
-/* Go on writing the answer. */
 static void peer_answering(struct peer *p)
 {
 	struct station *s = p->station;
@@ -334,7 +333,8 @@ static void peer_request(struct peer *p)
 		peer_next(p);
 		return;
 	}
-	p->answer = behaviour_at_body(&s->behaviour, &s->random, body, parcel_load(&p->parcel));
+	p->answer = station_behave(s, (struct text){p->in.data, p->head.head_bytes}, body,
+				   parcel_load(&p->parcel));
 	if (!delay_us) {
 		peer_answer(p);
 		return;

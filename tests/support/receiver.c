@@ -99,6 +99,7 @@ static ATTR_MUST_CHECK enum err_code receiver_open(struct station *s, const stru
 	s->journal.fd = s->epoll = s->listener.fd = s->signals.fd = -1;
 	random_init(&s->random);
 	behaviour_init(&s->behaviour);
+	tokens_init(&s->tokens);
 	if (code == ERR_OK && o->control)
 		code = behaviour_set(&s->behaviour, text_of(o->control), e);
 	if (code == ERR_OK && o->resume)

@@ -254,6 +254,9 @@ void station_write_stats(struct station *s, struct buf *out)
 	json_i64(&j, "bytes", s->bytes);
 	json_f64(&j, "uptime", (double)(s->now_us - s->started_us) / 1e6, 3);
 	write_traffic(s, &j);
+	json_open_object(&j, "tokens");
+	tokens_write(&s->tokens, &j);
+	json_end(&j);
 	json_open_object(&j, "behaviour");
 	behaviour_write(&s->behaviour, &j);
 	json_end(&j);
@@ -288,6 +291,8 @@ static ATTR_MUST_CHECK enum err_code control_set(struct station *s, struct text 
 	char value[32];
 	enum err_code code = behaviour_set(&s->behaviour, query, e);
 
+	if (code == ERR_OK)
+		tokens_set(&s->tokens, query);
 	if (code == ERR_OK && wire_query_get(query, "forget", value, sizeof(value)))
 		code = station_forget(s, e);
 	if (code == ERR_OK && wire_query_get(query, "down_ms", value, sizeof(value))) {
@@ -295,6 +300,14 @@ static ATTR_MUST_CHECK enum err_code control_set(struct station *s, struct text 
 		code = timers_set(&s->timers, &s->down, s->now_us + STATION_DOWN_AFTER_US);
 	}
 	return code;
+}
+
+struct behaviour_answer station_behave(struct station *s, struct text head, struct text body,
+				       struct behaviour_load load)
+{
+	if (!tokens_allow(&s->tokens, head))
+		return (struct behaviour_answer){BEHAVIOUR_STATUS, 401};
+	return behaviour_at_body(&s->behaviour, &s->random, body, load);
 }
 
 int station_control(struct station *s, struct text target, struct buf *out)
@@ -314,6 +327,8 @@ int station_control(struct station *s, struct text target, struct buf *out)
 		station_write_stats(s, out);
 		return 200;
 	}
+	if (text_eq(path, TEXT_LIT("/_token")))
+		return tokens_give(&s->tokens, out);
 	if (!text_eq(path, TEXT_LIT("/_control"))) {
 		buf_add_str(out, "no such path\n");
 		return 404;

@@ -17,6 +17,7 @@
 #include "journal.h"
 #include "ledger.h"
 #include "timers.h"
+#include "tokens.h"
 
 struct peer;
 
@@ -37,6 +38,7 @@ struct station {
 	bool stop;
 	int64_t now_us; /* of this turn of the loop */
 	struct behaviour behaviour;
+	struct tokens tokens;
 	struct random random;
 	struct ledger *ledger;
 	struct journal journal;
@@ -82,6 +84,10 @@ enum err_code station_watch(struct station *s, struct watch *w, uint32_t events,
 void station_begun(struct station *s, size_t bytes, size_t events);
 /* ... which was answered with status, 0: not at all. */
 void station_settled(struct station *s, int status);
+
+/* What to do with a request. */
+struct behaviour_answer station_behave(struct station *s, struct text head, struct text body,
+				       struct behaviour_load load);
 
 /* Answer a request for a path beginning with "/_": its body into out. Returns the status. */
 int station_control(struct station *s, struct text target, struct buf *out);

@@ -137,6 +137,7 @@ static enum err_code work_with_parked(struct source *s)
 static enum err_code work_with(struct source *s, size_t expected)
 {
 	int64_t deadline_us = clock_now_us(clock_system()) + 10 * CLOCK_US_PER_S;
+	struct source_sweep sweep = {.rows = 10};
 	struct source_status st;
 	struct standing standing;
 	struct ack acks[ROWS];
@@ -162,6 +163,8 @@ static enum err_code work_with(struct source *s, size_t expected)
 		code = s->ops->acknowledge(s, acks, n, NULL);
 	if (code == ERR_OK && n == ROWS)
 		code = work_with_parked(s);
+	if (code == ERR_OK)
+		code = s->ops->purge(s, 0, &sweep, NULL);
 	return first != ERR_OK ? first : code;
 }
 

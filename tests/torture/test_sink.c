@@ -12,10 +12,13 @@
 #include <curl/curl.h>
 
 #include "base/mem.h"
+#include "certs.h"
+#include "sink/auth.h"
 #include "sink/http.h"
 #include "sink/mask.h"
 #include "sink/pool.h"
 #include "sink/request.h"
+#include "sink/token_answer.h"
 #include "sink/webhook.h"
 #include "torture.h"
 
@@ -61,6 +64,22 @@ static const struct webhook_settings masking = {
 	.mask_key = {mask_key},
 };
 
+static char token_url[] = "http://127.0.0.1:1/token", client[] = "client",
+	    client_secret[] = "secret";
+static char basic_user[] = "user", scope[] = "a b";
+static const struct webhook_settings with_tokens = {
+	.name = name,
+	.url.value = url,
+	.timeout_us = CLOCK_US_PER_S,
+	.connect_timeout_us = CLOCK_US_PER_S,
+	.oauth2_token_url.value = token_url,
+	.oauth2_client_id = client,
+	.oauth2_client_secret.value = client_secret,
+	.oauth2_scope = scope,
+	.network_deny = {deny, 1},
+	.network_allow = {allow, 1},
+};
+
 static void on_done(void *ctx, const struct http_result *r)
 {
 	http_request_put(*(struct http **)ctx, r->request);
@@ -74,6 +93,83 @@ static enum err_code make_webhook(void *ctx)
 	(void)ctx;
 	if (code == ERR_OK)
 		webhook_free(w);
+	return code;
+}
+
+/* The token endpoint is asked and cannot be reached: what the request says of it is no concern
+ * here, that nothing leaks is. */
+static enum err_code ask_for_token(void *ctx)
+{
+	struct token_request *r;
+	struct token_outcome out;
+	enum err_code code = token_request_new(&with_tokens, NULL, clock_system(), &r, NULL);
+
+	(void)ctx;
+	if (code != ERR_OK)
+		return code;
+	token_request_run(r, &out);
+	assert_int_equal(out.token.len, 0);
+	assert_true(out.reason[0]);
+	code = strstr(out.reason, "emory") ? ERR_NOMEM : ERR_OK;
+	token_request_free(r);
+	return code;
+}
+
+static enum err_code make_tokens(void *ctx)
+{
+	struct auth *a;
+	enum err_code code = auth_new(&with_tokens, clock_system(), &a, NULL);
+
+	(void)ctx;
+	if (code == ERR_OK)
+		auth_free(a);
+	return code;
+}
+
+static enum err_code read_token(void *ctx)
+{
+	struct buf out;
+	int64_t lifetime_s;
+	enum err_code code;
+
+	(void)ctx;
+	buf_init(&out, 100);
+	code = token_answer_read(TEXT_LIT("{\"access_token\":\"a\"}"), &out, &lifetime_s, NULL);
+	buf_done(&out);
+	return code;
+}
+
+static enum err_code write_basic(void *ctx)
+{
+	const struct webhook_settings to = {.basic_user = basic_user,
+					    .basic_password.value = client_secret};
+	struct buf line;
+	enum err_code code;
+
+	(void)ctx;
+	buf_init(&line, 1000);
+	auth_add_header(&to, &line);
+	code = buf_error(&line);
+	buf_done(&line);
+	return code;
+}
+
+static char cert_file[] = "/tmp/adbl-torture.XXXXXX";
+static struct webhook_settings with_files = {.name = name};
+
+static enum err_code read_files(void *ctx)
+{
+	struct tls_files *f;
+	struct tls_material *held = NULL;
+	CURL *easy = ctx;
+	enum err_code code = tls_files_new(&with_files, &f, NULL);
+
+	if (code != ERR_OK)
+		return code;
+	code = tls_files_follow(f, CLOCK_US_PER_S, easy, &held, NULL);
+	tls_files_free(f);
+	curl_easy_reset(easy);
+	tls_material_drop(held);
 	return code;
 }
 
@@ -119,6 +215,25 @@ static enum err_code mask_one(void *ctx)
 	assert_int_equal(code != ERR_OK, f.data.s == event.data.s);
 	buf_done(&room);
 	column_rules_free(rules);
+	return code;
+}
+
+/* A row that is too large is cut, or there is no request. */
+static enum err_code cut_one(void *ctx)
+{
+	const struct webhook_settings to = {
+		.name = name, .max_body_bytes = 200, .oversized = WEBHOOK_OVERSIZED_TRUNCATE};
+	struct http_request r = {.to = NULL};
+	enum err_code code;
+
+	(void)ctx;
+	buf_init(&r.body, 10000);
+	buf_init(&r.lines, 10000);
+	buf_init(&r.url, 10000);
+	code = request_fill(&origin, &to, &event, &r);
+	assert_int_equal(code == ERR_OK, r.cut_count == 1);
+	assert_true(code != ERR_OK || r.body.len <= 200);
+	buf_done(&r.body);
 	return code;
 }
 
@@ -168,6 +283,38 @@ static void a_webhook_without_memory(void **state)
 	torture_run(make_webhook, NULL);
 }
 
+static void tokens_without_memory(void **state)
+{
+	(void)state;
+	torture_run(ask_for_token, NULL);
+	torture_run(make_tokens, NULL);
+	torture_run(read_token, NULL);
+	torture_run(write_basic, NULL);
+}
+
+static void certificates_without_memory(void **state)
+{
+	struct cert c = cert_new("one", NULL, 1);
+	struct buf both;
+	CURL *easy = curl_easy_init();
+	const int fd = mkstemp(cert_file);
+
+	(void)state;
+	assert_non_null(easy);
+	assert_true(fd >= 0);
+	buf_init(&both, 65536);
+	cert_print(&c, &both);
+	cert_print_key(&c, NULL, &both);
+	assert_int_equal(fd_write_all(fd, both.data, both.len, NULL), ERR_OK);
+	with_files.tls_cert = with_files.tls_key = with_files.ca_file = cert_file;
+	torture_run(read_files, easy);
+	curl_easy_cleanup(easy);
+	buf_done(&both);
+	cert_free(&c);
+	(void)close(fd);
+	(void)unlink(cert_file);
+}
+
 static void a_request_without_memory(void **state)
 {
 	(void)state;
@@ -185,6 +332,7 @@ static void a_masked_row_without_memory(void **state)
 {
 	(void)state;
 	assert_true(torture_run(mask_one, NULL) >= 7);
+	assert_true(torture_run(cut_one, NULL) >= 3);
 }
 
 static int group_open(void **state)
@@ -208,6 +356,8 @@ int main(void)
 		cmocka_unit_test(a_webhook_without_memory),
 		cmocka_unit_test(a_request_without_memory),
 		cmocka_unit_test(a_pool_without_memory),
+		cmocka_unit_test(tokens_without_memory),
+		cmocka_unit_test(certificates_without_memory),
 		cmocka_unit_test(a_masked_row_without_memory),
 	};
 

@@ -133,6 +133,7 @@ static enum err_code work_with_parked(struct source *s)
 static enum err_code work_with(struct source *s)
 {
 	struct reading r = {.first = ERR_OK};
+	struct source_sweep sweep = {.rows = 10};
 	struct source_status st;
 	struct standing standing;
 	enum err_code code;
@@ -158,6 +159,8 @@ static enum err_code work_with(struct source *s)
 		code = s->ops->acknowledge(s, r.acks, r.total, NULL);
 	if (code == ERR_OK && r.total == ROWS && s->ops != &source_fake)
 		code = work_with_parked(s);
+	if (code == ERR_OK)
+		code = s->ops->purge(s, 0, &sweep, NULL);
 	return r.first != ERR_OK ? r.first : code;
 }
 

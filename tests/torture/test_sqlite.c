@@ -259,6 +259,8 @@ static enum err_code read_and_settle(struct source *s)
 		code = s->ops->acknowledge(s, acks, total, NULL);
 	if (code == ERR_OK)
 		code = settle_parked(s);
+	if (code == ERR_OK)
+		code = s->ops->purge(s, 0, &(struct source_sweep){.rows = 10}, NULL);
 	return code != ERR_OK ? code : failed;
 }
 

@@ -152,6 +152,43 @@ static void escapes_become_what_they_mean(void **state)
 	}
 }
 
+static void a_cut_leaves_nothing_halved(void **state)
+{
+	static const struct {
+		struct text in;
+		size_t most, want;
+	} cases[] = {
+		{TEXT_LIT(""), 0, 0},
+		{TEXT_LIT("abc"), 0, 0},
+		{TEXT_LIT("abc"), 2, 2},
+		{TEXT_LIT("abc"), 3, 3},
+		{TEXT_LIT("abc"), 99, 3},
+		{TEXT_LIT("a\xc3\xa4"), 2, 1},
+		{TEXT_LIT("a\xc3\xa4"), 3, 3},
+		{TEXT_LIT("\xf0\x9f\x98\x80x"), 3, 0},
+		{TEXT_LIT("\xf0\x9f\x98\x80x"), 4, 4},
+		{TEXT_LIT("a\\nb"), 1, 1},
+		{TEXT_LIT("a\\nb"), 2, 1},
+		{TEXT_LIT("a\\nb"), 3, 3},
+		{TEXT_LIT("\\\\\\\\"), 3, 2},
+		{TEXT_LIT("\\\\n"), 2, 2},
+		{TEXT_LIT("a\\u00e4b"), 6, 1},
+		{TEXT_LIT("a\\u00e4b"), 7, 7},
+		{TEXT_LIT("a\\ud83d\\ude00b"), 7, 1},
+		{TEXT_LIT("a\\ud83d\\ude00b"), 12, 1},
+		{TEXT_LIT("a\\ud83d\\ude00b"), 13, 13},
+		/* half a pair stands alone already */
+		{TEXT_LIT("\\ud83d\\u0061b"), 6, 6},
+		{TEXT_LIT("\\n\xc3\xa4z"), 3, 2},
+	};
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < ARRAY_LEN(cases); i++)
+		if (json_scan_cut(cases[i].in, cases[i].most) != cases[i].want)
+			fail_msg("%zu: %zu", i, json_scan_cut(cases[i].in, cases[i].most));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -159,6 +196,7 @@ int main(void)
 		cmocka_unit_test(what_is_no_whole_object_ends_badly),
 		cmocka_unit_test(nothing_follows_the_end),
 		cmocka_unit_test(a_cut_object_is_bad_wherever_it_is_cut),
+		cmocka_unit_test(a_cut_leaves_nothing_halved),
 		cmocka_unit_test(escapes_become_what_they_mean),
 	};
 

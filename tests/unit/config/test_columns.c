@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the columns_* and mask_* of a webhook can get wrong together, and what they become.
+ * What the columns_*, mask_* and oversized of a webhook can get wrong together, and what they
+ * become.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -69,6 +70,17 @@ static const struct {
 	 "f:5:16: webhook.mask_hash: c is in mask_redact too\n"
 	 "f:5:16: webhook.mask_hash: b is in columns_exclude too\n"
 	 "f:5:32: webhook.mask_redact: a is in columns_exclude too\n"},
+	{DATABASE "webhook: {url: http://h, oversized: truncate}\n",
+	 "f:2:26: webhook.oversized: needs max_body_bytes\n"},
+	{DATABASE "webhook: {url: http://h, oversized: key_only}\n",
+	 "f:2:26: webhook.oversized: needs max_body_bytes\n"},
+	{DATABASE "webhook: {url: http://h, max_body_bytes: 0, oversized: dead_letter}\n",
+	 "f:2:45: webhook.oversized: needs max_body_bytes\n"},
+	{DATABASE "webhook: {url: http://h, max_body_bytes: 1023}\n",
+	 "f:2:42: webhook.max_body_bytes: no body is smaller than 1kB for sure: 0 means no "
+	 "limit\n"},
+	{DATABASE "webhook: {url: http://h, max_body_bytes: 1kB, oversized: drop}\n",
+	 "f:2:58: webhook.oversized: \"drop\" is none of key_only, truncate, dead_letter\n"},
 	{DATABASE "webhook: {url: http://h, mask_redact: [a, a]}\n",
 	 "f:2:43: webhook.mask_redact[1]: a is given twice\n"},
 };

@@ -117,6 +117,7 @@ static void check_short_source(const struct source_settings *s)
 	assert_int_equal(s->batch_size, 1000);
 	assert_int_equal(s->ack_delay_us, 20000);
 	assert_int_equal(s->max_event_bytes, 1048576);
+	assert_int_equal(s->dead_letter_retention_us, 30LL * 86400 * 1000000);
 }
 
 static void check_short_webhook(const struct webhook_settings *w)

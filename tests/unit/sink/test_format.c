@@ -21,6 +21,8 @@
 #define INSTALL "0f8fad5b-d9cb-469f-a165-70867728950e"
 #define WALL_US 1772366400123456LL
 #define DOC_WIDTH 84
+/* A row that is longer is sent in a body with so many bytes less than it should have. */
+#define LARGE_BYTES 400
 
 struct example {
 	const char *name;
@@ -33,6 +35,10 @@ struct example {
 		.changed_at = TEXT_LIT("2026-03-01T12:00:00.123456Z"), .changed_wall_us = WALL_US, \
 		__VA_ARGS__                                                                        \
 	}
+#define NOTE_100                                                                                   \
+	"It was a long night, and longer letters were written to customers who asked for a clock " \
+	"of brass. "
+#define NOTE NOTE_100 NOTE_100 NOTE_100 NOTE_100 NOTE_100
 #define KEY_7 .key = TEXT_LIT("{\"id\":7}")
 
 static const struct example usual[] = {
@@ -50,6 +56,9 @@ static const struct example usual[] = {
 	{"an update of a row over max_event_bytes",
 	 ORDER(OP_UPDATE, KEY_7, .truncated = true, .data = TEXT_LIT("{\"id\":7}"),
 	       .old_data = TEXT_LIT("{\"id\":7}"))},
+	{"an insert over max_body_bytes, with oversized: truncate",
+	 ORDER(OP_INSERT, KEY_7,
+	       .data = TEXT_LIT("{\"id\":7,\"note\":\"" NOTE "\",\"total\":12.50}"))},
 };
 
 static const struct example odd[] = {
@@ -97,9 +106,17 @@ static void request_done(struct http_request *r)
 static void fill(struct http_request *r, enum webhook_format format, const struct event_fields *f)
 {
 	const struct request_origin origin = {INSTALL, "default", &postgres};
-	const struct webhook_settings to = {
-		.name = test_name, .url.value = test_url, .format = format};
+	struct webhook_settings to = {.name = test_name,
+				      .url.value = test_url,
+				      .format = format,
+				      .oversized = WEBHOOK_OVERSIZED_TRUNCATE};
 
+	request_open(r);
+	assert_int_equal(request_fill(&origin, &to, f, r), ERR_OK);
+	if (f->data.len < LARGE_BYTES)
+		return;
+	to.max_body_bytes = (int64_t)r->body.len - LARGE_BYTES;
+	request_done(r);
 	request_open(r);
 	assert_int_equal(request_fill(&origin, &to, f, r), ERR_OK);
 }

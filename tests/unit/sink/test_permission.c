@@ -108,6 +108,30 @@ static void while_it_does_not_agree_nothing_is_sent_and_it_is_asked_again(void *
 	}
 }
 
+static void a_rate_limit_does_not_pass_by_the_question(void **state)
+{
+	struct gate g = {.more = "WebHook-Allowed-Origin: *\r\n", .status = 403};
+	struct rig r = {0};
+	struct peer p;
+	int k;
+
+	(void)state;
+	assert_true(peer_start(&p, serve_gate, &g));
+	gate_settings(&r.settings[0], p.url);
+	r.settings[0].rate_limit = (struct rate){.count = 1000, .period_us = CLOCK_US_PER_S};
+	r.settings[0].rate_limit_burst = 1;
+	rig_start(&r, 2);
+	for (k = 1; k <= 20; k++)
+		push(&r, 0, k, k);
+	UNTIL(atomic_load(&g.options) >= 3);
+	atomic_store(&g.status, 200);
+	await(&r, 20);
+	rig_close(&r);
+	peer_stop(&p);
+	assert_int_equal(g.early, 0);
+	assert_int_equal(g.wrong, 0);
+}
+
 static void without_an_event_nobody_is_asked(void **state)
 {
 	struct gate g = {.more = "WebHook-Allowed-Origin: *\r\n", .status = 200};
@@ -222,6 +246,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_receiver_is_asked_once_and_then_sent_everything),
 		cmocka_unit_test(while_it_does_not_agree_nothing_is_sent_and_it_is_asked_again),
+		cmocka_unit_test(a_rate_limit_does_not_pass_by_the_question),
 		cmocka_unit_test(without_an_event_nobody_is_asked),
 		cmocka_unit_test(an_operator_who_enables_has_it_asked_again),
 		cmocka_unit_test(a_disabled_webhook_is_not_even_asked),

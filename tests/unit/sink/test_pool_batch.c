@@ -398,9 +398,46 @@ static void stopping_gives_all_of_them_back(void **state)
 	peer_stop(&p);
 }
 
+/* Of one key, so that what is before and behind the large one waits for it. */
+static void an_event_too_large_dies_alone_and_without_an_attempt(void **state)
+{
+	static char text[2000];
+	struct event_fields f = {.id = 51, .table = TEXT_LIT("t"), .key = TEXT_LIT("{\"k\":0}")};
+	struct webhook_stats s;
+	struct rig r = {0};
+	struct book b = {.poison = 51};
+	struct event *ev;
+	struct peer p;
+	int i;
+
+	(void)state;
+	open_batches(&r, &p, &b, 16);
+	r.settings[0].max_body_bytes = 1024;
+	r.settings[0].oversized = WEBHOOK_OVERSIZED_DEAD_LETTER;
+	(void)snprintf(text, sizeof(text), "{\"a\":\"%01500d\"}", 0);
+	f.data = text_of(text);
+	start(&r, 50, 1);
+	assert_int_equal(event_new(&f, &ev, NULL), ERR_OK);
+	assert_int_equal(ring_push(r.ring[0], &ev), ERR_OK);
+	for (i = 52; i <= 100; i++)
+		push(&r, 0, i, 0);
+	await(&r, 100);
+	assert_all_but_the_poison_taken(&r, &b, 100);
+	assert_int_equal(r.got[50].attempts, 0);
+	assert_int_equal(r.got[50].last_status, 0);
+	assert_non_null(strstr(r.got[50].reason, "bytes, max_body_bytes is 1024"));
+	s = webhook_stats(r.webhook[0]);
+	assert_int_equal(s.attempts, b.requests);
+	assert_int_equal(b.failed, 0);
+	assert_int_equal(s.oversized, 1);
+	assert_int_equal(s.refused + s.exhausted + s.held, 0);
+	close_batches(&r, &p, &b);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(an_event_too_large_dies_alone_and_without_an_attempt),
 		cmocka_unit_test(what_is_ready_goes_together_and_is_acknowledged_singly),
 		cmocka_unit_test(a_hot_key_fills_a_request_in_its_order),
 		cmocka_unit_test(one_event_is_an_array_too),

@@ -8,10 +8,7 @@
 #include <string.h>
 
 #include "config/column_rules.h"
-#include "core/event.h"
-#include "sink/request.h"
-
-#define INSTALL "0f8fad5b-d9cb-469f-a165-70867728950e"
+#include "request_fixture.h"
 
 static const struct event_fields an_update = {
 	.id = 42,
@@ -23,30 +20,6 @@ static const struct event_fields an_update = {
 	.data = TEXT_LIT("{\"id\":1,\"n\":\"b\"}"),
 	.old_data = TEXT_LIT("{\"id\":1,\"n\":\"a\"}"),
 };
-static const struct request_origin origin = {.install_id = INSTALL, .pipeline = "default"};
-
-static void request_open(struct http_request *r, size_t max_bytes)
-{
-	*r = (struct http_request){.to = NULL};
-	buf_init(&r->body, max_bytes);
-	buf_init(&r->lines, max_bytes);
-	buf_init(&r->url, max_bytes);
-}
-
-static void request_done(struct http_request *r)
-{
-	buf_done(&r->body);
-	buf_done(&r->lines);
-	buf_done(&r->url);
-}
-
-static void fill(struct http_request *r, const struct webhook_settings *to,
-		 const struct event_fields *f)
-{
-	request_open(r, 1 << 20);
-	assert_int_equal(request_fill(&origin, to, f, r), ERR_OK);
-	assert_ptr_equal(r->to, to);
-}
 
 static void assert_body(const struct event_fields *f, const char *want)
 {

@@ -212,13 +212,14 @@ static void each_move_of_the_breaker_is_told_once(void **state)
 static void every_attempt_is_counted_where_it_belongs(void **state)
 {
 	static const struct webhook_attempt attempts[] = {
-		{WEBHOOK_DELIVERED, 1, 200, ANSWER_PHASE_NONE, 150, 10, 0, "", 0},
-		{WEBHOOK_DELIVERED, 1, 204, ANSWER_PHASE_NONE, 100, 10, 35, "", 0},
-		{WEBHOOK_RETRIED, 1, 500, ANSWER_PHASE_NONE, 101, 10, 0, "HTTP 500", 0},
-		{WEBHOOK_HELD, 1, 0, ANSWER_PHASE_CONNECT, 9, 10, 0, "connect: no", 0},
-		{WEBHOOK_HELD, 1, 0, ANSWER_PHASE_CONNECT, 9, 10, 0, "connect: no", 0},
-		{WEBHOOK_REFUSED, 1, 302, ANSWER_PHASE_NONE, 90000000, 10, 0, "HTTP 302", 0},
-		{WEBHOOK_EXHAUSTED, 1, 999, ANSWER_PHASE_NONE, 60000000, 10, 0, "HTTP 999", 0},
+		{WEBHOOK_DELIVERED, 1, 200, ANSWER_PHASE_NONE, 150, 10, 0, 1, 2, "", 0},
+		{WEBHOOK_DELIVERED, 1, 204, ANSWER_PHASE_NONE, 100, 10, 35, 0, 0, "", 0},
+		{WEBHOOK_RETRIED, 1, 500, ANSWER_PHASE_NONE, 101, 10, 0, 0, 0, "HTTP 500", 0},
+		{WEBHOOK_HELD, 1, 0, ANSWER_PHASE_CONNECT, 9, 10, 0, 0, 0, "connect: no", 0},
+		{WEBHOOK_HELD, 1, 0, ANSWER_PHASE_CONNECT, 9, 10, 0, 0, 0, "connect: no", 0},
+		{WEBHOOK_REFUSED, 1, 302, ANSWER_PHASE_NONE, 90000000, 10, 0, 0, 0, "HTTP 302", 0},
+		{WEBHOOK_EXHAUSTED, 1, 999, ANSWER_PHASE_NONE, 60000000, 10, 0, 0, 0, "HTTP 999",
+		 0},
 	};
 	struct webhook_stats s;
 	size_t i;
@@ -236,6 +237,8 @@ static void every_attempt_is_counted_where_it_belongs(void **state)
 	assert_int_equal(s.bytes_sent, 70);
 	assert_int_equal(s.bytes_plain, 95);
 	assert_int_equal(s.compressed, 1);
+	assert_int_equal(s.cut, 1);
+	assert_int_equal(s.key_only, 2);
 	assert_int_equal(s.by_class[0], 2);
 	assert_int_equal(s.by_class[2], 2);
 	assert_int_equal(s.by_class[3], 1);
@@ -250,6 +253,21 @@ static void every_attempt_is_counted_where_it_belongs(void **state)
 	assert_string_equal(s.last_error, "HTTP 999");
 	webhook_record(w, &attempts[0]);
 	assert_string_equal(webhook_stats(w).last_error, "");
+}
+
+static void what_was_never_sent_is_no_attempt(void **state)
+{
+	const struct webhook_attempt a = {
+		.outcome = WEBHOOK_OVERSIZED, .events = 1, .bytes = 10, .reason = "too large"};
+	struct webhook_stats before = webhook_stats(w), s;
+
+	(void)state;
+	webhook_record(w, &a);
+	s = webhook_stats(w);
+	assert_int_equal(s.oversized, before.oversized + 1);
+	assert_int_equal(s.attempts, before.attempts);
+	assert_int_equal(s.bytes_sent, before.bytes_sent);
+	assert_string_equal(s.last_error, "too large");
 }
 
 static void bounds_rise_to_infinity(void **state)
@@ -314,7 +332,7 @@ static _Atomic int running;
 static void use_main(void *arg)
 {
 	const struct webhook_attempt a = {
-		WEBHOOK_DELIVERED, 1, 200, ANSWER_PHASE_NONE, 1, 1, 0, "", 0};
+		WEBHOOK_DELIVERED, 1, 200, ANSWER_PHASE_NONE, 1, 1, 0, 0, 0, "", 0};
 	struct breaker_result r = {.answer = {ANSWER_RETRY, ANSWER_BLAME_RECEIVER, false}};
 	enum breaker_state s;
 	bool probe;
@@ -371,6 +389,7 @@ int main(void)
 		WEBHOOK_TEST(the_first_probe_comes_after_a_second_or_the_maximum),
 		WEBHOOK_TEST(each_move_of_the_breaker_is_told_once),
 		WEBHOOK_TEST(every_attempt_is_counted_where_it_belongs),
+		WEBHOOK_TEST(what_was_never_sent_is_no_attempt),
 		WEBHOOK_TEST(many_threads_may_use_it),
 		cmocka_unit_test(bounds_rise_to_infinity),
 		cmocka_unit_test(quantiles_are_interpolated),

@@ -70,6 +70,8 @@ struct world {
 	bool is_open;
 	bool is_batching;
 	int wake_fd;
+	/* let the workers make n steps */
+	void (*work)(struct world *w, unsigned n);
 
 	struct item items[EVENTS + 1];
 	int64_t count;
@@ -253,8 +255,6 @@ static bool acknowledge(struct world *w)
 	return true;
 }
 
-static void work(struct world *w, unsigned n);
-
 /* As resume() of the runner. */
 static void connect(struct world *w)
 {
@@ -262,7 +262,7 @@ static void connect(struct world *w)
 	if (source_fake.open(w->source, NULL) != ERR_OK)
 		return;
 	w->is_open = true;
-	work(w, 6);
+	w->work(w, 6);
 	/* no step of a worker in between: what comes back to the ring before it is held goes twice,
 	 * as the runner says */
 	runner_pipe_drop(&w->pipe, w->acks);
@@ -271,12 +271,12 @@ static void connect(struct world *w)
 		lose(w);
 		return;
 	}
-	work(w, 6);
+	w->work(w, 6);
 	if (!acknowledge(w)) {
 		lose(w);
 		return;
 	}
-	work(w, 6);
+	w->work(w, 6);
 	if (runner_park_list(&w->pipe, w->source, NULL) != ERR_OK) {
 		lose(w);
 		return;
@@ -302,18 +302,18 @@ static void go_round(struct world *w)
 		return;
 	}
 	if (runner_park_pick(&w->pipe, &w->clock.clock, &pick)) {
-		work(w, 12);
+		w->work(w, 12);
 		if (!acknowledge(w)) {
 			runner_park_cancel(&w->pipe, &pick);
 			lose(w);
 			return;
 		}
-		work(w, 12);
+		w->work(w, 12);
 		if (runner_park_read(&w->pipe, w->source, &pick, NULL) != ERR_OK) {
 			lose(w);
 			return;
 		}
-		work(w, 12);
+		w->work(w, 12);
 	}
 	if (runner_pipe_read(&w->pipe, w->source, w->acks, now_us(w), &did_read, NULL) != ERR_OK)
 		lose(w);

@@ -291,6 +291,7 @@ static void run_seed(enum ordering ordering, uint64_t seed, struct sum *sum)
 
 	memset(&w, 0, sizeof(w));
 	w.ordering = ordering;
+	w.work = work;
 	w.state = seed * 0x9E3779B97F4A7C15ULL + 1;
 	(void)clock_fake_init(&w.clock, CLOCK_US_PER_S, 1700000000 * CLOCK_US_PER_S);
 	w.settings = (struct source_settings){

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: MIT */
+#include "source/runner_purge.h"
+
+#include "base/log.h"
+
+#define STEP_ROWS 500
+#define STEP_MIN_US (50 * CLOCK_US_PER_MS)
+#define STEP_COST 20 /* purging takes at most one part in so many of the time */
+#define ROUND_MIN_US (100 * CLOCK_US_PER_MS)
+#define ROUND_MAX_US (3600 * CLOCK_US_PER_S)
+#define ROUND_PART 24 /* of the retention: letters overstay by no more */
+
+void runner_purge_init(struct runner_purge *g, int64_t retention_us, size_t pipe_count,
+		       const struct clock *clock)
+{
+	*g = (struct runner_purge){.clock = clock, .pipe_count = pipe_count};
+	g->sweep = (struct source_sweep){.older_than_us = retention_us, .rows = STEP_ROWS};
+	if (!retention_us || !pipe_count)
+		g->next_us = INT64_MAX;
+}
+
+static int64_t round_us(const struct runner_purge *g)
+{
+	int64_t us = g->sweep.older_than_us / ROUND_PART;
+
+	if (us < ROUND_MIN_US)
+		return ROUND_MIN_US;
+	return us < ROUND_MAX_US ? us : ROUND_MAX_US;
+}
+
+static void end_round(struct runner_purge *g, int64_t now_us)
+{
+	if (g->purged)
+		log_info("dead letters were removed for their age", LOG_I("count", g->purged));
+	g->purged = 0;
+	g->pipe = 0;
+	g->sweep.after_id = 0;
+	g->next_us = now_us + round_us(g);
+}
+
+enum err_code runner_purge_step(struct runner_purge *g, struct source *s, int64_t now_us,
+				int64_t *ret_purged, struct err *e)
+{
+	int64_t pause_us;
+	enum err_code code;
+
+	if (now_us < g->next_us)
+		return ERR_OK;
+	code = s->ops->purge(s, g->pipe, &g->sweep, e);
+	if (code == ERR_UNAVAILABLE || code == ERR_NOMEM) /* the same step again */
+		return code;
+	if (code != ERR_OK) {
+		if (!g->failed)
+			log_warn("cannot remove old dead letters, trying again later", LOG_E(e));
+		g->failed = true;
+		end_round(g, now_us);
+		return ERR_OK;
+	}
+	g->failed = false;
+	g->purged += g->sweep.purged;
+	*ret_purged += g->sweep.purged;
+	if (!g->sweep.after_id && ++g->pipe == g->pipe_count) {
+		end_round(g, now_us);
+		return ERR_OK;
+	}
+	pause_us = (clock_now_us(g->clock) - now_us) * STEP_COST;
+	g->next_us = now_us + (pause_us > STEP_MIN_US ? pause_us : STEP_MIN_US);
+	return ERR_OK;
+}
