@@ -173,6 +173,51 @@ static int teardown(void **state)
 	return 0;
 }
 
+static enum err_code count_group(void *ctx, const struct parked_group *g)
+{
+	*(int64_t *)ctx += g->count;
+	return ERR_OK;
+}
+
+/* Two parked rows, put off, given up and delivered; what failed changed nothing. */
+static enum err_code settle_parked(struct source *s)
+{
+	static const uint64_t hashes[] = {2, 3};
+	struct parked_select sel = {
+		.by = PARKED_BY_ROW, .hashes = hashes, .hash_count = ARRAY_LEN(hashes)};
+	struct source_limit limit = {.events = 3, .bytes = 1 << 20};
+	struct ack acks[2] = {{.from_parked = true, .outcome = ACK_PARKED, .due_wall_us = 1},
+			      {.from_parked = true, .outcome = ACK_DEAD}};
+	struct event *events[3];
+	int64_t total = 0;
+	bool more = true;
+	size_t n = 0, i;
+	enum err_code code = s->ops->parked_list(s, 0, count_group, &total, NULL);
+
+	if (code != ERR_OK)
+		return code;
+	assert_int_equal(total, 2);
+	code = s->ops->parked_read(s, 0, &sel, limit, events, &n, &more, NULL);
+	if (code != ERR_OK)
+		return code;
+	assert_int_equal(n, 2);
+	for (i = 0; i < n; i++) {
+		acks[i].id = events[i]->f.id;
+		event_free(events[i]);
+	}
+	code = s->ops->acknowledge(s, acks, 2, NULL);
+	sel.by = PARKED_DUE;
+	sel.due_wall_us = 1;
+	if (code == ERR_OK)
+		code = s->ops->parked_read(s, 0, &sel, limit, events, &n, &more, NULL);
+	if (code != ERR_OK)
+		return code;
+	assert_int_equal(n, 1);
+	event_free(events[0]);
+	acks[0].outcome = ACK_DELIVERED;
+	return s->ops->acknowledge(s, acks, 1, NULL);
+}
+
 static enum err_code read_and_settle(struct source *s)
 {
 	struct source_limit limit = {.events = 3, .bytes = 1 << 20};
@@ -195,7 +240,10 @@ static enum err_code read_and_settle(struct source *s)
 		for (i = 0; code == ERR_OK && i < n; i++) {
 			assert_true(total < ROWS);
 			acks[total].id = events[i]->f.id;
-			acks[total].outcome = total % 2 ? ACK_DEAD : ACK_DELIVERED;
+			acks[total].outcome = total > 1   ? ACK_PARKED
+					      : total % 2 ? ACK_DEAD
+							  : ACK_DELIVERED;
+			acks[total].row_hash[0] = total;
 			total++;
 			event_free(events[i]);
 		}
@@ -210,6 +258,8 @@ static enum err_code read_and_settle(struct source *s)
 		code = s->ops->standing_save(s, 0, &standing, NULL);
 	if (code == ERR_OK)
 		code = s->ops->acknowledge(s, acks, total, NULL);
+	if (code == ERR_OK)
+		code = settle_parked(s);
 	if (code == ERR_OK)
 		code = s->ops->purge(s, 0, &(struct source_sweep){.rows = 10}, NULL);
 	return code != ERR_OK ? code : failed;
@@ -230,8 +280,8 @@ static enum err_code live_reader(void *ctx)
 	spare();
 	pipeline = life->t.pipelines[0];
 	sqlitetest_exec(life->t.db,
-			"DELETE FROM app_db_listener_outbox; DELETE FROM "
-			"app_db_listener_dead_letter; DELETE FROM users; DELETE FROM "
+			"DELETE FROM app_db_listener_outbox; DELETE FROM app_db_listener_parked; "
+			"DELETE FROM app_db_listener_dead_letter; DELETE FROM users; DELETE FROM "
 			"app_db_listener_outbox; INSERT INTO users VALUES (1, 'x'), (2, 'it''s'), "
 			"(3, x'00'); UPDATE users SET name = 1.5 WHERE id = 1");
 	unspare();
