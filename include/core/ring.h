@@ -121,6 +121,9 @@ void ring_pause(struct ring *r, bool paused);
  * are. */
 size_t ring_inflight_ids(struct ring *r, int64_t *out, size_t max);
 
+/* Does ev, which is INFLIGHT, come behind another event that is not settled? */
+bool ring_follows(struct ring *r, const struct event *ev);
+
 /* How many of those INFLIGHT are not from the outbox, but were parked. */
 size_t ring_inflight_parked(struct ring *r);
 

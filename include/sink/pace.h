@@ -34,9 +34,11 @@
 #include "config/settings.h"
 
 struct pace {
-	struct mutex lock;   /* what is below */
-	int64_t interval_us; /* 0: no limit; set once */
+	struct mutex lock;           /* what is below */
+	_Atomic int64_t interval_us; /* 0: no limit, and for ever */
 	int64_t tolerance_us;
+	int64_t own_interval_us; /* of pace_init */
+	int64_t own_tolerance_us;
 	int64_t tat_us;
 	bool begun;
 	int64_t told_us; /* until when waiting has been counted */
@@ -61,6 +63,10 @@ size_t pace_take(struct pace *p, int64_t now_us, size_t want);
 
 /* Give n back that were taken and will not be sent. Who was refused meanwhile may ask again. */
 void pace_give_back(struct pace *p, size_t n);
+
+/* The receiver agrees to so many requests a minute, > 0, evenly spaced; 0: to as many as we like.
+ * What pace_init was given stays in force where it is slower. Only of one that is limited. */
+void pace_allow(struct pace *p, int64_t per_minute);
 
 /* When the next may start; not later than the present when it may at once. */
 int64_t pace_next_us(struct pace *p);

@@ -47,6 +47,9 @@ bool webhook_leave(struct webhook *w, size_t n);
 bool webhook_give_back(struct webhook *w, size_t n);
 /* Whether there is a rate limit. */
 bool webhook_is_paced(const struct webhook *w);
+/* The receiver agrees to so many requests a minute (sink/pace.h). Of a paced one; one that
+ * validates always is. */
+void webhook_allow(struct webhook *w, int64_t per_minute);
 /* When it allows the next request; not later than the present when it does at once. */
 int64_t webhook_next_us(struct webhook *w);
 /* How many could be reserved at this moment: a hint for whom to wake. */

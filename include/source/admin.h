@@ -157,6 +157,10 @@ extern const struct source_admin_ops source_admin_postgres;
 extern const struct source_admin_ops source_admin_mysql;
 extern const struct source_admin_ops source_admin_sqlite;
 
+/* Has the webhook of a pipeline of that source a retry_schedule? How bad it is when nothing can be
+ * parked there. */
+enum finding_level source_admin_needs_parked(const struct settings *s, size_t source);
+
 /* The ops of a type; NULL when this build has none. */
 const struct source_admin_ops *source_admin_find(enum source_type type);
 

@@ -9,6 +9,8 @@
  *     app_db_listener_outbox_NAME    of every other: an id drawn for one pipeline would be a
  *                                    gap for ever in all others, and a dead destination pins its
  *                                    own rows only
+ *     app_db_listener_parked         what waits for a later attempt, of the pipeline "default"
+ *     app_db_listener_parked_NAME    of every other
  *     app_db_listener_dead_letter    of all pipelines
  *     app_db_listener_webhook        one row per pipeline: what is known of its webhook
  *
@@ -29,6 +31,7 @@
 #define MY_INSTALL MY_PREFIX "install"
 #define MY_CAPTURED MY_PREFIX "captured"
 #define MY_OUTBOX MY_PREFIX "outbox"
+#define MY_PARKED MY_PREFIX "parked"
 #define MY_DEAD_LETTER MY_PREFIX "dead_letter"
 #define MY_WEBHOOK MY_PREFIX "webhook"
 
@@ -46,6 +49,10 @@ void my_schema_outbox_name(const char *pipeline, char out[static MY_TABLE_NAME_B
 /* Append the quoted name of the pipeline's outbox. */
 void my_schema_outbox(struct buf *out, const char *database, const char *pipeline);
 
+/* The same of its parked events. */
+void my_schema_parked_name(const char *pipeline, char out[static MY_TABLE_NAME_BYTES]);
+void my_schema_parked(struct buf *out, const char *database, const char *pipeline);
+
 /* CREATE TABLE IF NOT EXISTS ... */
 void my_schema_create_install(struct buf *out, const char *database);
 void my_schema_create_captured(struct buf *out, const char *database);
@@ -55,5 +62,6 @@ void my_schema_create_webhook(struct buf *out, const char *database);
  * could get the id of one of them: SELECT COALESCE(MAX(id), 0) + 1 ... WHERE pipeline = ... */
 void my_schema_create_outbox(struct buf *out, const char *database, const char *pipeline,
 			     int64_t first_id);
+void my_schema_create_parked(struct buf *out, const char *database, const char *pipeline);
 
 #endif

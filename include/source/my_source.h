@@ -6,6 +6,7 @@
  *     my_read.c     which rows are new, and their texts
  *     my_events.c   result rows into events
  *     my_ack.c      acknowledging
+ *     my_parked.c   events that wait for a later attempt, in a table of their own
  *     my_owners.c   when gaps close
  *     my_audit.c    an operator's own audit table in place of the outbox
  *     my_inspect.c  drift, status, stray rows
@@ -35,6 +36,8 @@ struct my_pipe {
 	struct my_owners owners;
 	struct buf relation; /* quoted name of the outbox or the audit table */
 	struct buf from;     /* the same with the index to read by */
+	struct buf parked;   /* quoted name of the table of parked events */
+	bool has_parked;     /* it is there, and ours to use */
 	const char *bytes;   /* SQL: the size of a row's texts */
 	const char *filter;  /* SQL: " AND ..." of what is to be read; "" for all */
 	int64_t held_upto;   /* rows up to this id may be held, also above the cursor */
@@ -92,6 +95,11 @@ void my_events_columns(struct buf *sql);
 enum err_code my_events_add(struct batch *b, struct my_result *r, const int64_t *ids, size_t n,
 			    struct err *e) ATTR_MUST_CHECK;
 
+/* Append the rows of r, all of them: those columns and seq, due, step, attempts of a parked row.
+ * Errors: likewise. */
+enum err_code my_events_add_parked(struct batch *b, struct my_result *r,
+				   struct err *e) ATTR_MUST_CHECK;
+
 /* Is t one JSON value? */
 bool my_events_is_json(struct text t);
 
@@ -102,6 +110,25 @@ enum err_code my_acknowledge(struct source *base, const struct ack *acks, size_t
 
 /* Append "id IN (...)". */
 void my_ack_ids(struct buf *sql, const char *column, const int64_t *ids, size_t n);
+
+/* ---- my_parked.c ---- */
+
+/* Append a DATETIME; 0 is NULL. */
+void my_parked_due(struct buf *sql, int64_t due_wall_us);
+
+/* Why nothing of p can be parked: ERR_NOT_FOUND, ERR_DB. */
+enum err_code my_parked_refuse(const struct my_pipe *p, struct err *e) ATTR_MUST_CHECK;
+/* Look which pipelines have a table of parked events. Errors: ERR_NOT_FOUND: one that may need it
+ * has none; as my_conn_exec. */
+enum err_code my_parked_open(struct my_source *s, struct err *e) ATTR_MUST_CHECK;
+enum err_code my_parked_list(struct source *base, uint32_t p, parked_list_fn fn, void *ctx,
+			     struct err *e) ATTR_MUST_CHECK;
+enum err_code my_parked_read(struct source *base, uint32_t p, const struct parked_select *sel,
+			     struct source_limit limit, struct event **out, size_t *ret_count,
+			     bool *ret_more, struct err *e) ATTR_MUST_CHECK;
+/* How many p has; an upper bound when they are many. */
+enum err_code my_parked_count(struct my_source *s, const struct my_pipe *p, int64_t *ret_rows,
+			      struct err *e) ATTR_MUST_CHECK;
 
 /* ---- my_purge.c ---- */
 

@@ -44,6 +44,15 @@ enum err_code pg_schema_install(struct pg_admin *a, struct err *e) ATTR_MUST_CHE
 enum err_code pg_schema_is_installed(struct pg_admin *a, bool *ret_installed,
 				     struct err *e) ATTR_MUST_CHECK;
 
+/* Is the table of parked events there? An installation of before it was made has none. */
+enum err_code pg_schema_has_parked(struct pg_admin *a, bool *ret_has,
+				   struct err *e) ATTR_MUST_CHECK;
+
+/* The pipelines that are installed and have undelivered events, parked ones included: *ret_res is
+ * the caller's, one column. Errors: as pg_conn_query. */
+enum err_code pg_schema_pipelines_undelivered(struct pg_admin *a, PGresult **ret_res,
+					      struct err *e) ATTR_MUST_CHECK;
+
 /* The CREATE FUNCTION statement of capture(); never NULL. */
 const char *pg_schema_capture_sql(void);
 

@@ -3,12 +3,14 @@
  * The PostgreSQL outbox reader, inside: what its files share.
  *
  *     postgres.c    open, close, the vtable
+ *     pg_statements.c  every statement
  *     pg_read.c     reading: above the cursor, and the gaps below it
  *                   pg_read_call.c has its statements
  *     pg_events.c   result rows into events
  *     pg_owners.c   when gaps may have been filled, when they close
  *     pg_wake.c     waiting for changes
  *     pg_ack.c      acknowledging
+ *     pg_parked.c   events that wait for a later attempt, in a table of their own
  *     pg_inspect.c  drift, status, stray rows
  */
 #ifndef SOURCE_PG_SOURCE_H
@@ -38,6 +40,16 @@ enum pg_stmt {
 	PG_STMT_TABLES,
 	PG_STMT_OUTBOX,
 	PG_STMT_OLDEST,
+	PG_STMT_PARK, /* this and all behind it: only where there is the table `parked` */
+	PG_STMT_UNPARK,
+	PG_STMT_BURY_PARKED,
+	PG_STMT_REPARK,
+	PG_STMT_PARKED_LIST,
+	PG_STMT_PARKED_ROWS,
+	PG_STMT_PARKED_BY_ROW, /* in the order of enum parked_by */
+	PG_STMT_PARKED_BY_TABLE,
+	PG_STMT_PARKED_ALL,
+	PG_STMT_PARKED_DUE,
 	PG_STMT_COUNT
 };
 
@@ -72,6 +84,7 @@ struct pg_source {
 	bool leader;          /* open has succeeded */
 	bool pooled;
 	bool notify;
+	bool has_parked; /* the table is there, and ours to use */
 	struct pg_pipe *pipes;
 	struct pg_wake wake;
 	struct buf params[4]; /* binary array parameters, reused */
@@ -88,6 +101,9 @@ static inline int64_t pg_source_now(const struct pg_source *s)
 {
 	return clock_now_us(s->env.clock);
 }
+
+/* Prepare them all. Errors: as pg_conn_prepare. */
+enum err_code pg_statements_prepare(struct pg_source *s, struct err *e) ATTR_MUST_CHECK;
 
 /* One of the table's statements as a call; parameters are added by the caller. */
 struct pg_call pg_source_call(const struct pg_source *s, enum pg_stmt stmt);
@@ -126,6 +142,11 @@ enum pg_column {
 	PG_COL_OLD_DATA,
 	PG_COL_ORIGIN,
 	PG_COL_CACHE, /* the sequence's; NULL: it is gone */
+	/* or, of a parked row, */
+	PG_COL_SEQ = PG_COL_CACHE,
+	PG_COL_DUE,
+	PG_COL_STEP,
+	PG_COL_ATTEMPTS,
 };
 
 /* Append the rows of res (columns of PG_STMT_READ) until one does not fit. Errors: ERR_NOMEM,
@@ -135,6 +156,22 @@ enum err_code pg_batch_add(struct batch *b, const PGresult *res, struct err *e) 
 /* ---- pg_ack.c ---- */
 enum err_code pg_acknowledge(struct source *base, const struct ack *acks, size_t n,
 			     struct err *e) ATTR_MUST_CHECK;
+
+/* ---- pg_parked.c ---- */
+
+/* Why nothing can be parked: ERR_DENIED for want of rights, else the table is missing. */
+enum err_code pg_parked_refuse(enum err_code code, struct err *e) ATTR_MUST_CHECK;
+/* Is there a table of parked events for us? Errors: ERR_NOT_FOUND, ERR_DENIED: there is none, and a
+ * pipeline may need it. */
+enum err_code pg_parked_open(struct pg_source *s, struct err *e) ATTR_MUST_CHECK;
+enum err_code pg_parked_list(struct source *base, uint32_t p, parked_list_fn fn, void *ctx,
+			     struct err *e) ATTR_MUST_CHECK;
+enum err_code pg_parked_read(struct source *base, uint32_t p, const struct parked_select *sel,
+			     struct source_limit limit, struct event **out, size_t *ret_count,
+			     bool *ret_more, struct err *e) ATTR_MUST_CHECK;
+/* How many there are, all pipelines; an estimate when they are many. */
+enum err_code pg_parked_count(struct pg_source *s, int64_t *ret_rows,
+			      struct err *e) ATTR_MUST_CHECK;
 
 /* ---- pg_wake.c ---- */
 /* Listen, if the source is to be woken. */

@@ -33,6 +33,7 @@ struct runner;
 struct runner_pipeline {
 	const struct pipeline_settings *settings;
 	struct ring *ring;             /* a loan; NULL until runner_bind */
+	bool parks;                    /* its webhook has a retry_schedule */
 	struct standing_box *standing; /* its webhook's, a loan; NULL: nothing is kept */
 };
 

@@ -38,6 +38,8 @@ struct source_pipeline {
 	const struct pipeline_settings *settings;
 	uint32_t index;      /* position in the array given to source_ops.new; acks carry it */
 	char install_id[40]; /* uuid, filled by open: the first part of event ids */
+	bool parks;          /* its webhook has a retry_schedule: open fails where nothing can be
+				parked */
 };
 
 struct source_env {
@@ -182,18 +184,6 @@ extern const struct source_ops source_postgres;
 extern const struct source_ops source_mysql;
 extern const struct source_ops source_sqlite;
 extern const struct source_ops source_fake;
-
-/* For a kind of source that cannot park yet. Errors: ERR_DB when one of acks needs it. */
-enum err_code source_refuse_parked(const struct ack *acks, size_t n, struct err *e) ATTR_MUST_CHECK;
-/* Likewise: the calls of one where nothing is parked. */
-#define SOURCE_PARKS_NOTHING                                                                       \
-	.parked_list = source_parked_list_none, .parked_read = source_parked_read_none
-enum err_code source_parked_list_none(struct source *s, uint32_t p, parked_list_fn fn, void *ctx,
-				      struct err *e) ATTR_MUST_CHECK;
-enum err_code source_parked_read_none(struct source *s, uint32_t p, const struct parked_select *sel,
-				      struct source_limit limit, struct event **out,
-				      size_t *ret_count, bool *ret_more,
-				      struct err *e) ATTR_MUST_CHECK;
 
 /* The ops of a type; NULL when this build has none. */
 const struct source_ops *source_find(enum source_type type);

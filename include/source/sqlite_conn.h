@@ -89,5 +89,7 @@ void sqlite_quote_literal(struct buf *out, const char *value);
 
 /* Append app_db_listener_outbox for "default", else app_db_listener_outbox_<pipeline>. */
 void sqlite_outbox_name(struct buf *out, const char *pipeline);
+/* The same of its parked events. */
+void sqlite_parked_name(struct buf *out, const char *pipeline);
 
 #endif

@@ -34,6 +34,10 @@ enum err_code sqlite_schema_install(struct sqlite_admin *a, struct err *e) ATTR_
 enum err_code sqlite_schema_is_installed(struct sqlite_admin *a, bool *ret_installed,
 					 struct err *e) ATTR_MUST_CHECK;
 
+/* How many events of the pipeline are parked; 0 also where there is no table for them. */
+enum err_code sqlite_schema_count_parked(struct sqlite_admin *a, const char *pipeline,
+					 int64_t *ret_rows, struct err *e) ATTR_MUST_CHECK;
+
 /* Is there a table of this name? */
 enum err_code sqlite_schema_has_table(struct sqlite_admin *a, const char *name, bool *ret_has,
 				      struct err *e) ATTR_MUST_CHECK;

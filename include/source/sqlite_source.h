@@ -5,6 +5,7 @@
  *     sqlite.c          open, close, the vtable
  *     sqlite_read.c     reading
  *     sqlite_ack.c      acknowledging
+ *     sqlite_parked.c   events that wait for a later attempt, in a table of their own
  *     sqlite_wake.c     waiting for changes
  *     sqlite_purge.c    old dead letters
  *     sqlite_inspect.c  drift, status, stray rows, a file that went back in time
@@ -28,6 +29,13 @@ enum sqlite_stmt_id {
 	SQLITE_STMT_SEQUENCE,
 	SQLITE_STMT_FIGURES, /* ?1 pipeline */
 	SQLITE_STMT_OLDEST,  /* ?1 how many */
+	/* sqlite_parked.c has these: ?1 id, ?2 attempts, ?3 status, ?4 reason, ... */
+	SQLITE_STMT_PARK,        /* ?5 step, ?6 due, ?7 to ?9 hashes */
+	SQLITE_STMT_UNPARK,      /* ?1 */
+	SQLITE_STMT_BURY_PARKED, /* ?5 pipeline */
+	SQLITE_STMT_REPARK,      /* ?5 step, ?6 due */
+	SQLITE_STMT_PARKED_COUNT,
+	SQLITE_STMT_PARKED_LIST,
 	SQLITE_STMT_COUNT
 };
 
@@ -36,6 +44,7 @@ struct sqlite_pipe {
 	struct source_pipeline *pub;
 	struct position *position;
 	sqlite3_stmt *stmts[SQLITE_STMT_COUNT];
+	bool has_parked; /* the table of parked events is there */
 	int64_t *strays; /* ids below the cursor found by inspect, seen but not yet returned */
 	size_t stray_count;
 };
@@ -84,9 +93,33 @@ enum err_code sqlite_read(struct source *base, uint32_t p, struct source_limit l
 			  struct event **out, size_t *ret_count, bool *ret_more,
 			  struct err *e) ATTR_MUST_CHECK;
 
+/* The row at hand as fields; the texts are loans until the next row, or until they are forgotten.
+ * Errors: ERR_NOMEM, ERR_DB (it makes no sense). */
+enum err_code sqlite_read_row(struct sqlite_source *s, sqlite3_stmt *stmt, struct event_fields *f,
+			      struct err *e) ATTR_MUST_CHECK;
+/* What the largest row needed is given back. */
+void sqlite_read_forget_row(struct sqlite_source *s);
+
 /* ---- sqlite_ack.c ---- */
 enum err_code sqlite_acknowledge(struct source *base, const struct ack *acks, size_t n,
 				 struct err *e) ATTR_MUST_CHECK;
+
+/* ---- sqlite_parked.c ---- */
+
+/* Why nothing of p can be parked: ERR_NOT_FOUND. */
+enum err_code sqlite_parked_refuse(const struct sqlite_pipe *p, struct err *e) ATTR_MUST_CHECK;
+/* Look whether p has a table of parked events, and prepare. Errors: ERR_NOT_FOUND: it has none, and
+ * may need it; as sqlite_conn_prepare. */
+enum err_code sqlite_parked_open(struct sqlite_source *s, struct sqlite_pipe *p,
+				 struct err *e) ATTR_MUST_CHECK;
+enum err_code sqlite_parked_list(struct source *base, uint32_t p, parked_list_fn fn, void *ctx,
+				 struct err *e) ATTR_MUST_CHECK;
+enum err_code sqlite_parked_read(struct source *base, uint32_t p, const struct parked_select *sel,
+				 struct source_limit limit, struct event **out, size_t *ret_count,
+				 bool *ret_more, struct err *e) ATTR_MUST_CHECK;
+/* How many p has; an upper bound when they are many. */
+enum err_code sqlite_parked_count(struct sqlite_source *s, const struct sqlite_pipe *p,
+				  int64_t *ret_rows, struct err *e) ATTR_MUST_CHECK;
 
 /* ---- sqlite_wake.c ---- */
 /* Watch the files. What cannot be watched is polled. */

@@ -205,6 +205,27 @@ static void pipeline_truncate_check(struct loading *l, struct pipeline_settings 
 	p->operations[OP_TRUNCATE] = false;
 }
 
+/* The rows of an audit table are the operator's: they stay where they are, and what the reader
+ * makes of them it makes anew with each read. */
+static void pipeline_parking_check(struct loading *l, const struct pipeline_settings *p)
+{
+	const struct webhook_settings *w = &l->settings.webhooks[p->webhook];
+	struct node at = node_find_key(l->source_nodes[p->source], "audit_table");
+	struct path where = source_path(l, p->source);
+
+	if (!l->settings.sources[p->source].audit_table || !w->retry_schedule.count)
+		return;
+	if (!node_is_given(at)) {
+		at = node_find_key(node_find(l->root, "listener"), "audit_table");
+		where = path_of("listener");
+	}
+	where = path_key(&where, TEXT_LIT("audit_table"));
+	loading_mistake(l, at, &where,
+			"not with retry_schedule, which webhook %s has: rows of an audit table "
+			"cannot be parked, they stay where they are",
+			w->name ? w->name : "");
+}
+
 /* What a pipeline may say depends on the kind of its source. */
 static void pipeline_type_check(struct loading *l, struct pipeline_settings *p,
 				const struct scope *scope, struct node n, const struct path *path)
@@ -254,7 +275,8 @@ static void pipeline_read(struct loading *l, struct node n, const struct path *p
 		pipeline_name_check(l, p, n, path);
 	}
 	has_source = target_read(l, &sources, n, path, &p->source);
-	(void)target_read(l, &webhooks, n, path, &p->webhook);
+	if (target_read(l, &webhooks, n, path, &p->webhook) && has_source)
+		pipeline_parking_check(l, p);
 	if (has_source)
 		pipeline_type_check(l, p, &scope, n, path);
 	tables_choose(l, p, n, path, has_source);

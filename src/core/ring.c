@@ -380,6 +380,16 @@ size_t ring_inflight_ids(struct ring *r, int64_t *out, size_t max)
 	return count;
 }
 
+bool ring_follows(struct ring *r, const struct event *ev)
+{
+	bool follows;
+
+	mutex_lock(&r->lock);
+	follows = ev->waits > 0;
+	mutex_unlock(&r->lock);
+	return follows;
+}
+
 size_t ring_inflight_parked(struct ring *r)
 {
 	const struct event *ev;

@@ -116,12 +116,15 @@ static ATTR_MUST_CHECK enum err_code make_runner(struct engine *g, size_t source
 		return err_set(e, ERR_CONFIG, "source %s: this build cannot read from its type",
 			       s->sources[source].name);
 	for (i = 0; i < s->pipeline_count; i++) {
-		if (s->pipelines[i].source != source)
+		const struct pipeline_settings *p = &s->pipelines[i];
+
+		if (p->source != source)
 			continue;
 		g->pipelines[i].at_source = o.pipeline_count;
 		mine[o.pipeline_count++] = (struct runner_pipeline){
-			.settings = &s->pipelines[i],
-			.standing = webhook_standing(g->webhooks[s->pipelines[i].webhook])};
+			.settings = p,
+			.standing = webhook_standing(g->webhooks[p->webhook]),
+			.parks = s->webhooks[p->webhook].retry_schedule.count > 0};
 	}
 	return runner_new(&o, &g->runners[source], e);
 }

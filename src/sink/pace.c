@@ -8,6 +8,7 @@
 /* How much more crowded than sent requests may arrive: this, or a part of the period. */
 #define PACE_SLACK_US (500 * CLOCK_US_PER_MS)
 #define PACE_SLACK_PART 10
+#define PACE_MINUTE_US (60 * CLOCK_US_PER_S)
 /* The part of it that is for workers that wake late. */
 #define PACE_LATE_US (10 * CLOCK_US_PER_MS)
 #define PACE_LATE_PART 4
@@ -17,20 +18,48 @@ static int64_t least(int64_t a, int64_t b)
 	return a < b ? a : b;
 }
 
+static void set_rate(struct pace *p, const struct rate *rate, int64_t burst)
+{
+	int64_t slack_us = least(PACE_SLACK_US, rate->period_us / PACE_SLACK_PART);
+	int64_t apart = rate->count - burst + 1;
+
+	p->interval_us = (rate->period_us + slack_us + apart - 1) / apart;
+	p->tolerance_us =
+		(burst - 1) * p->interval_us + least(PACE_LATE_US, slack_us / PACE_LATE_PART);
+}
+
 void pace_init(struct pace *p, const struct rate *rate, int64_t burst)
 {
-	int64_t slack_us, apart;
 
 	*p = (struct pace){.interval_us = 0};
 	mutex_init(&p->lock);
 	if (!rate->count)
 		return;
 	assert(burst >= 1 && burst <= rate->count && rate->period_us > 0);
-	slack_us = least(PACE_SLACK_US, rate->period_us / PACE_SLACK_PART);
-	apart = rate->count - burst + 1;
-	p->interval_us = (rate->period_us + slack_us + apart - 1) / apart;
-	p->tolerance_us =
-		(burst - 1) * p->interval_us + least(PACE_LATE_US, slack_us / PACE_LATE_PART);
+	set_rate(p, rate, burst);
+	p->own_interval_us = p->interval_us;
+	p->own_tolerance_us = p->tolerance_us;
+}
+
+/* How many of its own rate may start in a minute. */
+static int64_t own_per_minute(const struct pace *p)
+{
+	return 1 + (PACE_MINUTE_US + p->own_tolerance_us) / p->own_interval_us;
+}
+
+void pace_allow(struct pace *p, int64_t per_minute)
+{
+	const struct rate rate = {.count = per_minute, .period_us = PACE_MINUTE_US};
+
+	assert(pace_is_limited(p));
+	mutex_lock(&p->lock);
+	if (per_minute && per_minute < own_per_minute(p)) {
+		set_rate(p, &rate, 1);
+	} else {
+		p->interval_us = p->own_interval_us;
+		p->tolerance_us = p->own_tolerance_us;
+	}
+	mutex_unlock(&p->lock);
 }
 
 void pace_done(struct pace *p)

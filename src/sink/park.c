@@ -48,9 +48,9 @@ static void settle_stale(const struct pool_pipeline *pp, struct event *ev)
 
 /* Returns whether ev may be sent; if not, it went its way. *back: something went back. */
 static bool sift_one(const struct pool_pipeline *pp, const struct clock *clock, struct event *ev,
-		     bool *back)
+		     bool is_first, bool *back)
 {
-	if (ev->waits > 0) {
+	if (!is_first && ring_follows(pp->ring, ev)) {
 		*back = *back || !parked_would_send(pp->parked, ev);
 		if (*back)
 			ring_release(pp->ring, ev);
@@ -77,14 +77,14 @@ struct event *park_sift(const struct pool_pipeline *pp, const struct clock *cloc
 			struct event *list)
 {
 	struct event *kept = NULL, **link = &kept, *also;
-	bool back = false;
+	bool back = false, is_first = true;
 
 	if (!pp->parked)
 		return list;
-	for (; list; list = also) {
+	for (; list; list = also, is_first = false) {
 		also = list->also;
 		list->also = NULL;
-		if (!sift_one(pp, clock, list, &back))
+		if (!sift_one(pp, clock, list, is_first, &back))
 			continue;
 		*link = list;
 		link = &list->also;

@@ -16,7 +16,8 @@ static void ask(struct worker *w, struct webhook *to)
 	const struct webhook_settings *s = webhook_settings(to);
 	struct http_request *r = http_request_get(w->http);
 	struct http_result result;
-	struct err e;
+	struct err e = {.code = ERR_OK};
+	enum err_code code;
 
 	if (!r) {
 		handshake_cancel(webhook_handshake(to));
@@ -31,14 +32,17 @@ static void ask(struct worker *w, struct webhook *to)
 		buf_add_fmt(&r->lines, "WebHook-Request-Rate: %lld", (long long)s->validation_rate);
 		buf_add_char(&r->lines, '\0');
 	}
-	if (buf_error(&r->lines) == ERR_OK && http_send(w->http, r, &e) == ERR_OK)
+	code = buf_error(&r->lines);
+	if (code == ERR_OK)
+		code = http_send(w->http, r, &e);
+	if (code == ERR_OK)
 		return;
-	if (buf_error(&r->lines) != ERR_OK || e.code == ERR_NOMEM) {
-		handshake_cancel(webhook_handshake(to));
-	} else {
+	if (code == ERR_CONFIG) {
 		result = (struct http_result){.request = r, .retry_after_s = -1};
 		reason_of_failure(ANSWER_PHASE_LOOKUP, e.msg, result.reason, sizeof(result.reason));
 		permission_settle(w, &result);
+	} else {
+		handshake_cancel(webhook_handshake(to));
 	}
 	http_request_put(w->http, r);
 }
@@ -104,6 +108,7 @@ void permission_settle(struct worker *w, const struct http_result *r)
 	was_refused = handshake_stats(h).reason[0];
 	if (handshake_report(h, &a, attempt.now_us)) {
 		st = handshake_stats(h);
+		webhook_allow(to, st.allowed_rate);
 		tell(s, &st, HANDSHAKE_ASKED);
 		return;
 	}

@@ -11,6 +11,7 @@
 
 #include "sink/reason.h"
 #include "sink/response.h"
+#include "sink/scrub.h"
 #include "sink/transfer.h"
 
 static curl_off_t info_off(CURL *easy, CURLINFO info)
@@ -124,7 +125,9 @@ void transfer_result(struct transfer *t, CURLcode code, int64_t wall_us, struct 
 	if (status >= 200 && status <= 299)
 		return;
 	out->retry_after_s = response_retry_after_s(t->easy, wall_us);
-	if (!out->disable)
-		reason_of_status(out->status, (struct text){t->snippet, t->snippet_len},
-				 out->reason, sizeof(out->reason));
+	if (out->disable)
+		return;
+	scrub_answer(t->request, t->headers, t->snippet, t->snippet_len);
+	reason_of_status(out->status, (struct text){t->snippet, t->snippet_len}, out->reason,
+			 sizeof(out->reason));
 }

@@ -13,6 +13,7 @@
 #include "config/column_rules.h"
 #include "sink/concurrency.h"
 
+#define WEBHOOK_OPEN_RATE 1000000
 #define WEBHOOK_PROBE_MIN_US CLOCK_US_PER_S
 /* Without a request for so long, a receiver is asked for its permission again. */
 #define WEBHOOK_SILENCE_US (24 * 3600 * CLOCK_US_PER_S)
@@ -45,6 +46,18 @@ const int64_t webhook_latency_bound_us[WEBHOOK_LATENCY_BUCKETS] = {
 static bool is_adaptive(const struct webhook *w)
 {
 	return w->settings->concurrency == WEBHOOK_CONCURRENCY_ADAPTIVE;
+}
+
+/* What a receiver agrees to when it is asked is a limit too: until it has, a rate that nobody
+ * reaches stands for it. */
+static void init_pace(struct webhook *w, const struct webhook_settings *s)
+{
+	static const struct rate open = {.count = WEBHOOK_OPEN_RATE, .period_us = CLOCK_US_PER_S};
+
+	if (s->validate && !s->rate_limit.count)
+		pace_init(&w->pace, &open, 1);
+	else
+		pace_init(&w->pace, &s->rate_limit, s->rate_limit_burst);
 }
 
 static ATTR_MUST_CHECK enum err_code make_handshake(struct webhook *w,
@@ -90,7 +103,7 @@ enum err_code webhook_new(const struct webhook_settings *s, struct webhook **ret
 	mutex_init(&w->lock);
 	batch_size_init(&w->batch_size, (size_t)s->batch_max_events);
 	w->settings = s;
-	pace_init(&w->pace, &s->rate_limit, s->rate_limit_burst);
+	init_pace(w, s);
 	concurrency_init(&w->concurrency, (size_t)s->max_in_flight);
 	atomic_store(&w->limit, is_adaptive(w) ? w->concurrency.limit : (size_t)s->max_in_flight);
 	*ret_w = w;
@@ -214,6 +227,11 @@ bool webhook_give_back(struct webhook *w, size_t n)
 bool webhook_is_paced(const struct webhook *w)
 {
 	return pace_is_limited(&w->pace);
+}
+
+void webhook_allow(struct webhook *w, int64_t per_minute)
+{
+	pace_allow(&w->pace, per_minute);
 }
 
 int64_t webhook_next_us(struct webhook *w)

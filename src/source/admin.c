@@ -34,6 +34,17 @@ const struct source_admin_ops source_admin_mysql = {
 	.dead_letter_purge = my_dead_letter_purge,
 };
 
+enum finding_level source_admin_needs_parked(const struct settings *s, size_t source)
+{
+	size_t i;
+
+	for (i = 0; i < s->pipeline_count; i++)
+		if (s->pipelines[i].source == source && s->webhook_count &&
+		    s->webhooks[s->pipelines[i].webhook].retry_schedule.count)
+			return FINDING_FAIL;
+	return FINDING_WARN;
+}
+
 const struct source_admin_ops *source_admin_find(enum source_type type)
 {
 	switch (type) {

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * One transaction per batch of acknowledgements: the delivered rows leave the outbox, the dead ones
- * move. Under READ COMMITTED a DELETE by ids locks these rows and nothing between them, so
- * no insert of the application waits for it, provided that the rows are found by id. The
- * statistics of an outbox are always old, and while they say that it is small the server would scan
- * it, and wait for every row that is not yet committed. sql_safe_updates makes it use the key
- * (mysql.c); DELETE takes no other hint that MariaDB heeds.
+ * and those that wait for a later attempt move. Under READ COMMITTED a DELETE by ids locks these
+ * rows and nothing between them, so no insert of the application waits for it, provided that the
+ * rows are found by id. The statistics of an outbox are always old, and while they say that it is
+ * small the server would scan it, and wait for every row that is not yet committed.
+ * sql_safe_updates makes it use the key (mysql.c); DELETE takes no other hint that MariaDB heeds.
  *
  * One DELETE alone needs no transaction around it, and that is what nearly every batch is.
  */
@@ -15,7 +15,7 @@
 #include "source/attempts.h"
 #include "source/my_source.h"
 
-#define DEAD_MAX 200 /* in one statement */
+#define MOVED_MAX 200 /* in one statement */
 #define GIVE_UP_US (2 * CLOCK_US_PER_S)
 
 void my_ack_ids(struct buf *sql, const char *column, const int64_t *ids, size_t n)
@@ -31,13 +31,13 @@ void my_ack_ids(struct buf *sql, const char *column, const int64_t *ids, size_t 
 	buf_add_char(sql, ')');
 }
 
-/* The acks of one call; ids and dead are room for all of them. */
+/* The acks of one call; ids and picked are room for all of them. */
 struct acking {
 	struct my_source *s;
 	const struct ack *acks;
 	size_t n;
 	int64_t *ids;
-	const struct ack **dead;
+	const struct ack **picked;
 	uint32_t pipe;
 };
 
@@ -48,7 +48,9 @@ static int by_id(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-static ATTR_MUST_CHECK enum err_code take_away(struct acking *a, size_t count, struct err *e)
+/* The first of ids leave the table. */
+static ATTR_MUST_CHECK enum err_code take_away(struct acking *a, const struct buf *table,
+					       size_t count, struct err *e)
 {
 	const struct my_pipe *p = &a->s->pipes[a->pipe];
 	struct buf *sql = &a->s->sql;
@@ -62,24 +64,54 @@ static ATTR_MUST_CHECK enum err_code take_away(struct acking *a, size_t count, s
 		buf_reset(sql);
 		/* a column may be set to the time of each update */
 		buf_add_fmt(sql,
-			    p->audit ? "UPDATE %s FORCE INDEX (PRIMARY) SET processed = 1, "
-				       "changed_at = changed_at WHERE "
-				     : "DELETE FROM %s WHERE ",
-			    buf_str(&p->relation));
+			    p->audit && table == &p->relation
+				    ? "UPDATE %s FORCE INDEX (PRIMARY) SET processed = 1, "
+				      "changed_at = changed_at WHERE "
+				    : "DELETE FROM %s WHERE ",
+			    buf_str(table));
 		my_ack_ids(sql, "id", a->ids + at, n);
 		code = my_conn_exec_buf(a->s->conn, sql, NULL, e);
 	}
 	return code;
 }
 
+/* " FROM (SELECT ... UNION ALL ...) AS a": a row for each ack, in their order. */
+static void add_acks(struct buf *sql, const struct ack *const *acks, size_t n, bool parking)
+{
+	size_t i;
+
+	buf_add_str(sql, " FROM (");
+	for (i = 0; i < n; i++) {
+		const struct ack *k = acks[i];
+
+		buf_add_fmt(sql,
+			    "%sSELECT %lld AS a_id, %zu AS nth, %d AS attempts, NULLIF(%d, 0) AS "
+			    "status, ",
+			    i ? " UNION ALL " : "", (long long)k->id, i, k->attempts,
+			    k->last_status);
+		if (k->reason || parking)
+			my_quote_literal(sql, text_of(k->reason));
+		else
+			buf_add_str(sql, "''");
+		buf_add_str(sql, " AS reason");
+		if (!parking)
+			continue;
+		buf_add_fmt(sql, ", %d AS step, ", k->step);
+		my_parked_due(sql, k->due_wall_us);
+		buf_add_fmt(sql, " AS due, %lld AS hash1, %lld AS hash2, %lld AS hash3",
+			    (long long)k->row_hash[0], (long long)k->row_hash[1],
+			    (long long)k->table_hash);
+	}
+	buf_add_str(sql, ") AS a");
+}
+
 /* Copy the rows of these acks into the dead letters. When an id was used before, in an outbox that
  * is gone, its letter makes room. */
-static ATTR_MUST_CHECK enum err_code bury(struct acking *a, const struct ack *const *dead, size_t n,
-					  struct err *e)
+static ATTR_MUST_CHECK enum err_code bury(struct acking *a, const struct buf *table,
+					  const struct ack *const *acks, size_t n, struct err *e)
 {
 	const struct my_pipe *p = &a->s->pipes[a->pipe];
 	struct buf *sql = &a->s->sql;
-	size_t i;
 
 	buf_reset(sql);
 	buf_add_str(sql, "REPLACE INTO " MY_DEAD_LETTER " (pipeline, id, " MY_EVENT_COLUMNS
@@ -90,45 +122,158 @@ static ATTR_MUST_CHECK enum err_code bury(struct acking *a, const struct ack *co
 		my_audit_letter(sql);
 	else
 		buf_add_str(sql, MY_EVENT_COLUMNS);
-	buf_add_str(sql, ", a.attempts, a.status, a.reason, UTC_TIMESTAMP(6) FROM (");
-	for (i = 0; i < n; i++) {
-		buf_add_fmt(sql, "%sSELECT %lld AS a_id, %d AS attempts, NULLIF(%d, 0) AS status, ",
-			    i ? " UNION ALL " : "", (long long)dead[i]->id, dead[i]->attempts,
-			    dead[i]->last_status);
-		my_quote_literal(sql, text_of(dead[i]->reason ? dead[i]->reason : ""));
-		buf_add_str(sql, " AS reason");
-	}
-	buf_add_fmt(sql, ") AS a JOIN %s AS o FORCE INDEX (PRIMARY) ON o.id = a.a_id",
-		    buf_str(&p->relation));
+	buf_add_str(sql, ", a.attempts, a.status, a.reason, UTC_TIMESTAMP(6)");
+	add_acks(sql, acks, n, false);
+	buf_add_fmt(sql, " JOIN %s AS o FORCE INDEX (%s) ON o.id = a.a_id", buf_str(table),
+		    table == &p->parked ? "by_id" : "PRIMARY");
 	return my_conn_exec_buf(a->s->conn, sql, NULL, e);
 }
 
-static ATTR_MUST_CHECK enum err_code bury_all(struct acking *a, size_t count, struct err *e)
+/* Copy the rows of these acks into the table of parked ones, which numbers them in their order.
+ * Sorted are the acks, not the rows: EXPLAIN tells. An id that was used before makes room. */
+static ATTR_MUST_CHECK enum err_code park(struct acking *a, const struct buf *table,
+					  const struct ack *const *acks, size_t n, struct err *e)
 {
-	enum err_code code = ERR_OK;
-	size_t at, n;
+	const struct my_pipe *p = &a->s->pipes[a->pipe];
+	struct buf *sql = &a->s->sql;
 
+	buf_reset(sql);
+	buf_add_fmt(sql,
+		    "REPLACE INTO %s (id, origin_id, " MY_EVENT_COLUMNS
+		    ", attempts, last_status, last_error, "
+		    "step, due_at, row_hash1, row_hash2, table_hash, parked_at) SELECT "
+		    "STRAIGHT_JOIN o.id, o.origin_id, " MY_EVENT_COLUMNS
+		    ", a.attempts, a.status, a.reason, "
+		    "a.step, a.due, a.hash1, a.hash2, a.hash3, UTC_TIMESTAMP(6)",
+		    buf_str(&p->parked));
+	add_acks(sql, acks, n, true);
+	buf_add_fmt(sql, " JOIN %s AS o FORCE INDEX (PRIMARY) ON o.id = a.a_id ORDER BY a.nth",
+		    buf_str(table));
+	return my_conn_exec_buf(a->s->conn, sql, NULL, e);
+}
+
+/* "name = CASE id WHEN ... END" with what value appends for each ack. */
+static void add_case(struct buf *sql, const char *name, const struct ack *const *acks, size_t n,
+		     void (*value)(struct buf *sql, const struct ack *a))
+{
+	size_t i;
+
+	buf_add_fmt(sql, "%s = CASE id", name);
+	for (i = 0; i < n; i++) {
+		buf_add_fmt(sql, " WHEN %lld THEN ", (long long)acks[i]->id);
+		value(sql, acks[i]);
+	}
+	buf_add_str(sql, " END");
+}
+
+static void attempts_value(struct buf *sql, const struct ack *a)
+{
+	buf_add_i64(sql, a->attempts);
+}
+
+static void status_value(struct buf *sql, const struct ack *a)
+{
+	buf_add_fmt(sql, "NULLIF(%d, 0)", a->last_status);
+}
+
+static void reason_value(struct buf *sql, const struct ack *a)
+{
+	my_quote_literal(sql, text_of(a->reason));
+}
+
+static void step_value(struct buf *sql, const struct ack *a)
+{
+	buf_add_i64(sql, a->step);
+}
+
+static void due_value(struct buf *sql, const struct ack *a)
+{
+	my_parked_due(sql, a->due_wall_us);
+}
+
+/* Parked rows that failed again. */
+static ATTR_MUST_CHECK enum err_code repark(struct acking *a, const struct buf *table,
+					    const struct ack *const *acks, size_t n, struct err *e)
+{
+	static const struct {
+		const char *name;
+		void (*value)(struct buf *sql, const struct ack *a);
+	} columns[] = {
+		{"attempts", attempts_value}, {"last_status", status_value},
+		{"last_error", reason_value}, {"step", step_value},
+		{"due_at", due_value},
+	};
+	struct buf *sql = &a->s->sql;
+	size_t i;
+
+	for (i = 0; i < n; i++)
+		a->ids[i] = acks[i]->id;
+	buf_reset(sql);
+	buf_add_fmt(sql, "UPDATE %s SET ", buf_str(table));
+	for (i = 0; i < ARRAY_LEN(columns); i++) {
+		buf_add_str(sql, i ? ", " : "");
+		add_case(sql, columns[i].name, acks, n, columns[i].value);
+	}
+	buf_add_str(sql, " WHERE ");
+	my_ack_ids(sql, "id", a->ids, n);
+	return my_conn_exec_buf(a->s->conn, sql, NULL, e);
+}
+
+typedef enum err_code (*move_fn)(struct acking *a, const struct buf *table,
+				 const struct ack *const *acks, size_t n, struct err *e);
+
+/* What move does, to the rows of this outcome in the one table or the other, a few at a time. */
+static ATTR_MUST_CHECK enum err_code move_all(struct acking *a, bool from_parked,
+					      enum ack_outcome outcome, move_fn move, struct err *e)
+{
+	struct my_pipe *p = &a->s->pipes[a->pipe];
+	enum err_code code = ERR_OK;
+	size_t i, at, n, count = 0;
+
+	for (i = 0; i < a->n; i++)
+		if (a->acks[i].pipeline == a->pipe && a->acks[i].outcome == outcome &&
+		    a->acks[i].from_parked == from_parked)
+			a->picked[count++] = &a->acks[i];
+	if (count && outcome == ACK_PARKED && !p->has_parked)
+		return my_parked_refuse(p, e);
 	for (at = 0; code == ERR_OK && at < count; at += n) {
-		n = count - at < DEAD_MAX ? count - at : DEAD_MAX;
-		code = bury(a, a->dead + at, n, e);
+		n = count - at < MOVED_MAX ? count - at : MOVED_MAX;
+		code = move(a, from_parked ? &p->parked : &p->relation, a->picked + at, n, e);
 	}
 	return code;
 }
 
+/* All rows of the table that do not stay in it. */
+static ATTR_MUST_CHECK enum err_code take_all(struct acking *a, bool from_parked, struct err *e)
+{
+	const struct my_pipe *p = &a->s->pipes[a->pipe];
+	size_t i, count = 0;
+
+	for (i = 0; i < a->n; i++)
+		if (a->acks[i].pipeline == a->pipe && a->acks[i].from_parked == from_parked &&
+		    !(from_parked && a->acks[i].outcome == ACK_PARKED))
+			a->ids[count++] = a->acks[i].id;
+	if (!count || (from_parked && !p->has_parked))
+		return ERR_OK;
+	return take_away(a, from_parked ? &p->parked : &p->relation, count, e);
+}
+
 static ATTR_MUST_CHECK enum err_code settle_pipe(struct acking *a, struct err *e)
 {
-	size_t i, count = 0, dead = 0;
-	enum err_code code;
+	enum err_code code = move_all(a, false, ACK_DEAD, bury, e);
 
-	for (i = 0; i < a->n; i++) {
-		if (a->acks[i].pipeline != a->pipe)
-			continue;
-		a->ids[count++] = a->acks[i].id;
-		if (a->acks[i].outcome == ACK_DEAD)
-			a->dead[dead++] = &a->acks[i];
+	if (code == ERR_OK)
+		code = move_all(a, false, ACK_PARKED, park, e);
+	if (code == ERR_OK)
+		code = take_all(a, false, e);
+	if (code == ERR_OK && a->s->pipes[a->pipe].has_parked) {
+		code = move_all(a, true, ACK_DEAD, bury, e);
+		if (code == ERR_OK)
+			code = move_all(a, true, ACK_PARKED, repark, e);
+		if (code == ERR_OK)
+			code = take_all(a, true, e);
 	}
-	code = bury_all(a, dead, e);
-	return code == ERR_OK && count ? take_away(a, count, e) : code;
+	return code;
 }
 
 static ATTR_MUST_CHECK enum err_code settle(struct my_conn *c, void *ctx, struct err *e)
@@ -149,7 +294,8 @@ static bool is_simple(const struct acking *a)
 
 	for (i = 0; i < a->n; i++)
 		if (a->acks[i].pipeline != a->acks[0].pipeline ||
-		    a->acks[i].outcome != ACK_DELIVERED)
+		    a->acks[i].outcome != ACK_DELIVERED ||
+		    a->acks[i].from_parked != a->acks[0].from_parked)
 			return false;
 	return a->n <= MY_IDS_MAX;
 }
@@ -179,17 +325,16 @@ enum err_code my_acknowledge(struct source *base, const struct ack *acks, size_t
 	enum err_code code;
 	size_t i;
 
-	code = source_refuse_parked(acks, n, e);
-	if (code != ERR_OK || !n)
-		return code;
+	if (!n)
+		return ERR_OK;
 	a.ids = mem_calloc(n, sizeof(*a.ids));
-	a.dead = mem_calloc(n, sizeof(const struct ack *));
-	if (a.ids && a.dead)
+	a.picked = mem_calloc(n, sizeof(const struct ack *));
+	if (a.ids && a.picked)
 		code = settle_patiently(&a, e);
 	else
 		code = err_set(e, ERR_NOMEM, "no memory to acknowledge");
 	mem_free(a.ids);
-	mem_free(a.dead);
+	mem_free(a.picked);
 	for (i = 0; code == ERR_OK && i < n; i++)
 		position_forget(s->pipes[acks[i].pipeline].position, acks[i].id);
 	return code;

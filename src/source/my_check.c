@@ -78,6 +78,31 @@ static ATTR_MUST_CHECK enum err_code check_table_rights(struct my_admin *a, cons
 	return code;
 }
 
+/* An installation of before parked events has no table for them; and what an account has no right
+ * to at all it does not see. */
+static ATTR_MUST_CHECK enum err_code check_parked(struct my_admin *a, const char *pipeline,
+						  struct err *e)
+{
+	char parked[MY_TABLE_NAME_BYTES];
+	bool has = false;
+	enum err_code code;
+
+	my_schema_parked_name(pipeline, parked);
+	code = my_objects_has(a, parked, &has, e);
+	if (code != ERR_OK)
+		return code;
+	if (!has) {
+		my_admin_find(a, source_admin_needs_parked(a->settings, a->source_index), parked,
+			      "run install",
+			      "is missing, or this user may not see it: retry_schedule needs it");
+		return ERR_OK;
+	}
+	code = check_table_rights(a, parked, true, e);
+	return code == ERR_OK ? try_statement(a, "update it", "UPDATE ", parked,
+					      " SET step = 0 WHERE id = 0", e)
+			      : code;
+}
+
 /* Of the account that checks, so only when that is the daemon's. */
 static ATTR_MUST_CHECK enum err_code check_rights(struct my_admin *a, struct err *e)
 {
@@ -101,6 +126,8 @@ static ATTR_MUST_CHECK enum err_code check_rights(struct my_admin *a, struct err
 			continue;
 		my_schema_outbox_name(s->pipelines[i].name, outbox);
 		code = check_table_rights(a, outbox, true, e);
+		if (code == ERR_OK)
+			code = check_parked(a, s->pipelines[i].name, e);
 	}
 	if (code == ERR_OK)
 		code = my_conn_exec(a->conn, "SET SESSION TRANSACTION READ ONLY", e);

@@ -18,6 +18,11 @@ enum column {
 	COL_OLD_DATA,
 	COL_ORIGIN,
 	COL_IS_JSON, /* as far as the server can tell */
+	/* of a parked row only */
+	COL_SEQ,
+	COL_DUE_US,
+	COL_STEP,
+	COL_ATTEMPTS,
 };
 
 void my_events_columns(struct buf *sql)
@@ -106,6 +111,31 @@ static ATTR_MUST_CHECK enum err_code row_fields(const struct my_result *r,
 	return ERR_OK;
 }
 
+static ATTR_MUST_CHECK enum err_code add_fields(struct batch *b, const struct my_result *r,
+						struct event_fields *f, struct err *e)
+{
+	return my_result_i64(r, COL_IS_JSON, 0) ? batch_add(b, f, e) : add_quoted(b, f, e);
+}
+
+enum err_code my_events_add_parked(struct batch *b, struct my_result *r, struct err *e)
+{
+	struct event_fields f;
+	enum err_code code = ERR_OK;
+
+	while (code == ERR_OK && !b->is_full && my_result_next(r)) {
+		code = row_fields(r, &f, e);
+		if (code != ERR_OK)
+			break;
+		f.parked = true;
+		f.parked_seq = my_result_i64(r, COL_SEQ, 0);
+		f.parked_due_wall_us = my_result_i64(r, COL_DUE_US, 0);
+		f.parked_step = (int)my_result_i64(r, COL_STEP, 0);
+		f.parked_attempts = (int)my_result_i64(r, COL_ATTEMPTS, 0);
+		code = add_fields(b, r, &f, e);
+	}
+	return code;
+}
+
 enum err_code my_events_add(struct batch *b, struct my_result *r, const int64_t *ids, size_t n,
 			    struct err *e)
 {
@@ -122,8 +152,7 @@ enum err_code my_events_add(struct batch *b, struct my_result *r, const int64_t 
 			continue;
 		code = row_fields(r, &f, e);
 		if (code == ERR_OK)
-			code = my_result_i64(r, COL_IS_JSON, 0) ? batch_add(b, &f, e)
-								: add_quoted(b, &f, e);
+			code = add_fields(b, r, &f, e);
 	}
 	return code;
 }

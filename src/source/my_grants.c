@@ -43,7 +43,7 @@ static ATTR_MUST_CHECK enum err_code give(struct grants *g, const char *privileg
 static ATTR_MUST_CHECK enum err_code give_objects(struct grants *g, struct err *e)
 {
 	const struct settings *s = g->a->settings;
-	char outbox[MY_TABLE_NAME_BYTES];
+	char table[MY_TABLE_NAME_BYTES];
 	enum err_code code;
 	size_t i;
 
@@ -59,8 +59,11 @@ static ATTR_MUST_CHECK enum err_code give_objects(struct grants *g, struct err *
 	for (i = 0; i < s->pipeline_count && code == ERR_OK; i++) {
 		if (!my_admin_has_pipeline(g->a, i))
 			continue;
-		my_schema_outbox_name(s->pipelines[i].name, outbox);
-		code = give(g, "SELECT, INSERT, DELETE", g->a->database, outbox, e);
+		my_schema_outbox_name(s->pipelines[i].name, table);
+		code = give(g, "SELECT, INSERT, DELETE", g->a->database, table, e);
+		my_schema_parked_name(s->pipelines[i].name, table);
+		if (code == ERR_OK)
+			code = give(g, "SELECT, INSERT, UPDATE, DELETE", g->a->database, table, e);
 	}
 	return code;
 }

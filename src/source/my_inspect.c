@@ -151,6 +151,22 @@ static ATTR_MUST_CHECK enum err_code count_rows(struct my_source *s, const struc
 	return code;
 }
 
+static ATTR_MUST_CHECK enum err_code count_parked(struct my_source *s, const struct my_pipe *p,
+						  struct source_status *st, struct err *e)
+{
+	struct err own;
+	int64_t n;
+	enum err_code code = my_parked_count(s, p, &n, &own);
+
+	if (is_fatal(code))
+		return err_set(e, code, "%s", own.msg);
+	if (code != ERR_OK)
+		st->parked = -1;
+	else if (st->parked >= 0)
+		st->parked += n;
+	return ERR_OK;
+}
+
 static ATTR_MUST_CHECK enum err_code count_letters(struct my_source *s, struct source_status *st,
 						   struct err *e)
 {
@@ -228,6 +244,8 @@ static ATTR_MUST_CHECK enum err_code inspect_pipe(struct my_source *s, struct my
 	if (code != ERR_OK || (p->audit && !my_audit_has_index(p->audit)))
 		return code;
 	code = count_rows(s, p, st, e);
+	if (code == ERR_OK)
+		code = count_parked(s, p, st, e);
 	return code == ERR_OK ? inspect_oldest(s, p, st, e) : code;
 }
 
@@ -239,7 +257,7 @@ enum err_code my_inspect(struct source *base, struct source_status *ret_status, 
 	size_t i;
 
 	st.warning[0] = '\0';
-	st.oldest_wall_us = st.gaps = st.late = 0;
+	st.oldest_wall_us = st.gaps = st.late = st.parked = 0;
 	st.outbox_rows = -1;
 	for (i = 0; code == ERR_OK && i < s->env.pipeline_count; i++)
 		code = inspect_pipe(s, &s->pipes[i], &st, e);

@@ -322,6 +322,48 @@ static bool is_configured(const struct my_admin *a, const char *pipeline)
 	return false;
 }
 
+/* Has the table any row? One that is missing has none. */
+static ATTR_MUST_CHECK enum err_code has_rows(struct my_admin *a, const char *table, bool *ret_has,
+					      struct err *e)
+{
+	struct my_result *rows = NULL;
+	struct buf sql;
+	enum err_code code;
+
+	buf_init(&sql, MY_SQL_MAX_BYTES);
+	buf_add_str(&sql, "SELECT 1 FROM ");
+	my_quote_name(&sql, a->database, table);
+	buf_add_str(&sql, " LIMIT 1");
+	code = my_conn_query_buf(a->conn, &sql, &rows, e);
+	buf_done(&sql);
+	if (code == ERR_OK)
+		*ret_has = my_result_rows(rows) > 0;
+	my_result_free(rows);
+	return code == ERR_NOT_FOUND ? ERR_OK : code;
+}
+
+static ATTR_MUST_CHECK enum err_code find_orphan(struct my_admin *a, const char *pipeline,
+						 struct err *e)
+{
+	char table[MY_TABLE_NAME_BYTES];
+	bool has = false;
+	enum err_code code;
+
+	my_schema_outbox_name(pipeline, table);
+	code = has_rows(a, table, &has, e);
+	my_schema_parked_name(pipeline, table);
+	if (code == ERR_OK && !has)
+		code = has_rows(a, table, &has, e);
+	/* where it is missing, and we may not see what there is */
+	if (code == ERR_DENIED)
+		code = ERR_OK;
+	if (code == ERR_OK && has)
+		my_admin_find(a, FINDING_WARN, pipeline,
+			      "configure it until they are delivered, or delete them",
+			      "this pipeline is no longer configured and has undelivered events");
+	return code;
+}
+
 /* Rows of a pipeline that nobody reads any more stay for ever: say so. */
 enum err_code my_find_orphans(struct my_admin *a, struct err *e)
 {
@@ -335,26 +377,9 @@ enum err_code my_find_orphans(struct my_admin *a, struct err *e)
 	buf_add_str(&sql, "SELECT pipeline FROM ");
 	my_quote_name(&sql, a->database, MY_INSTALL);
 	code = my_conn_query_buf(a->conn, &sql, &r, e);
-	while (code == ERR_OK && my_result_next(r)) {
-		const char *pipeline = my_result_str(r, 0);
-		struct my_result *rows = NULL;
-
-		if (is_configured(a, pipeline))
-			continue;
-		buf_reset(&sql);
-		buf_add_str(&sql, "SELECT 1 FROM ");
-		my_schema_outbox(&sql, a->database, pipeline);
-		buf_add_str(&sql, " LIMIT 1");
-		code = my_conn_query_buf(a->conn, &sql, &rows, e);
-		if (code == ERR_OK && my_result_rows(rows) > 0)
-			my_admin_find(a, FINDING_WARN, pipeline,
-				      "configure it until they are delivered, or delete them",
-				      "this pipeline is no longer configured and has undelivered "
-				      "events");
-		my_result_free(rows);
-		if (code == ERR_NOT_FOUND)
-			code = ERR_OK;
-	}
+	while (code == ERR_OK && my_result_next(r))
+		if (!is_configured(a, my_result_str(r, 0)))
+			code = find_orphan(a, my_result_str(r, 0), e);
 	buf_done(&sql);
 	my_result_free(r);
 	return code;

@@ -48,29 +48,46 @@ static ATTR_MUST_CHECK enum err_code put_table(struct my_admin *a, const char *n
 	return code;
 }
 
-/* Ids begin above those of dead letters that an earlier outbox left. */
-static ATTR_MUST_CHECK enum err_code first_id(struct my_admin *a, const char *pipeline,
-					      int64_t *ret_id, struct err *e)
+/* Raise *ret_id above the ids in that table, if it is there; pipeline NULL: it is all one's. */
+static ATTR_MUST_CHECK enum err_code go_above(struct my_admin *a, const char *table,
+					      const char *pipeline, int64_t *ret_id, struct err *e)
 {
 	struct my_result *r = NULL;
 	struct buf sql;
 	bool has = false;
-	enum err_code code = my_objects_has(a, MY_DEAD_LETTER, &has, e);
+	int64_t id = 1;
+	enum err_code code = my_objects_has(a, table, &has, e);
 
-	*ret_id = 1;
 	if (code != ERR_OK || !has)
 		return code;
 	buf_init(&sql, MY_SQL_MAX_BYTES);
 	buf_add_str(&sql, "SELECT COALESCE(MAX(id), 0) + 1 FROM ");
-	my_quote_name(&sql, a->database, MY_DEAD_LETTER);
-	buf_add_str(&sql, " WHERE pipeline = ");
-	my_quote_literal(&sql, text_of(pipeline));
+	my_quote_name(&sql, a->database, table);
+	if (pipeline) {
+		buf_add_str(&sql, " WHERE pipeline = ");
+		my_quote_literal(&sql, text_of(pipeline));
+	}
 	code = my_conn_query_buf(a->conn, &sql, &r, e);
 	buf_done(&sql);
 	if (code == ERR_OK && my_result_next(r))
-		*ret_id = my_result_i64(r, 0, 1);
+		id = my_result_i64(r, 0, 1);
 	my_result_free(r);
+	if (id > *ret_id)
+		*ret_id = id;
 	return code;
+}
+
+/* Ids begin above those of dead letters and parked events that an earlier outbox left. */
+static ATTR_MUST_CHECK enum err_code first_id(struct my_admin *a, const char *pipeline,
+					      int64_t *ret_id, struct err *e)
+{
+	char parked[MY_TABLE_NAME_BYTES];
+	enum err_code code;
+
+	*ret_id = 1;
+	my_schema_parked_name(pipeline, parked);
+	code = go_above(a, MY_DEAD_LETTER, pipeline, ret_id, e);
+	return code == ERR_OK ? go_above(a, parked, NULL, ret_id, e) : code;
 }
 
 /* A new outbox counts its ids anew: that is a new installation, with a new install_id. */
@@ -147,14 +164,36 @@ static ATTR_MUST_CHECK enum err_code put_outbox(struct my_admin *a, const char *
 	return code;
 }
 
+static ATTR_MUST_CHECK enum err_code put_parked(struct my_admin *a, const char *pipeline,
+						struct err *e)
+{
+	char name[MY_TABLE_NAME_BYTES];
+	struct buf sql;
+	bool has = false;
+	enum err_code code;
+
+	my_schema_parked_name(pipeline, name);
+	code = my_objects_has(a, name, &has, e);
+	if (code != ERR_OK || (has && !a->options->print_only))
+		return code;
+	buf_init(&sql, MY_SQL_MAX_BYTES);
+	my_schema_create_parked(&sql, a->database, pipeline);
+	code = my_admin_run_buf(a, &sql, e);
+	buf_done(&sql);
+	return code;
+}
+
 static ATTR_MUST_CHECK enum err_code put_pipeline(struct my_admin *a, const char *pipeline,
 						  struct err *e)
 {
 	struct buf sql;
 	enum err_code code = ERR_OK;
 
-	if (!my_audit_table_is(a))
+	if (!my_audit_table_is(a)) {
 		code = put_outbox(a, pipeline, e);
+		if (code == ERR_OK)
+			code = put_parked(a, pipeline, e);
+	}
 	if (code != ERR_OK)
 		return code;
 	buf_init(&sql, MY_SQL_MAX_BYTES);

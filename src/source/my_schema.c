@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Texts are LONGTEXT, not JSON: in MariaDB JSON is LONGTEXT with a check, and in MySQL a binary
- * form that loses the order of columns and the digits of numbers. No secondary index: it would make
- * every captured write and every acknowledgement dearer, and all reading is by id.
+ * form that loses the order of columns and the digits of numbers. No secondary index on an
+ * outbox: it would make every captured write and every acknowledgement dearer, and all reading is
+ * by id.
  */
 #include "source/my_schema.h"
 
@@ -25,12 +26,22 @@
 	"\tdata LONGTEXT NULL,\n"                                                                  \
 	"\told_data LONGTEXT NULL"
 
-void my_schema_outbox_name(const char *pipeline, char out[static MY_TABLE_NAME_BYTES])
+static void table_name(const char *base, const char *pipeline, char out[static MY_TABLE_NAME_BYTES])
 {
 	if (strcmp(pipeline, "default") == 0)
-		(void)snprintf(out, MY_TABLE_NAME_BYTES, "%s", MY_OUTBOX);
+		(void)snprintf(out, MY_TABLE_NAME_BYTES, "%s", base);
 	else
-		(void)snprintf(out, MY_TABLE_NAME_BYTES, "%s_%s", MY_OUTBOX, pipeline);
+		(void)snprintf(out, MY_TABLE_NAME_BYTES, "%s_%s", base, pipeline);
+}
+
+void my_schema_outbox_name(const char *pipeline, char out[static MY_TABLE_NAME_BYTES])
+{
+	table_name(MY_OUTBOX, pipeline, out);
+}
+
+void my_schema_parked_name(const char *pipeline, char out[static MY_TABLE_NAME_BYTES])
+{
+	table_name(MY_PARKED, pipeline, out);
 }
 
 void my_schema_outbox(struct buf *out, const char *database, const char *pipeline)
@@ -38,6 +49,14 @@ void my_schema_outbox(struct buf *out, const char *database, const char *pipelin
 	char name[MY_TABLE_NAME_BYTES];
 
 	my_schema_outbox_name(pipeline, name);
+	my_quote_name(out, database, name);
+}
+
+void my_schema_parked(struct buf *out, const char *database, const char *pipeline)
+{
+	char name[MY_TABLE_NAME_BYTES];
+
+	my_schema_parked_name(pipeline, name);
 	my_quote_name(out, database, name);
 }
 
@@ -103,4 +122,29 @@ void my_schema_create_outbox(struct buf *out, const char *database, const char *
 	       "\tid BIGINT NOT NULL AUTO_INCREMENT PRIMARY KEY,\n" EVENT_COLUMNS
 	       ",\n\torigin_id BIGINT NULL");
 	buf_add_fmt(out, " AUTO_INCREMENT=%lld", (long long)first_id);
+}
+
+void my_schema_create_parked(struct buf *out, const char *database, const char *pipeline)
+{
+	char name[MY_TABLE_NAME_BYTES];
+
+	my_schema_parked_name(pipeline, name);
+	create(out, database, name,
+	       "\tseq BIGINT NOT NULL AUTO_INCREMENT PRIMARY KEY,\n"
+	       "\tid BIGINT NOT NULL,\n" EVENT_COLUMNS ",\n"
+	       "\torigin_id BIGINT NULL,\n"
+	       "\tattempts INT NOT NULL,\n"
+	       "\tlast_status INT NULL,\n"
+	       "\tlast_error TEXT NULL,\n"
+	       "\tstep INT NOT NULL,\n"
+	       "\tdue_at DATETIME(6) NULL,\n"
+	       "\trow_hash1 BIGINT NOT NULL,\n"
+	       "\trow_hash2 BIGINT NOT NULL,\n"
+	       "\ttable_hash BIGINT NOT NULL,\n"
+	       "\tparked_at DATETIME(6) NOT NULL,\n"
+	       "\tUNIQUE KEY by_id (id),\n"
+	       "\tKEY by_row1 (row_hash1, seq),\n"
+	       "\tKEY by_row2 (row_hash2, seq),\n"
+	       "\tKEY by_table (table_hash, seq),\n"
+	       "\tKEY by_due (due_at, seq)");
 }

@@ -68,6 +68,28 @@ static ATTR_MUST_CHECK enum err_code pipeline_status(struct my_admin *a, const c
 	return code == ERR_NOT_FOUND ? ERR_OK : code;
 }
 
+static ATTR_MUST_CHECK enum err_code pipeline_parked(struct my_admin *a, const char *pipeline,
+						     int64_t *ret_rows, struct err *e)
+{
+	char name[MY_TABLE_NAME_BYTES];
+	struct buf sql;
+	bool has = false;
+	enum err_code code;
+
+	*ret_rows = 0;
+	my_schema_parked_name(pipeline, name);
+	code = my_objects_has(a, name, &has, e);
+	if (code != ERR_OK || !has)
+		return code;
+	buf_init(&sql, MY_SQL_MAX_BYTES);
+	buf_add_str(&sql, "SELECT COUNT(*) FROM ");
+	my_quote_name(&sql, a->database, name);
+	code = buf_error(&sql) == ERR_OK ? my_conn_number(a->conn, buf_str(&sql), 0, ret_rows, e)
+					 : err_set(e, ERR_NOMEM, "no memory for a statement");
+	buf_done(&sql);
+	return code;
+}
+
 enum err_code my_status(const struct settings *s, size_t source, outbox_status_fn fn, void *ctx,
 			struct err *e)
 {
@@ -89,6 +111,8 @@ enum err_code my_status(const struct settings *s, size_t source, outbox_status_f
 		(void)snprintf(status.server, sizeof(status.server), "%s", a.server);
 		if (installed)
 			code = pipeline_status(&a, s->pipelines[i].name, &status, e);
+		if (code == ERR_OK && installed)
+			code = pipeline_parked(&a, s->pipelines[i].name, &status.parked, e);
 		if (code == ERR_OK)
 			fn(ctx, s->pipelines[i].name, &status);
 	}

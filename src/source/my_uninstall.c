@@ -20,14 +20,17 @@ static ATTR_MUST_CHECK enum err_code refuse_active(struct my_admin *a, struct er
 	return code;
 }
 
-/* The names of the outboxes that are there, whatever is configured. */
-static ATTR_MUST_CHECK enum err_code find_outboxes(struct my_admin *a, struct my_result **ret_r,
-						   struct err *e)
+/* The names of the outboxes that are there, and of the tables of parked events, whatever is
+ * configured. */
+static ATTR_MUST_CHECK enum err_code find_undelivered(struct my_admin *a, struct my_result **ret_r,
+						      struct err *e)
 {
 	return my_admin_query(a, ret_r, e,
 			      "SELECT table_name FROM information_schema.tables WHERE table_schema "
-			      "= $ AND (table_name = '" MY_OUTBOX "' OR table_name LIKE "
-			      "'app\\_db\\_listener\\_outbox\\_%')",
+			      "= $ AND (table_name IN ('" MY_OUTBOX "', '" MY_PARKED
+			      "') OR table_name "
+			      "LIKE 'app\\_db\\_listener\\_outbox\\_%' OR table_name LIKE "
+			      "'app\\_db\\_listener\\_parked\\_%')",
 			      a->database);
 }
 
@@ -37,7 +40,7 @@ static ATTR_MUST_CHECK enum err_code count_rows(struct my_admin *a, int64_t *ret
 	struct my_result *r = NULL;
 	int64_t n = 0;
 	struct buf sql;
-	enum err_code code = find_outboxes(a, &r, e);
+	enum err_code code = find_undelivered(a, &r, e);
 
 	*ret_rows = 0;
 	buf_init(&sql, MY_SQL_MAX_BYTES);
@@ -165,7 +168,7 @@ static ATTR_MUST_CHECK enum err_code drop_tables(struct my_admin *a, struct err 
 	struct my_result *r = NULL;
 	char name[MY_NAME_BYTES];
 	size_t i;
-	enum err_code code = find_outboxes(a, &r, e);
+	enum err_code code = find_undelivered(a, &r, e);
 
 	while (code == ERR_OK && my_result_next(r)) {
 		(void)snprintf(name, sizeof(name), "%s", my_result_str(r, 0));

@@ -47,6 +47,7 @@ static void outbox_init(struct my_pipe *p)
 {
 	my_schema_outbox(&p->relation, NULL, p->pub->settings->name);
 	buf_add_fmt(&p->from, "%s FORCE INDEX (PRIMARY)", buf_str(&p->relation));
+	my_schema_parked(&p->parked, NULL, p->pub->settings->name);
 	p->bytes = "bytes";
 	p->filter = "";
 }
@@ -59,6 +60,7 @@ static ATTR_MUST_CHECK enum err_code pipe_init(struct my_pipe *p, struct source_
 	p->pub = pub;
 	buf_init(&p->relation, MY_SQL_MAX_BYTES);
 	buf_init(&p->from, MY_SQL_MAX_BYTES);
+	buf_init(&p->parked, MY_SQL_MAX_BYTES);
 	if (s->audit_table)
 		code = audit_init(p, s, e);
 	else
@@ -66,7 +68,8 @@ static ATTR_MUST_CHECK enum err_code pipe_init(struct my_pipe *p, struct source_
 	if (code != ERR_OK)
 		return code;
 	p->strays = mem_calloc(MY_STRAYS_MAX, sizeof(*p->strays));
-	if (!p->strays || buf_error(&p->relation) != ERR_OK || buf_error(&p->from) != ERR_OK)
+	if (!p->strays || buf_error(&p->relation) != ERR_OK || buf_error(&p->from) != ERR_OK ||
+	    buf_error(&p->parked) != ERR_OK)
 		return err_set(e, ERR_NOMEM, "no memory for a source");
 	return position_new(GAPS_MAX, &p->position, e);
 }
@@ -76,6 +79,7 @@ static void pipe_done(struct my_pipe *p)
 	my_owners_reset(&p->owners);
 	position_free(p->position);
 	my_audit_free(p->audit);
+	buf_done(&p->parked);
 	buf_done(&p->from);
 	buf_done(&p->relation);
 	mem_free(p->strays);
@@ -333,6 +337,8 @@ static ATTR_MUST_CHECK enum err_code my_open(struct source *base, struct err *e)
 		code = my_owners_open(s, e);
 	if (code == ERR_OK)
 		code = open_audits(s, e);
+	if (code == ERR_OK)
+		code = my_parked_open(s, e);
 	if (code != ERR_OK) {
 		my_close(base);
 		return code;
@@ -400,7 +406,8 @@ const struct source_ops source_mysql = {
 	.hold = my_hold,
 	.read = my_read,
 	.acknowledge = my_acknowledge,
-	SOURCE_PARKS_NOTHING,
+	.parked_list = my_parked_list,
+	.parked_read = my_parked_read,
 	.wait = my_wait,
 	.inspect = my_inspect,
 	.standing_load = my_standing_load,

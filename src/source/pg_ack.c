@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * One transaction and one round trip per batch of acknowledgements: for each pipeline in it, the
- * delivered rows leave the outbox and the dead ones move. A commit need not wait for the disk
- * (synchronous_commit is off): what a crash of the server undoes is delivered again.
+ * One transaction and one round trip per batch of acknowledgements: for each pipeline in it, one
+ * statement for each kind that occurs. A commit need not wait for the disk (synchronous_commit is
+ * off): what a crash of the server undoes is delivered again.
+ *
+ * There is at most one ack of a row in a batch, so the kinds may follow each other in any order;
+ * within a kind their order is kept, which is that of seq for those that are parked.
  */
 #include <string.h>
 
@@ -10,7 +13,7 @@
 #include "source/pg_array.h"
 #include "source/pg_source.h"
 
-#define PARAMS 5
+#define PARAMS 10
 #define REASON_BYTES 256
 
 /* One statement with its parameters. */
@@ -23,9 +26,38 @@ struct step {
 	int n;
 };
 
-static bool is_in(const struct ack *a, uint32_t pipeline, enum ack_outcome outcome)
+/* What becomes of a row, and where it is: an outcome, and the same again for parked rows. */
+enum { KIND_DELETE, KIND_BURY, KIND_PARK, KIND_UNPARK, KIND_BURY_PARKED, KIND_REPARK, KINDS };
+
+static const struct {
+	enum pg_stmt stmt;
+	bool has_reason, has_step, has_hashes; /* these parameters, behind the ids */
+} kind_table[KINDS] = {
+	[KIND_DELETE] = {PG_STMT_DELETE, false, false, false},
+	[KIND_BURY] = {PG_STMT_BURY, true, false, false},
+	[KIND_PARK] = {PG_STMT_PARK, true, true, true},
+	[KIND_UNPARK] = {PG_STMT_UNPARK, false, false, false},
+	[KIND_BURY_PARKED] = {PG_STMT_BURY_PARKED, true, false, false},
+	[KIND_REPARK] = {PG_STMT_REPARK, true, true, false},
+};
+
+/* The acks of one call that one statement is for. */
+struct picked {
+	const struct ack *acks;
+	size_t n;
+	uint32_t pipeline;
+	int kind;
+	size_t count;
+};
+
+static int kind_of(const struct ack *a)
 {
-	return a->pipeline == pipeline && a->outcome == outcome;
+	return (a->from_parked ? KIND_UNPARK : KIND_DELETE) + (int)a->outcome;
+}
+
+static bool is_in(const struct picked *k, size_t i)
+{
+	return k->acks[i].pipeline == k->pipeline && kind_of(&k->acks[i]) == k->kind;
 }
 
 static void begin_array(struct step *t, uint32_t type, size_t n)
@@ -34,15 +66,14 @@ static void begin_array(struct step *t, uint32_t type, size_t n)
 	pg_array_begin(&t->arrays, type, n);
 }
 
-static void fill_ids(struct step *t, const struct ack *acks, size_t n, uint32_t p,
-		     enum ack_outcome outcome, size_t count)
+static void fill_ids(struct step *t, const struct picked *k)
 {
 	size_t i;
 
-	begin_array(t, PG_OID_INT8, count);
-	for (i = 0; i < n; i++)
-		if (is_in(&acks[i], p, outcome))
-			pg_array_i64(&t->arrays, acks[i].id);
+	begin_array(t, PG_OID_INT8, k->count);
+	for (i = 0; i < k->n; i++)
+		if (is_in(k, i))
+			pg_array_i64(&t->arrays, k->acks[i].id);
 }
 
 /* A database that is not UTF8 refuses what its encoding cannot spell, and would do so for ever. */
@@ -51,11 +82,11 @@ static void add_reason(struct step *t, const char *reason, bool ascii)
 	char plain[REASON_BYTES];
 	size_t len = 0;
 
-	if (!ascii) {
+	if (!ascii || !reason) {
 		pg_array_text(&t->arrays, text_of(reason));
 		return;
 	}
-	for (; reason && *reason && len < sizeof(plain); reason++) {
+	for (; *reason && len < sizeof(plain); reason++) {
 		if (!(*reason & 0x80))
 			plain[len++] = *reason;
 		else if ((*reason & 0xc0) == 0xc0) /* the first byte of a character */
@@ -64,43 +95,74 @@ static void add_reason(struct step *t, const char *reason, bool ascii)
 	pg_array_text(&t->arrays, (struct text){plain, len});
 }
 
-static void fill_reasons(struct step *t, const struct ack *acks, size_t n, uint32_t p, size_t count,
-			 bool ascii)
+static void fill_reasons(struct step *t, const struct picked *k, bool ascii)
 {
 	size_t i;
 
-	begin_array(t, PG_OID_INT4, count);
-	for (i = 0; i < n; i++)
-		if (is_in(&acks[i], p, ACK_DEAD))
-			pg_array_i32(&t->arrays, acks[i].attempts);
-	begin_array(t, PG_OID_INT4, count);
-	for (i = 0; i < n; i++)
-		if (is_in(&acks[i], p, ACK_DEAD))
-			pg_array_i32(&t->arrays, acks[i].last_status);
-	begin_array(t, PG_OID_TEXT, count);
-	for (i = 0; i < n; i++)
-		if (is_in(&acks[i], p, ACK_DEAD))
-			add_reason(t, acks[i].reason, ascii);
+	begin_array(t, PG_OID_INT4, k->count);
+	for (i = 0; i < k->n; i++)
+		if (is_in(k, i))
+			pg_array_i32(&t->arrays, k->acks[i].attempts);
+	begin_array(t, PG_OID_INT4, k->count);
+	for (i = 0; i < k->n; i++)
+		if (is_in(k, i))
+			pg_array_i32(&t->arrays, k->acks[i].last_status);
+	begin_array(t, PG_OID_TEXT, k->count);
+	for (i = 0; i < k->n; i++)
+		if (is_in(k, i))
+			add_reason(t, k->acks[i].reason, ascii);
 }
 
-/* Fill t with the acks of pipeline p and that outcome; false when there are none. */
-static bool step_fill(struct step *t, const struct pg_source *s, const struct ack *acks, size_t n,
-		      uint32_t p, enum ack_outcome outcome)
+static void fill_steps(struct step *t, const struct picked *k)
+{
+	size_t i;
+
+	begin_array(t, PG_OID_INT4, k->count);
+	for (i = 0; i < k->n; i++)
+		if (is_in(k, i))
+			pg_array_i32(&t->arrays, k->acks[i].step);
+	begin_array(t, PG_OID_TIMESTAMPTZ, k->count);
+	for (i = 0; i < k->n; i++)
+		if (is_in(k, i))
+			pg_array_wall(&t->arrays, k->acks[i].due_wall_us);
+}
+
+static void fill_hashes(struct step *t, const struct picked *k)
+{
+	int which;
+	size_t i;
+
+	for (which = 0; which < 3; which++) {
+		begin_array(t, PG_OID_INT8, k->count);
+		for (i = 0; i < k->n; i++)
+			if (is_in(k, i))
+				pg_array_i64(&t->arrays,
+					     (int64_t)(which < 2 ? k->acks[i].row_hash[which]
+								 : k->acks[i].table_hash));
+	}
+}
+
+/* Fill t with the acks of k; false when there are none. */
+static bool step_fill(struct step *t, const struct pg_source *s, struct picked *k)
 {
 	const char *encoding = PQparameterStatus(pg_conn_raw(s->conn), "server_encoding");
 	bool ascii = !encoding || strcmp(encoding, "UTF8") != 0;
-	size_t i, count = 0;
+	size_t i;
 
-	for (i = 0; i < n; i++)
-		count += is_in(&acks[i], p, outcome);
-	if (!count)
+	for (i = 0, k->count = 0; i < k->n; i++)
+		k->count += is_in(k, i);
+	if (!k->count)
 		return false;
 	buf_init(&t->arrays, SIZE_MAX / 2);
-	t->values[0] = s->pipes[p].pub->settings->name;
+	t->values[0] = s->pipes[k->pipeline].pub->settings->name;
 	t->n = 1;
-	fill_ids(t, acks, n, p, outcome, count);
-	if (outcome == ACK_DEAD)
-		fill_reasons(t, acks, n, p, count, ascii);
+	fill_ids(t, k);
+	if (kind_table[k->kind].has_reason)
+		fill_reasons(t, k, ascii);
+	if (kind_table[k->kind].has_step)
+		fill_steps(t, k);
+	if (kind_table[k->kind].has_hashes)
+		fill_hashes(t, k);
 	for (i = 1; i < (size_t)t->n; i++) {
 		size_t end = i + 1 < (size_t)t->n ? t->at[i + 1] : t->arrays.len;
 
@@ -129,15 +191,40 @@ static ATTR_MUST_CHECK enum err_code run_steps(struct pg_source *s, struct step 
 	return pg_conn_pipeline(s->conn, calls, n, NULL, e);
 }
 
+/* A schedule may have been configured since the last open. */
+static ATTR_MUST_CHECK enum err_code refuse_parked(const struct pg_source *s,
+						   const struct ack *acks, size_t n, struct err *e)
+{
+	size_t i;
+
+	for (i = 0; !s->has_parked && i < n; i++)
+		if (kind_of(&acks[i]) == KIND_PARK)
+			return pg_parked_refuse(ERR_NOT_FOUND, e);
+	return ERR_OK;
+}
+
+/* Of the kinds only those of the outbox where nothing can be parked. */
+static size_t fill_all(const struct pg_source *s, struct picked *k, struct step *steps,
+		       struct pg_call *calls)
+{
+	int kinds = s->has_parked ? KINDS : KIND_PARK;
+	size_t used = 0;
+
+	for (k->pipeline = 0; k->pipeline < s->env.pipeline_count; k->pipeline++)
+		for (k->kind = 0; k->kind < kinds; k->kind++)
+			if (step_fill(&steps[used], s, k))
+				calls[used++] = pg_source_call(s, kind_table[k->kind].stmt);
+	return used;
+}
+
 enum err_code pg_acknowledge(struct source *base, const struct ack *acks, size_t n, struct err *e)
 {
-	static const enum pg_stmt stmts[] = {
-		[ACK_DELIVERED] = PG_STMT_DELETE, [ACK_DEAD] = PG_STMT_BURY};
 	struct pg_source *s = pg_source_of(base);
-	size_t max = s->env.pipeline_count * ARRAY_LEN(stmts), used = 0, i;
+	struct picked k = {.acks = acks, .n = n};
+	size_t max = s->env.pipeline_count * KINDS, used = 0, i;
 	struct step *steps = mem_calloc(max, sizeof(*steps));
 	struct pg_call *calls = mem_calloc(max, sizeof(*calls));
-	enum err_code code = source_refuse_parked(acks, n, e);
+	enum err_code code = refuse_parked(s, acks, n, e);
 
 	if (code != ERR_OK)
 		goto out_arrays;
@@ -145,13 +232,7 @@ enum err_code pg_acknowledge(struct source *base, const struct ack *acks, size_t
 		code = err_set(e, ERR_NOMEM, "no memory to acknowledge");
 		goto out_arrays;
 	}
-	for (i = 0; i < max; i++) {
-		uint32_t p = (uint32_t)(i / ARRAY_LEN(stmts));
-		enum ack_outcome outcome = (enum ack_outcome)(i % ARRAY_LEN(stmts));
-
-		if (step_fill(&steps[used], s, acks, n, p, outcome))
-			calls[used++] = pg_source_call(s, stmts[outcome]);
-	}
+	used = fill_all(s, &k, steps, calls);
 	if (used)
 		code = run_steps(s, steps, calls, used, e);
 	for (i = 0; code == ERR_OK && i < n; i++)

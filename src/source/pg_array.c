@@ -3,7 +3,11 @@
 
 #include <endian.h>
 
+#include "base/clock.h"
 #include "base/utf8.h"
+
+/* A timestamptz counts microseconds from 2000-01-01. */
+#define PG_EPOCH_US (946684800LL * CLOCK_US_PER_S)
 
 static void add_u32(struct buf *out, uint32_t v)
 {
@@ -26,6 +30,23 @@ void pg_array_i64(struct buf *out, int64_t v)
 
 	add_u32(out, sizeof(be));
 	buf_add(out, &be, sizeof(be));
+}
+
+void pg_put_wall(struct buf *out, int64_t wall_us)
+{
+	uint64_t be = htobe64((uint64_t)(wall_us - PG_EPOCH_US));
+
+	buf_add(out, &be, sizeof(be));
+}
+
+void pg_array_wall(struct buf *out, int64_t wall_us)
+{
+	if (!wall_us) {
+		add_u32(out, UINT32_MAX);
+		return;
+	}
+	add_u32(out, sizeof(wall_us));
+	pg_put_wall(out, wall_us);
 }
 
 void pg_array_i32(struct buf *out, int32_t v)
@@ -58,6 +79,11 @@ int64_t pg_get_i64(const char *p)
 
 	memcpy(&v, p, sizeof(v));
 	return (int64_t)be64toh(v);
+}
+
+int64_t pg_get_wall(const char *p)
+{
+	return pg_get_i64(p) + PG_EPOCH_US;
 }
 
 int32_t pg_get_i32(const char *p)

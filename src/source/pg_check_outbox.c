@@ -42,6 +42,18 @@ static ATTR_MUST_CHECK enum err_code check_objects(struct pg_admin *a, struct er
 	return find_rows(a, FINDING_FAIL, "run install", sql, 0, NULL, e);
 }
 
+/* An installation of before parked events has no table for them. */
+static ATTR_MUST_CHECK enum err_code check_parked(struct pg_admin *a, struct err *e)
+{
+	bool has = false;
+	enum err_code code = pg_schema_has_parked(a, &has, e);
+
+	if (code == ERR_OK && !has)
+		pg_admin_find(a, source_admin_needs_parked(a->settings, a->source_index), PG_SCHEMA,
+			      "run install", "table parked is missing: retry_schedule needs it");
+	return code;
+}
+
 /* Privileges by catalog, not by trying: the one who checks need not be the daemon. */
 static ATTR_MUST_CHECK enum err_code check_privileges(struct pg_admin *a, struct err *e)
 {
@@ -58,12 +70,14 @@ static ATTR_MUST_CHECK enum err_code check_privileges(struct pg_admin *a, struct
 		"UNION ALL SELECT 'role ' || r.rolname, 'may not ' || v.priv || ' on " PG_SCHEMA
 		".' || v.name FROM r, (VALUES ('outbox', 'SELECT'), ('outbox', 'INSERT'), "
 		"('outbox', 'DELETE'), ('dead_letter', 'SELECT'), ('dead_letter', 'INSERT'), "
-		"('dead_letter', 'DELETE'), ('install', 'SELECT'), ('captured', 'SELECT'), "
-		"('webhook', 'SELECT'), ('webhook', 'INSERT'), ('webhook', 'UPDATE')) "
+		"('dead_letter', 'DELETE'), ('parked', 'SELECT'), ('parked', 'INSERT'), "
+		"('parked', 'UPDATE'), ('parked', 'DELETE'), ('install', 'SELECT'), "
+		"('captured', 'SELECT'), ('webhook', 'SELECT'), ('webhook', 'INSERT'), "
+		"('webhook', 'UPDATE')) "
 		"v(name, priv) JOIN o ON o.relname = v.name WHERE NOT "
 		"has_table_privilege(r.oid, o.oid, v.priv) "
 		"UNION ALL SELECT 'role ' || r.rolname, 'may not use sequence ' || o.relname "
-		"FROM r, o WHERE o.relkind = 'S' AND NOT "
+		"FROM r, o WHERE o.relkind = 'S' AND o.relname <> 'parked_seq_seq' AND NOT "
 		"has_sequence_privilege(r.oid, o.oid, 'USAGE')";
 	const char *const values[] = {a->source->user};
 
@@ -82,8 +96,8 @@ static ATTR_MUST_CHECK enum err_code check_capture_rights(struct pg_admin *a, st
 		"JOIN pg_roles r ON r.oid = p.proowner WHERE n.nspname = '" PG_SCHEMA "' "
 		"AND p.proname = 'capture'), o AS (SELECT c.oid, c.relkind, c.relrowsecurity, "
 		"c.relname, format('%I.%I', '" PG_SCHEMA "', c.relname) AS name FROM pg_class c "
-		"JOIN f ON c.relnamespace = f.schema WHERE c.relkind = 'S' OR c.relname = "
-		"'outbox'), "
+		"JOIN f ON c.relnamespace = f.schema WHERE (c.relkind = 'S' AND c.relname <> "
+		"'parked_seq_seq') OR c.relname = 'outbox'), "
 		"lacks (what, grant_sql) AS ("
 		"SELECT 'use schema " PG_SCHEMA "', 'USAGE ON SCHEMA " PG_SCHEMA "' FROM f "
 		"WHERE NOT has_schema_privilege(f.role, f.schema, 'USAGE') "
@@ -202,9 +216,6 @@ static ATTR_MUST_CHECK enum err_code check_pipelines(struct pg_admin *a, struct 
 {
 	static const char known_sql[] = "SELECT version FROM " PG_SCHEMA ".install "
 					"WHERE pipeline = $1";
-	static const char orphan_sql[] =
-		"SELECT pipeline FROM " PG_SCHEMA ".install i WHERE EXISTS "
-		"(SELECT FROM " PG_SCHEMA ".outbox o WHERE o.pipeline = i.pipeline)";
 	const char *values[1];
 	int64_t version;
 	PGresult *res;
@@ -223,7 +234,7 @@ static ATTR_MUST_CHECK enum err_code check_pipelines(struct pg_admin *a, struct 
 						  : "installed by another version");
 	}
 	if (code == ERR_OK)
-		code = pg_admin_query(a, orphan_sql, 0, NULL, &res, e);
+		code = pg_schema_pipelines_undelivered(a, &res, e);
 	if (code != ERR_OK)
 		return code;
 	for (i = 0; i < PQntuples(res); i++)
@@ -239,6 +250,8 @@ enum err_code pg_check_outbox(struct pg_admin *a, struct err *e)
 	struct err here;
 	enum err_code code = check_objects(a, e);
 
+	if (code == ERR_OK)
+		code = check_parked(a, e);
 	if (code == ERR_OK)
 		code = check_capture_rights(a, e);
 	if (code == ERR_OK)

@@ -3,15 +3,23 @@
 #include "source/pg_array.h"
 #include "source/pg_source.h"
 
-/* Of a timestamptz: PostgreSQL counts from 2000-01-01. */
-#define PG_EPOCH_US (946684800LL * CLOCK_US_PER_S)
-
 static struct text column_text(const PGresult *res, int row, enum pg_column col)
 {
 	if (PQgetisnull(res, row, (int)col))
 		return TEXT_NONE;
 	return (struct text){PQgetvalue(res, row, (int)col),
 			     (size_t)PQgetlength(res, row, (int)col)};
+}
+
+/* What only a parked row has. */
+static void parked_fields(const PGresult *res, int row, struct event_fields *f)
+{
+	f->parked = true;
+	f->parked_seq = pg_get_i64(PQgetvalue(res, row, PG_COL_SEQ));
+	if (!PQgetisnull(res, row, PG_COL_DUE))
+		f->parked_due_wall_us = pg_get_wall(PQgetvalue(res, row, PG_COL_DUE));
+	f->parked_step = pg_get_i32(PQgetvalue(res, row, PG_COL_STEP));
+	f->parked_attempts = pg_get_i32(PQgetvalue(res, row, PG_COL_ATTEMPTS));
 }
 
 static ATTR_MUST_CHECK enum err_code row_fields(const PGresult *res, int row,
@@ -34,7 +42,9 @@ static ATTR_MUST_CHECK enum err_code row_fields(const PGresult *res, int row,
 	if (!op_parse(operation, &f.op))
 		return err_set(e, ERR_DB, "outbox row %lld has an unknown operation: %.*s",
 			       (long long)f.id, (int)operation.len, operation.s);
-	f.changed_wall_us = pg_get_i64(PQgetvalue(res, row, PG_COL_CHANGED_AT)) + PG_EPOCH_US;
+	f.changed_wall_us = pg_get_wall(PQgetvalue(res, row, PG_COL_CHANGED_AT));
+	if (PQnfields(res) > PG_COL_ATTEMPTS)
+		parked_fields(res, row, &f);
 	*ret_f = f;
 	return ERR_OK;
 }

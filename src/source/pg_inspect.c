@@ -12,7 +12,6 @@
 #include "source/pg_array.h"
 #include "source/pg_source.h"
 
-#define PG_EPOCH_US (946684800LL * CLOCK_US_PER_S)
 #define OLDEST_ROWS "2000"
 #define DEAD_LETTERS_EXACT 10000
 #define TABLES_NAMED 3
@@ -169,7 +168,7 @@ static ATTR_MUST_CHECK enum err_code inspect_oldest(struct pg_source *s, struct 
 	if (code != ERR_OK)
 		return code;
 	if (PQntuples(res) > 0) {
-		wall_us = pg_get_i64(PQgetvalue(res, 0, 1)) + PG_EPOCH_US;
+		wall_us = pg_get_wall(PQgetvalue(res, 0, 1));
 		if (!st->oldest_wall_us || wall_us < st->oldest_wall_us)
 			st->oldest_wall_us = wall_us;
 	}
@@ -195,6 +194,8 @@ enum err_code pg_inspect(struct source *base, struct source_status *ret_status, 
 		warn(&st, "connected through a pooler: polling, and a second daemon is not held "
 			  "off");
 	code = inspect_outbox(s, &st, e);
+	if (code == ERR_OK)
+		code = pg_parked_count(s, &st.parked, e);
 	for (i = 0; code == ERR_OK && i < s->env.pipeline_count; i++) {
 		struct pg_pipe *p = &s->pipes[i];
 		struct position_stats pos = position_stats(p->position);

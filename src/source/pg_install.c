@@ -351,10 +351,7 @@ static ATTR_MUST_CHECK enum err_code find_orphans(struct pg_admin *a, struct err
 
 	if (a->options->print_only)
 		return ERR_OK;
-	code = pg_admin_query(a,
-			      "SELECT pipeline FROM " PG_SCHEMA ".install i WHERE EXISTS (SELECT "
-			      "FROM " PG_SCHEMA ".outbox o WHERE o.pipeline = i.pipeline)",
-			      0, NULL, &res, e);
+	code = pg_schema_pipelines_undelivered(a, &res, e);
 	if (code != ERR_OK)
 		return code;
 	for (i = 0; i < PQntuples(res); i++) {

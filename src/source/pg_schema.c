@@ -74,20 +74,81 @@ static const char *const table_sql[] = {
 	"\tlast_error text,\n"
 	"\tdied_at timestamptz NOT NULL DEFAULT now(),\n"
 	"\tPRIMARY KEY (pipeline, id))",
+
+	/* seq tells any two rows apart: as constraints the indexes come with the table, and a
+	 * repeated install need not lock it to look for them */
+	"CREATE TABLE IF NOT EXISTS " PG_PARKED " (\n"
+	"\tseq bigint GENERATED ALWAYS AS IDENTITY,\n"
+	"\tid bigint NOT NULL,\n"
+	"\tpipeline text COLLATE \"C\" NOT NULL,\n"
+	"\toperation text NOT NULL,\n"
+	"\tschema_name text NOT NULL,\n"
+	"\ttable_name text NOT NULL,\n"
+	"\trow_key text,\n"
+	"\told_key text,\n"
+	"\tchanged_at timestamptz NOT NULL,\n"
+	"\tbytes integer NOT NULL,\n"
+	"\ttruncated boolean NOT NULL DEFAULT false,\n"
+	"\tdata text,\n"
+	"\told_data text,\n"
+	"\torigin_id bigint,\n"
+	"\tattempts integer NOT NULL,\n"
+	"\tlast_status integer,\n"
+	"\tlast_error text,\n"
+	"\tstep integer NOT NULL,\n"
+	"\tdue_at timestamptz,\n"
+	"\trow_hash1 bigint NOT NULL,\n"
+	"\trow_hash2 bigint NOT NULL,\n"
+	"\ttable_hash bigint NOT NULL,\n"
+	"\tparked_at timestamptz NOT NULL DEFAULT now(),\n"
+	"\tPRIMARY KEY (pipeline, seq), UNIQUE (pipeline, id),\n"
+	"\tUNIQUE (pipeline, row_hash1, seq), UNIQUE (pipeline, row_hash2, seq),\n"
+	"\tUNIQUE (pipeline, table_hash, seq), UNIQUE (pipeline, due_at, seq))\n"
+	"\tWITH (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000,\n"
+	"\ttoast.autovacuum_vacuum_scale_factor = 0, toast.autovacuum_vacuum_threshold = 5000)",
 };
 
-enum err_code pg_schema_is_installed(struct pg_admin *a, bool *ret_installed, struct err *e)
+static ATTR_MUST_CHECK enum err_code has_table(struct pg_admin *a, const char *name, bool *ret_has,
+					       struct err *e)
 {
+	const char *const values[] = {name};
 	int64_t n;
 	enum err_code code = pg_admin_number(
 		a,
 		"SELECT count(*) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace "
-		"WHERE n.nspname = '" PG_SCHEMA "' AND c.relname = 'outbox'",
-		0, NULL, 0, &n, e);
+		"WHERE n.nspname = '" PG_SCHEMA "' AND c.relname = $1",
+		1, values, 0, &n, e);
 
 	if (code == ERR_OK)
-		*ret_installed = n > 0;
+		*ret_has = n > 0;
 	return code;
+}
+
+enum err_code pg_schema_is_installed(struct pg_admin *a, bool *ret_installed, struct err *e)
+{
+	return has_table(a, "outbox", ret_installed, e);
+}
+
+enum err_code pg_schema_has_parked(struct pg_admin *a, bool *ret_has, struct err *e)
+{
+	return has_table(a, "parked", ret_has, e);
+}
+
+enum err_code pg_schema_pipelines_undelivered(struct pg_admin *a, PGresult **ret_res, struct err *e)
+{
+	static const char outbox[] =
+		"SELECT pipeline FROM " PG_SCHEMA ".install i WHERE EXISTS (SELECT FROM " PG_SCHEMA
+		".outbox o WHERE o.pipeline = i.pipeline)";
+	static const char both[] =
+		"SELECT pipeline FROM " PG_SCHEMA ".install i WHERE EXISTS (SELECT FROM " PG_SCHEMA
+		".outbox o WHERE o.pipeline = i.pipeline) OR EXISTS (SELECT FROM " PG_PARKED
+		" p WHERE p.pipeline = i.pipeline)";
+	bool has = false;
+	enum err_code code = pg_schema_has_parked(a, &has, e);
+
+	if (code != ERR_OK)
+		return code;
+	return pg_admin_query(a, has ? both : outbox, 0, NULL, ret_res, e);
 }
 
 /* ---- schema ---- */
@@ -300,6 +361,7 @@ static ATTR_MUST_CHECK enum err_code grant_all(struct pg_admin *a, const char *r
 	static const char *const grants[] = {
 		"USAGE ON SCHEMA " PG_SCHEMA,
 		"SELECT, INSERT, DELETE ON " PG_SCHEMA ".outbox, " PG_SCHEMA ".dead_letter",
+		"SELECT, INSERT, UPDATE, DELETE ON " PG_PARKED,
 		"SELECT, INSERT, UPDATE ON " PG_SCHEMA ".webhook",
 		"SELECT ON " PG_SCHEMA ".install, " PG_SCHEMA ".captured",
 		"USAGE, SELECT ON ALL SEQUENCES IN SCHEMA " PG_SCHEMA,

@@ -52,6 +52,20 @@ static ATTR_MUST_CHECK enum err_code pipeline_status(struct pg_admin *a, const c
 	return code == ERR_NOT_FOUND ? ERR_OK : code;
 }
 
+static ATTR_MUST_CHECK enum err_code pipeline_parked(struct pg_admin *a, const char *pipeline,
+						     int64_t *ret_rows, struct err *e)
+{
+	const char *const values[] = {pipeline};
+	bool has = false;
+	enum err_code code = pg_schema_has_parked(a, &has, e);
+
+	*ret_rows = 0;
+	if (code != ERR_OK || !has)
+		return code;
+	return pg_admin_number(a, "SELECT count(*) FROM " PG_PARKED " WHERE pipeline = $1", 1,
+			       values, 0, ret_rows, e);
+}
+
 enum err_code pg_status(const struct settings *s, size_t source, outbox_status_fn fn, void *ctx,
 			struct err *e)
 {
@@ -73,6 +87,8 @@ enum err_code pg_status(const struct settings *s, size_t source, outbox_status_f
 		memcpy(status.server, a.server, sizeof(status.server));
 		if (installed)
 			code = pipeline_status(&a, s->pipelines[i].name, &status, e);
+		if (code == ERR_OK && installed)
+			code = pipeline_parked(&a, s->pipelines[i].name, &status.parked, e);
 		if (code == ERR_OK)
 			fn(ctx, s->pipelines[i].name, &status);
 	}

@@ -24,18 +24,33 @@ static ATTR_MUST_CHECK enum err_code refuse_active(struct pg_admin *a, struct er
 	return code;
 }
 
+static ATTR_MUST_CHECK enum err_code count_parked(struct pg_admin *a, int64_t *ret_rows,
+						  struct err *e)
+{
+	bool has = false;
+	enum err_code code = pg_schema_has_parked(a, &has, e);
+
+	*ret_rows = 0;
+	if (code != ERR_OK || !has)
+		return code;
+	return pg_admin_number(a, "SELECT count(*) FROM " PG_PARKED, 0, NULL, 0, ret_rows, e);
+}
+
 static ATTR_MUST_CHECK enum err_code refuse_undelivered(struct pg_admin *a, const char *advice,
 							struct err *e)
 {
-	int64_t rows;
+	int64_t rows, parked;
 	enum err_code code;
 
 	if (!a->options->keep_data)
 		return ERR_OK;
 	code = pg_admin_number(a, "SELECT count(*) FROM " PG_SCHEMA ".outbox", 0, NULL, 0, &rows,
 			       e);
-	if (code == ERR_OK && rows)
-		return err_set(e, ERR_BUSY, "%lld events are undelivered%s", (long long)rows,
+	if (code == ERR_OK)
+		code = count_parked(a, &parked, e);
+	if (code == ERR_OK && rows + parked)
+		return err_set(e, ERR_BUSY, "%lld events are undelivered%s%s",
+			       (long long)(rows + parked), parked ? ", parked ones included" : "",
 			       advice);
 	return code;
 }
@@ -63,8 +78,8 @@ static ATTR_MUST_CHECK enum err_code drop_objects(struct pg_admin *a, void *ctx,
 {
 	static const char *const sql[] = {
 		("DROP FUNCTION IF EXISTS " PG_SCHEMA ".capture()"),
-		("DROP TABLE IF EXISTS " PG_SCHEMA ".outbox, " PG_SCHEMA ".dead_letter, " PG_SCHEMA
-		 ".captured, " PG_SCHEMA ".install"),
+		("DROP TABLE IF EXISTS " PG_SCHEMA ".outbox, " PG_SCHEMA ".dead_letter, " PG_PARKED
+		 ", " PG_SCHEMA ".captured, " PG_SCHEMA ".install"),
 		("DROP TABLE IF EXISTS " PG_SCHEMA ".webhook"),
 		("DROP SCHEMA IF EXISTS " PG_SCHEMA),
 	};

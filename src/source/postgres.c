@@ -18,149 +18,6 @@
 #define GAPS_MAX 16384
 #define PARAM_BYTES_MAX (64UL << 20)
 
-/* The rows of one read. Columns: see pg_events.c. $1 pipeline, $3 rows, $4 bytes, $5 overhead per
- * row. The row that goes over the bytes comes without its texts: it says that there is more. The
- * sequence's CACHE is asked for in the same snapshot: whoever sees an id from a cache sees the
- * CACHE too, as ALTER SEQUENCE had committed before the id was drawn. */
-#define ROW                                                                                        \
-	"o.id, o.operation, o.schema_name, o.table_name, o.changed_at, o.truncated, "              \
-	"o.row_key, o.old_key, o.data, o.old_data, o.origin_id, "                                  \
-	"least(o.bytes, 2000000000) + $5::int4 AS cost"
-#define ROWS_OF(inner, order)                                                                      \
-	"SELECT id, operation, schema_name, table_name, changed_at, truncated, fits, "             \
-	"CASE WHEN fits THEN row_key END, CASE WHEN fits THEN old_key END, "                       \
-	"CASE WHEN fits THEN data END, CASE WHEN fits THEN old_data END, origin_id, "              \
-	"(SELECT q.seqcache FROM pg_catalog.pg_sequence AS q WHERE q.seqrelid = "                  \
-	"pg_catalog.to_regclass(pg_catalog.format('" PG_SCHEMA ".%I', CASE $1::text "              \
-	"WHEN 'default' THEN 'outbox_id_seq' ELSE 'outbox_' || $1::text || '_id_seq' END))) "      \
-	"FROM (SELECT *, upto <= $4::int8 OR upto = cost AS fits "                                 \
-	"FROM (SELECT *, sum(cost) OVER (ORDER BY " order " ROWS UNBOUNDED PRECEDING) AS upto "    \
-	"FROM (" inner ") AS r) AS s WHERE upto - cost <= $4::int8) AS t ORDER BY " order
-
-/* $1 pipeline, $2 ids. Not `id = ANY ($2)`: planned while the outbox was empty, that becomes a
- * condition on each row of the pipeline. This has only one plan. */
-#define IS_ONE_OF_IDS                                                                              \
-	"ctid = ANY (ARRAY (SELECT o.ctid FROM pg_catalog.unnest($2::int8[]) AS g (id) "           \
-	"CROSS JOIN LATERAL (SELECT i.ctid FROM " PG_SCHEMA ".outbox AS i "                        \
-	"WHERE i.pipeline = $1::text AND i.id = g.id OFFSET 0) AS o))"
-
-static const struct {
-	const char *name;
-	const char *sql;
-} stmt_table[PG_STMT_COUNT] = {
-	[PG_STMT_READ] = {"adbl_read", ROWS_OF("SELECT " ROW " FROM " PG_SCHEMA ".outbox AS o "
-					       "WHERE o.pipeline = $1::text AND o.id > $2::int8 "
-					       "ORDER BY o.id LIMIT $3::int8",
-					       "id")},
-	/* $2, $6: first and last ids of gaps */
-	[PG_STMT_READ_GAPS] = {"adbl_read_gaps",
-			       ROWS_OF("SELECT r.* FROM ROWS FROM (pg_catalog.unnest($2::int8[]), "
-				       "pg_catalog.unnest($6::int8[])) AS g (lo, hi) CROSS JOIN "
-				       "LATERAL (SELECT " ROW " FROM " PG_SCHEMA
-				       ".outbox AS o WHERE o.pipeline = $1::text "
-				       "AND o.id BETWEEN g.lo AND g.hi ORDER BY o.id "
-				       "LIMIT $3::int8) AS r ORDER BY r.id LIMIT $3::int8",
-				       "id")},
-	/* likewise; the last pair is all above the cursor */
-	/* a look into the index for each gap, whatever the planner believes of their number */
-	[PG_STMT_READ_BY_TIME] =
-		{"adbl_read_by_time",
-		 ROWS_OF("SELECT r.* FROM ROWS FROM (pg_catalog.unnest($2::int8[]), "
-			 "pg_catalog.unnest($6::int8[])) AS g (lo, hi) CROSS JOIN "
-			 "LATERAL (SELECT " ROW " FROM " PG_SCHEMA
-			 ".outbox AS o WHERE o.pipeline = $1::text "
-			 "AND o.id BETWEEN g.lo AND g.hi OFFSET 0) AS r "
-			 "ORDER BY r.changed_at, r.id LIMIT $3::int8",
-			 "changed_at, id")},
-	/* One row at least. The sequence's CACHE, and who holds the outbox. */
-	[PG_STMT_OWNERS] =
-		{"adbl_owners",
-		 "SELECT q.seqcache, l.virtualtransaction FROM (SELECT coalesce(max(s.seqcache), "
-		 "0) "
-		 "AS seqcache FROM pg_catalog.pg_sequence AS s JOIN pg_catalog.pg_class AS c "
-		 "ON c.oid = s.seqrelid JOIN pg_catalog.pg_namespace AS n ON n.oid = "
-		 "c.relnamespace "
-		 "WHERE n.nspname = '" PG_SCHEMA "' AND c.relname = $1::text) AS q "
-		 "LEFT JOIN pg_catalog.pg_locks AS l ON l.locktype = 'relation' "
-		 "AND l.database = (SELECT d.oid FROM pg_catalog.pg_database AS d "
-		 "WHERE d.datname = pg_catalog.current_database()) "
-		 "AND l.relation = '" PG_SCHEMA ".outbox'::pg_catalog.regclass "
-		 "AND l.mode = 'RowExclusiveLock' AND l.granted "
-		 "AND l.pid IS DISTINCT FROM pg_catalog.pg_backend_pid()"},
-	[PG_STMT_DELETE] = {"adbl_delete", "DELETE FROM " PG_SCHEMA ".outbox WHERE " IS_ONE_OF_IDS},
-	/* $3 attempts, $4 statuses, $5 reasons */
-	[PG_STMT_BURY] =
-		{"adbl_bury",
-		 "WITH gone AS (DELETE FROM " PG_SCHEMA ".outbox WHERE " IS_ONE_OF_IDS
-		 " RETURNING *) INSERT INTO " PG_SCHEMA ".dead_letter (id, pipeline, operation, "
-		 "schema_name, table_name, row_key, old_key, changed_at, truncated, data, "
-		 "old_data, attempts, last_status, last_error) SELECT coalesce(origin_id, id), "
-		 "pipeline, operation, schema_name, table_name, row_key, old_key, changed_at, "
-		 "truncated, data, old_data, attempts, nullif(status, 0), reason FROM gone JOIN "
-		 "ROWS FROM (pg_catalog.unnest($2::int8[]), "
-		 "pg_catalog.unnest($3::int4[]), pg_catalog.unnest($4::int4[]), "
-		 "pg_catalog.unnest($5::text[])) AS a (id, attempts, status, reason) USING (id) "
-		 "ON CONFLICT DO NOTHING"},
-	[PG_STMT_LOCK] = {"adbl_lock",
-			  "SELECT pg_catalog.pg_try_advisory_lock($1::int4, $2::int4)"},
-	[PG_STMT_UNLOCK] = {"adbl_unlock",
-			    "SELECT pg_catalog.pg_advisory_unlock($1::int4, $2::int4)"},
-	/* A captured table whose triggers are not all there and firing: name, what is wrong. Our
-	 * triggers call a function of our schema and name their pipeline first. */
-	[PG_STMT_TABLES] =
-		{"adbl_tables",
-		 "SELECT k.schema_name || '.' || k.table_name, CASE WHEN c.oid IS NULL "
-		 "THEN 'is gone or renamed' WHEN t.n = 0 THEN 'has lost its triggers' "
-		 "ELSE 'has disabled triggers' END FROM " PG_SCHEMA ".captured AS k "
-		 "LEFT JOIN pg_catalog.pg_namespace AS n ON n.nspname = k.schema_name "
-		 "LEFT JOIN pg_catalog.pg_class AS c ON c.relnamespace = n.oid "
-		 "AND c.relname = k.table_name CROSS JOIN LATERAL (SELECT count(*) AS n, "
-		 "coalesce(bool_and(g.tgenabled IN ('O', 'A')), true) AS fires "
-		 "FROM pg_catalog.pg_trigger AS g JOIN pg_catalog.pg_proc AS f ON f.oid = g.tgfoid "
-		 "JOIN pg_catalog.pg_namespace AS s ON s.oid = f.pronamespace "
-		 "WHERE g.tgrelid = c.oid AND s.nspname = '" PG_SCHEMA
-		 "' AND pg_catalog.strpos(pg_catalog.encode(g.tgargs, 'hex'), "
-		 "pg_catalog.encode(pg_catalog.convert_to(k.pipeline, 'UTF8'), 'hex') || '00') = 1"
-		 ") AS t "
-		 "WHERE k.pipeline = $1::text AND (t.n = 0 OR NOT t.fires) ORDER BY 1"},
-	[PG_STMT_OUTBOX] = {"adbl_outbox",
-			    "SELECT pg_catalog.pg_stat_get_live_tuples(c.oid), "
-			    "pg_catalog.pg_stat_get_dead_tuples(c.oid), (SELECT count(*) FROM "
-			    "(SELECT 1 FROM " PG_SCHEMA
-			    ".dead_letter LIMIT 10001) AS d), (SELECT d.reltuples::int8 "
-			    "FROM pg_catalog.pg_class AS d WHERE d.oid = '" PG_SCHEMA
-			    ".dead_letter'"
-			    "::pg_catalog.regclass) FROM pg_catalog.pg_class AS c "
-			    "WHERE c.oid = '" PG_SCHEMA ".outbox'::pg_catalog.regclass"},
-	[PG_STMT_OLDEST] = {"adbl_oldest", "SELECT id, changed_at FROM " PG_SCHEMA ".outbox "
-					   "WHERE pipeline = $1::text ORDER BY id LIMIT $2::int8"},
-};
-
-struct pg_call pg_source_call(const struct pg_source *s, enum pg_stmt stmt)
-{
-	return (struct pg_call){.name = s->pooled ? NULL : stmt_table[stmt].name,
-				.sql = stmt_table[stmt].sql};
-}
-
-enum err_code pg_source_run(struct pg_source *s, const struct pg_call *call, PGresult **ret_res,
-			    struct err *e)
-{
-	PGresult *res = NULL;
-	enum err_code code;
-
-	if (call->name)
-		code = pg_conn_execute(s->conn, call, &res, e);
-	else
-		code = pg_conn_pipeline(s->conn, call, 1, &res, e);
-	if (code != ERR_OK)
-		return code;
-	if (ret_res)
-		*ret_res = res;
-	else
-		PQclear(res);
-	return ERR_OK;
-}
-
 void pg_source_sequence(const struct pg_pipe *p, char *out, size_t size)
 {
 	const char *name = p->pub->settings->name;
@@ -394,16 +251,15 @@ static ATTR_MUST_CHECK enum err_code find_identity(struct pg_source *s, struct e
 
 static ATTR_MUST_CHECK enum err_code prepare(struct pg_source *s, struct err *e)
 {
-	enum err_code code = ERR_OK;
-	size_t i;
+	enum err_code code = pg_parked_open(s, e);
 
-	if (s->pooled)
-		return ERR_OK;
+	if (code != ERR_OK || s->pooled)
+		return code;
 	/* the outbox is small or full of dead rows, and its statistics are always old: the primary
 	 * key is the way in */
 	code = pg_conn_exec(s->conn, "SET enable_seqscan = off; SET enable_bitmapscan = off", e);
-	for (i = 0; code == ERR_OK && i < PG_STMT_COUNT; i++)
-		code = pg_conn_prepare(s->conn, stmt_table[i].name, stmt_table[i].sql, e);
+	if (code == ERR_OK)
+		code = pg_statements_prepare(s, e);
 	if (code == ERR_NOT_FOUND)
 		return err_prefix(e, "the installation is damaged: run app-db-listener install");
 	return code;
@@ -491,7 +347,8 @@ const struct source_ops source_postgres = {
 	.hold = pg_hold,
 	.read = pg_read,
 	.acknowledge = pg_acknowledge,
-	SOURCE_PARKS_NOTHING,
+	.parked_list = pg_parked_list,
+	.parked_read = pg_parked_read,
 	.wait = pg_wait,
 	.inspect = pg_inspect,
 	PG_KEEPS_STANDINGS,

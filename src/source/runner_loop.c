@@ -199,12 +199,10 @@ static ATTR_MUST_CHECK enum err_code purge_due(struct runner *r, struct err *e)
 	int64_t purged = 0;
 	enum err_code code = runner_purge_step(&r->purge, r->source, now_us(r), &purged, e);
 
-	if (purged) {
-		mutex_lock(&r->lock);
-		r->stats.purged_total += purged;
-		mutex_unlock(&r->lock);
-	}
-	return code == ERR_OK ? code : err_prefix(e, "cannot purge dead letters");
+	mutex_lock(&r->lock);
+	r->stats.purged_total += purged;
+	mutex_unlock(&r->lock);
+	return code;
 }
 
 /* ---- waiting ---- */

@@ -48,7 +48,7 @@ enum err_code runner_purge_step(struct runner_purge *g, struct source *s, int64_
 		return ERR_OK;
 	code = s->ops->purge(s, g->pipe, &g->sweep, e);
 	if (code == ERR_UNAVAILABLE || code == ERR_NOMEM) /* the same step again */
-		return code;
+		return err_prefix(e, "cannot purge dead letters");
 	if (code != ERR_OK) {
 		if (!g->failed)
 			log_warn("cannot remove old dead letters, trying again later", LOG_E(e));

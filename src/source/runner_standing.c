@@ -47,6 +47,18 @@ static ATTR_MUST_CHECK enum err_code sync_once(struct runner_standing *s, struct
 	return code;
 }
 
+/* What went wrong, but for what ends the connection; again when it is another time. */
+static void note_trouble(struct runner_standing *s, enum err_code code, const struct err *e)
+{
+	s->absent = code == ERR_NOT_FOUND || code == ERR_DENIED;
+	if (s->absent)
+		log_warn("whether a webhook is disabled is forgotten with a restart: run "
+			 "app-db-listener install",
+			 LOG_E(e));
+	else if (!s->retry_us)
+		log_warn("cannot write down what is known of a webhook, trying again", LOG_E(e));
+}
+
 enum err_code runner_standing_sync(struct runner_standing *s, struct source *source, uint32_t p,
 				   bool always, struct err *e)
 {
@@ -61,14 +73,8 @@ enum err_code runner_standing_sync(struct runner_standing *s, struct source *sou
 	code = sync_once(s, source, p, e);
 	if (code == ERR_UNAVAILABLE || code == ERR_NOMEM)
 		return err_prefix(e, "cannot keep what is known of a webhook");
-	if (code == ERR_NOT_FOUND || code == ERR_DENIED) {
-		s->absent = true;
-		log_warn("whether a webhook is disabled is forgotten with a restart: run "
-			 "app-db-listener install",
-			 LOG_E(e));
-	} else if (code != ERR_OK && !s->retry_us) {
-		log_warn("cannot write down what is known of a webhook, trying again", LOG_E(e));
-	}
+	if (code != ERR_OK)
+		note_trouble(s, code, e);
 	s->retry_us = code == ERR_OK || s->absent ? 0 : now_us + RETRY_US;
 	return ERR_OK;
 }

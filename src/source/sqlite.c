@@ -23,7 +23,7 @@
 
 static const struct {
 	const char *before, *after; /* the name of the outbox */
-} stmt_table[SQLITE_STMT_COUNT] = {
+} stmt_table[SQLITE_STMT_PARK] = {
 	[SQLITE_STMT_READ] = {ROW, " WHERE id > ?1 ORDER BY id"},
 	[SQLITE_STMT_ONE] = {ROW, " WHERE id = ?1"},
 	[SQLITE_STMT_DELETE] = {"DELETE FROM main.", " WHERE id = ?1"},
@@ -111,6 +111,7 @@ static void sqlite_close_source(struct source *base)
 			p->stmts[k] = NULL;
 		}
 		p->stray_count = 0;
+		p->has_parked = false;
 		if (p->position) /* not half built */
 			position_reset(p->position);
 	}
@@ -262,9 +263,12 @@ static ATTR_MUST_CHECK enum err_code prepare(struct sqlite_source *s, struct err
 	enum err_code code = ERR_OK;
 	size_t i, k;
 
-	for (i = 0; i < s->env.pipeline_count; i++)
-		for (k = 0; code == ERR_OK && k < SQLITE_STMT_COUNT; k++)
+	for (i = 0; code == ERR_OK && i < s->env.pipeline_count; i++) {
+		for (k = 0; code == ERR_OK && k < ARRAY_LEN(stmt_table); k++)
 			code = prepare_one(s, &s->pipes[i], (enum sqlite_stmt_id)k, e);
+		if (code == ERR_OK)
+			code = sqlite_parked_open(s, &s->pipes[i], e);
+	}
 	return code;
 }
 
@@ -363,7 +367,8 @@ const struct source_ops source_sqlite = {
 	.hold = sqlite_hold,
 	.read = sqlite_read,
 	.acknowledge = sqlite_acknowledge,
-	SOURCE_PARKS_NOTHING,
+	.parked_list = sqlite_parked_list,
+	.parked_read = sqlite_parked_read,
 	.wait = sqlite_wait,
 	.inspect = sqlite_inspect,
 	.standing_load = sqlite_standing_load,

@@ -21,16 +21,22 @@ static ATTR_MUST_CHECK enum err_code run(struct sqlite_source *s, sqlite3_stmt *
 	return sqlite_conn_step(s->conn, stmt, &row, e);
 }
 
-static ATTR_MUST_CHECK enum err_code bury(struct sqlite_source *s, const struct sqlite_pipe *p,
-					  const struct ack *a, struct err *e)
+/* What all but deleting takes: see enum sqlite_stmt_id. */
+static ATTR_MUST_CHECK enum err_code bind_failure(struct sqlite_source *s, sqlite3_stmt *stmt,
+						  const struct ack *a, struct err *e)
 {
-	sqlite3_stmt *stmt = p->stmts[SQLITE_STMT_BURY];
-	enum err_code code;
-
 	(void)sqlite3_bind_int64(stmt, 1, a->id);
 	(void)sqlite3_bind_int(stmt, 2, a->attempts);
 	(void)sqlite3_bind_int(stmt, 3, a->last_status);
-	code = sqlite_conn_bind(s->conn, stmt, 4, a->reason, e);
+	return sqlite_conn_bind(s->conn, stmt, 4, a->reason, e);
+}
+
+static ATTR_MUST_CHECK enum err_code bury(struct sqlite_source *s, const struct sqlite_pipe *p,
+					  const struct ack *a, struct err *e)
+{
+	sqlite3_stmt *stmt = p->stmts[a->from_parked ? SQLITE_STMT_BURY_PARKED : SQLITE_STMT_BURY];
+	enum err_code code = bind_failure(s, stmt, a, e);
+
 	if (code == ERR_OK)
 		code = sqlite_conn_bind(s->conn, stmt, 5, p->pub->settings->name, e);
 	if (code == ERR_OK)
@@ -39,22 +45,60 @@ static ATTR_MUST_CHECK enum err_code bury(struct sqlite_source *s, const struct 
 	return code;
 }
 
+/* Into the table of parked events, or put off in it. */
+static ATTR_MUST_CHECK enum err_code park(struct sqlite_source *s, const struct sqlite_pipe *p,
+					  const struct ack *a, struct err *e)
+{
+	sqlite3_stmt *stmt = p->stmts[a->from_parked ? SQLITE_STMT_REPARK : SQLITE_STMT_PARK];
+	enum err_code code = bind_failure(s, stmt, a, e);
+
+	(void)sqlite3_bind_int(stmt, 5, a->step);
+	(void)sqlite3_bind_int64(stmt, 6, a->due_wall_us);
+	if (!a->from_parked) {
+		(void)sqlite3_bind_int64(stmt, 7, (int64_t)a->row_hash[0]);
+		(void)sqlite3_bind_int64(stmt, 8, (int64_t)a->row_hash[1]);
+		(void)sqlite3_bind_int64(stmt, 9, (int64_t)a->table_hash);
+	}
+	if (code == ERR_OK)
+		code = run(s, stmt, e);
+	(void)sqlite3_clear_bindings(stmt);
+	return code;
+}
+
+static ATTR_MUST_CHECK enum err_code take_away(struct sqlite_source *s, const struct sqlite_pipe *p,
+					       const struct ack *a, struct err *e)
+{
+	sqlite3_stmt *stmt = p->stmts[a->from_parked ? SQLITE_STMT_UNPARK : SQLITE_STMT_DELETE];
+
+	(void)sqlite3_bind_int64(stmt, 1, a->id);
+	return run(s, stmt, e);
+}
+
+static ATTR_MUST_CHECK enum err_code settle_one(struct sqlite_source *s, const struct ack *a,
+						struct err *e)
+{
+	const struct sqlite_pipe *p = &s->pipes[a->pipeline];
+	enum err_code code = ERR_OK;
+
+	if (a->from_parked && !p->has_parked)
+		return ERR_OK;
+	if (a->outcome == ACK_DEAD)
+		code = bury(s, p, a, e);
+	else if (a->outcome == ACK_PARKED)
+		code = p->has_parked ? park(s, p, a, e) : sqlite_parked_refuse(p, e);
+	if (code != ERR_OK || (a->from_parked && a->outcome == ACK_PARKED))
+		return code;
+	return take_away(s, p, a, e);
+}
+
 static ATTR_MUST_CHECK enum err_code settle(struct sqlite_source *s, const struct ack *acks,
 					    size_t n, struct err *e)
 {
 	enum err_code code = ERR_OK;
 	size_t i;
 
-	for (i = 0; i < n && code == ERR_OK; i++) {
-		const struct sqlite_pipe *p = &s->pipes[acks[i].pipeline];
-		sqlite3_stmt *gone = p->stmts[SQLITE_STMT_DELETE];
-
-		if (acks[i].outcome == ACK_DEAD)
-			code = bury(s, p, &acks[i], e);
-		(void)sqlite3_bind_int64(gone, 1, acks[i].id);
-		if (code == ERR_OK)
-			code = run(s, gone, e);
-	}
+	for (i = 0; i < n && code == ERR_OK; i++)
+		code = settle_one(s, &acks[i], e);
 	return code;
 }
 
@@ -85,8 +129,6 @@ enum err_code sqlite_acknowledge(struct source *base, const struct ack *acks, si
 	enum err_code code = sqlite_source_check(s, e);
 	size_t i;
 
-	if (code == ERR_OK)
-		code = source_refuse_parked(acks, n, e);
 	if (code != ERR_OK || !n)
 		return code;
 	for (;;) {

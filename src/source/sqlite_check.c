@@ -35,6 +35,26 @@ static ATTR_MUST_CHECK enum err_code check_table_exists(struct sqlite_admin *a, 
 	return code;
 }
 
+/* An installation of before parked events has no table for them. */
+static ATTR_MUST_CHECK enum err_code check_parked(struct sqlite_admin *a, const char *pipeline,
+						  struct err *e)
+{
+	bool has = false;
+	enum err_code code;
+	struct buf name;
+
+	buf_init(&name, SQLITE_SQL_MAX_BYTES);
+	sqlite_parked_name(&name, pipeline);
+	code = buf_error(&name) == ERR_OK ? sqlite_schema_has_table(a, buf_str(&name), &has, e)
+					  : err_set(e, ERR_NOMEM, "no memory for a name");
+	if (code == ERR_OK && !has)
+		sqlite_admin_find(a, source_admin_needs_parked(a->settings, a->source_index),
+				  buf_str(&name), "run install",
+				  "this table is missing: retry_schedule needs it");
+	buf_done(&name);
+	return code;
+}
+
 static ATTR_MUST_CHECK enum err_code check_pipeline(struct sqlite_admin *a, const char *pipeline,
 						    struct err *e)
 {
@@ -56,7 +76,7 @@ static ATTR_MUST_CHECK enum err_code check_pipeline(struct sqlite_admin *a, cons
 	code = buf_error(&name) == ERR_OK ? check_table_exists(a, buf_str(&name), e)
 					  : err_set(e, ERR_NOMEM, "no memory for a name");
 	buf_done(&name);
-	return code;
+	return code == ERR_OK ? check_parked(a, pipeline, e) : code;
 }
 
 static void find_orphan(struct sqlite_admin *a, const char *pipeline)

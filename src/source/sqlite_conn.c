@@ -296,9 +296,19 @@ void sqlite_quote_literal(struct buf *out, const char *value)
 	quote_with(out, '\'', value);
 }
 
-void sqlite_outbox_name(struct buf *out, const char *pipeline)
+static void table_name(struct buf *out, const char *base, const char *pipeline)
 {
-	buf_add_str(out, SQLITE_PREFIX "outbox");
+	buf_add_fmt(out, SQLITE_PREFIX "%s", base);
 	if (strcmp(pipeline, "default") != 0)
 		buf_add_fmt(out, "_%s", pipeline);
+}
+
+void sqlite_outbox_name(struct buf *out, const char *pipeline)
+{
+	table_name(out, "outbox", pipeline);
+}
+
+void sqlite_parked_name(struct buf *out, const char *pipeline)
+{
+	table_name(out, "parked", pipeline);
 }

@@ -146,6 +146,17 @@ static ATTR_MUST_CHECK enum err_code inspect_figures(struct sqlite_source *s,
 	return code;
 }
 
+static ATTR_MUST_CHECK enum err_code inspect_parked(struct sqlite_source *s,
+						    const struct sqlite_pipe *p,
+						    struct source_status *st, struct err *e)
+{
+	int64_t rows = 0;
+	enum err_code code = sqlite_parked_count(s, p, &rows, e);
+
+	st->parked += rows;
+	return code;
+}
+
 static ATTR_MUST_CHECK enum err_code note_stray(struct sqlite_pipe *p, int64_t id, struct err *e)
 {
 	bool is_new = false;
@@ -194,6 +205,8 @@ static ATTR_MUST_CHECK enum err_code inspect_pipe(struct sqlite_source *s, struc
 	if (code == ERR_OK)
 		code = inspect_figures(s, p, st, e);
 	if (code == ERR_OK)
+		code = inspect_parked(s, p, st, e);
+	if (code == ERR_OK)
 		code = inspect_oldest(s, p, st, e);
 	return code;
 }
@@ -206,7 +219,8 @@ enum err_code sqlite_inspect(struct source *base, struct source_status *ret_stat
 	size_t i;
 
 	st.warning[0] = '\0';
-	st.outbox_rows = st.dead_letters = st.oldest_wall_us = st.gaps = st.late = 0;
+	st.outbox_rows = st.dead_letters = st.parked = st.oldest_wall_us = 0;
+	st.gaps = st.late = 0;
 	if (code == ERR_OK && !sqlite_lock_is_current(sqlite_conn_file(s->conn), s->lock_fd))
 		code = err_set(e, ERR_UNAVAILABLE, "the lock file of %s was removed",
 			       sqlite_conn_file(s->conn)->path);

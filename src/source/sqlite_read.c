@@ -85,8 +85,8 @@ static void reduce(struct event_fields *f, int64_t cap)
 		f->old_data = f->old_key.s ? f->old_key : key;
 }
 
-static ATTR_MUST_CHECK enum err_code row_fields(struct sqlite_source *s, sqlite3_stmt *stmt,
-						struct event_fields *f, struct err *e)
+enum err_code sqlite_read_row(struct sqlite_source *s, sqlite3_stmt *stmt, struct event_fields *f,
+			      struct err *e)
 {
 	struct text operation = sqlite_conn_text(stmt, COL_OPERATION);
 	enum err_code code;
@@ -127,7 +127,7 @@ static ATTR_MUST_CHECK enum err_code read_strays(struct sqlite_source *s, struct
 		(void)sqlite3_bind_int64(stmt, 1, p->strays[done]);
 		code = sqlite_conn_step(s->conn, stmt, &row, e);
 		if (code == ERR_OK && row)
-			code = row_fields(s, stmt, &f, e);
+			code = sqlite_read_row(s, stmt, &f, e);
 		if (code == ERR_OK && row)
 			code = batch_add(b, &f, e);
 		(void)sqlite3_reset(stmt);
@@ -159,7 +159,7 @@ static ATTR_MUST_CHECK enum err_code read_head(struct sqlite_source *s, struct s
 			b->is_full = true;
 			break;
 		}
-		code = row_fields(s, stmt, &f, e);
+		code = sqlite_read_row(s, stmt, &f, e);
 		if (code == ERR_OK)
 			code = batch_add(b, &f, e);
 	}
@@ -169,8 +169,7 @@ static ATTR_MUST_CHECK enum err_code read_head(struct sqlite_source *s, struct s
 	return code;
 }
 
-/* What the largest row needed is given back. */
-static void forget_row(struct sqlite_source *s)
+void sqlite_read_forget_row(struct sqlite_source *s)
 {
 	size_t i;
 
@@ -199,7 +198,7 @@ enum err_code sqlite_read(struct source *base, uint32_t p, struct source_limit l
 		code = read_strays(s, pipe, &b, e);
 	if (code == ERR_OK && !b.is_full)
 		code = read_head(s, pipe, &b, e);
-	forget_row(s);
+	sqlite_read_forget_row(s);
 	poll_looked(&s->wake.poll, b.count > 0);
 	/* what was read before a failure is a valid batch: positions have seen exactly that */
 	if (code != ERR_OK && !b.count)

@@ -52,6 +52,24 @@
 	"\tdied_at INTEGER NOT NULL DEFAULT (" NOW_US "),\n"                                       \
 	"\tPRIMARY KEY (pipeline, id))"
 
+/* seq tells any two rows apart: as constraints the indexes are part of the table */
+#define PARKED_BODY                                                                                \
+	" (\n"                                                                                     \
+	"\tseq INTEGER PRIMARY KEY AUTOINCREMENT,\n"                                               \
+	"\tid INTEGER NOT NULL UNIQUE,\n" EVENT_COLUMNS ",\n"                                      \
+	"\torigin_id INTEGER,\n"                                                                   \
+	"\tattempts INTEGER NOT NULL,\n"                                                           \
+	"\tlast_status INTEGER,\n"                                                                 \
+	"\tlast_error TEXT,\n"                                                                     \
+	"\tstep INTEGER NOT NULL,\n"                                                               \
+	"\tdue_at INTEGER,\n"                                                                      \
+	"\trow_hash1 INTEGER NOT NULL,\n"                                                          \
+	"\trow_hash2 INTEGER NOT NULL,\n"                                                          \
+	"\ttable_hash INTEGER NOT NULL,\n"                                                         \
+	"\tparked_at INTEGER NOT NULL DEFAULT (" NOW_US "),\n"                                     \
+	"\tUNIQUE (row_hash1, seq), UNIQUE (row_hash2, seq),\n"                                    \
+	"\tUNIQUE (table_hash, seq), UNIQUE (due_at, seq))"
+
 #define WEBHOOK_BODY                                                                               \
 	" (\n"                                                                                     \
 	"\tpipeline TEXT NOT NULL PRIMARY KEY,\n"                                                  \
@@ -113,6 +131,29 @@ enum err_code sqlite_schema_is_installed(struct sqlite_admin *a, bool *ret_insta
 	return sqlite_schema_has_table(a, SQLITE_INSTALL, ret_installed, e);
 }
 
+enum err_code sqlite_schema_count_parked(struct sqlite_admin *a, const char *pipeline,
+					 int64_t *ret_rows, struct err *e)
+{
+	bool has = false;
+	enum err_code code;
+	struct buf sql;
+
+	*ret_rows = 0;
+	buf_init(&sql, SQLITE_SQL_MAX_BYTES);
+	sqlite_parked_name(&sql, pipeline);
+	code = buf_error(&sql) == ERR_OK ? sqlite_schema_has_table(a, buf_str(&sql), &has, e)
+					 : err_set(e, ERR_NOMEM, "no memory for a statement");
+	buf_reset(&sql);
+	buf_add_str(&sql, "SELECT count(*) FROM main.");
+	sqlite_parked_name(&sql, pipeline);
+	if (code == ERR_OK && has)
+		code = buf_error(&sql) == ERR_OK
+			       ? sqlite_admin_number(a, buf_str(&sql), 0, NULL, 0, ret_rows, e)
+			       : err_set(e, ERR_NOMEM, "no memory for a statement");
+	buf_done(&sql);
+	return code;
+}
+
 /* ---- creating ---- */
 
 /* A table of ours that somebody else made would make the triggers fail, and with them the
@@ -148,6 +189,22 @@ static ATTR_MUST_CHECK enum err_code create(struct sqlite_admin *a, const char *
 	buf_add_fmt(&sql, CREATE "%s%s", name, body);
 	code = sqlite_admin_run_buf(a, &sql, e);
 	buf_done(&sql);
+	return code;
+}
+
+static ATTR_MUST_CHECK enum err_code create_parked(struct sqlite_admin *a, const char *pipeline,
+						   struct err *e)
+{
+	enum err_code code;
+	struct buf name;
+
+	buf_init(&name, SQLITE_SQL_MAX_BYTES);
+	sqlite_parked_name(&name, pipeline);
+	if (buf_error(&name) != ERR_OK)
+		code = err_set(e, ERR_NOMEM, "no memory for a statement");
+	else
+		code = create(a, buf_str(&name), PARKED_BODY, e);
+	buf_done(&name);
 	return code;
 }
 
@@ -208,8 +265,12 @@ enum err_code sqlite_schema_install(struct sqlite_admin *a, struct err *e)
 	sqlite_admin_comment(a, "tables");
 	for (i = 0; i < ARRAY_LEN(tables) && code == ERR_OK; i++)
 		code = create(a, tables[i].name, tables[i].body, e);
-	for (i = 0; i < s->pipeline_count && code == ERR_OK; i++)
-		if (sqlite_admin_has_pipeline(a, i))
-			code = create_outbox(a, s->pipelines[i].name, e);
+	for (i = 0; i < s->pipeline_count && code == ERR_OK; i++) {
+		if (!sqlite_admin_has_pipeline(a, i))
+			continue;
+		code = create_outbox(a, s->pipelines[i].name, e);
+		if (code == ERR_OK)
+			code = create_parked(a, s->pipelines[i].name, e);
+	}
 	return code;
 }

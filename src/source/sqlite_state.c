@@ -205,10 +205,15 @@ enum err_code sqlite_pipelines_orphaned(struct sqlite_admin *a, sqlite_orphan_fn
 
 	for (i = 0; i < l.count && code == ERR_OK; i++) {
 		bool has = false;
+		int64_t parked;
 
 		if (sqlite_admin_is_configured(a, l.items[i]))
 			continue;
 		code = has_rows(a, l.items[i], &has, e);
+		if (code == ERR_OK && !has) {
+			code = sqlite_schema_count_parked(a, l.items[i], &parked, e);
+			has = parked > 0;
+		}
 		if (code == ERR_OK && has)
 			fn(a, l.items[i]);
 	}

@@ -63,6 +63,9 @@ enum err_code sqlite_status(const struct settings *s, size_t source, outbox_stat
 		memcpy(status.server, a.server, sizeof(status.server));
 		if (installed)
 			code = pipeline_status(&a, s->pipelines[i].name, &status, e);
+		if (code == ERR_OK && installed)
+			code = sqlite_schema_count_parked(&a, s->pipelines[i].name, &status.parked,
+							  e);
 		if (code == ERR_OK)
 			fn(ctx, s->pipelines[i].name, &status);
 	}

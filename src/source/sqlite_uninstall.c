@@ -14,15 +14,16 @@ static ATTR_MUST_CHECK enum err_code take_name(void *ctx, sqlite3_stmt *row, str
 	return ERR_OK;
 }
 
-/* The outboxes of all pipelines, configured or not. */
-static ATTR_MUST_CHECK enum err_code outboxes(struct sqlite_admin *a, struct string_list *l,
-					      struct err *e)
+/* The outboxes of all pipelines, configured or not, and their tables of parked events. */
+static ATTR_MUST_CHECK enum err_code find_undelivered(struct sqlite_admin *a, struct string_list *l,
+						      struct err *e)
 {
 	return sqlite_admin_each(
 		a,
 		"SELECT name FROM main.sqlite_master WHERE type = 'table' AND name IN (SELECT "
-		"'" SQLITE_PREFIX "outbox' || CASE pipeline WHEN 'default' THEN '' ELSE '_' || "
-		"pipeline END FROM " SQLITE_INSTALL ") ORDER BY name",
+		"'" SQLITE_PREFIX "' || k.column1 || CASE pipeline WHEN 'default' THEN '' ELSE '_' "
+		"|| pipeline END FROM " SQLITE_INSTALL ", (VALUES ('outbox'), ('parked')) AS k) "
+		"ORDER BY name",
 		0, NULL, take_name, l, e);
 }
 
@@ -78,7 +79,7 @@ static ATTR_MUST_CHECK enum err_code uninstall_all(struct sqlite_admin *a, void 
 	static const char *const last[] = {SQLITE_DEAD_LETTER, SQLITE_WEBHOOK, SQLITE_CAPTURED,
 					   SQLITE_INSTALL};
 	struct string_list l = {0};
-	enum err_code code = outboxes(a, &l, e);
+	enum err_code code = find_undelivered(a, &l, e);
 	size_t i;
 
 	(void)ctx;

@@ -234,72 +234,80 @@ bench_slow() {
 
 # ---- fair: a pipeline beside a dead and a slow one
 
-fair_config_write() {
-	local name
-	cat >"$test_dir/config.yaml" <<CONFIG
+# fair_open NAME CONCURRENCY PIPELINE...: a database, tables and a daemon of its own
+fair_open() {
+	local daemon=$1 concurrency=$2 name
+	shift 2
+	db_new "bench_$daemon" || return 1
+	for name in "$@"; do
+		sql "CREATE TABLE ${name}_accounts (id bigint PRIMARY KEY, owner varchar(200), note text)"
+	done
+	cat >"$test_dir/$daemon.yaml" <<CONFIG
 sources:
   - name: bench
 $(config_database | sed 's/^/  /')
 webhooks:
-  - {name: well, url: "http://127.0.0.1:${port[receiver]}/hook"}
-  - {name: dead, url: "http://127.0.0.1:${port[dead]}/hook", timeout: 600}
-  - {name: slow, url: "http://127.0.0.1:${port[slow]}/hook", timeout: 600}
+$(for name in "$@"; do echo "  - {name: $name, url: \"http://127.0.0.1:${port[$name]}/hook\", timeout: 600, concurrency: $concurrency}"; done)
 pipelines:
-$(for name in well dead slow; do echo "  - {name: $name, source: bench, webhook: $name, table: ${name}_accounts}"; done)
+$(for name in "$@"; do echo "  - {name: $name, source: bench, webhook: $name, table: ${name}_accounts}"; done)
 worker: {pool_size: 4}
 admin: {listen: "127.0.0.1:$admin_port"}
 daemon: {shutdown_timeout: 0}
 CONFIG
+	"$ADBL" install -c "$test_dir/$daemon.yaml" >/dev/null || return 1
+	daemon_start "$daemon" "$test_dir/$daemon.yaml"
+	wait_until 30 daemon_ready
 }
 
-fair_fill() { # NAME ROWS
-	sql "INSERT INTO ${1}_accounts (id, owner, note) $(sql_series 1 "$2" "SELECT i, 'owner', '$note'")"
+fair_fill() { # NAME FROM TO
+	sql "INSERT INTO ${1}_accounts (id, owner, note) $(sql_series "$2" "$3" "SELECT i, 'owner', '$note'")"
 }
 
-# fair_is_full NAME...: their rings are full and all they may have is in flight
-fair_is_full() {
-	metrics_is '[.pipelines[1:][] | .queue_size == .queue_capacity and .in_flight == 64] | all' true
+# fair_burst DAEMON FROM TO: "seconds cpu_us" from its first request to its last
+fair_burst() {
+	local cpu
+	receiver_control 'mode=ok&forget=1' well
+	test_db=bench_$1
+	cpu=$(cpu_us "$1")
+	fair_fill well "$2" "$3"
+	wait_until 120 stats_min .distinct $(($3 - $2 + 1)) well || diag "not everything arrived" >&2
+	echo "$(stats .seconds well) $(($(cpu_us "$1") - cpu))" >>"$test_dir/$1.bursts"
 }
 
-# fair_round OTHERS: "events_per_s cpu_us_per_event" of the pipeline well from the commit of its rows to the last answer
-fair_round() {
-	local start cpu n=$((backlog / 4))
-	sql 'DELETE FROM well_accounts' 'DELETE FROM dead_accounts' 'DELETE FROM slow_accounts'
-	outbox_clear
-	receiver_fresh
-	fair_config_write
-	"$ADBL" install -c "$test_dir/config.yaml" >/dev/null || return 1
-	[ "$1" = 0 ] || { fair_fill dead "$1" && fair_fill slow "$1"; }
-	daemon_start daemon "$test_dir/config.yaml"
-	wait_until 20 daemon_ready
-	[ "$1" = 0 ] || wait_until 60 fair_is_full || diag "the others are not full" >&2
-	fair_fill well "$n"
-	start=$(now_us) cpu=$(cpu_us daemon)
-	wait_until 600 delivered_all "$n" || diag "not everything arrived" >&2
-	echo "$((n * 1000000 / ($(now_us) - start))) $(awk -v c=$(($(cpu_us daemon) - cpu)) -v n="$n" 'BEGIN { printf "%.1f", c / n }')"
-	process_kill daemon
-	receiver_stop >/dev/null
+# rate_of FILE EVENTS: "events_per_s cpu_us_per_event" of all its bursts
+rate_of() {
+	awk -v n="$2" '{ s += $1; c += $2 } END { printf "%.0f %.1f", NR * n / s, c / (NR * n) }' "$1"
 }
 
 bench_fair() {
-	local i name with without
+	local i n=$((backlog / 20)) bursts=$((rounds * 10)) name alone beside adaptive admin=$admin_port
+	process_start well "$RECEIVER_BIN" --port 0 --port-file "$test_dir/well.port"
+	wait_until 10 test -s "$test_dir/well.port"
+	port[well]=$(<"$test_dir/well.port")
 	receiver_start dead --control mode=hang
 	receiver_start slow --control delay_ms=5000
-	for name in well dead slow; do
-		sql "CREATE TABLE ${name}_accounts (id bigint PRIMARY KEY, owner varchar(200), note text)"
+	fair_open beside fixed well dead slow && fair_fill dead 1 20000 && fair_fill slow 1 20000
+	wait_until 60 metrics_is '[.pipelines[1:][] | .queue_size == .queue_capacity and .in_flight == 64] | all' true ||
+		diag "the others are not full" >&2
+	admin_port=$(port_free)
+	fair_open alone fixed well
+	admin_port=$(port_free)
+	fair_open adaptive adaptive well
+	for ((i = 0; i < bursts; i++)); do # in turn, so that a slow moment of the machine hits all
+		for name in alone beside adaptive; do
+			fair_burst $name $((i * n + 1)) $(((i + 1) * n))
+		done
 	done
-	for ((i = 0; i < rounds * 3; i++)); do # in turn, so that a slow moment of the machine hits both
-		fair_round 0 >>"$test_dir/without"
-		fair_round 20000 >>"$test_dir/with"
-	done
-	emit "Three pipelines of one source, pool_size 4, max_in_flight 64: $((backlog / 4)) rows of one, committed at once, until the last answer; the others have nothing to send, or 20000 rows each to a receiver that never answers and one that takes 5 s. $i rounds of each, in turn." ''
-	emit '| the other two | events/s of the third, median | best | ratio of the best | CPU us/event |' '| --- | --- | --- | --- | --- |'
-	without=$(sort -n "$test_dir/without" | tail -n 1 | cut -d' ' -f1) with=$(sort -n "$test_dir/with" | tail -n 1 | cut -d' ' -f1)
-	emit "| have nothing to send | $(column 1 "$test_dir/without") | $without | 1.00 | $(column 2 "$test_dir/without") |" \
-		"| hang, queues full | $(column 1 "$test_dir/with") | $with | $(ratio "$with" "$without") | $(column 2 "$test_dir/with") |"
-	diag "without: $(xargs <"$test_dir/without"); with: $(xargs <"$test_dir/with")" >&2
-	receiver_stop dead >/dev/null
-	receiver_stop slow >/dev/null
+	adaptive=$(rate_of "$test_dir/adaptive.bursts" "$n")
+	alone=$(rate_of "$test_dir/alone.bursts" "$n") beside=$(rate_of "$test_dir/beside.bursts" "$n")
+	emit "Three daemons, pool_size 4, max_in_flight 64, each with a database of its own: two have a single pipeline; the third has two more, of which one's receiver never answers and one's takes 5 s, with full queues and 64 requests in flight each. $bursts bursts of $n rows to the pipeline that is well, in turn; from the first request to the last." ''
+	emit '| the pipeline | events/s | ratio | CPU us/event |' '| --- | --- | --- | --- |'
+	emit "| alone | ${alone% *} | 1.00 | ${alone#* } |" \
+		"| beside a dead and a slow one | ${beside% *} | $(ratio "${beside% *}" "${alone% *}") | ${beside#* } |" \
+		"| alone, concurrency: adaptive | ${adaptive% *} | $(ratio "${adaptive% *}" "${alone% *}") | ${adaptive#* } |"
+	for i in alone beside adaptive; do process_kill $i; done
+	for i in well dead slow; do receiver_stop $i >/dev/null; done
+	admin_port=$admin test_db=bench
 }
 
 # ---- latency

@@ -238,6 +238,9 @@ void mytest_add_pipeline(MYSQL *conn, const char *name)
 	buf_init(&sql, SQL_MAX);
 	my_schema_create_outbox(&sql, NULL, name, 1);
 	mytest_exec(conn, "%s", buf_str(&sql));
+	buf_reset(&sql);
+	my_schema_create_parked(&sql, NULL, name);
+	mytest_exec(conn, "%s", buf_str(&sql));
 	buf_done(&sql);
 	mytest_exec(conn,
 		    "INSERT INTO app_db_listener_install VALUES ('%s', UUID(), 1, "

@@ -47,7 +47,8 @@ static const char good_yaml[] =
 	"    headers: {Authorization: \"Bearer ${TOKEN}\", X-A: {file: /x}, X-B: {credential: b}}\n"
 	"    signing_secrets: [whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw, \"${SIGN}\"]\n"
 	"  - {name: two, url: \"http://h/${TOKEN}\", proxy: '', signing_secrets: \"${SIGN}\",\n"
-	"     mask: {hash: [a, b.c], redact: 'd, e', key: 0123456789abcdef0123456789abcdef}}\n"
+	"     mask: {hash: [a, b.c], redact: 'd, e', key: 0123456789abcdef0123456789abcdef},\n"
+	"     oauth2: {token_url: \"http://l/t\", client_id: c, client_secret_file: /s}}\n"
 	"pipelines:\n"
 	"  - name: p1\n"
 	"    source: shop\n"
@@ -63,6 +64,7 @@ static const char good_yaml[] =
 
 static const char bad_yaml[] =
 	"database: {hots: a, port: 0, user: \"${NONE}\", type: x}\n"
+	"webhooks: [{name: w, url: https://h, tls_cert: /c, tls_key: /k}]\n"
 	"webhook: {url: ftp://h, headers: {\"a b\": c}, timeout: 5y, signing_secrets: [a, {file: "
 	"x}]}\n"
 	"sources: [{name: s, type: sqlite, path: /x, host: h, wakeup: notify}]\n"

@@ -46,6 +46,12 @@ struct reading {
 	struct ack acks[ROWS];
 };
 
+/* Outcomes; the fake's database has memory, or parks nothing. */
+static size_t kinds_of(const struct source *s)
+{
+	return s->ops == &source_fake ? ACK_PARKED : ACK_PARKED + 1;
+}
+
 /* To the end, over a failure: what was not returned must come with the next call. */
 static void read_all(struct source *s, struct reading *r)
 {
@@ -66,14 +72,62 @@ static void read_all(struct source *s, struct reading *r)
 		}
 		for (i = 0; i < n; i++) {
 			assert_true(r->total < ROWS);
-			r->acks[r->total++] =
+			r->acks[r->total] =
 				(struct ack){.id = events[i]->f.id,
-					     .outcome = r->total % 2 ? ACK_DEAD : ACK_DELIVERED};
+					     .outcome = (enum ack_outcome)(r->total % kinds_of(s)),
+					     .row_hash = {r->total, 0}};
+			r->total++;
 			event_free(events[i]);
 		}
 	}
 	if (failures < 2)
 		assert_int_equal(r->total, ROWS);
+}
+
+static enum err_code count_group(void *ctx, const struct parked_group *g)
+{
+	*(int64_t *)ctx += g->count;
+	return ERR_OK;
+}
+
+/* A third of the rows, put off, given up and delivered; what failed changed nothing. */
+static enum err_code work_with_parked(struct source *s)
+{
+	static const uint64_t hashes[] = {2, 5};
+	struct parked_select sel = {
+		.by = PARKED_BY_ROW, .hashes = hashes, .hash_count = ARRAY_LEN(hashes)};
+	struct source_limit limit = {.events = 4, .bytes = 1 << 20};
+	struct ack acks[2] = {{.from_parked = true, .outcome = ACK_PARKED, .due_wall_us = 1},
+			      {.from_parked = true, .outcome = ACK_DEAD}};
+	struct event *events[4];
+	int64_t total = 0;
+	bool more = true;
+	size_t n = 0, i;
+	enum err_code code = s->ops->parked_list(s, 0, count_group, &total, NULL);
+
+	if (code != ERR_OK)
+		return code;
+	assert_int_equal(total, ROWS / 3);
+	code = s->ops->parked_read(s, 0, &sel, limit, events, &n, &more, NULL);
+	if (code != ERR_OK)
+		return code;
+	assert_int_equal(n, ROWS / 3);
+	assert_false(more);
+	for (i = 0; i < n; i++) {
+		acks[i].id = events[i]->f.id;
+		event_free(events[i]);
+	}
+	code = s->ops->acknowledge(s, acks, 2, NULL);
+	sel.by = PARKED_DUE;
+	sel.due_wall_us = 1;
+	if (code == ERR_OK)
+		code = s->ops->parked_read(s, 0, &sel, limit, events, &n, &more, NULL);
+	if (code != ERR_OK)
+		return code;
+	assert_int_equal(n, 1);
+	event_free(events[0]);
+	acks[0].outcome = ACK_DELIVERED;
+	return s->ops->acknowledge(s, acks, 1, NULL);
 }
 
 static enum err_code work_with(struct source *s)
@@ -103,6 +157,8 @@ static enum err_code work_with(struct source *s)
 		read_all(s, &r);
 	if (code == ERR_OK && r.total)
 		code = s->ops->acknowledge(s, r.acks, r.total, NULL);
+	if (code == ERR_OK && r.total == ROWS && s->ops != &source_fake)
+		code = work_with_parked(s);
 	if (code == ERR_OK)
 		code = s->ops->purge(s, 0, &sweep, NULL);
 	return r.first != ERR_OK ? r.first : code;
@@ -155,7 +211,7 @@ static void prepare_postgres(struct life *life)
 {
 	int i;
 
-	pgtest_exec(life->pg.conn, "TRUNCATE app_db_listener.outbox");
+	pgtest_exec(life->pg.conn, "TRUNCATE app_db_listener.outbox, app_db_listener.parked");
 	for (i = 0; i < ROWS; i++) {
 		(void)pgtest_put(life->pg.conn, default_name, "1", 10);
 		(void)pgtest_i64(life->pg.conn, "SELECT nextval('app_db_listener.outbox_id_seq')");

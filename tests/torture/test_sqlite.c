@@ -14,6 +14,7 @@
 #include <cmocka.h>
 
 #include "base/log.h"
+#include "source/letter_key.h"
 #include "source/sqlite_value.h"
 #include "source_lab.h"
 #include "sqlitetest.h"
@@ -172,6 +173,51 @@ static int teardown(void **state)
 	return 0;
 }
 
+static enum err_code count_group(void *ctx, const struct parked_group *g)
+{
+	*(int64_t *)ctx += g->count;
+	return ERR_OK;
+}
+
+/* Two parked rows, put off, given up and delivered; what failed changed nothing. */
+static enum err_code settle_parked(struct source *s)
+{
+	static const uint64_t hashes[] = {2, 3};
+	struct parked_select sel = {
+		.by = PARKED_BY_ROW, .hashes = hashes, .hash_count = ARRAY_LEN(hashes)};
+	struct source_limit limit = {.events = 3, .bytes = 1 << 20};
+	struct ack acks[2] = {{.from_parked = true, .outcome = ACK_PARKED, .due_wall_us = 1},
+			      {.from_parked = true, .outcome = ACK_DEAD}};
+	struct event *events[3];
+	int64_t total = 0;
+	bool more = true;
+	size_t n = 0, i;
+	enum err_code code = s->ops->parked_list(s, 0, count_group, &total, NULL);
+
+	if (code != ERR_OK)
+		return code;
+	assert_int_equal(total, 2);
+	code = s->ops->parked_read(s, 0, &sel, limit, events, &n, &more, NULL);
+	if (code != ERR_OK)
+		return code;
+	assert_int_equal(n, 2);
+	for (i = 0; i < n; i++) {
+		acks[i].id = events[i]->f.id;
+		event_free(events[i]);
+	}
+	code = s->ops->acknowledge(s, acks, 2, NULL);
+	sel.by = PARKED_DUE;
+	sel.due_wall_us = 1;
+	if (code == ERR_OK)
+		code = s->ops->parked_read(s, 0, &sel, limit, events, &n, &more, NULL);
+	if (code != ERR_OK)
+		return code;
+	assert_int_equal(n, 1);
+	event_free(events[0]);
+	acks[0].outcome = ACK_DELIVERED;
+	return s->ops->acknowledge(s, acks, 1, NULL);
+}
+
 static enum err_code read_and_settle(struct source *s)
 {
 	struct source_limit limit = {.events = 3, .bytes = 1 << 20};
@@ -194,7 +240,10 @@ static enum err_code read_and_settle(struct source *s)
 		for (i = 0; code == ERR_OK && i < n; i++) {
 			assert_true(total < ROWS);
 			acks[total].id = events[i]->f.id;
-			acks[total].outcome = total % 2 ? ACK_DEAD : ACK_DELIVERED;
+			acks[total].outcome = total > 1   ? ACK_PARKED
+					      : total % 2 ? ACK_DEAD
+							  : ACK_DELIVERED;
+			acks[total].row_hash[0] = total;
 			total++;
 			event_free(events[i]);
 		}
@@ -209,6 +258,8 @@ static enum err_code read_and_settle(struct source *s)
 		code = s->ops->standing_save(s, 0, &standing, NULL);
 	if (code == ERR_OK)
 		code = s->ops->acknowledge(s, acks, total, NULL);
+	if (code == ERR_OK)
+		code = settle_parked(s);
 	if (code == ERR_OK)
 		code = s->ops->purge(s, 0, &(struct source_sweep){.rows = 10}, NULL);
 	return code != ERR_OK ? code : failed;
@@ -229,8 +280,8 @@ static enum err_code live_reader(void *ctx)
 	spare();
 	pipeline = life->t.pipelines[0];
 	sqlitetest_exec(life->t.db,
-			"DELETE FROM app_db_listener_outbox; DELETE FROM "
-			"app_db_listener_dead_letter; DELETE FROM users; DELETE FROM "
+			"DELETE FROM app_db_listener_outbox; DELETE FROM app_db_listener_parked; "
+			"DELETE FROM app_db_listener_dead_letter; DELETE FROM users; DELETE FROM "
 			"app_db_listener_outbox; INSERT INTO users VALUES (1, 'x'), (2, 'it''s'), "
 			"(3, x'00'); UPDATE users SET name = 1.5 WHERE id = 1");
 	unspare();
@@ -287,6 +338,23 @@ static enum err_code count_letter(void *ctx, const struct dead_letter *d, struct
 	return ERR_OK;
 }
 
+/* None of which finds anything to move. */
+static enum err_code look_for_key(struct life *life)
+{
+	static const char *const words[] = {"id=2", "{\"id\":2}"};
+	struct dead_letter_filter by_key = {.skip_superseded = true};
+	struct letter_key *key = NULL;
+	struct dead_letter_counts n;
+	enum err_code code = letter_key_new(words, 2, &key, NULL);
+
+	by_key.key = key;
+	if (code == ERR_OK)
+		code = source_admin_sqlite.dead_letter_purge(&life->t.settings, 0, &by_key, &n,
+							     NULL);
+	letter_key_free(key);
+	return code;
+}
+
 static enum err_code live_looking(void *ctx)
 {
 	struct dead_letter_filter all = {.pipeline = NULL};
@@ -300,6 +368,8 @@ static enum err_code live_looking(void *ctx)
 	if (code == ERR_OK)
 		code = source_admin_sqlite.dead_letter_list(&life->t.settings, 0, &all, true,
 							    count_letter, NULL, NULL);
+	if (code == ERR_OK)
+		code = look_for_key(life);
 	if (code == ERR_OK)
 		code = source_admin_sqlite.dead_letter_replay(&life->t.settings, 0, &all, false, &n,
 							      NULL);

@@ -170,6 +170,15 @@ static const struct {
 	 "yours\n"
 	 "f:2:13: database.tables[1].exclude: not with audit_table: the triggers that fill it are "
 	 "yours\n"},
+	{"database: {" MYSQL "}\nwebhook: {url: http://x/, retry_schedule: [5m]}\n"
+	 "listener: {audit_table: a}\n",
+	 "f:3:12: listener.audit_table: not with retry_schedule, which webhook default has: rows "
+	 "of an audit table cannot be parked, they stay where they are\n"},
+	{"sources: [{name: a, " MYSQL ", audit_table: a}]\n"
+	 "webhooks: [{name: w, url: http://x/, retry_schedule: [5m]}, {name: v, url: http://x/}]\n"
+	 "pipelines: [{name: p, source: a, webhook: w}]\n",
+	 "f:1:49: sources[0].audit_table: not with retry_schedule, which webhook w has: rows of an "
+	 "audit table cannot be parked, they stay where they are\n"},
 	{"database: {" MYSQL "}\n" WEBHOOK "listener: {audit_table: a b}\n",
 	 "f:3:25: listener.audit_table: must be NAME or SCHEMA.NAME, of letters, digits, _, $ and "
 	 "-\n"},

@@ -196,6 +196,45 @@ static void a_wrong_option_names_itself_and_the_way_to_help(void **state)
 	}
 }
 
+/* Before the configuration is read. */
+static void dead_letters_refuse_what_they_would_not_heed(void **state)
+{
+	static const struct {
+		const char *words[4];
+		const char *complaint;
+	} cases[] = {
+		{{NULL}, "needs one of: list, show, export, replay, purge"},
+		{{"eat"}, "needs one of: "},
+		{{"show"}, "show needs an id or a filter"},
+		{{"replay"}, "replay needs an id, a filter or --all"},
+		{{"purge", "--skip-superseded", "--all"}, "--skip-superseded belongs to replay"},
+		{{"purge", "--in-front", "--all"}, "--in-front belongs to replay"},
+		{{"list", "--dry-run"}, "--dry-run belongs to replay and purge"},
+		{{"list", "--format=json"}, "--format belongs to export"},
+		{{"show", "1", "-oletters"}, "--output belongs to export"},
+		{{"export", "--json"}, "--json belongs to the others"},
+		{{"export", "--format", "xml"}, "--format: 'xml' is neither json nor ndjson"},
+		{{"list", "--key", "{\"id\":}"}, "--key: '{\"id\":}'"},
+		{{"list", "--status", "teapot"}, "--status: 'teapot'"},
+		{{"list", "--since", "12:00"}, "--since: '12:00'"},
+		{{"purge", "--until", "tomorrow"}, "--until: 'tomorrow'"},
+		{{"list", "--older-than", "a while"}, "--older-than: 'a while'"},
+		{{"list", "--limit", "0"}, "--limit: '0'"},
+		{{"replay", "x-y"}, "'x-y' is no dead letter's id"},
+	};
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < ARRAY_LEN(cases); i++) {
+		const char *const *w = cases[i].words;
+
+		CALL("dead-letters", w[0], w[1], w[2], w[3]);
+		assert_int_equal(said.status, EX_USAGE);
+		assert_string_equal(said.out, "");
+		assert_has(said.err, cases[i].complaint);
+	}
+}
+
 /* ---- the configuration ---- */
 
 /* A file with this text, for as long as the test runs. */
@@ -390,6 +429,7 @@ int main(void)
 		cmocka_unit_test(without_a_command_help_goes_to_standard_error),
 		cmocka_unit_test(what_is_no_command_is_refused),
 		cmocka_unit_test(a_wrong_option_names_itself_and_the_way_to_help),
+		cmocka_unit_test(dead_letters_refuse_what_they_would_not_heed),
 		cmocka_unit_test(every_mistake_of_the_configuration_is_told_with_its_place),
 		cmocka_unit_test(a_file_that_cannot_be_read_is_told_once),
 		cmocka_unit_test(a_check_without_a_connection_looks_at_the_file_only),

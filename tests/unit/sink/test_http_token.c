@@ -29,6 +29,7 @@ static int64_t shifted_wall_us(void *ctx)
 static const struct clock shifted = {shifted_now_us, shifted_wall_us, NULL};
 
 struct site {
+	bool echo; /* a refusal repeats what was sent */
 	struct peer peer;
 	char token_url[64];
 	int tokens;         /* given */
@@ -73,7 +74,8 @@ static bool serve_hook(struct site *s, struct peer_request *r)
 	s->hooks++;
 	(void)snprintf(want, sizeof(want), "Bearer token-%d", s->good);
 	if (s->always || (s->good && strcmp(want, s->authorization) != 0))
-		return peer_answer(r->fd, s->always ? s->always : 401, "", "not you");
+		return peer_answer(r->fd, s->always ? s->always : 401, "",
+				   s->echo ? s->authorization : "not you");
 	return peer_answer(r->fd, 200, "", "ok");
 }
 
@@ -236,6 +238,19 @@ static void a_second_refusal_is_the_answer(void **state)
 	site_close(&s);
 }
 
+static void an_answer_that_repeats_the_token_is_not_repeated(void **state)
+{
+	struct site s;
+
+	(void)state;
+	site_open(&s);
+	site_go(&s);
+	s.always = 403;
+	s.echo = true;
+	assert_string_equal(send_one(&s, "a")->reason, "HTTP 403: Bearer *******");
+	site_close(&s);
+}
+
 static void an_endpoint_that_gives_no_token_fails_the_request(void **state)
 {
 	static const struct {
@@ -385,6 +400,7 @@ int main(void)
 		cmocka_unit_test(the_client_may_be_in_the_form_with_scope_and_audience),
 		cmocka_unit_test(a_refused_token_is_replaced_and_the_request_sent_once_more),
 		cmocka_unit_test(a_second_refusal_is_the_answer),
+		cmocka_unit_test(an_answer_that_repeats_the_token_is_not_repeated),
 		cmocka_unit_test(an_endpoint_that_gives_no_token_fails_the_request),
 		cmocka_unit_test(an_answer_without_end_is_broken_off),
 		cmocka_unit_test(an_endpoint_that_hangs_holds_nobody_for_longer_than_the_timeout),

@@ -336,6 +336,44 @@ static void without_a_rate_there_is_no_limit(void **state)
 	pace_done(&p);
 }
 
+/* ---- what the receiver allows ---- */
+
+/* How many start in a minute when one is always there. */
+static int in_a_minute(struct pace *p, int64_t from_us)
+{
+	int64_t t;
+	int n = 0;
+
+	for (t = from_us; t < from_us + 60 * CLOCK_US_PER_S; t += 10 * MS)
+		n += pace_take(p, t, 1) != 0;
+	return n;
+}
+
+static void what_the_receiver_allows_counts_where_it_is_less(void **state)
+{
+	static const struct {
+		int64_t own, allowed, least, most;
+	} cases[] = {{100, 30, 28, 30}, {100, 0, 97, 100}, {100, 500, 97, 100}, {100, 1, 1, 1}};
+	const int64_t begin_us = 1000 * CLOCK_US_PER_S;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < ARRAY_LEN(cases); i++) {
+		struct rate rate = {.count = cases[i].own, .period_us = 60 * CLOCK_US_PER_S};
+		struct pace p;
+
+		pace_init(&p, &rate, 1);
+		(void)pace_take(&p, begin_us, 1);
+		pace_allow(&p, cases[i].allowed);
+		assert_in_range(in_a_minute(&p, begin_us + 61 * CLOCK_US_PER_S), cases[i].least,
+				cases[i].most);
+		/* and back when it says something else later */
+		pace_allow(&p, 0);
+		assert_in_range(in_a_minute(&p, begin_us + 300 * CLOCK_US_PER_S), 97, 100);
+		pace_done(&p);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -350,6 +388,7 @@ int main(void)
 		cmocka_unit_test(what_is_given_back_may_be_taken_by_another),
 		cmocka_unit_test(waiting_is_counted_once_however_many_ask),
 		cmocka_unit_test(without_a_rate_there_is_no_limit),
+		cmocka_unit_test(what_the_receiver_allows_counts_where_it_is_less),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -57,7 +57,7 @@ static struct handshake_stats shakes(struct rig *r)
 
 static void a_receiver_is_asked_once_and_then_sent_everything(void **state)
 {
-	struct gate g = {.more = "WebHook-Allowed-Origin: *\r\nWebHook-Allowed-Rate: 90\r\n",
+	struct gate g = {.more = "WebHook-Allowed-Origin: *\r\nWebHook-Allowed-Rate: 900000\r\n",
 			 .status = 200};
 	struct rig r = {0};
 	struct peer p;
@@ -71,7 +71,7 @@ static void a_receiver_is_asked_once_and_then_sent_everything(void **state)
 		push(&r, 0, i, i);
 	await(&r, 200);
 	assert_int_equal(shakes(&r).state, HANDSHAKE_ALLOWED);
-	assert_int_equal(shakes(&r).allowed_rate, 90);
+	assert_int_equal(shakes(&r).allowed_rate, 900000);
 	rig_close(&r);
 	peer_stop(&p);
 	assert_int_equal(g.options, 1);
@@ -106,6 +106,29 @@ static void while_it_does_not_agree_nothing_is_sent_and_it_is_asked_again(void *
 		assert_int_equal(g.early, 0);
 		assert_int_equal(g.wrong, 0);
 	}
+}
+
+static void the_rate_that_it_allows_is_kept(void **state)
+{
+	struct gate g = {.more = "WebHook-Allowed-Origin: *\r\nWebHook-Allowed-Rate: 600\r\n",
+			 .status = 200};
+	struct rig r = {0};
+	int64_t start_us;
+	struct peer p;
+	int k;
+
+	(void)state;
+	assert_true(peer_start(&p, serve_gate, &g));
+	gate_settings(&r.settings[0], p.url);
+	rig_start(&r, 2);
+	start_us = now();
+	for (k = 1; k <= 6; k++)
+		push(&r, 0, k, k);
+	await(&r, 6);
+	/* one in 100 ms: five of these between six */
+	assert_true(now() - start_us >= 450 * MS);
+	rig_close(&r);
+	peer_stop(&p);
 }
 
 static void a_rate_limit_does_not_pass_by_the_question(void **state)
@@ -246,6 +269,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_receiver_is_asked_once_and_then_sent_everything),
 		cmocka_unit_test(while_it_does_not_agree_nothing_is_sent_and_it_is_asked_again),
+		cmocka_unit_test(the_rate_that_it_allows_is_kept),
 		cmocka_unit_test(a_rate_limit_does_not_pass_by_the_question),
 		cmocka_unit_test(without_an_event_nobody_is_asked),
 		cmocka_unit_test(an_operator_who_enables_has_it_asked_again),

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: MIT */
+#include "sink/scrub.h"
+
+#include <string.h>
+
+#include "base/text.h"
+
+#define AUTHORIZATION "Authorization: "
+
+static void scrub_one(struct text secret, char *bytes, size_t len)
+{
+	size_t at, n;
+
+	if (secret.len < SCRUB_LEAST_BYTES)
+		return;
+	for (at = 0; at + SCRUB_LEAST_BYTES <= len; at++) {
+		n = secret.len < len - at ? secret.len : len - at;
+		if (!memcmp(bytes + at, secret.s, n))
+			memset(bytes + at, '*', n);
+	}
+}
+
+/* "Authorization: SCHEME VALUE" */
+static void scrub_line(const char *line, char *bytes, size_t len)
+{
+	const char *value;
+
+	if (strncmp(line, AUTHORIZATION, sizeof(AUTHORIZATION) - 1) != 0)
+		return;
+	value = strrchr(line, ' ');
+	scrub_one(text_of(value + 1), bytes, len);
+}
+
+static void scrub_url(const char *url, char *bytes, size_t len)
+{
+	const char *query = url ? strchr(url, '?') : NULL;
+
+	if (query)
+		scrub_one((struct text){query + 1, strcspn(query + 1, "#")}, bytes, len);
+}
+
+void scrub_answer(const struct http_request *r, const struct curl_slist *headers, char *bytes,
+		  size_t len)
+{
+	const struct webhook_settings *to = r->to;
+	const struct curl_slist *l;
+	size_t i;
+
+	for (l = headers; l; l = l->next)
+		scrub_line(l->data, bytes, len);
+	for (i = 0; i < r->lines.len; i += strlen(r->lines.data + i) + 1)
+		scrub_line(r->lines.data + i, bytes, len);
+	for (i = 0; i < to->header_count; i++)
+		scrub_one(text_of(to->headers[i].value.value), bytes, len);
+	scrub_one(text_of(to->basic_password.value), bytes, len);
+	scrub_url(r->url.len ? buf_str(&r->url) : to->url.value, bytes, len);
+}
