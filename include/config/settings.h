@@ -214,6 +214,7 @@ struct pipeline_settings {
 	enum ordering ordering;
 	int64_t capacity;  /* events; 0: an equal share of queue.capacity */
 	int64_t max_bytes; /* 0: an equal share of queue.max_bytes */
+	int64_t retain_us; /* how long delivered events are kept for a replay; 0: not at all */
 	bool always;       /* triggers ENABLE ALWAYS: also under session_replication_role=replica */
 };
 

@@ -36,6 +36,7 @@ struct letter_out {
 	char *temp;       /* NULL: none */
 	enum letter_format format;
 	bool with_data;
+	bool delivered; /* set after letter_out_open: these are delivered events, not letters */
 	int64_t count;
 	struct buf line;
 };

@@ -77,6 +77,7 @@ struct dead_letter_filter {
 	int64_t older_than_us; /* died at least this long ago, by the database's clock; 0: any */
 	int64_t since_wall_us; /* died then or later; 0: any */
 	int64_t until_wall_us; /* died before; 0: any */
+	bool delivered;        /* not dead letters, but delivered events that are kept */
 	bool by_status;        /* last_status is one of these; 0: no answer */
 	int status_min, status_max;
 	const char *error;            /* last_error has this in it, whatever the case; NULL: any */
@@ -144,7 +145,7 @@ struct source_admin_ops {
 	 * 1,000; they keep their event ids. Behind everything that is in it; in_front: where they
 	 * were, before every later change that is not yet delivered. Errors also: ERR_BUSY:
 	 * in_front and a daemon is active; ERR_CONFIG: in_front, and nothing tells whether one is.
-	 */
+	 * With delivered they are copied, behind everything: what is kept stays kept. */
 	enum err_code (*dead_letter_replay)(const struct settings *s, size_t source,
 					    const struct dead_letter_filter *f, bool in_front,
 					    struct dead_letter_counts *ret, struct err *e);
@@ -160,6 +161,9 @@ extern const struct source_admin_ops source_admin_sqlite;
 /* Has the webhook of a pipeline of that source a retry_schedule? How bad it is when nothing can be
  * parked there. */
 enum finding_level source_admin_needs_parked(const struct settings *s, size_t source);
+
+/* The same of a pipeline that retains, and the table of delivered events. */
+enum finding_level source_admin_needs_delivered(const struct settings *s, size_t source);
 
 /* The ops of a type; NULL when this build has none. */
 const struct source_admin_ops *source_admin_find(enum source_type type);

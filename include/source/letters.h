@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Dead letters, as far as it is the same in every database: pages, filters that are no SQL, limits.
+ * Dead letters, and the delivered events that are kept, as far as it is the same in every database: pages, filters that are no SQL, limits.
  * A kind of database fills struct letters_db; commands come here through source/admin.h.
  *
  * Pages along the primary key, one pipeline after the other: no transaction is open between two of
@@ -22,6 +22,7 @@
 enum letters_move {
 	LETTERS_PURGE,
 	LETTERS_TO_END,   /* of the outbox, under new ids; origin_id tells the old ones */
+	LETTERS_AGAIN,    /* as TO_END, but copied, and of the delivered events */
 	LETTERS_TO_FRONT, /* into the outbox under the ids that they have */
 };
 
@@ -47,6 +48,18 @@ struct letters_db {
 	enum err_code (*move)(void *ctx, enum letters_move how, const char *pipeline,
 			      const int64_t *ids, size_t n, int64_t *ret_count, struct err *e);
 };
+
+/* Asked for delivered events where there is no table of them. */
+#define LETTERS_NONE_KEPT                                                                          \
+	"there is no table of delivered events here: the version that installed did not have it; " \
+	"run install, and set retain"
+
+/* How a replay of what f means is done. */
+enum letters_move letters_replay(const struct dead_letter_filter *f, bool in_front);
+
+/* The column that tells when, and those of a failure: attempts, status, error. As d.COLUMN. */
+const char *letters_time(const struct dead_letter_filter *f);
+const char *letters_failure(const struct dead_letter_filter *f);
 
 /* As dead_letter_list of source/admin.h. */
 enum err_code letters_list(const struct letters_db *db, const struct dead_letter_filter *f,

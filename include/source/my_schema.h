@@ -12,6 +12,7 @@
  *     app_db_listener_parked         what waits for a later attempt, of the pipeline "default"
  *     app_db_listener_parked_NAME    of every other
  *     app_db_listener_dead_letter    of all pipelines
+ *     app_db_listener_delivered      of all pipelines: what is kept of delivered events
  *     app_db_listener_webhook        one row per pipeline: what is known of its webhook
  *
  * captured.trigger_names: the names joined by commas.
@@ -33,9 +34,10 @@
 #define MY_OUTBOX MY_PREFIX "outbox"
 #define MY_PARKED MY_PREFIX "parked"
 #define MY_DEAD_LETTER MY_PREFIX "dead_letter"
+#define MY_DELIVERED MY_PREFIX "delivered"
 #define MY_WEBHOOK MY_PREFIX "webhook"
 
-/* What outbox and dead letters have in common, in this order. changed_at is UTC. bytes: the sum of
+/* What outbox, dead letters and delivered events have in common, in this order. changed_at is UTC. bytes: the sum of
  * the lengths in bytes of row_key, old_key, data and old_data; the reader budgets by it. */
 #define MY_EVENT_COLUMNS                                                                           \
 	"operation, schema_name, table_name, row_key, old_key, changed_at, truncated, bytes, "     \
@@ -57,6 +59,7 @@ void my_schema_parked(struct buf *out, const char *database, const char *pipelin
 void my_schema_create_install(struct buf *out, const char *database);
 void my_schema_create_captured(struct buf *out, const char *database);
 void my_schema_create_dead_letter(struct buf *out, const char *database);
+void my_schema_create_delivered(struct buf *out, const char *database);
 void my_schema_create_webhook(struct buf *out, const char *database);
 /* first_id: where ids begin, >= 1. Above the dead letters of an earlier installation, or an event
  * could get the id of one of them: SELECT COALESCE(MAX(id), 0) + 1 ... WHERE pipeline = ... */

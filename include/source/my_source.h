@@ -38,6 +38,7 @@ struct my_pipe {
 	struct buf from;     /* the same with the index to read by */
 	struct buf parked;   /* quoted name of the table of parked events */
 	bool has_parked;     /* it is there, and ours to use */
+	bool retains;        /* delivered events of it are kept */
 	const char *bytes;   /* SQL: the size of a row's texts */
 	const char *filter;  /* SQL: " AND ..." of what is to be read; "" for all */
 	int64_t held_upto;   /* rows up to this id may be held, also above the cursor */
@@ -115,6 +116,18 @@ void my_ack_ids(struct buf *sql, const char *column, const int64_t *ids, size_t 
 
 /* Append a DATETIME; 0 is NULL. */
 void my_parked_due(struct buf *sql, int64_t due_wall_us);
+
+/* ---- my_retain.c ---- */
+
+/* Look which pipelines retain. Errors: ERR_NOT_FOUND: one does, and there is no table for it. */
+enum err_code my_retain_open(struct my_source *s, struct err *e) ATTR_MUST_CHECK;
+/* Copy those of n rows that are in the table, the parked one or the outbox, to the delivered ones,
+ * if p retains. Within a transaction. */
+enum err_code my_retain_keep(struct my_source *s, const struct my_pipe *p, bool from_parked,
+			     const int64_t *ids, size_t n, struct err *e) ATTR_MUST_CHECK;
+/* As my_purge, of delivered events. */
+enum err_code my_retain_purge(struct my_source *s, const struct my_pipe *p,
+			      struct source_sweep *sweep, struct err *e) ATTR_MUST_CHECK;
 
 /* Why nothing of p can be parked: ERR_NOT_FOUND, ERR_DB. */
 enum err_code my_parked_refuse(const struct my_pipe *p, struct err *e) ATTR_MUST_CHECK;

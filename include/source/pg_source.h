@@ -11,6 +11,7 @@
  *     pg_wake.c     waiting for changes
  *     pg_ack.c      acknowledging
  *     pg_parked.c   events that wait for a later attempt, in a table of their own
+ *     pg_retain.c   delivered events that are kept
  *     pg_inspect.c  drift, status, stray rows
  */
 #ifndef SOURCE_PG_SOURCE_H
@@ -40,7 +41,7 @@ enum pg_stmt {
 	PG_STMT_TABLES,
 	PG_STMT_OUTBOX,
 	PG_STMT_OLDEST,
-	PG_STMT_PARK, /* this and all behind it: only where there is the table `parked` */
+	PG_STMT_PARK, /* this and those behind it: only where there is the table `parked` */
 	PG_STMT_UNPARK,
 	PG_STMT_BURY_PARKED,
 	PG_STMT_REPARK,
@@ -50,6 +51,8 @@ enum pg_stmt {
 	PG_STMT_PARKED_BY_TABLE,
 	PG_STMT_PARKED_ALL,
 	PG_STMT_PARKED_DUE,
+	PG_STMT_KEEP,        /* with has_delivered */
+	PG_STMT_KEEP_PARKED, /* with both */
 	PG_STMT_COUNT
 };
 
@@ -84,7 +87,8 @@ struct pg_source {
 	bool leader;          /* open has succeeded */
 	bool pooled;
 	bool notify;
-	bool has_parked; /* the table is there, and ours to use */
+	bool has_parked;    /* the table is there, and ours to use */
+	bool has_delivered; /* the same, and a pipeline retains */
 	struct pg_pipe *pipes;
 	struct pg_wake wake;
 	struct buf params[4]; /* binary array parameters, reused */
@@ -172,6 +176,15 @@ enum err_code pg_parked_read(struct source *base, uint32_t p, const struct parke
 /* How many there are, all pipelines; an estimate when they are many. */
 enum err_code pg_parked_count(struct pg_source *s, int64_t *ret_rows,
 			      struct err *e) ATTR_MUST_CHECK;
+
+/* ---- pg_retain.c ---- */
+
+/* Does a pipeline retain, and is there a table for it? Errors: ERR_NOT_FOUND, ERR_DENIED. */
+enum err_code pg_retain_open(struct pg_source *s, struct err *e) ATTR_MUST_CHECK;
+/* What becomes of delivered rows of pipeline p: stmt, which deletes them, or one that keeps them. */
+enum pg_stmt pg_retain_stmt(const struct pg_source *s, uint32_t p, enum pg_stmt stmt);
+/* The DELETE of a step of the sweep. Columns: more than 0 when there may be more; how many. */
+extern const char pg_retain_purge_sql[];
 
 /* ---- pg_wake.c ---- */
 /* Listen, if the source is to be woken. */

@@ -38,6 +38,7 @@ struct runner {
 	struct runner_batch batch;
 	int64_t inspect_us; /* when next */
 	struct runner_purge purge;
+	struct runner_purge purge_delivered;
 	char identity[128]; /* of the last open */
 	char logged[256];   /* the last failure that was logged, and when */
 	int64_t logged_us;

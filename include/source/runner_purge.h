@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * When to remove dead letters that are past their retention: rounds over all of them, by the key,
+ * When to remove dead letters that are past their retention, and delivered events: rounds over all of them, by the key,
  * in small steps with pauses, so that they take little of the reader's time and nobody else's.
  * Owned by the runner's thread.
  */
@@ -14,6 +14,8 @@
 struct runner_purge {
 	const struct clock *clock;
 	size_t pipe_count;
+	const struct source_pipeline *pipes; /* each has its time to retain; NULL: dead letters */
+	int64_t round_us;                    /* from the end of a round to the next */
 	struct source_sweep sweep;
 	uint32_t pipe;   /* that the next step is in */
 	int64_t next_us; /* when; INT64_MAX: never */
@@ -24,6 +26,10 @@ struct runner_purge {
 /* retention_us 0: never. Nothing to free. */
 void runner_purge_init(struct runner_purge *g, int64_t retention_us, size_t pipe_count,
 		       const struct clock *clock);
+
+/* The same of delivered events: of those pipelines, a loan, that retain. */
+void runner_purge_init_delivered(struct runner_purge *g, const struct source_pipeline *pipes,
+				 size_t pipe_count, const struct clock *clock);
 
 /* A step, when it is time. A round's result is logged. *ret_purged is added to. Errors:
  * ERR_UNAVAILABLE, ERR_NOMEM; any other ends the round and is logged once. */

@@ -86,12 +86,14 @@ struct source_status {
 /* Before anything was asked. */
 extern const struct source_status source_status_unknown;
 
-/* One step of a walk over the dead letters of a pipeline. */
+/* One step of a walk over the dead letters of a pipeline, or over its delivered events that are kept:
+ * those are removed oldest first, and after_id only tells whether there are more. */
 struct source_sweep {
 	int64_t older_than_us; /* those that died so long ago go */
 	int64_t rows;          /* so many are looked at, at most */
 	int64_t after_id;      /* behind this one; moved to the last one looked at, 0: at the end */
 	int64_t purged;        /* by this step */
+	bool delivered;        /* not dead letters */
 };
 
 struct source_ops {
@@ -169,7 +171,7 @@ struct source_ops {
 				       struct err *e);
 	enum err_code (*standing_save)(struct source *s, uint32_t p,
 				       const struct standing *standing, struct err *e);
-	/* Remove dead letters of pipeline p that are older, in one short transaction. Locks of
+	/* Remove dead letters of pipeline p, or delivered events, that are older, in one short transaction. Locks of
 	 * others are not waited for but for a moment, and writers of captured tables never wait for
 	 * it. Errors: ERR_UNAVAILABLE, ERR_NOMEM; after any other (ERR_TIMEOUT, ERR_BUSY: somebody
 	 * has the rows) nothing is removed, and the sweep is as it was. */

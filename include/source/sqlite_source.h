@@ -36,6 +36,9 @@ enum sqlite_stmt_id {
 	SQLITE_STMT_REPARK,      /* ?5 step, ?6 due */
 	SQLITE_STMT_PARKED_COUNT,
 	SQLITE_STMT_PARKED_LIST,
+	/* sqlite_retain.c has these: ?1 id, ?2 pipeline */
+	SQLITE_STMT_KEEP,
+	SQLITE_STMT_KEEP_PARKED,
 	SQLITE_STMT_COUNT
 };
 
@@ -105,6 +108,20 @@ enum err_code sqlite_acknowledge(struct source *base, const struct ack *acks, si
 				 struct err *e) ATTR_MUST_CHECK;
 
 /* ---- sqlite_parked.c ---- */
+
+/* ---- sqlite_retain.c ---- */
+
+/* Prepare, if p retains, after sqlite_parked_open. Errors: ERR_NOT_FOUND: there is no table. */
+enum err_code sqlite_retain_open(struct sqlite_source *s, struct sqlite_pipe *p,
+				 struct err *e) ATTR_MUST_CHECK;
+/* Copy the row of a to the delivered ones, if p retains. Within a transaction. */
+enum err_code sqlite_retain_keep(struct sqlite_source *s, const struct sqlite_pipe *p,
+				 const struct ack *a, struct err *e) ATTR_MUST_CHECK;
+/* Begin the steps of sqlite_purge of delivered events: what looks, and what removes. */
+void sqlite_retain_look_sql(struct buf *sql, const struct sqlite_pipe *p, int64_t before_wall_us,
+			    int64_t rows);
+void sqlite_retain_purge_sql(struct buf *sql, const struct sqlite_pipe *p, int64_t before_wall_us,
+			     int64_t rows);
 
 /* Why nothing of p can be parked: ERR_NOT_FOUND. */
 enum err_code sqlite_parked_refuse(const struct sqlite_pipe *p, struct err *e) ATTR_MUST_CHECK;

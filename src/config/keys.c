@@ -207,6 +207,8 @@ const struct key keys[] = {
 	{"listener.dead_letter_retention", KEY_DURATION, SOURCE(dead_letter_retention_us),
 	 .def = "30d", RANGE(0, 3650 * DAY),
 	 .help = "Dead letters are removed when they are older; 0s: they are kept."},
+	{"listener.retain", KEY_DURATION, PIPELINE(retain_us), .def = "0s", RANGE(0, 3650 * DAY),
+	 .help = "How long delivered events are kept for app-db-listener replay; 0s: not at all."},
 	{"listener.audit_table", KEY_STRING, SOURCE(audit_table), .check = check_audit_table,
 	 ONLY_MYSQL("it is always captured by triggers of its own"), INSTALL,
 	 .help = "An audit table of your own that is read in place of triggers and outbox, as NAME "

@@ -226,6 +226,25 @@ static void pipeline_parking_check(struct loading *l, const struct pipeline_sett
 			w->name ? w->name : "");
 }
 
+/* Nor do they go anywhere when they are delivered. */
+static void pipeline_retain_check(struct loading *l, const struct pipeline_settings *p,
+				  struct node n, const struct path *path)
+{
+	struct node at = node_find_key(n, "retain");
+	struct path where = path_key(path, TEXT_LIT("retain"));
+
+	if (!l->settings.sources[p->source].audit_table || !p->retain_us)
+		return;
+	if (!node_is_given(at)) {
+		at = node_find_key(node_find(l->root, "listener"), "retain");
+		where = path_of("listener");
+		where = path_key(&where, TEXT_LIT("retain"));
+	}
+	loading_mistake(l, at, &where,
+			"not with audit_table: its rows stay where they are, and are yours to "
+			"keep");
+}
+
 /* What a pipeline may say depends on the kind of its source. */
 static void pipeline_type_check(struct loading *l, struct pipeline_settings *p,
 				const struct scope *scope, struct node n, const struct path *path)
@@ -236,6 +255,7 @@ static void pipeline_type_check(struct loading *l, struct pipeline_settings *p,
 
 	scope_check_type(l, scope, n, s->type, "");
 	pipeline_truncate_check(l, p, n, path);
+	pipeline_retain_check(l, p, n, path);
 	for (; s->audit_table && other < p; other++) {
 		if (other->source == p->source)
 			loading_mistake(l, n, &where,

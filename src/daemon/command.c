@@ -108,6 +108,18 @@ static const struct command {
 	 "  app-db-listener dead-letters replay --table users --key id=42 --dry-run\n"
 	 "  app-db-listener dead-letters export --format json -o letters.json\n"
 	 "  app-db-listener dead-letters purge --older-than 30d\n"},
+	{"replay", command_replay,
+	 OPTION_CONFIG | OPTION_JSON | OPTION_SOURCE | OPTION_PIPELINE | OPTION_TABLE |
+		 OPTION_LIMIT | OPTION_DRY_RUN | OPTION_KEYS | OPTION_SINCE | OPTION_UNTIL,
+	 0, "--since TIME", "deliver again what was delivered, as far as retain keeps it",
+	 "Puts copies of delivered events back into the outbox, behind everything that is in it, "
+	 "oldest\n"
+	 "first, with the ids that receivers know them by. They stay kept. Filters are joined by "
+	 "\"and\".\n"
+	 "\nExamples:\n"
+	 "  app-db-listener replay --since 2h --dry-run\n"
+	 "  app-db-listener replay --since 2026-03-01T12:00:00Z --until 2026-03-01T13:00:00Z\n"
+	 "  app-db-listener replay --since 1d --table users --key id=42\n"},
 	{"enable", command_enable, OPTION_CONFIG, 1, "WEBHOOK",
 	 "send to a webhook again that was disabled",
 	 "A webhook is disabled by an answer 410, by disable_header, by disable_after or by "

@@ -199,6 +199,7 @@ static int run(struct letters *l, const struct settings *s, enum letter_format f
 	if (prints && letter_out_open(&l->out, l->options->output, format, l->action->with_data,
 				      &e) != ERR_OK)
 		return command_fail(&e);
+	l->out.delivered = l->filter.delivered;
 	status = command_each_source(s, l->options, each_source, l);
 	if (prints && status != EX_OK)
 		letter_out_drop(&l->out);
@@ -216,6 +217,43 @@ static int run(struct letters *l, const struct settings *s, enum letter_format f
 	return status;
 }
 
+static int run_with_settings(struct letters *l, enum letter_format format, struct letter_key *key)
+{
+	struct settings s;
+	int status = command_settings(l->options, &s);
+
+	if (status == EX_OK) {
+		status = run(l, &s, format);
+		settings_done(&s);
+	}
+	letter_key_free(key);
+	return status;
+}
+
+/* What was delivered is handled as the dead letters are, and lies in another table. */
+int command_replay(const struct command_call *call)
+{
+	static const struct action again = {.name = "replay",
+					    .fn = letters_replay,
+					    .changes = true,
+					    .done = "put back into the outbox",
+					    .would = "would be put back into the outbox"};
+	const struct options *o = call->options;
+	struct letters l = {.options = o, .action = &again};
+	struct letter_key *key = NULL;
+	struct err e;
+
+	if (!o->since) {
+		(void)err_set(&e, ERR_USAGE, "replay needs --since");
+		return command_fail(&e);
+	}
+	if (letter_options_filter(o, NULL, clock_wall_us(clock_system()), &l.filter, &key, &e) !=
+	    ERR_OK)
+		return command_fail(&e);
+	l.filter.delivered = true;
+	return run_with_settings(&l, o->json ? LETTER_NDJSON : LETTER_TABLE, key);
+}
+
 int command_dead_letters(const struct command_call *call)
 {
 	const struct options *o = call->options;
@@ -223,9 +261,7 @@ int command_dead_letters(const struct command_call *call)
 	struct letters l = {.options = o, .action = a};
 	enum letter_format format = o->json ? LETTER_NDJSON : LETTER_TABLE;
 	struct letter_key *key = NULL;
-	struct settings s;
 	struct err e;
-	int status;
 
 	if (!a) {
 		(void)err_set(&e, ERR_USAGE,
@@ -243,11 +279,5 @@ int command_dead_letters(const struct command_call *call)
 		letter_key_free(key);
 		return command_fail(&e);
 	}
-	status = command_settings(o, &s);
-	if (status == EX_OK) {
-		status = run(&l, &s, format);
-		settings_done(&s);
-	}
-	letter_key_free(key);
-	return status;
+	return run_with_settings(&l, format, key);
 }

@@ -83,10 +83,12 @@ static void add_json(struct letter_out *o, const struct dead_letter *d)
 	json_text(&j, "table", d->table);
 	json_raw(&j, "key", d->key);
 	json_text(&j, "changed_at", d->changed_at);
-	json_text(&j, "died_at", d->died_at);
-	json_i64(&j, "attempts", d->attempts);
-	json_i64(&j, "last_status", d->last_status);
-	json_text(&j, "last_error", d->last_error);
+	json_text(&j, o->delivered ? "delivered_at" : "died_at", d->died_at);
+	if (!o->delivered) {
+		json_i64(&j, "attempts", d->attempts);
+		json_i64(&j, "last_status", d->last_status);
+		json_text(&j, "last_error", d->last_error);
+	}
 	if (o->with_data) {
 		json_raw(&j, "old_key", d->old_key);
 		json_bool(&j, "truncated", d->truncated);
@@ -103,9 +105,14 @@ static void add_row(struct letter_out *o, const struct dead_letter *d)
 	struct buf *b = &o->line;
 	size_t start;
 
-	if (!o->count)
-		buf_add_fmt(b, "%-10s %-12s %-8s %-24s %-20s %-20.20s %3s %6s  %s\n", "ID",
-			    "PIPELINE", "OP", "TABLE", "KEY", "DIED", "TRY", "STATUS", "ERROR");
+	if (!o->count) {
+		buf_add_fmt(b, "%-10s %-12s %-8s %-24s %-20s ", "ID", "PIPELINE", "OP", "TABLE",
+			    "KEY");
+		if (o->delivered)
+			buf_add_str(b, "DELIVERED\n");
+		else
+			buf_add_fmt(b, "%-20.20s %3s %6s  %s\n", "DIED", "TRY", "STATUS", "ERROR");
+	}
 	buf_add_fmt(b, "%-10lld %-12.*s %-8.*s ", (long long)d->id, AS_PRINTED(d->pipeline),
 		    AS_PRINTED(d->operation));
 	start = b->len;
@@ -113,9 +120,11 @@ static void add_row(struct letter_out *o, const struct dead_letter *d)
 		    AS_PRINTED(d->table));
 	while (b->len < start + 24 && buf_error(b) == ERR_OK)
 		buf_add_char(b, ' ');
-	buf_add_fmt(b, " %-20.*s %-20.*s %3lld %6lld  %.*s", AS_PRINTED(d->key), 20,
-		    d->died_at.s ? d->died_at.s : "", (long long)d->attempts,
-		    (long long)d->last_status, AS_PRINTED(d->last_error));
+	buf_add_fmt(b, " %-20.*s %-20.*s", AS_PRINTED(d->key), 20,
+		    d->died_at.s ? d->died_at.s : "");
+	if (!o->delivered)
+		buf_add_fmt(b, " %3lld %6lld  %.*s", (long long)d->attempts,
+			    (long long)d->last_status, AS_PRINTED(d->last_error));
 }
 
 static ATTR_MUST_CHECK enum err_code write_failed(const struct letter_out *o, struct err *e)

@@ -45,6 +45,16 @@ enum finding_level source_admin_needs_parked(const struct settings *s, size_t so
 	return FINDING_WARN;
 }
 
+enum finding_level source_admin_needs_delivered(const struct settings *s, size_t source)
+{
+	size_t i;
+
+	for (i = 0; i < s->pipeline_count; i++)
+		if (s->pipelines[i].source == source && s->pipelines[i].retain_us)
+			return FINDING_FAIL;
+	return FINDING_WARN;
+}
+
 const struct source_admin_ops *source_admin_find(enum source_type type)
 {
 	switch (type) {

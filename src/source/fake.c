@@ -298,7 +298,7 @@ static ATTR_MUST_CHECK enum err_code fake_purge(struct source *base, uint32_t p,
 	(void)p;
 	mutex_lock(&s->db->lock);
 	code = fake_source_enter_locked(s, FAKE_PURGE, e);
-	if (code == ERR_OK && sweep->older_than_us < FAKE_LETTER_AGE_US)
+	if (code == ERR_OK && !sweep->delivered && sweep->older_than_us < FAKE_LETTER_AGE_US)
 		n = (size_t)sweep->rows < s->db->stats.dead_letters ? (size_t)sweep->rows
 								    : s->db->stats.dead_letters;
 	s->db->stats.dead_letters -= n;

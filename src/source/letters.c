@@ -78,6 +78,23 @@ void letters_ids(struct buf *out, const int64_t *ids, size_t n)
 		buf_add_fmt(out, "%s%lld", i ? ", " : "", (long long)ids[i]);
 }
 
+enum letters_move letters_replay(const struct dead_letter_filter *f, bool in_front)
+{
+	if (f->delivered)
+		return LETTERS_AGAIN;
+	return in_front ? LETTERS_TO_FRONT : LETTERS_TO_END;
+}
+
+const char *letters_time(const struct dead_letter_filter *f)
+{
+	return f->delivered ? "d.delivered_at" : "d.died_at";
+}
+
+const char *letters_failure(const struct dead_letter_filter *f)
+{
+	return f->delivered ? "0, NULL, NULL" : "d.attempts, d.last_status, d.last_error";
+}
+
 /* ---- a walk over the pages of one pipeline ---- */
 
 struct walk {

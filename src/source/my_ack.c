@@ -243,6 +243,24 @@ static ATTR_MUST_CHECK enum err_code move_all(struct acking *a, bool from_parked
 	return code;
 }
 
+/* The delivered rows of the table, if they are kept: a copy of each. */
+static ATTR_MUST_CHECK enum err_code keep_all(struct acking *a, bool from_parked, struct err *e)
+{
+	const struct my_pipe *p = &a->s->pipes[a->pipe];
+	size_t i, at, n, count = 0;
+	enum err_code code = ERR_OK;
+
+	for (i = 0; p->retains && i < a->n; i++)
+		if (a->acks[i].pipeline == a->pipe && a->acks[i].from_parked == from_parked &&
+		    a->acks[i].outcome == ACK_DELIVERED)
+			a->ids[count++] = a->acks[i].id;
+	for (at = 0; code == ERR_OK && at < count; at += n) {
+		n = count - at < MY_IDS_MAX ? count - at : MY_IDS_MAX;
+		code = my_retain_keep(a->s, p, from_parked, a->ids + at, n, e);
+	}
+	return code;
+}
+
 /* All rows of the table that do not stay in it. */
 static ATTR_MUST_CHECK enum err_code take_all(struct acking *a, bool from_parked, struct err *e)
 {
@@ -265,11 +283,15 @@ static ATTR_MUST_CHECK enum err_code settle_pipe(struct acking *a, struct err *e
 	if (code == ERR_OK)
 		code = move_all(a, false, ACK_PARKED, park, e);
 	if (code == ERR_OK)
+		code = keep_all(a, false, e);
+	if (code == ERR_OK)
 		code = take_all(a, false, e);
 	if (code == ERR_OK && a->s->pipes[a->pipe].has_parked) {
 		code = move_all(a, true, ACK_DEAD, bury, e);
 		if (code == ERR_OK)
 			code = move_all(a, true, ACK_PARKED, repark, e);
+		if (code == ERR_OK)
+			code = keep_all(a, true, e);
 		if (code == ERR_OK)
 			code = take_all(a, true, e);
 	}
@@ -297,7 +319,7 @@ static bool is_simple(const struct acking *a)
 		    a->acks[i].outcome != ACK_DELIVERED ||
 		    a->acks[i].from_parked != a->acks[0].from_parked)
 			return false;
-	return a->n <= MY_IDS_MAX;
+	return a->n <= MY_IDS_MAX && !a->s->pipes[a->acks[0].pipeline].retains;
 }
 
 /* A deadlock or a lock that cannot be had ends the whole transaction; it is tried again. */

@@ -103,6 +103,21 @@ static ATTR_MUST_CHECK enum err_code check_parked(struct my_admin *a, const char
 			      : code;
 }
 
+/* Likewise of delivered events. */
+static ATTR_MUST_CHECK enum err_code check_delivered(struct my_admin *a, struct err *e)
+{
+	bool has = false;
+	enum err_code code = my_objects_has(a, MY_DELIVERED, &has, e);
+
+	if (code != ERR_OK)
+		return code;
+	if (has)
+		return check_table_rights(a, MY_DELIVERED, true, e);
+	my_admin_find(a, source_admin_needs_delivered(a->settings, a->source_index), MY_DELIVERED,
+		      "run install", "is missing, or this user may not see it: retain needs it");
+	return ERR_OK;
+}
+
 /* Of the account that checks, so only when that is the daemon's. */
 static ATTR_MUST_CHECK enum err_code check_rights(struct my_admin *a, struct err *e)
 {
@@ -119,6 +134,8 @@ static ATTR_MUST_CHECK enum err_code check_rights(struct my_admin *a, struct err
 		code = check_table_rights(a, MY_INSTALL, false, e);
 	if (code == ERR_OK && !my_audit_table_is(a))
 		code = check_table_rights(a, MY_CAPTURED, false, e);
+	if (code == ERR_OK && !my_audit_table_is(a))
+		code = check_delivered(a, e);
 	if (code == ERR_OK)
 		code = check_table_rights(a, MY_DEAD_LETTER, true, e);
 	for (i = 0; i < s->pipeline_count && code == ERR_OK; i++) {

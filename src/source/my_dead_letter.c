@@ -42,13 +42,19 @@ static ATTR_MUST_CHECK enum err_code list_pipelines(void *ctx, struct string_lis
 	return code;
 }
 
-static void wall_sql(struct buf *out, const char *comparison, int64_t wall_us)
+static const char *table_of(bool delivered)
 {
-	buf_add_fmt(out, " AND d.died_at %s '1970-01-01' + INTERVAL %lld MICROSECOND", comparison,
-		    (long long)wall_us);
+	return delivered ? MY_DELIVERED : MY_DEAD_LETTER;
 }
 
-/* The conditions of p on dead_letter d, from " WHERE " on. */
+static void wall_sql(struct buf *out, const struct dead_letter_filter *f, const char *comparison,
+		     int64_t wall_us)
+{
+	buf_add_fmt(out, " AND %s %s '1970-01-01' + INTERVAL %lld MICROSECOND", letters_time(f),
+		    comparison, (long long)wall_us);
+}
+
+/* The conditions of p on its table d, from " WHERE " on. */
 static void filter_sql(struct buf *out, const struct letters_page *p)
 {
 	const struct dead_letter_filter *f = p->filter;
@@ -67,12 +73,12 @@ static void filter_sql(struct buf *out, const struct letters_page *p)
 	if (f->id)
 		buf_add_fmt(out, " AND d.id = %lld", (long long)f->id);
 	if (f->older_than_us > 0)
-		buf_add_fmt(out, " AND d.died_at <= UTC_TIMESTAMP(6) - INTERVAL %lld MICROSECOND",
-			    (long long)f->older_than_us);
+		buf_add_fmt(out, " AND %s <= UTC_TIMESTAMP(6) - INTERVAL %lld MICROSECOND",
+			    letters_time(f), (long long)f->older_than_us);
 	if (f->since_wall_us)
-		wall_sql(out, ">=", f->since_wall_us);
+		wall_sql(out, f, ">=", f->since_wall_us);
 	if (f->until_wall_us)
-		wall_sql(out, "<", f->until_wall_us);
+		wall_sql(out, f, "<", f->until_wall_us);
 	if (f->by_status)
 		buf_add_fmt(out, " AND COALESCE(d.last_status, 0) BETWEEN %d AND %d", f->status_min,
 			    f->status_max);
@@ -97,6 +103,13 @@ static ATTR_MUST_CHECK enum err_code open_installed(struct my_admin *a, const st
 			e, ERR_CONFIG,
 			"an audit table does not tell which row a change belongs to: nothing "
 			"is known to be superseded");
+	if (code == ERR_OK && f->delivered && my_audit_table_is(a))
+		code = err_set(e, ERR_CONFIG,
+			       "rows of an audit table are not kept here: set processed = 0 in it");
+	if (code == ERR_OK && f->delivered)
+		code = my_objects_has(a, MY_DELIVERED, &installed, e);
+	if (code == ERR_OK && !installed)
+		code = err_set(e, ERR_NOT_FOUND, LETTERS_NONE_KEPT);
 	if (code != ERR_OK)
 		my_admin_close(a);
 	return code;
@@ -184,16 +197,16 @@ static void superseded_sql(struct buf *out, const struct my_admin *a, const char
 			 "d.schema_name AND n.table_name = d.table_name AND n.k = MD5(d.row_key)");
 }
 
-#define UTC_TEXT(column) "DATE_FORMAT(" column ", '%Y-%m-%dT%H:%i:%s.%fZ')"
+#define UTC_FORMAT ", '%%Y-%%m-%%dT%%H:%%i:%%s.%%fZ')"
 
 static void columns_sql(struct buf *out, const struct letters_page *p)
 {
-	buf_add_str(out, "SELECT d.id, CONCAT(i.install_id, '-', d.id), d.pipeline, d.operation, "
-			 "d.schema_name, d.table_name, d.row_key, d.old_key, " UTC_TEXT(
-				 "d.changed_at") ", " UTC_TEXT("d.died_at") ", d.attempts, "
-									    "d.last_status, "
-									    "d.last_error, "
-									    "d.truncated, ");
+	buf_add_fmt(out,
+		    "SELECT d.id, CONCAT(i.install_id, '-', d.id), d.pipeline, d.operation, "
+		    "d.schema_name, d.table_name, d.row_key, d.old_key, "
+		    "DATE_FORMAT(d.changed_at" UTC_FORMAT ", DATE_FORMAT(%s" UTC_FORMAT
+		    ", %s, d.truncated, ",
+		    letters_time(p->filter), letters_failure(p->filter));
 	buf_add_str(out, p->filter->skip_superseded ? "COALESCE(n.id, 0) > d.id, " : "0, ");
 	buf_add_str(out, p->with_data ? "d.data, d.old_data" : "NULL, NULL");
 	buf_add_str(out, ", COALESCE(JSON_VALID(d.row_key), 1) AND "
@@ -212,7 +225,7 @@ static void ids_sql(struct buf *out, const struct my_admin *a, const struct lett
 					"COALESCE(OCTET_LENGTH(d.old_data), 0)"
 				      : "0");
 	buf_add_str(out, " AS cost FROM ");
-	my_quote_name(out, a->database, MY_DEAD_LETTER);
+	my_quote_name(out, a->database, table_of(p->filter->delivered));
 	buf_add_str(out, " d");
 	filter_sql(out, p);
 	buf_add_fmt(out, " ORDER BY d.id LIMIT %lld) AS c", (long long)p->rows);
@@ -224,7 +237,7 @@ static void list_sql(struct buf *out, const struct my_admin *a, const struct let
 	buf_add_str(out, " FROM (");
 	ids_sql(out, a, p);
 	buf_add_str(out, ") AS g JOIN ");
-	my_quote_name(out, a->database, MY_DEAD_LETTER);
+	my_quote_name(out, a->database, table_of(p->filter->delivered));
 	buf_add_str(out, " AS d ON d.pipeline = ");
 	my_quote_literal(out, text_of(p->pipeline));
 	buf_add_str(out, " AND d.id = g.id LEFT JOIN ");
@@ -285,7 +298,7 @@ static ATTR_MUST_CHECK enum err_code lock_rows(struct moving *m, struct err *e)
 	buf_reset(&m->ids);
 	buf_init(&sql, MY_SQL_MAX_BYTES);
 	buf_add_str(&sql, "SELECT d.id FROM ");
-	my_quote_name(&sql, m->a->database, MY_DEAD_LETTER);
+	my_quote_name(&sql, m->a->database, table_of(m->how == LETTERS_AGAIN));
 	buf_add_str(&sql, " d");
 	/* a letter whose row the operator has removed stays where it is */
 	if (m->how != LETTERS_PURGE && my_audit_table_is(m->a)) {
@@ -307,11 +320,11 @@ static ATTR_MUST_CHECK enum err_code lock_rows(struct moving *m, struct err *e)
 	return code;
 }
 
-/* " FROM dead_letter WHERE pipeline = ... AND id IN (...)" */
+/* " FROM its table WHERE pipeline = ... AND id IN (...)" */
 static void locked_sql(struct buf *out, const struct moving *m)
 {
 	buf_add_str(out, " FROM ");
-	my_quote_name(out, m->a->database, MY_DEAD_LETTER);
+	my_quote_name(out, m->a->database, table_of(m->how == LETTERS_AGAIN));
 	buf_add_str(out, " WHERE pipeline = ");
 	my_quote_literal(out, text_of(m->pipeline));
 	buf_add_fmt(out, " AND id IN (%s)", buf_str(&m->ids));
@@ -348,7 +361,7 @@ static ATTR_MUST_CHECK enum err_code move_work(struct my_conn *conn, void *ctx, 
 		code = my_conn_exec_buf(conn, &sql, NULL, e);
 		buf_reset(&sql);
 	}
-	if (code == ERR_OK) {
+	if (code == ERR_OK && m->how != LETTERS_AGAIN) {
 		buf_add_str(&sql, "DELETE");
 		locked_sql(&sql, m);
 		code = my_conn_exec_buf(conn, &sql, NULL, e);
@@ -440,7 +453,7 @@ enum err_code my_dead_letter_replay(const struct settings *s, size_t source,
 				    const struct dead_letter_filter *f, bool in_front,
 				    struct dead_letter_counts *ret, struct err *e)
 {
-	return move_all(s, source, in_front ? LETTERS_TO_FRONT : LETTERS_TO_END, f, ret, e);
+	return move_all(s, source, letters_replay(f, in_front), f, ret, e);
 }
 
 enum err_code my_dead_letter_purge(const struct settings *s, size_t source,

@@ -77,7 +77,7 @@ static ATTR_MUST_CHECK enum err_code go_above(struct my_admin *a, const char *ta
 	return code;
 }
 
-/* Ids begin above those of dead letters and parked events that an earlier outbox left. */
+/* Ids begin above those of dead letters, parked and delivered events that an earlier outbox left. */
 static ATTR_MUST_CHECK enum err_code first_id(struct my_admin *a, const char *pipeline,
 					      int64_t *ret_id, struct err *e)
 {
@@ -87,6 +87,8 @@ static ATTR_MUST_CHECK enum err_code first_id(struct my_admin *a, const char *pi
 	*ret_id = 1;
 	my_schema_parked_name(pipeline, parked);
 	code = go_above(a, MY_DEAD_LETTER, pipeline, ret_id, e);
+	if (code == ERR_OK)
+		code = go_above(a, MY_DELIVERED, pipeline, ret_id, e);
 	return code == ERR_OK ? go_above(a, parked, NULL, ret_id, e) : code;
 }
 
@@ -220,6 +222,7 @@ enum err_code my_objects_install(struct my_admin *a, const struct my_tables *t, 
 		{MY_INSTALL, my_schema_create_install, false},
 		{MY_CAPTURED, my_schema_create_captured, true},
 		{MY_DEAD_LETTER, my_schema_create_dead_letter, false},
+		{MY_DELIVERED, my_schema_create_delivered, true},
 		{MY_WEBHOOK, my_schema_create_webhook, false},
 	};
 	const struct settings *s = a->settings;

@@ -50,8 +50,11 @@ enum err_code my_purge(struct source *base, uint32_t p, struct source_sweep *swe
 	struct my_source *s = my_source_of(base);
 	const struct my_pipe *pipe = &s->pipes[p];
 	int64_t last, old, purged = 0;
-	enum err_code code = look(s, pipe, sweep, &last, &old, e);
+	enum err_code code;
 
+	if (sweep->delivered)
+		return my_retain_purge(s, pipe, sweep, e);
+	code = look(s, pipe, sweep, &last, &old, e);
 	if (code == ERR_OK && old) {
 		buf_reset(&s->sql);
 		buf_add_str(&s->sql, "DELETE");

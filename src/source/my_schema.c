@@ -101,6 +101,16 @@ void my_schema_create_dead_letter(struct buf *out, const char *database)
 	       "\tPRIMARY KEY (pipeline, id)");
 }
 
+void my_schema_create_delivered(struct buf *out, const char *database)
+{
+	create(out, database, MY_DELIVERED,
+	       "\tpipeline VARCHAR(40) NOT NULL,\n"
+	       "\tid BIGINT NOT NULL,\n" EVENT_COLUMNS ",\n"
+	       "\tdelivered_at DATETIME(6) NOT NULL,\n"
+	       "\tPRIMARY KEY (pipeline, id),\n"
+	       "\tKEY by_time (pipeline, delivered_at)");
+}
+
 void my_schema_create_webhook(struct buf *out, const char *database)
 {
 	create(out, database, MY_WEBHOOK,

@@ -339,6 +339,8 @@ static ATTR_MUST_CHECK enum err_code my_open(struct source *base, struct err *e)
 		code = open_audits(s, e);
 	if (code == ERR_OK)
 		code = my_parked_open(s, e);
+	if (code == ERR_OK)
+		code = my_retain_open(s, e);
 	if (code != ERR_OK) {
 		my_close(base);
 		return code;

@@ -54,6 +54,19 @@ static ATTR_MUST_CHECK enum err_code check_parked(struct pg_admin *a, struct err
 	return code;
 }
 
+/* Nor for delivered ones. */
+static ATTR_MUST_CHECK enum err_code check_delivered(struct pg_admin *a, struct err *e)
+{
+	bool has = false;
+	enum err_code code = pg_schema_has_delivered(a, &has, e);
+
+	if (code == ERR_OK && !has)
+		pg_admin_find(a, source_admin_needs_delivered(a->settings, a->source_index),
+			      PG_SCHEMA, "run install",
+			      "table delivered is missing: retain needs it");
+	return code;
+}
+
 /* Privileges by catalog, not by trying: the one who checks need not be the daemon. */
 static ATTR_MUST_CHECK enum err_code check_privileges(struct pg_admin *a, struct err *e)
 {
@@ -71,7 +84,9 @@ static ATTR_MUST_CHECK enum err_code check_privileges(struct pg_admin *a, struct
 		".' || v.name FROM r, (VALUES ('outbox', 'SELECT'), ('outbox', 'INSERT'), "
 		"('outbox', 'DELETE'), ('dead_letter', 'SELECT'), ('dead_letter', 'INSERT'), "
 		"('dead_letter', 'DELETE'), ('parked', 'SELECT'), ('parked', 'INSERT'), "
-		"('parked', 'UPDATE'), ('parked', 'DELETE'), ('install', 'SELECT'), "
+		"('parked', 'UPDATE'), ('parked', 'DELETE'), ('delivered', 'SELECT'), "
+		"('delivered', 'INSERT'), ('delivered', 'UPDATE'), ('delivered', 'DELETE'), "
+		"('install', 'SELECT'), "
 		"('captured', 'SELECT'), ('webhook', 'SELECT'), ('webhook', 'INSERT'), "
 		"('webhook', 'UPDATE')) "
 		"v(name, priv) JOIN o ON o.relname = v.name WHERE NOT "
@@ -252,6 +267,8 @@ enum err_code pg_check_outbox(struct pg_admin *a, struct err *e)
 
 	if (code == ERR_OK)
 		code = check_parked(a, e);
+	if (code == ERR_OK)
+		code = check_delivered(a, e);
 	if (code == ERR_OK)
 		code = check_capture_rights(a, e);
 	if (code == ERR_OK)

@@ -37,13 +37,19 @@ static ATTR_MUST_CHECK enum err_code list_pipelines(void *ctx, struct string_lis
 	return code;
 }
 
-static void wall_sql(struct buf *out, const char *comparison, int64_t wall_us)
+static const char *table_of(bool delivered)
 {
-	buf_add_fmt(out, " AND d.died_at %s timestamptz 'epoch' + %lld * interval '1 microsecond'",
-		    comparison, (long long)wall_us);
+	return delivered ? PG_DELIVERED : PG_SCHEMA ".dead_letter";
 }
 
-/* The conditions of p on dead_letter d, from " WHERE " on. */
+static void wall_sql(struct buf *out, const struct dead_letter_filter *f, const char *comparison,
+		     int64_t wall_us)
+{
+	buf_add_fmt(out, " AND %s %s timestamptz 'epoch' + %lld * interval '1 microsecond'",
+		    letters_time(f), comparison, (long long)wall_us);
+}
+
+/* The conditions of p on its table d, from " WHERE " on. */
 static void filter_sql(struct buf *out, const struct letters_page *p)
 {
 	const struct dead_letter_filter *f = p->filter;
@@ -63,22 +69,24 @@ static void filter_sql(struct buf *out, const struct letters_page *p)
 		buf_add_fmt(out, " AND d.id = %lld", (long long)f->id);
 	if (f->older_than_us > 0)
 		buf_add_fmt(out,
-			    " AND d.died_at <= clock_timestamp() - "
+			    " AND %s <= clock_timestamp() - "
 			    "%lld * interval '1 microsecond'",
-			    (long long)f->older_than_us);
+			    letters_time(f), (long long)f->older_than_us);
 	if (f->since_wall_us)
-		wall_sql(out, ">=", f->since_wall_us);
+		wall_sql(out, f, ">=", f->since_wall_us);
 	if (f->until_wall_us)
-		wall_sql(out, "<", f->until_wall_us);
+		wall_sql(out, f, "<", f->until_wall_us);
 	if (f->by_status)
 		buf_add_fmt(out, " AND coalesce(d.last_status, 0) BETWEEN %d AND %d", f->status_min,
 			    f->status_max);
 }
 
 static ATTR_MUST_CHECK enum err_code open_installed(struct pg_admin *a, const struct settings *s,
-						    size_t source, struct err *e)
+						    size_t source,
+						    const struct dead_letter_filter *f,
+						    struct err *e)
 {
-	bool installed = false;
+	bool installed = false, has = true;
 	enum err_code code = pg_admin_open(a, s, source, NULL, e);
 
 	if (code != ERR_OK)
@@ -87,6 +95,10 @@ static ATTR_MUST_CHECK enum err_code open_installed(struct pg_admin *a, const st
 	if (code == ERR_OK && !installed)
 		code = err_set(e, ERR_NOT_FOUND,
 			       "nothing is installed in this database: run install");
+	if (code == ERR_OK && f->delivered)
+		code = pg_schema_has_delivered(a, &has, e);
+	if (code == ERR_OK && !has)
+		code = err_set(e, ERR_NOT_FOUND, LETTERS_NONE_KEPT);
 	if (code != ERR_OK)
 		pg_admin_close(a);
 	return code;
@@ -160,25 +172,25 @@ static void superseded_sql(struct buf *out, const char *pipeline)
 	buf_add_str(out, ") AS c GROUP BY 1, 2, 3, 4) AS ");
 }
 
-#define UTC_TEXT(column)                                                                           \
-	"to_char(" column " AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')"
+#define UTC_FORMAT "AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')"
 
 static void list_sql(struct buf *out, const struct letters_page *p)
 {
-	buf_add_str(out, "SELECT d.id, i.install_id::text || '-' || d.id, d.pipeline, d.operation, "
-			 "d.schema_name, d.table_name, d.row_key, d.old_key, " UTC_TEXT(
-				 "d.changed_at") ", " UTC_TEXT("d.died_at") ", d.attempts, "
-									    "d.last_status, "
-									    "d.last_error, "
-									    "d.truncated, ");
+	buf_add_fmt(out,
+		    "SELECT d.id, i.install_id::text || '-' || d.id, d.pipeline, d.operation, "
+		    "d.schema_name, d.table_name, d.row_key, d.old_key, "
+		    "to_char(d.changed_at " UTC_FORMAT ", to_char(%s " UTC_FORMAT ", %s, "
+		    "d.truncated, ",
+		    letters_time(p->filter), letters_failure(p->filter));
 	buf_add_str(out, p->filter->skip_superseded
 				 ? "coalesce(n.id, 0) > d.id OR coalesce(t.id, 0) > d.id, "
 				 : "false, ");
 	buf_add_str(out, p->with_data ? "d.data, d.old_data" : "NULL, NULL");
-	buf_add_str(out, " FROM (SELECT d.*, sum(coalesce(octet_length(d.data), 0) + "
-			 "coalesce(octet_length(d.old_data), 0)) OVER (ORDER BY d.id) AS upto, "
-			 "row_number() OVER (ORDER BY d.id) AS nth FROM (SELECT * FROM " PG_SCHEMA
-			 ".dead_letter d");
+	buf_add_fmt(out,
+		    " FROM (SELECT d.*, sum(coalesce(octet_length(d.data), 0) + "
+		    "coalesce(octet_length(d.old_data), 0)) OVER (ORDER BY d.id) AS upto, "
+		    "row_number() OVER (ORDER BY d.id) AS nth FROM (SELECT * FROM %s d",
+		    table_of(p->filter->delivered));
 	filter_sql(out, p);
 	buf_add_fmt(out,
 		    " ORDER BY d.id LIMIT %lld) AS d) AS d LEFT JOIN " PG_SCHEMA
@@ -224,14 +236,17 @@ static ATTR_MUST_CHECK enum err_code list_page(void *ctx, const struct letters_p
 
 /* ---- moving and deleting ---- */
 
-static void gone_sql(struct buf *out, const char *pipeline, const int64_t *ids, size_t n)
+static void gone_sql(struct buf *out, enum letters_move how, const char *pipeline,
+		     const int64_t *ids, size_t n)
 {
-	buf_add_str(out,
-		    "WITH gone AS (DELETE FROM " PG_SCHEMA ".dead_letter d WHERE d.pipeline = ");
+	bool stays = how == LETTERS_AGAIN;
+
+	buf_add_fmt(out, "WITH gone AS (%s %s d WHERE d.pipeline = ",
+		    stays ? "SELECT d.* FROM" : "DELETE FROM", table_of(stays));
 	pg_quote_literal(out, text_of(pipeline));
 	buf_add_str(out, " AND d.id IN (");
 	letters_ids(out, ids, n);
-	buf_add_str(out, ") RETURNING d.*)");
+	buf_add_str(out, stays ? "))" : ") RETURNING d.*)");
 }
 
 /* The outbox gets its new ids in the order of the old: nextval runs over the sorted rows, not
@@ -288,7 +303,7 @@ static ATTR_MUST_CHECK enum err_code move(void *ctx, enum letters_move how, cons
 	enum err_code code;
 
 	buf_init(&sql, PG_SQL_MAX_BYTES);
-	gone_sql(&sql, pipeline, ids, n);
+	gone_sql(&sql, how, pipeline, ids, n);
 	if (how == LETTERS_PURGE)
 		buf_add_str(&sql, " SELECT count(*) FROM gone");
 	else
@@ -316,7 +331,7 @@ enum err_code pg_dead_letter_list(const struct settings *s, size_t source,
 {
 	struct pg_admin a;
 	struct letters_db db;
-	enum err_code code = open_installed(&a, s, source, e);
+	enum err_code code = open_installed(&a, s, source, f, e);
 
 	if (code != ERR_OK)
 		return code;
@@ -356,7 +371,7 @@ static ATTR_MUST_CHECK enum err_code move_all(const struct settings *s, size_t s
 {
 	struct pg_admin a;
 	struct letters_db db;
-	enum err_code code = open_installed(&a, s, source, e);
+	enum err_code code = open_installed(&a, s, source, f, e);
 
 	if (code != ERR_OK)
 		return code;
@@ -373,7 +388,7 @@ enum err_code pg_dead_letter_replay(const struct settings *s, size_t source,
 				    const struct dead_letter_filter *f, bool in_front,
 				    struct dead_letter_counts *ret, struct err *e)
 {
-	return move_all(s, source, in_front ? LETTERS_TO_FRONT : LETTERS_TO_END, f, ret, e);
+	return move_all(s, source, letters_replay(f, in_front), f, ret, e);
 }
 
 enum err_code pg_dead_letter_purge(const struct settings *s, size_t source,

@@ -75,6 +75,22 @@ static const char *const table_sql[] = {
 	"\tdied_at timestamptz NOT NULL DEFAULT now(),\n"
 	"\tPRIMARY KEY (pipeline, id))",
 
+	/* the index as a constraint, as below; delivered_at alone may be twice there */
+	"CREATE TABLE IF NOT EXISTS " PG_DELIVERED " (\n"
+	"\tid bigint NOT NULL,\n"
+	"\tpipeline text COLLATE \"C\" NOT NULL,\n"
+	"\toperation text NOT NULL,\n"
+	"\tschema_name text NOT NULL,\n"
+	"\ttable_name text NOT NULL,\n"
+	"\trow_key text,\n"
+	"\told_key text,\n"
+	"\tchanged_at timestamptz NOT NULL,\n"
+	"\ttruncated boolean NOT NULL DEFAULT false,\n"
+	"\tdata text,\n"
+	"\told_data text,\n"
+	"\tdelivered_at timestamptz NOT NULL DEFAULT now(),\n"
+	"\tPRIMARY KEY (pipeline, id), UNIQUE (pipeline, delivered_at, id))",
+
 	/* seq tells any two rows apart: as constraints the indexes come with the table, and a
 	 * repeated install need not lock it to look for them */
 	"CREATE TABLE IF NOT EXISTS " PG_PARKED " (\n"
@@ -132,6 +148,11 @@ enum err_code pg_schema_is_installed(struct pg_admin *a, bool *ret_installed, st
 enum err_code pg_schema_has_parked(struct pg_admin *a, bool *ret_has, struct err *e)
 {
 	return has_table(a, "parked", ret_has, e);
+}
+
+enum err_code pg_schema_has_delivered(struct pg_admin *a, bool *ret_has, struct err *e)
+{
+	return has_table(a, "delivered", ret_has, e);
 }
 
 enum err_code pg_schema_pipelines_undelivered(struct pg_admin *a, PGresult **ret_res, struct err *e)
@@ -361,7 +382,7 @@ static ATTR_MUST_CHECK enum err_code grant_all(struct pg_admin *a, const char *r
 	static const char *const grants[] = {
 		"USAGE ON SCHEMA " PG_SCHEMA,
 		"SELECT, INSERT, DELETE ON " PG_SCHEMA ".outbox, " PG_SCHEMA ".dead_letter",
-		"SELECT, INSERT, UPDATE, DELETE ON " PG_PARKED,
+		"SELECT, INSERT, UPDATE, DELETE ON " PG_PARKED ", " PG_DELIVERED,
 		"SELECT, INSERT, UPDATE ON " PG_SCHEMA ".webhook",
 		"SELECT ON " PG_SCHEMA ".install, " PG_SCHEMA ".captured",
 		"USAGE, SELECT ON ALL SEQUENCES IN SCHEMA " PG_SCHEMA,

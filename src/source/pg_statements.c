@@ -48,6 +48,18 @@
 		       "attempts, "                                                                \
 		       "status, reason) USING (id) ON CONFLICT DO NOTHING"
 
+#define ANEW(column) #column " = EXCLUDED." #column
+
+/* A copy that was replayed, even twice at once, is the event that it was. */
+#define KEEP_FROM(table)                                                                           \
+	"WITH gone AS (DELETE FROM " table " WHERE " IS_ONE_OF_IDS(                                \
+		table) " RETURNING *) "                                                            \
+		       "INSERT INTO " PG_DELIVERED " AS k (id, " EVENT_COLUMNS                     \
+		       ") SELECT DISTINCT ON (coalesce(origin_id, id)) "                           \
+		       "coalesce(origin_id, id), " EVENT_COLUMNS                                   \
+		       " FROM gone ON CONFLICT (pipeline, id) DO UPDATE SET " ANEW(                \
+			       operation) ", " ANEW(schema_name) ", " ANEW(table_name) ", " ANEW(row_key) ", " ANEW(old_key) ", " ANEW(changed_at) ", " ANEW(truncated) ", " ANEW(data) ", " ANEW(old_data) ", " ANEW(delivered_at)
+
 /* The parked rows of one read. Columns: see pg_events.c. $1 pipeline, $2 behind which seq, $3 one
  * more than there may be, $4 bytes, $5 overhead per row. What is one too many comes without its
  * texts, as above. pick: their seq, more of them than needed or not. */
@@ -222,15 +234,29 @@ static const struct {
 			   "ALL (SELECT p.seq FROM " PG_PARKED " AS p WHERE (SELECT n.are_many "
 			   "FROM n) AND p.pipeline = $1::text AND p.due_at <= $6::timestamptz "
 			   "AND p.seq > $2::int8 ORDER BY p.seq LIMIT $3::int8)")},
+
+	/* ---- delivered events that are kept ---- */
+
+	[PG_STMT_KEEP] = {"adbl_keep", KEEP_FROM(PG_SCHEMA ".outbox")},
+	[PG_STMT_KEEP_PARKED] = {"adbl_keep_parked", KEEP_FROM(PG_PARKED)},
 };
+
+static bool is_needed(const struct pg_source *s, size_t stmt)
+{
+	bool of_parked = stmt >= PG_STMT_PARK && stmt != PG_STMT_KEEP;
+	bool of_delivered = stmt >= PG_STMT_KEEP;
+
+	return (s->has_parked || !of_parked) && (s->has_delivered || !of_delivered);
+}
 
 enum err_code pg_statements_prepare(struct pg_source *s, struct err *e)
 {
-	size_t i, n = s->has_parked ? PG_STMT_COUNT : PG_STMT_PARK;
 	enum err_code code = ERR_OK;
+	size_t i;
 
-	for (i = 0; code == ERR_OK && i < n; i++)
-		code = pg_conn_prepare(s->conn, stmt_table[i].name, stmt_table[i].sql, e);
+	for (i = 0; code == ERR_OK && i < PG_STMT_COUNT; i++)
+		if (is_needed(s, i))
+			code = pg_conn_prepare(s->conn, stmt_table[i].name, stmt_table[i].sql, e);
 	return code;
 }
 

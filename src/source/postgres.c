@@ -253,6 +253,8 @@ static ATTR_MUST_CHECK enum err_code prepare(struct pg_source *s, struct err *e)
 {
 	enum err_code code = pg_parked_open(s, e);
 
+	if (code == ERR_OK)
+		code = pg_retain_open(s, e);
 	if (code != ERR_OK || s->pooled)
 		return code;
 	/* the outbox is small or full of dead rows, and its statistics are always old: the primary

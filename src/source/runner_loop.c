@@ -196,8 +196,11 @@ static ATTR_MUST_CHECK enum err_code inspect_due(struct runner *r, struct err *e
 
 static ATTR_MUST_CHECK enum err_code purge_due(struct runner *r, struct err *e)
 {
-	int64_t purged = 0;
+	int64_t purged = 0, delivered = 0;
 	enum err_code code = runner_purge_step(&r->purge, r->source, now_us(r), &purged, e);
+
+	if (code == ERR_OK)
+		code = runner_purge_step(&r->purge_delivered, r->source, now_us(r), &delivered, e);
 
 	mutex_lock(&r->lock);
 	r->stats.purged_total += purged;
@@ -216,6 +219,8 @@ static int64_t wait_deadline(const struct runner *r, bool quiesced)
 		deadline = r->inspect_us;
 	if (r->purge.next_us < deadline)
 		deadline = r->purge.next_us;
+	if (r->purge_delivered.next_us < deadline)
+		deadline = r->purge_delivered.next_us;
 	for (i = 0; i < r->pipe_count && !quiesced; i++) {
 		const struct runner_pipe *p = &r->pipes[i];
 
@@ -450,6 +455,7 @@ void runner_loop(void *arg)
 	set_state(r, RUNNER_CONNECTING);
 	runner_purge_init(&r->purge, r->settings->dead_letter_retention_us, r->pipe_count,
 			  r->clock);
+	runner_purge_init_delivered(&r->purge_delivered, r->shared, r->pipe_count, r->clock);
 	while (!is_stopping(r)) {
 		if (!r->is_open) {
 			connect_source(r);

@@ -268,6 +268,8 @@ static ATTR_MUST_CHECK enum err_code prepare(struct sqlite_source *s, struct err
 			code = prepare_one(s, &s->pipes[i], (enum sqlite_stmt_id)k, e);
 		if (code == ERR_OK)
 			code = sqlite_parked_open(s, &s->pipes[i], e);
+		if (code == ERR_OK)
+			code = sqlite_retain_open(s, &s->pipes[i], e);
 	}
 	return code;
 }

@@ -84,6 +84,8 @@ static ATTR_MUST_CHECK enum err_code settle_one(struct sqlite_source *s, const s
 		return ERR_OK;
 	if (a->outcome == ACK_DEAD)
 		code = bury(s, p, a, e);
+	else if (a->outcome == ACK_DELIVERED)
+		code = sqlite_retain_keep(s, p, a, e);
 	else if (a->outcome == ACK_PARKED)
 		code = p->has_parked ? park(s, p, a, e) : sqlite_parked_refuse(p, e);
 	if (code != ERR_OK || (a->from_parked && a->outcome == ACK_PARKED))

@@ -55,6 +55,19 @@ static ATTR_MUST_CHECK enum err_code check_parked(struct sqlite_admin *a, const 
 	return code;
 }
 
+/* Nor for delivered ones. */
+static ATTR_MUST_CHECK enum err_code check_delivered(struct sqlite_admin *a, struct err *e)
+{
+	bool has = false;
+	enum err_code code = sqlite_schema_has_table(a, SQLITE_DELIVERED, &has, e);
+
+	if (code == ERR_OK && !has)
+		sqlite_admin_find(a, source_admin_needs_delivered(a->settings, a->source_index),
+				  SQLITE_DELIVERED, "run install",
+				  "this table is missing: retain needs it");
+	return code;
+}
+
 static ATTR_MUST_CHECK enum err_code check_pipeline(struct sqlite_admin *a, const char *pipeline,
 						    struct err *e)
 {
@@ -94,6 +107,8 @@ static ATTR_MUST_CHECK enum err_code check_outbox(struct sqlite_admin *a, struct
 
 	for (i = 0; i < ARRAY_LEN(names) && code == ERR_OK; i++)
 		code = check_table_exists(a, names[i], e);
+	if (code == ERR_OK)
+		code = check_delivered(a, e);
 	for (i = 0; i < s->pipeline_count && code == ERR_OK; i++)
 		if (sqlite_admin_has_pipeline(a, i))
 			code = check_pipeline(a, s->pipelines[i].name, e);

@@ -32,7 +32,12 @@ static ATTR_MUST_CHECK enum err_code list_pipelines(void *ctx, struct string_lis
 				 0, NULL, take_name, l, e);
 }
 
-/* The conditions of p on dead_letter d, from " WHERE " on. */
+static const char *table_of(bool delivered)
+{
+	return delivered ? SQLITE_DELIVERED : SQLITE_DEAD_LETTER;
+}
+
+/* The conditions of p on its table d, from " WHERE " on. */
 static void filter_sql(struct buf *out, const struct letters_page *p, int64_t now_wall_us)
 {
 	const struct dead_letter_filter *f = p->filter;
@@ -48,12 +53,12 @@ static void filter_sql(struct buf *out, const struct letters_page *p, int64_t no
 	if (f->id)
 		buf_add_fmt(out, " AND d.id = %lld", (long long)f->id);
 	if (f->older_than_us > 0)
-		buf_add_fmt(out, " AND d.died_at <= %lld",
+		buf_add_fmt(out, " AND %s <= %lld", letters_time(f),
 			    (long long)(now_wall_us - f->older_than_us));
 	if (f->since_wall_us)
-		buf_add_fmt(out, " AND d.died_at >= %lld", (long long)f->since_wall_us);
+		buf_add_fmt(out, " AND %s >= %lld", letters_time(f), (long long)f->since_wall_us);
 	if (f->until_wall_us)
-		buf_add_fmt(out, " AND d.died_at < %lld", (long long)f->until_wall_us);
+		buf_add_fmt(out, " AND %s < %lld", letters_time(f), (long long)f->until_wall_us);
 	if (f->by_status)
 		buf_add_fmt(out, " AND ifnull(d.last_status, 0) BETWEEN %d AND %d", f->status_min,
 			    f->status_max);
@@ -61,6 +66,7 @@ static void filter_sql(struct buf *out, const struct letters_page *p, int64_t no
 
 static ATTR_MUST_CHECK enum err_code open_installed(struct sqlite_admin *a,
 						    const struct settings *s, size_t source,
+						    const struct dead_letter_filter *f,
 						    bool is_read_only, struct err *e)
 {
 	bool installed = false;
@@ -72,6 +78,10 @@ static ATTR_MUST_CHECK enum err_code open_installed(struct sqlite_admin *a,
 	if (code == ERR_OK && !installed)
 		code = err_set(e, ERR_NOT_FOUND,
 			       "nothing is installed in this database: run install");
+	if (code == ERR_OK && f->delivered)
+		code = sqlite_schema_has_table(a, SQLITE_DELIVERED, &installed, e);
+	if (code == ERR_OK && !installed)
+		code = err_set(e, ERR_NOT_FOUND, LETTERS_NONE_KEPT);
 	if (code != ERR_OK)
 		sqlite_admin_close(a);
 	return code;
@@ -223,9 +233,10 @@ static void list_sql(struct buf *out, const struct letters_page *p)
 {
 	bool ask = p->filter->skip_superseded;
 
-	buf_add_str(out, "SELECT d.id, i.install_id || '-' || d.id, d.pipeline, d.operation, "
-			 "d.table_name, d.row_key, d.old_key, d.changed_at, d.died_at, d.attempts, "
-			 "d.last_status, d.last_error, d.truncated, ");
+	buf_add_fmt(out,
+		    "SELECT d.id, i.install_id || '-' || d.id, d.pipeline, d.operation, "
+		    "d.table_name, d.row_key, d.old_key, d.changed_at, %s, %s, d.truncated, ",
+		    letters_time(p->filter), letters_failure(p->filter));
 	buf_add_str(out, ask ? "ifnull(n.id, 0) > d.id, " : "0, ");
 	/* a row over the cap holds no data, but its key stands for it */
 	buf_add_str(out, p->with_data ? "CASE WHEN d.operation <> 'delete' THEN "
@@ -233,8 +244,9 @@ static void list_sql(struct buf *out, const struct letters_page *p)
 					"CASE WHEN d.operation <> 'insert' THEN ifnull(d.old_data, "
 					"ifnull(ifnull(d.old_key, d.row_key), '{}')) END"
 				      : "NULL, NULL");
-	buf_add_str(out, " FROM " SQLITE_DEAD_LETTER " AS d LEFT JOIN " SQLITE_INSTALL
-			 " AS i ON i.pipeline = d.pipeline");
+	buf_add_fmt(out,
+		    " FROM %s AS d LEFT JOIN " SQLITE_INSTALL " AS i ON i.pipeline = d.pipeline",
+		    table_of(p->filter->delivered));
 	if (ask)
 		superseded_sql(out, p->pipeline);
 	filter_sql(out, p, clock_wall_us(clock_system()));
@@ -298,10 +310,10 @@ struct moving {
 	int64_t done;
 };
 
-/* " FROM dead_letter WHERE ... id IN (...)" */
+/* " FROM its table WHERE ... id IN (...)" */
 static void wanted_sql(struct buf *out, const struct moving *m)
 {
-	buf_add_str(out, " FROM " SQLITE_DEAD_LETTER " WHERE pipeline = ");
+	buf_add_fmt(out, " FROM %s WHERE pipeline = ", table_of(m->how == LETTERS_AGAIN));
 	sqlite_quote_literal(out, m->pipeline);
 	buf_add_str(out, " AND id IN (");
 	letters_ids(out, m->ids, m->count);
@@ -336,7 +348,7 @@ static ATTR_MUST_CHECK enum err_code move_work(struct sqlite_admin *a, void *ctx
 	}
 	buf_add_str(&sql, "DELETE");
 	wanted_sql(&sql, m);
-	if (code == ERR_OK)
+	if (code == ERR_OK && m->how != LETTERS_AGAIN)
 		code = sqlite_admin_run_buf(a, &sql, e);
 	if (code == ERR_OK)
 		m->done = sqlite3_changes(sqlite_conn_raw(a->conn));
@@ -373,7 +385,7 @@ enum err_code sqlite_dead_letter_list(const struct settings *s, size_t source,
 {
 	struct sqlite_admin a;
 	struct letters_db db;
-	enum err_code code = open_installed(&a, s, source, true, e);
+	enum err_code code = open_installed(&a, s, source, f, true, e);
 
 	if (code != ERR_OK)
 		return code;
@@ -390,7 +402,7 @@ static ATTR_MUST_CHECK enum err_code move_all(const struct settings *s, size_t s
 {
 	struct sqlite_admin a;
 	struct letters_db db;
-	enum err_code code = open_installed(&a, s, source, false, e);
+	enum err_code code = open_installed(&a, s, source, f, false, e);
 
 	if (code != ERR_OK)
 		return code;
@@ -408,7 +420,7 @@ enum err_code sqlite_dead_letter_replay(const struct settings *s, size_t source,
 					const struct dead_letter_filter *f, bool in_front,
 					struct dead_letter_counts *ret, struct err *e)
 {
-	return move_all(s, source, in_front ? LETTERS_TO_FRONT : LETTERS_TO_END, f, ret, e);
+	return move_all(s, source, letters_replay(f, in_front), f, ret, e);
 }
 
 enum err_code sqlite_dead_letter_purge(const struct settings *s, size_t source,

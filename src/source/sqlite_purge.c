@@ -25,10 +25,14 @@ static ATTR_MUST_CHECK enum err_code look(struct sqlite_source *s, const struct 
 	enum err_code code;
 
 	buf_init(&sql, SQLITE_SQL_MAX_BYTES);
-	buf_add_fmt(&sql, "SELECT max(id), sum(died_at < %lld) FROM (SELECT id, died_at",
-		    (long long)died_wall_us);
-	where_sql(&sql, p, sweep->after_id);
-	buf_add_fmt(&sql, " ORDER BY id LIMIT %lld)", (long long)sweep->rows);
+	if (sweep->delivered) {
+		sqlite_retain_look_sql(&sql, p, died_wall_us, sweep->rows);
+	} else {
+		buf_add_fmt(&sql, "SELECT max(id), sum(died_at < %lld) FROM (SELECT id, died_at",
+			    (long long)died_wall_us);
+		where_sql(&sql, p, sweep->after_id);
+		buf_add_fmt(&sql, " ORDER BY id LIMIT %lld)", (long long)sweep->rows);
+	}
 	code = buf_error(&sql) == ERR_OK ? sqlite_conn_prepare(s->conn, buf_str(&sql), &stmt, e)
 					 : err_set(e, ERR_NOMEM, "no memory for a statement");
 	if (code == ERR_OK)
@@ -49,10 +53,16 @@ static ATTR_MUST_CHECK enum err_code remove_old(struct sqlite_source *s,
 	enum err_code code;
 
 	buf_init(&sql, SQLITE_SQL_MAX_BYTES);
-	buf_add_str(&sql, "BEGIN IMMEDIATE; DELETE");
-	where_sql(&sql, p, sweep->after_id);
-	buf_add_fmt(&sql, " AND id <= %lld AND died_at < %lld; COMMIT", (long long)last,
-		    (long long)died_wall_us);
+	buf_add_str(&sql, "BEGIN IMMEDIATE; ");
+	if (sweep->delivered) {
+		sqlite_retain_purge_sql(&sql, p, died_wall_us, sweep->rows);
+	} else {
+		buf_add_str(&sql, "DELETE");
+		where_sql(&sql, p, sweep->after_id);
+		buf_add_fmt(&sql, " AND id <= %lld AND died_at < %lld", (long long)last,
+			    (long long)died_wall_us);
+	}
+	buf_add_str(&sql, "; COMMIT");
 	sqlite_conn_set_patience(s->conn, PATIENCE_US);
 	code = buf_error(&sql) == ERR_OK ? sqlite_conn_exec(s->conn, buf_str(&sql), e)
 					 : err_set(e, ERR_NOMEM, "no memory for a statement");

@@ -70,6 +70,13 @@
 	"\tUNIQUE (row_hash1, seq), UNIQUE (row_hash2, seq),\n"                                    \
 	"\tUNIQUE (table_hash, seq), UNIQUE (due_at, seq))"
 
+#define DELIVERED_BODY                                                                             \
+	" (\n"                                                                                     \
+	"\tpipeline TEXT NOT NULL,\n"                                                              \
+	"\tid INTEGER NOT NULL,\n" EVENT_COLUMNS ",\n"                                             \
+	"\tdelivered_at INTEGER NOT NULL DEFAULT (" NOW_US "),\n"                                  \
+	"\tPRIMARY KEY (pipeline, id), UNIQUE (pipeline, delivered_at, id))"
+
 #define WEBHOOK_BODY                                                                               \
 	" (\n"                                                                                     \
 	"\tpipeline TEXT NOT NULL PRIMARY KEY,\n"                                                  \
@@ -86,6 +93,7 @@ static const struct {
 	{SQLITE_INSTALL, INSTALL_BODY},
 	{SQLITE_CAPTURED, CAPTURED_BODY},
 	{SQLITE_DEAD_LETTER, DEAD_LETTER_BODY},
+	{SQLITE_DELIVERED, DELIVERED_BODY},
 	{SQLITE_WEBHOOK, WEBHOOK_BODY},
 };
 
