@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Dead letters, and the delivered events that are kept, as far as it is the same in every database: pages, filters that are no SQL, limits.
- * A kind of database fills struct letters_db; commands come here through source/admin.h.
+ * Dead letters, and the delivered events that are kept, as far as it is the same in every database:
+ * pages, filters that are no SQL, limits. A kind of database fills struct letters_db; commands come
+ * here through source/admin.h.
  *
  * Pages along the primary key, one pipeline after the other: no transaction is open between two of
  * them, so neither memory nor locks grow with the number of letters, nor with the time that

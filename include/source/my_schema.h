@@ -37,8 +37,9 @@
 #define MY_DELIVERED MY_PREFIX "delivered"
 #define MY_WEBHOOK MY_PREFIX "webhook"
 
-/* What outbox, dead letters and delivered events have in common, in this order. changed_at is UTC. bytes: the sum of
- * the lengths in bytes of row_key, old_key, data and old_data; the reader budgets by it. */
+/* What outbox, dead letters and delivered events have in common, in this order. changed_at is UTC.
+ * bytes: the sum of the lengths in bytes of row_key, old_key, data and old_data; the reader budgets
+ * by it. */
 #define MY_EVENT_COLUMNS                                                                           \
 	"operation, schema_name, table_name, row_key, old_key, changed_at, truncated, bytes, "     \
 	"data, old_data"

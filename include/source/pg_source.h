@@ -181,7 +181,8 @@ enum err_code pg_parked_count(struct pg_source *s, int64_t *ret_rows,
 
 /* Does a pipeline retain, and is there a table for it? Errors: ERR_NOT_FOUND, ERR_DENIED. */
 enum err_code pg_retain_open(struct pg_source *s, struct err *e) ATTR_MUST_CHECK;
-/* What becomes of delivered rows of pipeline p: stmt, which deletes them, or one that keeps them. */
+/* What becomes of delivered rows of pipeline p: stmt, which deletes them, or one that keeps them.
+ */
 enum pg_stmt pg_retain_stmt(const struct pg_source *s, uint32_t p, enum pg_stmt stmt);
 /* The DELETE of a step of the sweep. Columns: more than 0 when there may be more; how many. */
 extern const char pg_retain_purge_sql[];

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * When to remove dead letters that are past their retention, and delivered events: rounds over all of them, by the key,
- * in small steps with pauses, so that they take little of the reader's time and nobody else's.
- * Owned by the runner's thread.
+ * When to remove dead letters that are past their retention, and delivered events: rounds over all
+ * of them, by the key, in small steps with pauses, so that they take little of the reader's time
+ * and nobody else's. Owned by the runner's thread.
  */
 #ifndef SOURCE_RUNNER_PURGE_H
 #define SOURCE_RUNNER_PURGE_H

@@ -86,8 +86,8 @@ struct source_status {
 /* Before anything was asked. */
 extern const struct source_status source_status_unknown;
 
-/* One step of a walk over the dead letters of a pipeline, or over its delivered events that are kept:
- * those are removed oldest first, and after_id only tells whether there are more. */
+/* One step of a walk over the dead letters of a pipeline, or over its delivered events that are
+ * kept: those are removed oldest first, and after_id only tells whether there are more. */
 struct source_sweep {
 	int64_t older_than_us; /* those that died so long ago go */
 	int64_t rows;          /* so many are looked at, at most */
@@ -171,10 +171,11 @@ struct source_ops {
 				       struct err *e);
 	enum err_code (*standing_save)(struct source *s, uint32_t p,
 				       const struct standing *standing, struct err *e);
-	/* Remove dead letters of pipeline p, or delivered events, that are older, in one short transaction. Locks of
-	 * others are not waited for but for a moment, and writers of captured tables never wait for
-	 * it. Errors: ERR_UNAVAILABLE, ERR_NOMEM; after any other (ERR_TIMEOUT, ERR_BUSY: somebody
-	 * has the rows) nothing is removed, and the sweep is as it was. */
+	/* Remove dead letters of pipeline p, or delivered events, that are older, in one short
+	 * transaction. Locks of others are not waited for but for a moment, and writers of captured
+	 * tables never wait for it. Errors: ERR_UNAVAILABLE, ERR_NOMEM; after any other
+	 * (ERR_TIMEOUT, ERR_BUSY: somebody has the rows) nothing is removed, and the sweep is as it
+	 * was. */
 	enum err_code (*purge)(struct source *s, uint32_t p, struct source_sweep *sweep,
 			       struct err *e);
 

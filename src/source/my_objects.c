@@ -77,7 +77,8 @@ static ATTR_MUST_CHECK enum err_code go_above(struct my_admin *a, const char *ta
 	return code;
 }
 
-/* Ids begin above those of dead letters, parked and delivered events that an earlier outbox left. */
+/* Ids begin above those of dead letters, parked and delivered events that an earlier outbox left.
+ */
 static ATTR_MUST_CHECK enum err_code first_id(struct my_admin *a, const char *pipeline,
 					      int64_t *ret_id, struct err *e)
 {

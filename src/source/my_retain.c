@@ -10,8 +10,7 @@
 static ATTR_MUST_CHECK enum err_code probe(struct my_source *s, struct err *e)
 {
 	struct err own;
-	enum err_code code =
-		my_conn_exec(s->conn, "SELECT 1 FROM " MY_DELIVERED " LIMIT 1", &own);
+	enum err_code code = my_conn_exec(s->conn, "SELECT 1 FROM " MY_DELIVERED " LIMIT 1", &own);
 
 	if (code == ERR_NOT_FOUND || code == ERR_DENIED)
 		return err_set(e, ERR_NOT_FOUND,

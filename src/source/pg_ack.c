@@ -213,9 +213,9 @@ static size_t fill_all(const struct pg_source *s, struct picked *k, struct step 
 	for (k->pipeline = 0; k->pipeline < s->env.pipeline_count; k->pipeline++)
 		for (k->kind = 0; k->kind < kinds; k->kind++)
 			if (step_fill(&steps[used], s, k))
-				calls[used++] = pg_source_call(
-					s, pg_retain_stmt(s, k->pipeline,
-							  kind_table[k->kind].stmt));
+				calls[used++] =
+					pg_source_call(s, pg_retain_stmt(s, k->pipeline,
+									 kind_table[k->kind].stmt));
 	return used;
 }
 

@@ -33,7 +33,8 @@ static ATTR_MUST_CHECK enum err_code run(struct pg_source *s, uint32_t p,
 	(void)snprintf(after, sizeof(after), "%lld", (long long)sweep->after_id);
 	(void)snprintf(rows, sizeof(rows), "%lld", (long long)sweep->rows);
 	(void)snprintf(age, sizeof(age), "%lld", (long long)sweep->older_than_us);
-	code = pg_conn_query(s->conn, sweep->delivered ? pg_retain_purge_sql : PURGE_SQL, 4, values, false, ret_res, e);
+	code = pg_conn_query(s->conn, sweep->delivered ? pg_retain_purge_sql : PURGE_SQL, 4, values,
+			     false, ret_res, e);
 	if (code != ERR_OK)
 		return pg_conn_exec(s->conn, "ROLLBACK", NULL) == ERR_OK ? code : ERR_UNAVAILABLE;
 	code = pg_conn_exec(s->conn, "COMMIT", e);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The table of delivered events that are kept for a replay. A row gets into it by the statement that
- * takes it out of the outbox, or out of the parked ones, so no crash loses or doubles one; there it
- * has the id that receivers know. The statements: pg_statements.c. A pipeline that keeps nothing
- * runs none of them.
+ * The table of delivered events that are kept for a replay. A row gets into it by the statement
+ * that takes it out of the outbox, or out of the parked ones, so no crash loses or doubles one;
+ * there it has the id that receivers know. The statements: pg_statements.c. A pipeline that keeps
+ * nothing runs none of them.
  */
 #include <stdlib.h>
 

@@ -48,17 +48,21 @@
 		       "attempts, "                                                                \
 		       "status, reason) USING (id) ON CONFLICT DO NOTHING"
 
-#define ANEW(column) #column " = EXCLUDED." #column
-
 /* A copy that was replayed, even twice at once, is the event that it was. */
 #define KEEP_FROM(table)                                                                           \
-	"WITH gone AS (DELETE FROM " table " WHERE " IS_ONE_OF_IDS(                                \
-		table) " RETURNING *) "                                                            \
-		       "INSERT INTO " PG_DELIVERED " AS k (id, " EVENT_COLUMNS                     \
-		       ") SELECT DISTINCT ON (coalesce(origin_id, id)) "                           \
-		       "coalesce(origin_id, id), " EVENT_COLUMNS                                   \
-		       " FROM gone ON CONFLICT (pipeline, id) DO UPDATE SET " ANEW(                \
-			       operation) ", " ANEW(schema_name) ", " ANEW(table_name) ", " ANEW(row_key) ", " ANEW(old_key) ", " ANEW(changed_at) ", " ANEW(truncated) ", " ANEW(data) ", " ANEW(old_data) ", " ANEW(delivered_at)
+	"WITH gone AS (DELETE FROM " table                                                         \
+	" WHERE " IS_ONE_OF_IDS(table) " RETURNING *) INSERT INTO " PG_DELIVERED                   \
+				       " (id, " EVENT_COLUMNS                                      \
+				       ") SELECT DISTINCT ON (coalesce(origin_id, id)) "           \
+				       "coalesce(origin_id, id), " EVENT_COLUMNS                   \
+				       " FROM gone" REPLACING
+
+#define REPLACING                                                                                  \
+	" ON CONFLICT (pipeline, id) DO UPDATE SET (operation, schema_name, table_name, row_key, " \
+	"old_key, changed_at, truncated, data, old_data, delivered_at) = (EXCLUDED.operation, "    \
+	"EXCLUDED.schema_name, EXCLUDED.table_name, EXCLUDED.row_key, EXCLUDED.old_key, "          \
+	"EXCLUDED.changed_at, EXCLUDED.truncated, EXCLUDED.data, EXCLUDED.old_data, "              \
+	"EXCLUDED.delivered_at)"
 
 /* The parked rows of one read. Columns: see pg_events.c. $1 pipeline, $2 behind which seq, $3 one
  * more than there may be, $4 bytes, $5 overhead per row. What is one too many comes without its

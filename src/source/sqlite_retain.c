@@ -19,9 +19,9 @@ static ATTR_MUST_CHECK enum err_code prepare(struct sqlite_source *s, struct sql
 	struct buf sql;
 
 	buf_init(&sql, SQLITE_SQL_MAX_BYTES);
-	buf_add_str(&sql, "INSERT OR REPLACE INTO main." SQLITE_DELIVERED
-			  " (pipeline, id, " EVENT_COLUMNS
-			  ") SELECT ?2, ifnull(origin_id, id), " EVENT_COLUMNS " FROM main.");
+	buf_add_str(&sql,
+		    "INSERT OR REPLACE INTO main." SQLITE_DELIVERED " (pipeline, id, " EVENT_COLUMNS
+		    ") SELECT ?2, ifnull(origin_id, id), " EVENT_COLUMNS " FROM main.");
 	if (of_parked)
 		sqlite_parked_name(&sql, p->pub->settings->name);
 	else

@@ -48,9 +48,63 @@ static void old_dead_letters_are_purged_in_pieces(void **state)
 	reader_free(&r);
 }
 
+/* Removed, all that are older, in steps of two at most; at least want of them. */
+static int64_t sweep_delivered(struct reader *r, uint32_t p, int64_t age_us, int64_t want)
+{
+	struct source_sweep sweep = {.older_than_us = age_us, .rows = 2, .delivered = true};
+	int64_t deadline = clock_now_us(clock_system()) + 10 * CLOCK_US_PER_S, purged = 0;
+
+	do {
+		assert_true(clock_now_us(clock_system()) < deadline);
+		assert_int_equal(r->s->ops->purge(r->s, p, &sweep, NULL), ERR_OK);
+		assert_true(sweep.purged <= 2);
+		purged += sweep.purged;
+	} while (sweep.after_id || purged < want);
+	return purged;
+}
+
+static void delivered_events_are_kept_for_their_time_where_they_are_to_be(void **state)
+{
+	struct lab *lab = *state;
+	struct pipeline_settings keeps;
+	struct reader r;
+	int64_t ids[5], other;
+	size_t i;
+
+	for (i = 0; i < ARRAY_LEN(ids); i++)
+		ids[i] = lab->insert(lab, "default", "1", 10);
+	other = lab->insert(lab, "second", "1", 10);
+	reader_new(&r, lab);
+	keeps = *r.shared[0].settings;
+	keeps.retain_us = CLOCK_US_PER_S;
+	r.shared[0].settings = &keeps;
+	reader_open(&r);
+	assert_int_equal(reader_read(&r, 0), 5);
+	for (i = 0; i < 4; i++)
+		reader_ack(&r, 0, ids[i], ACK_DELIVERED);
+	/* what was acknowledged already is not there to be kept again */
+	reader_ack(&r, 0, ids[0], ACK_DELIVERED);
+	reader_ack(&r, 0, ids[4], ACK_DEAD);
+	assert_int_equal(reader_read(&r, 1), 1);
+	reader_ack(&r, 1, other, ACK_DELIVERED);
+	assert_int_equal(lab->count_rows(lab), 0);
+	assert_int_equal(lab->count_dead(lab), 1);
+	assert_int_equal(sweep_delivered(&r, 0, 3600 * CLOCK_US_PER_S, 0), 0);
+	assert_int_equal(sweep_delivered(&r, 1, 0, 0), 0);
+	assert_int_equal(sweep_delivered(&r, 0, 0, 4), 4);
+	assert_int_equal(lab->count_dead(lab), 1);
+	reader_free(&r);
+}
+
 #ifndef TEST_ONLY
 #define TEST_ONLY LAB_KINDS /* all whose server is there */
 #endif
+#define KEPT(kind)                                                                                 \
+	{                                                                                          \
+		"delivered_events_are_kept_for_their_time_where_they_are_to_be",                   \
+			delivered_events_are_kept_for_their_time_where_they_are_to_be, lab_setup,  \
+			lab_teardown, &lab_kinds[kind]                                             \
+	}
 #define IN(kind)                                                                                   \
 	{                                                                                          \
 		"old_dead_letters_are_purged_in_pieces", old_dead_letters_are_purged_in_pieces,    \
@@ -64,9 +118,9 @@ static void old_dead_letters_are_purged_in_pieces(void **state)
 int main(void)
 {
 	const struct CMUnitTest fake[] = {IN(LAB_FAKE)};
-	const struct CMUnitTest postgres[] = {IN(LAB_POSTGRES)};
-	const struct CMUnitTest mysql[] = {IN(LAB_MYSQL)};
-	const struct CMUnitTest sqlite[] = {IN(LAB_SQLITE)};
+	const struct CMUnitTest postgres[] = {IN(LAB_POSTGRES), KEPT(LAB_POSTGRES)};
+	const struct CMUnitTest mysql[] = {IN(LAB_MYSQL), KEPT(LAB_MYSQL)};
+	const struct CMUnitTest sqlite[] = {IN(LAB_SQLITE), KEPT(LAB_SQLITE)};
 
 	return RUN(LAB_FAKE, true, fake) + RUN(LAB_SQLITE, true, sqlite) +
 	       RUN(LAB_POSTGRES, getenv("TEST_PG_PORT"), postgres) +

@@ -194,6 +194,7 @@ void mytest_open(struct mytest *t)
 	create(t->conn, my_schema_create_install);
 	create(t->conn, my_schema_create_captured);
 	create(t->conn, my_schema_create_dead_letter);
+	create(t->conn, my_schema_create_delivered);
 	create(t->conn, my_schema_create_webhook);
 	mytest_add_pipeline(t->conn, "default");
 	for (i = 0; i < ARRAY_LEN(schema); i++)

@@ -152,6 +152,7 @@ static void check_short_pipeline(const struct pipeline_settings *p)
 		    p->operations[OP_DELETE]);
 	assert_false(p->operations[OP_TRUNCATE]);
 	assert_int_equal(p->ordering, ORDERING_KEY);
+	assert_int_equal(p->retain_us, 0);
 	assert_int_equal(p->capacity, 0);
 	assert_int_equal(p->max_bytes, 0);
 	assert_false(p->always);
@@ -202,7 +203,7 @@ static void without_modes_every_operation_is_captured(void **state)
 }
 
 static const char long_form[] =
-	"listener: {ordering: table, poll_interval: 3, modes: [insert]}\n"
+	"listener: {ordering: table, poll_interval: 3, modes: [insert], retain: 7d}\n"
 	"sources:\n"
 	"  - {name: shop, database: shop, tables: [a, s.b], poll_interval: 500ms}\n"
 	"  - {name: crm, type: mariadb, database: crm, port: 33, wakeup: poll}\n"
@@ -213,7 +214,7 @@ static const char long_form[] =
 	"pipelines:\n"
 	"  - {name: p1, source: shop, webhook: two, always: yes}\n"
 	"  - {name: p2, source: crm, webhook: one, table: t, modes: 'delete, update',\n"
-	"     ordering: none, capacity: 7, max_bytes: 2MB}\n"
+	"     ordering: none, capacity: 7, max_bytes: 2MB, retain: 0s}\n"
 	"  - {name: p3, source: lite, webhook: one, operations: [update], table: '*'}\n";
 
 static void the_long_form_joins_sources_and_webhooks_by_name(void **state)
@@ -241,6 +242,8 @@ static void the_long_form_joins_sources_and_webhooks_by_name(void **state)
 	assert_string_equal(p[0].tables[1].table, "b");
 	assert_int_equal(p[0].tables[1].line, 3);
 	assert_int_equal(p[0].ordering, ORDERING_TABLE);
+	assert_int_equal(p[0].retain_us, 7LL * 86400 * 1000000);
+	assert_int_equal(p[1].retain_us, 0);
 	assert_true(p[0].operations[OP_INSERT]);
 	assert_false(p[0].operations[OP_UPDATE]);
 	assert_int_equal(p[1].source, 1);

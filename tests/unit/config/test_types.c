@@ -144,6 +144,13 @@ static void what_does_not_fit_the_type_is_refused_with_its_place(void **state)
 static const struct {
 	const char *yaml, *mistakes;
 } audit_refused[] = {
+	{"database: {" MYSQL "}\n" WEBHOOK "listener: {audit_table: a, retain: 7d}\n",
+	 "f:3:28: listener.retain: not with audit_table: its rows stay where they are, and are "
+	 "yours to keep\n"},
+	{"sources: [{name: a, " MYSQL ", audit_table: a}]\n" WEBHOOK
+	 "pipelines: [{name: p, retain: 1h}]\n",
+	 "f:3:23: pipelines[0].retain: not with audit_table: its rows stay where they are, and are "
+	 "yours to keep\n"},
 	{"database: {database: d, table: t}\n" WEBHOOK "listener: {audit_table: a}\n",
 	 "f:3:12: listener.audit_table: not with postgres: it is always captured by triggers of "
 	 "its own\n"},

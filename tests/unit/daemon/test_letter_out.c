@@ -114,6 +114,26 @@ static void lines_are_objects_with_everything_in_them(void **state)
 	assert_string_equal(content(p), "");
 }
 
+static void what_was_delivered_has_its_time_and_no_failure(void **state)
+{
+	struct place *p = *state;
+	enum letter_format formats[] = {LETTER_NDJSON, LETTER_TABLE};
+	struct letter_out o;
+	size_t i;
+
+	for (i = 0; i < ARRAY_LEN(formats); i++) {
+		assert_int_equal(letter_out_open(&o, p->file, formats[i], false, &p->e), ERR_OK);
+		o.delivered = true;
+		assert_int_equal(letter_out_put(&o, &letter, &p->e), ERR_OK);
+		assert_int_equal(letter_out_close(&o, &p->e), ERR_OK);
+		assert_null(strstr(content(p), "503"));
+		assert_non_null(strstr(p->text, formats[i] == LETTER_TABLE
+							? " DELIVERED\n7 "
+							: ",\"delivered_at\":\"2026-03-01T12:00:"
+							  "01.000000Z\"}\n"));
+	}
+}
+
 static void a_file_is_for_its_owner_and_there_when_it_is_whole(void **state)
 {
 	struct place *p = *state;
@@ -183,6 +203,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		CASE(an_array_is_json_whatever_its_length),
 		CASE(lines_are_objects_with_everything_in_them),
+		CASE(what_was_delivered_has_its_time_and_no_failure),
 		CASE(a_file_is_for_its_owner_and_there_when_it_is_whole),
 		CASE(a_full_disk_is_an_error),
 		CASE(a_place_that_is_not_there_is_an_error),

@@ -21,6 +21,8 @@ struct stub {
 	enum err_code fails;
 	int calls;
 	int64_t age_us;
+	int of_pipe[3]; /* calls */
+	bool delivered;
 };
 
 static enum err_code stub_purge(struct source *s, uint32_t p, struct source_sweep *sweep,
@@ -30,6 +32,8 @@ static enum err_code stub_purge(struct source *s, uint32_t p, struct source_swee
 	int64_t n = stub->left[p] < sweep->rows ? stub->left[p] : sweep->rows;
 
 	stub->calls++;
+	stub->of_pipe[p]++;
+	stub->delivered = sweep->delivered;
 	stub->clock.now_us += stub->cost_us;
 	stub->age_us = sweep->older_than_us;
 	if (stub->fails != ERR_OK)
@@ -127,6 +131,36 @@ static void dear_steps_have_long_pauses(void **state)
 	assert_int_equal(g.next_us, s.clock.now_us + S / 20);
 }
 
+static void delivered_events_go_where_they_are_kept_each_at_its_age(void **state)
+{
+	struct pipeline_settings none = {0}, day = {.retain_us = 24 * HOUR},
+				 short_one = {.retain_us = 240 * S};
+	struct source_pipeline pipes[] = {
+		{.settings = &day}, {.settings = &none}, {.settings = &short_one}};
+	struct runner_purge g;
+	struct stub s;
+	int64_t purged = 0;
+
+	(void)state;
+	stub_init(&s, &g, 0);
+	s.left[0] = 700;
+	runner_purge_init_delivered(&g, pipes, 3, g.clock);
+	assert_int_equal(step(&s, &g, &purged), ERR_OK);
+	assert_true(s.delivered);
+	assert_int_equal(s.age_us, 24 * HOUR);
+	(void)go_round(&s, &g, &purged);
+	assert_int_equal(s.age_us, 240 * S);
+	assert_int_equal(s.of_pipe[0], 3);
+	assert_int_equal(s.of_pipe[1], 0);
+	assert_int_equal(s.of_pipe[2], 1);
+	assert_int_equal(purged, 166 + 66);
+	/* as often as the shortest needs it */
+	assert_int_equal(g.next_us, s.clock.now_us + 10 * S);
+	day.retain_us = short_one.retain_us = 0;
+	runner_purge_init_delivered(&g, pipes, 3, g.clock);
+	assert_true(g.next_us == INT64_MAX);
+}
+
 static void without_a_retention_nothing_is_done(void **state)
 {
 	struct runner_purge g;
@@ -218,6 +252,7 @@ int main(void)
 		cmocka_unit_test(a_round_goes_over_all_pipelines_in_steps),
 		cmocka_unit_test(a_short_retention_has_short_rounds),
 		cmocka_unit_test(dear_steps_have_long_pauses),
+		cmocka_unit_test(delivered_events_go_where_they_are_kept_each_at_its_age),
 		cmocka_unit_test(without_a_retention_nothing_is_done),
 		cmocka_unit_test(what_cannot_be_had_is_left_until_the_next_round),
 		TEST(old_letters_leave_and_are_counted),
