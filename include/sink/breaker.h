@@ -86,7 +86,7 @@ int64_t breaker_next_probe_us(struct breaker *b);
 
 struct breaker_stats {
 	enum breaker_state state;
-	int64_t since_us; /* of the present state */
+	int64_t since_us; /* of the present state; 0: it never had another */
 	int64_t opened_total;
 	int64_t failures_in_row;
 	int64_t last_success_us; /* 0: never */

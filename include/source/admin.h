@@ -82,9 +82,9 @@ struct dead_letter_filter {
 	int status_min, status_max;
 	const char *error;            /* last_error has this in it, whatever the case; NULL: any */
 	const struct letter_key *key; /* the key, or the key before the change; NULL: any */
-	/* Leave out those of whose row a newer change is in the outbox or among the dead letters,
-	 * or whose table was truncated by one. A list calls back with them, marked; they count
-	 * for no limit. */
+	/* Leave out those of whose row a newer change is in the outbox, parked or among the dead
+	 * letters, or whose table was truncated by one. A list calls back with them, marked; they
+	 * count for no limit. */
 	bool skip_superseded;
 };
 

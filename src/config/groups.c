@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "config/groups.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "config/keys.h"
@@ -48,6 +49,7 @@ static bool is_group(const void *ctx, struct text name)
 	enum meaning best = meaning_in(top, name), m;
 	size_t i;
 
+	assert(top);
 	for (i = 0; i < ARRAY_LEN(places); i++) {
 		m = strcmp(places[i].name, top) ? MEANS_NOTHING
 						: meaning_in(places[i].section, name);

@@ -105,7 +105,9 @@ static void derive_breaker(const struct metrics_snapshot *s, struct metrics_webh
 	const struct webhook_stats *st = &w->stats;
 	const char *reason = "";
 
-	w->state_us = at_least_0(s->now_us - st->breaker.since_us);
+	/* since_us is 0 while it never changed */
+	w->state_us =
+		st->breaker.since_us ? at_least_0(s->now_us - st->breaker.since_us) : s->uptime_us;
 	w->next_us = at_least_0(st->breaker.next_us - s->now_us);
 	w->pause_us = at_least_0(st->breaker.paused_until_us - s->now_us);
 	w->failing_us = st->standing.failing_wall_us

@@ -89,14 +89,11 @@ static void call(const struct callback *c)
 /* A database in another encoding might refuse it, and would do so for ever. */
 static void copy_ascii(char out[static STANDING_REASON_BYTES], const char *s)
 {
-	size_t i;
+	size_t i, len = strnlen(s, STANDING_REASON_BYTES - 1);
 
-	for (i = 0; s[i] && i < STANDING_REASON_BYTES - 1; i++) {
-		out[i] = s[i];
-		if (s[i] < ' ' || s[i] == 0x7f)
-			out[i] = '?';
-	}
-	out[i] = '\0';
+	for (i = 0; i < len; i++)
+		out[i] = s[i] < ' ' || s[i] == 0x7f ? '?' : s[i];
+	out[len] = '\0';
 }
 
 static void changed_locked(struct standing_box *box)

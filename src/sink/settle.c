@@ -326,6 +326,7 @@ static void settle_answered(struct worker *w, const struct flight *f, const stru
 	const struct keeper_attempt attempt = {v.answer, v.now_us, w->pool->clock, r->reason};
 	enum breaker_ruling ruling;
 
+	assert(v.ev);
 	batch_size_note(webhook_batch_size(v.pp->webhook), v.count, r, policy(&v)->timeout_us);
 	add_history(&v, &report);
 	ruling = breaker_report(webhook_breaker(v.pp->webhook), &report);

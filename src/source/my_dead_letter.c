@@ -166,16 +166,23 @@ static ATTR_MUST_CHECK enum err_code texts_error(const struct letter_texts *t, s
 	return ERR_OK;
 }
 
-/* One part of the changes that wait or are dead: table, key, event id. A change of the key is one
- * of both. (Truncations are not captured.) Keys are compared by a digest: a long text is no key of
- * the table that the server makes of the join's right side. */
+/* Where changes are. Parked ones: only when there is a table for them. */
+enum place { PLACE_OUTBOX, PLACE_DEAD, PLACE_PARKED };
+
+/* One part of them: table, key, event id. A change of the key is one of both. (Truncations are not
+ * captured.) Keys are compared by a digest: a long text is no key of the table that the server
+ * makes of the join's right side. */
 static void changes_sql(struct buf *out, const struct my_admin *a, const char *pipeline,
-			const char *key, bool dead)
+			const char *key, enum place place)
 {
 	buf_add_fmt(out, "SELECT schema_name, table_name, MD5(%s) AS k, %s AS id FROM ", key,
-		    dead ? "id" : "COALESCE(origin_id, id)");
-	if (!dead) {
+		    place == PLACE_DEAD ? "id" : "COALESCE(origin_id, id)");
+	if (place == PLACE_OUTBOX) {
 		my_schema_outbox(out, a->database, pipeline);
+		return;
+	}
+	if (place == PLACE_PARKED) {
+		my_schema_parked(out, a->database, pipeline);
 		return;
 	}
 	my_quote_name(out, a->database, MY_DEAD_LETTER);
@@ -183,15 +190,16 @@ static void changes_sql(struct buf *out, const struct my_admin *a, const char *p
 	my_quote_literal(out, text_of(pipeline));
 }
 
-static void superseded_sql(struct buf *out, const struct my_admin *a, const char *pipeline)
+static void superseded_sql(struct buf *out, const struct my_admin *a, const char *pipeline,
+			   bool has_parked)
 {
-	size_t i;
+	int i, n = has_parked ? 6 : 4;
 
 	/* grouped and joined: one pass over the outbox for each page */
 	buf_add_str(out, " LEFT JOIN (SELECT schema_name, table_name, k, MAX(id) AS id FROM (");
-	for (i = 0; i < 4; i++) {
+	for (i = 0; i < n; i++) {
 		buf_add_str(out, i ? " UNION ALL " : "");
-		changes_sql(out, a, pipeline, i % 2 ? "old_key" : "row_key", i > 1);
+		changes_sql(out, a, pipeline, i % 2 ? "old_key" : "row_key", (enum place)(i / 2));
 	}
 	buf_add_str(out, ") AS c GROUP BY schema_name, table_name, k) AS n ON n.schema_name = "
 			 "d.schema_name AND n.table_name = d.table_name AND n.k = MD5(d.row_key)");
@@ -231,7 +239,8 @@ static void ids_sql(struct buf *out, const struct my_admin *a, const struct lett
 	buf_add_fmt(out, " ORDER BY d.id LIMIT %lld) AS c", (long long)p->rows);
 }
 
-static void list_sql(struct buf *out, const struct my_admin *a, const struct letters_page *p)
+static void list_sql(struct buf *out, const struct my_admin *a, const struct letters_page *p,
+		     bool has_parked)
 {
 	columns_sql(out, p);
 	buf_add_str(out, " FROM (");
@@ -244,8 +253,21 @@ static void list_sql(struct buf *out, const struct my_admin *a, const struct let
 	my_quote_name(out, a->database, MY_INSTALL);
 	buf_add_str(out, " AS i ON i.pipeline = d.pipeline");
 	if (p->filter->skip_superseded)
-		superseded_sql(out, a, p->pipeline);
+		superseded_sql(out, a, p->pipeline, has_parked);
 	buf_add_fmt(out, " WHERE g.upto <= %lld OR g.nth = 1 ORDER BY d.id", LETTERS_PAGE_BYTES);
+}
+
+/* Installations of before have no table for them. */
+static ATTR_MUST_CHECK enum err_code
+look_for_parked(struct my_admin *a, const struct letters_page *p, bool *ret_has, struct err *e)
+{
+	char name[MY_TABLE_NAME_BYTES];
+
+	*ret_has = false;
+	if (!p->filter->skip_superseded)
+		return ERR_OK;
+	my_schema_parked_name(p->pipeline, name);
+	return my_objects_has(a, name, ret_has, e);
 }
 
 static ATTR_MUST_CHECK enum err_code list_page(void *ctx, const struct letters_page *p,
@@ -255,14 +277,17 @@ static ATTR_MUST_CHECK enum err_code list_page(void *ctx, const struct letters_p
 	struct my_result *r = NULL;
 	struct letter_texts texts;
 	struct dead_letter letter;
+	bool has_parked;
 	struct buf sql;
-	enum err_code code;
+	enum err_code code = look_for_parked(a, p, &has_parked, e);
 	size_t i;
 
+	if (code != ERR_OK)
+		return code;
 	buf_init(&sql, MY_SQL_MAX_BYTES);
 	for (i = 0; i < ARRAY_LEN(texts.quoted); i++)
 		buf_init(&texts.quoted[i], SIZE_MAX / 2);
-	list_sql(&sql, a, p);
+	list_sql(&sql, a, p, has_parked);
 	code = my_conn_query_buf(a->conn, &sql, &r, e);
 	while (code == ERR_OK && my_result_next(r)) {
 		letter = letter_of(r, &texts);

@@ -146,26 +146,28 @@ static struct dead_letter letter_of(const PGresult *res, int row)
 	};
 }
 
-/* Each change of the pipeline that waits or is dead: table, key, event id, whether it is the
- * truncation of a whole table. A change of the key is one of both. */
+/* Each change of the pipeline that waits, is dead or is parked: table, key, event id, whether it is
+ * the truncation of a whole table. A change of the key is one of both. */
 #define CHANGES(key, id, table)                                                                    \
 	"SELECT schema_name, table_name, " key " AS k, " id " AS id, operation = 'truncate' "      \
 	"AND data IS NULL AS truncates FROM " PG_SCHEMA "." table " WHERE pipeline = "
 
-static void superseded_sql(struct buf *out, const char *pipeline)
+static void superseded_sql(struct buf *out, const char *pipeline, bool has_parked)
 {
 	static const char *const changes[] = {
 		CHANGES("row_key", "coalesce(origin_id, id)", "outbox"),
 		CHANGES("old_key", "coalesce(origin_id, id)", "outbox"),
 		CHANGES("row_key", "id", "dead_letter"),
 		CHANGES("old_key", "id", "dead_letter"),
+		CHANGES("row_key", "coalesce(origin_id, id)", "parked"),
+		CHANGES("old_key", "coalesce(origin_id, id)", "parked"),
 	};
-	size_t i;
+	size_t i, n = ARRAY_LEN(changes) - (has_parked ? 0 : 2);
 
 	/* grouped and joined: one pass over the outbox for each page */
 	buf_add_str(out, " LEFT JOIN (SELECT schema_name, table_name, k, truncates, max(id) AS id "
 			 "FROM (");
-	for (i = 0; i < ARRAY_LEN(changes); i++) {
+	for (i = 0; i < n; i++) {
 		buf_add_fmt(out, "%s%s", i ? " UNION ALL " : "", changes[i]);
 		pg_quote_literal(out, text_of(pipeline));
 	}
@@ -174,7 +176,7 @@ static void superseded_sql(struct buf *out, const char *pipeline)
 
 #define UTC_FORMAT "AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')"
 
-static void list_sql(struct buf *out, const struct letters_page *p)
+static void list_sql(struct buf *out, const struct letters_page *p, bool has_parked)
 {
 	buf_add_fmt(out,
 		    "SELECT d.id, i.install_id::text || '-' || d.id, d.pipeline, d.operation, "
@@ -197,10 +199,10 @@ static void list_sql(struct buf *out, const struct letters_page *p)
 		    ".install i USING (pipeline)",
 		    (long long)p->rows);
 	if (p->filter->skip_superseded) {
-		superseded_sql(out, p->pipeline);
+		superseded_sql(out, p->pipeline, has_parked);
 		buf_add_str(out, "n ON n.schema_name = d.schema_name AND n.table_name = "
 				 "d.table_name AND n.k = d.row_key AND NOT n.truncates");
-		superseded_sql(out, p->pipeline);
+		superseded_sql(out, p->pipeline, has_parked);
 		buf_add_str(out, "t ON t.schema_name = d.schema_name AND t.table_name = "
 				 "d.table_name AND t.truncates");
 	}
@@ -215,12 +217,17 @@ static ATTR_MUST_CHECK enum err_code list_page(void *ctx, const struct letters_p
 	struct pg_admin *a = ctx;
 	struct dead_letter letter;
 	PGresult *res = NULL;
+	bool has_parked = false;
 	struct buf sql;
-	enum err_code code;
+	enum err_code code = ERR_OK;
 	int i;
 
+	if (p->filter->skip_superseded)
+		code = pg_schema_has_parked(a, &has_parked, e);
+	if (code != ERR_OK)
+		return code;
 	buf_init(&sql, PG_SQL_MAX_BYTES);
-	list_sql(&sql, p);
+	list_sql(&sql, p, has_parked);
 	code = buf_error(&sql) == ERR_OK ? pg_admin_query(a, buf_str(&sql), 0, NULL, &res, e)
 					 : err_set(e, ERR_NOMEM, "no memory for a list");
 	buf_done(&sql);

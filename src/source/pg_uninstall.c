@@ -48,11 +48,10 @@ static ATTR_MUST_CHECK enum err_code refuse_undelivered(struct pg_admin *a, cons
 			       e);
 	if (code == ERR_OK)
 		code = count_parked(a, &parked, e);
-	if (code == ERR_OK)
-		rows += parked;
-	if (code == ERR_OK && rows)
-		return err_set(e, ERR_BUSY, "%lld events are undelivered%s%s", (long long)rows,
-			       parked ? ", parked ones included" : "", advice);
+	if (code == ERR_OK && (rows || parked))
+		return err_set(e, ERR_BUSY, "%lld events are undelivered%s%s",
+			       (long long)rows + parked, parked ? ", parked ones included" : "",
+			       advice);
 	return code;
 }
 

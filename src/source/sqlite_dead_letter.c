@@ -201,35 +201,42 @@ static ATTR_MUST_CHECK enum err_code show_page(struct page *p, dead_letter_fn fn
 
 /* ---- pages ---- */
 
-/* One part of the changes that wait or are dead: table, key, event id. A change of the key is one
- * of both. (Truncations are not captured.) */
-static void changes_sql(struct buf *out, const char *pipeline, const char *key, bool dead)
+/* Where changes are. Parked ones: only when there is a table for them. */
+enum place { PLACE_OUTBOX, PLACE_DEAD, PLACE_PARKED };
+
+/* One part of them: table, key, event id. A change of the key is one of both. (Truncations are not
+ * captured.) */
+static void changes_sql(struct buf *out, const char *pipeline, const char *key, enum place place)
 {
 	buf_add_fmt(out, "SELECT table_name, %s AS k, %s AS id FROM ", key,
-		    dead ? "id" : "ifnull(origin_id, id)");
-	if (!dead) {
+		    place == PLACE_DEAD ? "id" : "ifnull(origin_id, id)");
+	if (place == PLACE_OUTBOX) {
 		sqlite_outbox_name(out, pipeline);
+		return;
+	}
+	if (place == PLACE_PARKED) {
+		sqlite_parked_name(out, pipeline);
 		return;
 	}
 	buf_add_str(out, SQLITE_DEAD_LETTER " WHERE pipeline = ");
 	sqlite_quote_literal(out, pipeline);
 }
 
-static void superseded_sql(struct buf *out, const char *pipeline)
+static void superseded_sql(struct buf *out, const char *pipeline, bool has_parked)
 {
-	size_t i;
+	int i, n = has_parked ? 6 : 4;
 
 	/* grouped and joined: one pass over the outbox for each page */
 	buf_add_str(out, " LEFT JOIN (SELECT table_name, k, max(id) AS id FROM (");
-	for (i = 0; i < 4; i++) {
+	for (i = 0; i < n; i++) {
 		buf_add_str(out, i ? " UNION ALL " : "");
-		changes_sql(out, pipeline, i % 2 ? "old_key" : "row_key", i > 1);
+		changes_sql(out, pipeline, i % 2 ? "old_key" : "row_key", (enum place)(i / 2));
 	}
 	buf_add_str(out, ") WHERE k IS NOT NULL GROUP BY table_name, k) AS n "
 			 "ON n.table_name = d.table_name AND n.k = d.row_key");
 }
 
-static void list_sql(struct buf *out, const struct letters_page *p)
+static void list_sql(struct buf *out, const struct letters_page *p, bool has_parked)
 {
 	bool ask = p->filter->skip_superseded;
 
@@ -248,9 +255,27 @@ static void list_sql(struct buf *out, const struct letters_page *p)
 		    " FROM %s AS d LEFT JOIN " SQLITE_INSTALL " AS i ON i.pipeline = d.pipeline",
 		    table_of(p->filter->delivered));
 	if (ask)
-		superseded_sql(out, p->pipeline);
+		superseded_sql(out, p->pipeline, has_parked);
 	filter_sql(out, p, clock_wall_us(clock_system()));
 	buf_add_fmt(out, " ORDER BY d.id LIMIT %lld", (long long)p->rows);
+}
+
+/* Installations of before have no table for them. */
+static ATTR_MUST_CHECK enum err_code
+look_for_parked(struct sqlite_admin *a, const struct letters_page *p, bool *ret_has, struct err *e)
+{
+	enum err_code code;
+	struct buf name;
+
+	*ret_has = false;
+	if (!p->filter->skip_superseded)
+		return ERR_OK;
+	buf_init(&name, SQLITE_SQL_MAX_BYTES);
+	sqlite_parked_name(&name, p->pipeline);
+	code = buf_error(&name) == ERR_OK ? sqlite_schema_has_table(a, buf_str(&name), ret_has, e)
+					  : err_set(e, ERR_NOMEM, "no memory for a list");
+	buf_done(&name);
+	return code;
 }
 
 static ATTR_MUST_CHECK enum err_code page_init(struct page *p, struct sqlite_admin *a, int64_t rows,
@@ -283,12 +308,15 @@ static ATTR_MUST_CHECK enum err_code list_page(void *ctx, const struct letters_p
 {
 	struct page p;
 	struct buf sql;
-	enum err_code code = page_init(&p, ctx, wanted->rows, e);
+	bool has_parked;
+	enum err_code code = look_for_parked(ctx, wanted, &has_parked, e);
 
+	if (code == ERR_OK)
+		code = page_init(&p, ctx, wanted->rows, e);
 	if (code != ERR_OK)
 		return code;
 	buf_init(&sql, SQLITE_SQL_MAX_BYTES);
-	list_sql(&sql, wanted);
+	list_sql(&sql, wanted, has_parked);
 	if (buf_error(&sql) != ERR_OK)
 		code = err_set(e, ERR_NOMEM, "no memory for a list");
 	else

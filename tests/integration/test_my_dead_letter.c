@@ -213,6 +213,34 @@ static void changes_that_wait_supersede(void **state)
 			    "4,6");
 }
 
+static void changes_that_are_parked_supersede(void **state)
+{
+	struct dead_letter_filter filter = {.skip_superseded = true};
+	struct fixture *f = *state;
+	struct dead_letter_counts n;
+
+	lab(f);
+	/* newer, by the key before, older by the id that it is known by */
+	run(f, "INSERT INTO app_db_listener_parked (id, operation, schema_name, table_name, "
+	       "row_key, old_key, changed_at, origin_id, attempts, step, row_hash1, row_hash2, "
+	       "table_hash, parked_at) VALUES (100, 'update', 'shop', 'notes', "
+	       "'{\"a\":1.0,\"b\":\"42\"}', NULL, NOW(), NULL, 1, 0, 0, 0, 0, NOW()), "
+	       "(101, 'update', 'shop', 'users', '{\"id\":9}', '{\"id\":3}', NOW(), NULL, 1, 0, 0, "
+	       "0, 0, NOW()), (103, 'update', 'shop', 'users', '{\"id\":1}', NULL, NOW(), 3, 1, 0, "
+	       "0, 0, 0, NOW())");
+	assert_string_equal(letter_lab_list(&source_admin_mysql, &f->settings, &filter),
+			    "(1) (2) (3) (4) (5) 6");
+	if (source_admin_mysql.dead_letter_replay(&f->settings, 0, &filter, false, &n, &f->err) !=
+	    ERR_OK)
+		fail_msg("replay: %s", f->err.msg);
+	assert_int_equal(n.moved, 1);
+	assert_int_equal(n.superseded, 5);
+	/* an installation of before */
+	run(f, "DROP TABLE app_db_listener_parked");
+	assert_string_equal(letter_lab_list(&source_admin_mysql, &f->settings, &filter),
+			    "(1) (2) (3) 4 5");
+}
+
 static void in_front_is_the_old_place_and_nobody_may_read_meanwhile(void **state)
 {
 	struct dead_letter_filter filter = {.table = "users"};
@@ -270,6 +298,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(each_filter_finds_its_letters),
 		TEST(changes_that_wait_supersede),
+		TEST(changes_that_are_parked_supersede),
 		TEST(in_front_is_the_old_place_and_nobody_may_read_meanwhile),
 		TEST(what_is_no_json_is_listed_as_a_string),
 		TEST(an_outbox_of_before_gets_the_column),

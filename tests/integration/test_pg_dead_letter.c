@@ -261,6 +261,41 @@ static void changes_that_wait_and_truncations_supersede(void **state)
 			    "3\n5");
 }
 
+static void changes_that_are_parked_supersede(void **state)
+{
+	struct dead_letter_filter filter = {.skip_superseded = true};
+	struct fixture *f = *state;
+	struct dead_letter_counts n;
+
+	lab(f);
+	/* newer, by the key before, of another pipeline, older by the id that it is known by */
+	run(f, "INSERT INTO app_db_listener.parked (id, pipeline, operation, schema_name, "
+	       "table_name, row_key, old_key, changed_at, bytes, origin_id, attempts, step, "
+	       "row_hash1, row_hash2, table_hash) SELECT id, pipeline, 'update', 'public', "
+	       "table_name, row_key, old_key, now(), 1, origin_id, 1, 0, 0, 0, 0 FROM (VALUES "
+	       "(100, 'default', 'notes', '{\"a\":1.0,\"b\":\"42\"}', NULL, NULL), "
+	       "(101, 'default', 'users', '{\"id\":9}', '{\"id\":3}', NULL), "
+	       "(102, 'second', 'users', '{\"id\":1}', NULL, NULL), "
+	       "(103, 'default', 'users', '{\"id\":1}', NULL, 3::bigint)) "
+	       "AS r (id, pipeline, table_name, row_key, old_key, origin_id)");
+	assert_string_equal(letter_lab_list(&source_admin_postgres, &f->settings, &filter),
+			    "(1) (2) (3) (4) (5) 6");
+	run(f, "UPDATE app_db_listener.parked SET operation = 'truncate', row_key = NULL, "
+	       "old_key = NULL WHERE id = 101");
+	assert_string_equal(letter_lab_list(&source_admin_postgres, &f->settings, &filter),
+			    "(1) (2) (3) (4) (5) (6)");
+	run(f, "DELETE FROM app_db_listener.parked WHERE id = 101");
+	assert_int_equal(source_admin_postgres.dead_letter_replay(&f->settings, 0, &filter, false,
+								  &n, &f->err),
+			 ERR_OK);
+	assert_int_equal(n.moved, 2);
+	assert_int_equal(n.superseded, 4);
+	/* an installation of before */
+	run(f, "DROP TABLE app_db_listener.parked");
+	assert_string_equal(letter_lab_list(&source_admin_postgres, &f->settings, &filter),
+			    "(1) (2) (3) 5");
+}
+
 static void in_front_is_the_old_place_and_nobody_may_read_meanwhile(void **state)
 {
 	struct dead_letter_filter filter = {.table = "users"};
@@ -326,6 +361,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(each_filter_finds_its_letters),
 		TEST(changes_that_wait_and_truncations_supersede),
+		TEST(changes_that_are_parked_supersede),
 		TEST(in_front_is_the_old_place_and_nobody_may_read_meanwhile),
 		TEST(a_list_ends_when_its_taker_fails),
 		TEST(large_letters_come_in_small_pages),

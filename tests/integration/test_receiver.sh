@@ -59,6 +59,20 @@ is "a status of its own" "$(post "$(event 40 9)")" "429 0"
 answer=$(curl -si -d "$(event 40 9)" "http://127.0.0.1:${port[receiver]}/hook" | tr -d '\r')
 ok "... with Retry-After" grep -qx 'Retry-After: 7' <<<"$answer"
 ok "... and Location" grep -qx 'Location: http://x/' <<<"$answer"
+
+options() { # its answer's status and WebHook lines, to one question of example.com for 60 a minute
+	curl -si -m 2 -X OPTIONS -H 'WebHook-Request-Origin: example.com' -H 'WebHook-Request-Rate: 60' \
+		"http://127.0.0.1:${port[receiver]}/hook" | tr -d '\r' | sed -n 's/^HTTP.1.1 \([0-9]*\).*/\1/p; /^WebHook/p' | paste -sd' '
+}
+requests=$(stats .requests)
+is "OPTIONS is refused" "$(options)" 405
+receiver_control 'status=500&allow_origin=example.com'
+is "... or allowed, whatever the mode" "$(options)" "200 WebHook-Allowed-Origin: example.com"
+receiver_control 'allow_origin=*&allow_rate=120'
+is "... with a rate" "$(options)" "200 WebHook-Allowed-Origin: * WebHook-Allowed-Rate: 120"
+is "... is counted" "$(stats '.options | "\(.asked) \(.refused) \(.origin) \(.rate)"')" "3 1 example.com 60"
+is "... and is no event" "$(stats .requests)" "$requests"
+
 receiver_control 'poison=evil&fail_first=1'
 is "the first attempt fails" "$(post "$(event 41 9)")" "503 0"
 is "the second succeeds" "$(post "$(event 41 9)")" "200 0"

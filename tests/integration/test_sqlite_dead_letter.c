@@ -212,6 +212,32 @@ static void changes_that_wait_supersede(void **state)
 			 4 * 103 + 6 * 104);
 }
 
+static void changes_that_are_parked_supersede(void **state)
+{
+	struct dead_letter_filter filter = {.skip_superseded = true};
+	struct fixture *f = *state;
+	struct dead_letter_counts n;
+
+	lab(f);
+	/* newer, by the key before, older by the id that it is known by */
+	run(f, "INSERT INTO app_db_listener_parked (id, operation, table_name, row_key, old_key, "
+	       "origin_id, attempts, step, row_hash1, row_hash2, table_hash) VALUES "
+	       "(100, 'update', 'notes', '{\"a\":1.0,\"b\":\"42\"}', NULL, NULL, 1, 0, 0, 0, 0), "
+	       "(101, 'update', 'users', '{\"id\":9}', '{\"id\":3}', NULL, 1, 0, 0, 0, 0), "
+	       "(103, 'update', 'users', '{\"id\":1}', NULL, 3, 1, 0, 0, 0, 0)");
+	assert_string_equal(letter_lab_list(&source_admin_sqlite, &f->t.settings, &filter),
+			    "(1) (2) (3) (4) (5) 6");
+	assert_int_equal(
+		source_admin_sqlite.dead_letter_replay(&f->t.settings, 0, &filter, false, &n, NULL),
+		ERR_OK);
+	assert_int_equal(n.moved, 1);
+	assert_int_equal(n.superseded, 5);
+	/* an installation of before */
+	run(f, "DROP TABLE app_db_listener_parked");
+	assert_string_equal(letter_lab_list(&source_admin_sqlite, &f->t.settings, &filter),
+			    "(1) (2) (3) 4 5");
+}
+
 static void in_front_is_the_old_place_and_nobody_may_read_meanwhile(void **state)
 {
 	struct dead_letter_filter filter = {.table = "users"};
@@ -300,6 +326,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		CASE(each_filter_finds_its_letters),
 		CASE(changes_that_wait_supersede),
+		CASE(changes_that_are_parked_supersede),
 		CASE(in_front_is_the_old_place_and_nobody_may_read_meanwhile),
 		CASE(a_list_holds_nothing_and_ends_when_its_taker_fails),
 		CASE(large_letters_come_in_small_pages),

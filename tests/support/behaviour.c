@@ -34,6 +34,8 @@ static const struct param {
 	{"poison", PARAM_TEXT, offsetof(struct behaviour, poison), 0, 256},
 	{"retry_after", PARAM_TEXT, offsetof(struct behaviour, retry_after), 0, 64},
 	{"location", PARAM_TEXT, offsetof(struct behaviour, location), 0, 256},
+	{"allow_origin", PARAM_TEXT, offsetof(struct behaviour, allow_origin), 0, 128},
+	{"allow_rate", PARAM_TEXT, offsetof(struct behaviour, allow_rate), 0, 32},
 };
 
 /* What others read from the same query. */

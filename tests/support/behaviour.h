@@ -24,6 +24,9 @@
  *
  *   max_events=N        arrays of more than N events get 413 (0: never), whatever the mode
  *
+ *   allow_origin=TEXT   how OPTIONS is answered, whatever the mode: consent.h
+ *   allow_rate=TEXT
+ *
  * Each call starts from the defaults, so that /_control?mode=ok makes all well again; with keep=1
  * it changes only what it names.
  */
@@ -68,6 +71,8 @@ struct behaviour {
 	char poison[256];
 	char retry_after[64];
 	char location[256];
+	char allow_origin[128];
+	char allow_rate[32];
 };
 
 void behaviour_init(struct behaviour *b);

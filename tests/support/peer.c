@@ -42,7 +42,7 @@ struct peer {
 	enum peer_state state;
 	uint32_t interest; /* what epoll knows */
 	bool begun;        /* counted as in flight, and in the ledger */
-	bool is_event;     /* not a /_ path */
+	bool is_event;     /* not for station_control */
 	bool answered;     /* early */
 	struct buf in;
 	struct buf body; /* decoded, when chunked or in gzip */
@@ -293,18 +293,21 @@ static void peer_answer(struct peer *p)
 
 static void peer_control(struct peer *p)
 {
-	struct buf body;
+	struct text head = {p->in.data, p->head.head_bytes};
+	struct buf lines, body;
 
+	buf_init(&lines, PEER_MAX_BYTES);
 	buf_init(&body, PEER_MAX_BYTES);
 	p->answer = (struct behaviour_answer){BEHAVIOUR_OK, 0};
-	p->answer.status = station_control(p->station, p->head.target, &body);
+	p->answer.status = station_control(p->station, &p->head, head, &lines, &body);
 	if (p->watch.fd >= 0) {
 		buf_reset(&p->out);
 		p->sent = 0;
-		answer_build(p, "Content-Type: application/json\r\n", buf_text(&body), body.len);
+		answer_build(p, buf_str(&lines), buf_text(&body), body.len);
 		p->state = PEER_ANSWERING;
 		peer_answering(p);
 	}
+	buf_done(&lines);
 	buf_done(&body);
 }
 
@@ -348,10 +351,9 @@ static void peer_request(struct peer *p)
 static bool peer_head(struct peer *p)
 {
 	static const char go[] = "HTTP/1.1 100 Continue\r\n\r\n";
-	struct text target = p->head.target;
 	enum behaviour_mode mode;
 
-	p->is_event = target.len < 2 || target.s[0] != '/' || target.s[1] != '_';
+	p->is_event = !station_is_control(&p->head);
 	p->state = PEER_BODY;
 	if (p->head.content_length > (int64_t)PEER_MAX_BYTES) {
 		peer_close(p);

@@ -257,6 +257,9 @@ void station_write_stats(struct station *s, struct buf *out)
 	json_open_object(&j, "tokens");
 	tokens_write(&s->tokens, &j);
 	json_end(&j);
+	json_open_object(&j, "options");
+	consent_write(&s->consent, &j);
+	json_end(&j);
 	json_open_object(&j, "behaviour");
 	behaviour_write(&s->behaviour, &j);
 	json_end(&j);
@@ -277,6 +280,7 @@ static ATTR_MUST_CHECK enum err_code station_forget(struct station *s, struct er
 		return code;
 	ledger_free(s->ledger);
 	s->ledger = fresh;
+	s->consent = (struct consent){.asked = 0};
 	s->events = s->max_events = 0;
 	s->requests = s->bytes = s->bad = s->max_in_flight = s->unanswered = 0;
 	s->first_us = s->last_us = 0;
@@ -310,8 +314,16 @@ struct behaviour_answer station_behave(struct station *s, struct text head, stru
 	return behaviour_at_body(&s->behaviour, &s->random, body, load);
 }
 
-int station_control(struct station *s, struct text target, struct buf *out)
+bool station_is_control(const struct wire_head *h)
 {
+	return (h->target.len > 1 && h->target.s[0] == '/' && h->target.s[1] == '_') ||
+	       text_eq(h->method, TEXT_LIT("OPTIONS"));
+}
+
+int station_control(struct station *s, const struct wire_head *h, struct text head,
+		    struct buf *lines, struct buf *out)
+{
+	struct text target = h->target;
 	const char *mark = memchr(target.s, '?', target.len);
 	size_t path_len = mark ? (size_t)(mark - target.s) : target.len;
 	struct text path = {target.s, path_len};
@@ -322,6 +334,9 @@ int station_control(struct station *s, struct text target, struct buf *out)
 		query.s++;
 		query.len--;
 	}
+	if (text_eq(h->method, TEXT_LIT("OPTIONS")))
+		return consent_give(&s->consent, &s->behaviour, head, lines);
+	buf_add_str(lines, "Content-Type: application/json\r\n");
 	journal_flush(&s->journal);
 	if (text_eq(path, TEXT_LIT("/_stats"))) {
 		station_write_stats(s, out);

@@ -14,10 +14,12 @@
 #include "base/random.h"
 #include "base/text.h"
 #include "behaviour.h"
+#include "consent.h"
 #include "journal.h"
 #include "ledger.h"
 #include "timers.h"
 #include "tokens.h"
+#include "wire.h"
 
 struct peer;
 
@@ -39,6 +41,7 @@ struct station {
 	int64_t now_us; /* of this turn of the loop */
 	struct behaviour behaviour;
 	struct tokens tokens;
+	struct consent consent;
 	struct random random;
 	struct ledger *ledger;
 	struct journal journal;
@@ -89,8 +92,13 @@ void station_settled(struct station *s, int status);
 struct behaviour_answer station_behave(struct station *s, struct text head, struct text body,
 				       struct behaviour_load load);
 
-/* Answer a request for a path beginning with "/_": its body into out. Returns the status. */
-int station_control(struct station *s, struct text target, struct buf *out);
+/* Whether it is for station_control: OPTIONS, or a path beginning with "/_". */
+bool station_is_control(const struct wire_head *h);
+
+/* Answer such a request, whose head is this: head lines and body of the answer. Returns the status.
+ */
+int station_control(struct station *s, const struct wire_head *h, struct text head,
+		    struct buf *lines, struct buf *out);
 
 void station_write_stats(struct station *s, struct buf *out);
 

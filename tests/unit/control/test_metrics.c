@@ -22,6 +22,7 @@ static void totals_are_the_sums_of_the_parts(void **state)
 	assert_int_equal(t->outbox_rows, 40);
 	assert_int_equal(t->dead_letters, METRICS_UNKNOWN);
 	assert_int_equal(t->breakers_open, 1);
+	assert_int_equal(f->s.webhooks[0].state_us, f->s.uptime_us);
 	assert_int_equal(f->s.webhooks[1].state_us, 60 * S);
 	assert_int_equal(t->latency.p50_us, 1000);
 }
