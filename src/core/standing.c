@@ -91,8 +91,11 @@ static void copy_ascii(char out[static STANDING_REASON_BYTES], const char *s)
 {
 	size_t i, len = strnlen(s, STANDING_REASON_BYTES - 1);
 
-	for (i = 0; i < len; i++)
-		out[i] = s[i] < ' ' || s[i] == 0x7f ? '?' : s[i];
+	for (i = 0; i < len; i++) {
+		out[i] = s[i];
+		if (s[i] < ' ' || s[i] == 0x7f)
+			out[i] = '?';
+	}
 	out[len] = '\0';
 }
 
