@@ -148,10 +148,10 @@ torture: $(TORTURE)
 corpus: $(FUZZ)
 	@$(RUN) corpus/$(VARIANT) --corpus $^
 integration: $(INTEGRATION) tools $(if $(wildcard src/daemon/main.c),all)
-	@$(RUN) integration/$(VARIANT) --under tests/support/with-server $(INTEGRATION) \
+	@$(RUN) integration/$(VARIANT) --jobs 3 --under tests/support/with-server $(INTEGRATION) \
 		$(wildcard tests/integration/test_*.sh)
 e2e: all tools deps-test
-	@$(RUN) e2e/$(VARIANT) --timeout 600 $(E2E)
+	@$(RUN) e2e/$(VARIANT) --jobs 3 --timeout 600 $(E2E)
 lint: deps-lint lib
 	@$(RUN) lint $(shell find tests/lint -maxdepth 1 -type f -perm -u+x ! -name 'analyze-*' | sort)
 analyzer: deps-lint

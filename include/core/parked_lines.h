@@ -48,6 +48,8 @@ struct parked_line {
 	bool stopped;        /* ... and what follows in it is not to be loaded */
 	bool broken;         /* one that was loaded failed: those behind it leave the ring */
 	int64_t due_wall_us; /* when to read next; 0: as soon as nothing is loaded */
+	int64_t drained_us;  /* what was read from the outbox later is in the ring behind all that
+				the database had of it; only while more is false; 0: not known */
 	size_t heap_at;      /* SIZE_MAX: not waiting */
 };
 

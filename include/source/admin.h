@@ -73,6 +73,7 @@ struct dead_letter_filter {
 	const char *pipeline;  /* NULL: all */
 	const char *table;     /* "schema.table" or "table"; NULL: all */
 	int64_t id;            /* 0: all */
+	const char *event_id;  /* the whole event id, on top of id; NULL: any */
 	int64_t limit;         /* 0: no limit */
 	int64_t older_than_us; /* died at least this long ago, by the database's clock; 0: any */
 	int64_t since_wall_us; /* died then or later; 0: any */

@@ -181,12 +181,13 @@ static bool part_match(const struct part *p, struct text t, bool folds)
 static bool pattern_match(const struct pattern *p, const struct column_name *n)
 {
 	bool is_sqlite = n->type == SOURCE_SQLITE;
+	struct text schema = is_sqlite && !n->schema.s ? TEXT_LIT("main") : n->schema;
 
 	/* the column first: it is what most patterns do not mean */
 	return part_match(&p->parts[PART_COLUMN], n->column,
 			  is_sqlite || n->type == SOURCE_MYSQL) &&
 	       part_match(&p->parts[PART_TABLE], n->table, is_sqlite) &&
-	       part_match(&p->parts[PART_SCHEMA], n->schema, is_sqlite);
+	       part_match(&p->parts[PART_SCHEMA], schema, is_sqlite);
 }
 
 enum column_action column_rules_find(const struct column_rules *rules,

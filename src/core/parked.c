@@ -151,6 +151,13 @@ static enum parked_word ask_loaded(struct parked *p, const struct event *ev)
 	return word;
 }
 
+/* All that is parked of l is in the ring before ev, which was read from the outbox later: the ring
+ * keeps them in order, and ev need not be parked. Should one of them fail, there is more again. */
+static bool is_ahead_of(const struct parked_line *l, const struct event *ev)
+{
+	return l->drained_us && !l->more && !l->pins && !l->broken && ev->read_us > l->drained_us;
+}
+
 enum parked_word parked_ask(struct parked *p, const struct event *ev)
 {
 	enum parked_word word = PARKED_SEND;
@@ -165,7 +172,7 @@ enum parked_word parked_ask(struct parked *p, const struct event *ev)
 	mutex_lock(&p->lock);
 	if (p->is_unknown || parked_lines_join(&p->lines, &at, &l) != ERR_OK) {
 		word = PARKED_LATER;
-	} else if (l) {
+	} else if (l && !is_ahead_of(l, ev)) {
 		word = PARKED_BEHIND;
 		l->pins++;
 		p->stats.behind++;
@@ -188,8 +195,9 @@ bool parked_would_send(struct parked *p, const struct event *ev)
 	if (ev->f.parked)
 		yes = ev->parked_epoch == p->epoch && l && !l->broken;
 	else
-		yes = !p->is_unknown && !l &&
-		      !(at.truncate && keymap_find(&p->lines.tables, at.table));
+		yes = !p->is_unknown &&
+		      (l ? is_ahead_of(l, ev)
+			 : !(at.truncate && keymap_find(&p->lines.tables, at.table)));
 	mutex_unlock(&p->lock);
 	return yes;
 }

@@ -206,6 +206,7 @@ static void line_take_over(struct parked_lines *ls, struct parked_line *l, struc
 	l->stopped |= from->stopped;
 	l->broken |= from->broken;
 	l->dirty = true; /* a read of the one says nothing about the other */
+	l->drained_us = 0;
 	if (from->due_wall_us < l->due_wall_us)
 		l->due_wall_us = from->due_wall_us;
 	line_free(ls, from);
@@ -365,6 +366,7 @@ void parked_lines_clear(struct parked_lines *ls)
 		next = l->next;
 		l->loaded = 0;
 		l->loading = l->stopped = l->broken = l->more = false;
+		l->drained_us = 0;
 		(void)parked_lines_update(ls, l);
 	}
 }

@@ -26,6 +26,7 @@ static void line_begin(struct parked_line *l)
 	l->loading = true;
 	l->dirty = l->stopped = false;
 	l->due_wall_us = 0;
+	l->drained_us = 0;
 }
 
 static void pick_lines_locked(struct parked *p, struct parked_pick *pick)
@@ -265,8 +266,10 @@ void parked_loaded(struct parked *p, const struct parked_pick *pick, bool ended)
 			continue;
 		}
 		l->loading = false;
-		if (ended && !pick->failed && !l->dirty && !l->stopped)
+		if (ended && !pick->failed && !l->dirty && !l->stopped) {
 			l->more = false;
+			l->drained_us = pick->now_us;
+		}
 		news |= parked_update_locked(p, l);
 	}
 	mutex_unlock(&p->lock);

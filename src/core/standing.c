@@ -93,7 +93,7 @@ static void copy_ascii(char out[static STANDING_REASON_BYTES], const char *s)
 
 	for (i = 0; i < len; i++) {
 		out[i] = s[i];
-		if (s[i] < ' ' || s[i] == 0x7f)
+		if ((unsigned char)s[i] < ' ' || (unsigned char)s[i] >= 0x7f)
 			out[i] = '?';
 	}
 	out[len] = '\0';

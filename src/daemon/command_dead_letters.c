@@ -205,9 +205,11 @@ static int run(struct letters *l, const struct settings *s, enum letter_format f
 		letter_out_drop(&l->out);
 	else if (prints && letter_out_close(&l->out, &e) != ERR_OK)
 		status = command_fail(&e);
+	if (status != EX_OK && !(l->action->changes && l->counts.moved))
+		return status;
+	report(l); /* what was done before something failed too */
 	if (status != EX_OK)
 		return status;
-	report(l);
 	if (l->filter.id && !l->counts.moved)
 		status = EX_NOINPUT;
 	if (fflush(stdout) != 0) {

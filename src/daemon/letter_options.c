@@ -95,6 +95,8 @@ enum err_code letter_options_filter(const struct options *o, const char *id_word
 		return err_set(e, ERR_USAGE, "--error: an empty text is in every reason");
 	if (id_word)
 		code = id_parse(id_word, &f.id, e);
+	if (id_word && strchr(id_word, '-'))
+		f.event_id = id_word;
 	if (code == ERR_OK)
 		code = times_take(o, now_wall_us, &f, e);
 	if (code == ERR_OK)

@@ -203,6 +203,8 @@ enum err_code monitor_enable(struct monitor *m, const char *name, bool enable,
 	bool served = ask_and_lock(m, name, enable);
 	enum err_code code = m->enable_code;
 
+	if (!served) /* or it would be done after all */
+		m->decision.name[0] = '\0';
 	mutex_unlock(&m->lock);
 	if (!served)
 		return err_set(e, ERR_BUSY, "the daemon is busy with a reload, try again");

@@ -163,6 +163,8 @@ enum breaker_ruling breaker_report(struct breaker *b, const struct breaker_resul
 	enum breaker_ruling ruling = BREAKER_COUNT;
 
 	mutex_lock(&b->lock);
+	if (r->now_us >= b->paused_until_us)
+		b->paused_until_us = 0;
 	if (r->pause_us && b->paused_until_us < r->now_us + r->pause_us)
 		b->paused_until_us = r->now_us + r->pause_us;
 	if (r->answer.verdict == ANSWER_RETRY) {

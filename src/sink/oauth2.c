@@ -39,8 +39,13 @@ static void tell(const struct oauth2 *a, bool has_token, bool failed_before, con
 static bool take_outcome(struct oauth2 *a, struct token_outcome *out, int64_t begun_us,
 			 bool *ret_failed_before)
 {
+	const int64_t now_us = clock_now_us(a->o.clock);
 	bool stopping;
 
+	if (out->token.len && now_us - begun_us >= out->lifetime_s * CLOCK_US_PER_S / 10 * 9) {
+		secret_buf_done(&out->token);
+		(void)snprintf(out->reason, sizeof(out->reason), "it had run out when it arrived");
+	}
 	mutex_lock(&a->lock);
 	stopping = a->stopping;
 	*ret_failed_before = a->cache.failed_in_row > 0;
@@ -49,7 +54,7 @@ static bool take_outcome(struct oauth2 *a, struct token_outcome *out, int64_t be
 		a->counts.fetched++;
 	} else {
 		token_cache_fail(&a->cache, out->reason, out->retry_after_s, a->o.max_wait_us,
-				 clock_now_us(a->o.clock));
+				 now_us);
 		a->counts.failed++;
 	}
 	mutex_unlock(&a->lock);

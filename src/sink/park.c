@@ -145,13 +145,16 @@ enum park_word park_event(const struct pool_pipeline *pp, const struct clock *cl
 		mem_free(ack.reason);
 	if (code == ERR_FULL) {
 		ev->steps++;
+		/* it takes the ring's room all the time: not for hours */
+		if (wait_us > webhook_settings(pp->webhook)->retry_max_delay_us)
+			wait_us = webhook_settings(pp->webhook)->retry_max_delay_us;
 		*ret_due_us = clock_now_us(clock) + wait_us;
 		return PARK_HERE;
 	}
 	if (code != ERR_OK)
 		return PARK_NOMEM;
-	log_warn("an event is parked", LOG_S("pipeline", pp->name), LOG_I("id", ev->f.id),
-		 LOG_I("attempts", ev->attempts),
+	log_warn("an event is parked", LOG_S("pipeline", pp->name),
+		 LOG_I("id", event_public_id(&ev->f)), LOG_I("attempts", ev->attempts),
 		 LOG_F("retry_s", (double)wait_us / (double)CLOCK_US_PER_S),
 		 LOG_S("reason", ev->last_reason));
 	acks_push(pp->acks, &ack);

@@ -52,10 +52,13 @@ bool permission_has(struct worker *w, const struct pool_pipeline *pp)
 	struct handshake *h = webhook_handshake(pp->webhook);
 	struct breaker_stats b;
 
-	if (!h || handshake_admit(h, w->pass_us))
+	if (!h)
 		return true;
+	/* without anything to send it is not used, or it would never become old */
 	if (ring_stats(pp->ring).ready == 0 && ring_next_due_us(pp->ring) > w->pass_us)
 		return false;
+	if (handshake_admit(h, w->pass_us))
+		return true;
 	b = breaker_stats(webhook_breaker(pp->webhook));
 	/* neither is a question welcome then */
 	if (b.state == BREAKER_DISABLED || b.paused_until_us > w->pass_us)
@@ -122,8 +125,14 @@ int64_t permission_next_us(const struct pool_pipeline *pp, int64_t next_us, int6
 {
 	struct handshake *h = webhook_handshake(pp->webhook);
 	int64_t t = h ? handshake_next_us(h) : INT64_MAX;
+	struct breaker_stats b;
 
 	if (t == INT64_MAX || (ring_stats(pp->ring).ready == 0 && ring_next_due_us(pp->ring) > t))
 		return next_us;
+	b = breaker_stats(webhook_breaker(pp->webhook));
+	if (b.state == BREAKER_DISABLED)
+		return next_us;
+	if (t < b.paused_until_us)
+		t = b.paused_until_us;
 	return t > pass_us ? t : pass_us + CLOCK_US_PER_MS;
 }

@@ -109,6 +109,7 @@ enum err_code webhook_new(const struct webhook_settings *s, struct webhook **ret
 	*ret_w = w;
 	return ERR_OK;
 out_webhook:
+	standing_box_free(w->standing);
 	auth_free(w->auth);
 	breaker_free(w->breaker);
 	mem_free(w);
@@ -297,7 +298,8 @@ static int kind_of_sample(const struct webhook_attempt *a)
 {
 	struct answer answer;
 
-	if (!a->status && (a->phase == ANSWER_PHASE_LOOKUP || a->phase == ANSWER_PHASE_DENIED))
+	if (!a->status && (a->phase == ANSWER_PHASE_LOOKUP || a->phase == ANSWER_PHASE_DENIED ||
+			   a->phase == ANSWER_PHASE_TOKEN))
 		return CONCURRENCY_OTHER; /* it was never asked */
 	answer = a->status ? answer_of_status(a->status) : answer_of_failure(a->phase);
 	if (answer.verdict == ANSWER_DELIVERED)
@@ -332,7 +334,7 @@ void webhook_record(struct webhook *w, const struct webhook_attempt *a)
 		c->last_error[0] = '\0';
 	else
 		(void)snprintf(c->last_error, sizeof(c->last_error), "%s", a->reason);
-	if (is_adaptive(w))
+	if (is_adaptive(w) && a->outcome != WEBHOOK_OVERSIZED)
 		learn_locked(w, a);
 	mutex_unlock(&w->lock);
 }

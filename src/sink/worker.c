@@ -216,7 +216,7 @@ static size_t take_probe(const struct worker *w, const struct pool_pipeline *pp,
 	if (!n)
 		return 0;
 	for (i = 1; i < n; i++)
-		if (ev[i]->due_us < ev[best]->due_us)
+		if (ev[i]->failed_us < ev[best]->failed_us)
 			best = i;
 	for (i = 0; i < n; i++)
 		if (i != best)

@@ -25,7 +25,8 @@ static ATTR_MUST_CHECK enum err_code is_meant(const struct dead_letter_filter *f
 					      struct err *e)
 {
 	enum err_code code = ERR_OK;
-	bool match = !f->error || has_part(d->last_error, f->error);
+	bool match = (!f->error || has_part(d->last_error, f->error)) &&
+		     (!f->event_id || text_eq(d->event_id, text_of(f->event_id)));
 
 	if (match && f->key) {
 		code = letter_key_match(f->key, d->key, &match, e);

@@ -65,7 +65,8 @@ enum err_code runner_standing_sync(struct runner_standing *s, struct source *sou
 	int64_t now_us;
 	enum err_code code;
 
-	if (!s->box || s->absent || !(always || standing_box_version(s->box) != s->version))
+	if (!s->box || s->absent ||
+	    !(always || s->retry_us || standing_box_version(s->box) != s->version))
 		return ERR_OK;
 	now_us = clock_now_us(s->clock);
 	if (!always && now_us < s->retry_us)

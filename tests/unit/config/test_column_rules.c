@@ -34,6 +34,8 @@ static const struct {
 	{"shop.users.email", "shop", "users", "email", SOURCE_POSTGRES, true},
 	{"shop.users.email", "crm", "users", "email", SOURCE_POSTGRES, false},
 	{"shop.users.email", NULL, "users", "email", SOURCE_SQLITE, false},
+	{"main.users.email", NULL, "users", "email", SOURCE_SQLITE, true},
+	{"main.users.email", "crm", "users", "email", SOURCE_POSTGRES, false},
 	{"*.email", "public", "users", "email", SOURCE_POSTGRES, true},
 	{"*.*.email", NULL, "users", "email", SOURCE_SQLITE, true},
 	{"users.*", "public", "users", "anything", SOURCE_POSTGRES, true},

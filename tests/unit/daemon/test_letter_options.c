@@ -77,9 +77,11 @@ static void values_become_fields(void **state)
 	assert_int_equal(f.status_min, 422);
 	assert_int_equal(f.status_max, 422);
 	assert_int_equal(f.id, 4711);
+	assert_null(f.event_id);
 	assert_int_equal(filter(&(struct options){.status = "none"}, "ab-cd-17", &f, NULL), ERR_OK);
 	assert_int_equal(f.status_max, 0);
 	assert_int_equal(f.id, 17);
+	assert_string_equal(f.event_id, "ab-cd-17");
 }
 
 static void mistakes_name_the_option(void **state)

@@ -233,6 +233,21 @@ static void what_cannot_be_written_now_is_written_later(void **state)
 	assert_int_equal(sides[0].standing.retry_us, 0);
 }
 
+/* Also when nothing else is new: or nobody would look, with a time to look that is over. */
+static void what_cannot_be_read_now_is_read_later(void **state)
+{
+	(void)state;
+	log_set_level(LOG_LEVEL_ERROR);
+	assert_int_equal(sync(0, true), ERR_OK);
+	fake_db_fail(sides[0].db, FAKE_STANDING, ERR_TIMEOUT, 1);
+	assert_int_equal(sync(0, true), ERR_OK);
+	assert_true(sides[0].standing.retry_us > 0);
+	sides[0].standing.retry_us = clock_now_us(clock_system());
+	assert_int_equal(sync(0, false), ERR_OK);
+	assert_int_equal(loads(0), 3);
+	assert_int_equal(sides[0].standing.retry_us, 0);
+}
+
 static void an_installation_without_a_place_for_it_is_asked_once(void **state)
 {
 	(void)state;
@@ -263,6 +278,7 @@ int main(void)
 		TEST(since_when_it_fails_survives_and_ends),
 		TEST(a_lost_connection_is_the_callers_and_nothing_is_forgotten),
 		TEST(what_cannot_be_written_now_is_written_later),
+		TEST(what_cannot_be_read_now_is_read_later),
 		TEST(an_installation_without_a_place_for_it_is_asked_once),
 	};
 
