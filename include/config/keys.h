@@ -3,7 +3,7 @@
  * The table of every key a configuration may hold. Parser, defaults, ranges, unknown keys, the
  * effective configuration, the reload difference, the reference in docs/configuration.md, the
  * second half of config.yaml.example and the fuzz dictionary all come from it: a new setting is
- * a new row here and a field in config/settings.h.
+ * a new row in src/config/keys_*.c and a field in config/settings.h.
  *
  * A key's name is SECTION.NAME. The same row serves the short and the long form:
  *
@@ -93,9 +93,9 @@ struct key {
 	const char *help; /* one sentence */
 };
 
-/* All rows, grouped by section, in the order of the documentation. */
-extern const struct key keys[];
-extern const size_t key_count;
+/* Row i from 0 of all, grouped by section, in the order of the documentation; NULL behind the last.
+ */
+const struct key *key_at(size_t i);
 
 /* What a top-level name holds. */
 struct key_section {

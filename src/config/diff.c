@@ -57,11 +57,10 @@ static void print_value(struct diff *d, const struct key *k, const void *base)
 static void diff_fields(struct diff *d, enum key_target target, const void *old, const void *new,
 			const char *name)
 {
+	const struct key *k;
 	size_t i;
 
-	for (i = 0; i < key_count; i++) {
-		const struct key *k = &keys[i];
-
+	for (i = 0; (k = key_at(i)); i++) {
 		if (k->target != target || k->alias || !field_is_plain(k) ||
 		    field_is_equal(k, old, new))
 			continue;
@@ -106,6 +105,7 @@ static bool is_same_text(const char *a, const char *b)
 
 static bool is_same_table(const struct table_settings *a, const struct table_settings *b)
 {
+	const struct key *k;
 	enum op op;
 	size_t i;
 
@@ -115,9 +115,8 @@ static bool is_same_table(const struct table_settings *a, const struct table_set
 		if (!is_same_text(a->where[op], b->where[op]))
 			return false;
 	}
-	for (i = 0; i < key_count; i++) {
-		if (keys[i].target == KEY_IN_TABLE && field_is_plain(&keys[i]) &&
-		    !field_is_equal(&keys[i], a, b))
+	for (i = 0; (k = key_at(i)); i++) {
+		if (k->target == KEY_IN_TABLE && field_is_plain(k) && !field_is_equal(k, a, b))
 			return false;
 	}
 	return true;

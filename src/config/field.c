@@ -38,23 +38,25 @@ enum err_code field_add(const struct key *k, void *base, struct text value, stru
 
 enum err_code field_set_defaults(enum key_target target, void *base, struct err *e)
 {
+	const struct key *k;
 	enum err_code code = ERR_OK;
 	size_t i;
 
-	for (i = 0; i < key_count && code == ERR_OK; i++) {
-		if (keys[i].target == target && keys[i].def)
-			code = field_set(&keys[i], base, text_of(keys[i].def), e);
+	for (i = 0; (k = key_at(i)) && code == ERR_OK; i++) {
+		if (k->target == target && k->def)
+			code = field_set(k, base, text_of(k->def), e);
 	}
 	return code;
 }
 
 void field_done_all(enum key_target target, void *base)
 {
+	const struct key *k;
 	size_t i;
 
-	for (i = 0; i < key_count; i++) {
-		if (keys[i].target == target && field_is_plain(&keys[i]))
-			field_types[keys[i].type].done(key_field(&keys[i], base));
+	for (i = 0; (k = key_at(i)); i++) {
+		if (k->target == target && field_is_plain(k))
+			field_types[k->type].done(key_field(k, base));
 	}
 }
 

@@ -31,12 +31,13 @@ enum meaning { MEANS_NOTHING, MEANS_GROUP, MEANS_KEY };
 
 static enum meaning meaning_in(const char *section, struct text name)
 {
+	const struct key *k;
 	size_t i;
 
 	if (key_find(section, name))
 		return MEANS_KEY;
-	for (i = 0; i < key_count; i++) {
-		if (begins_group(&keys[i], section, name))
+	for (i = 0; (k = key_at(i)); i++) {
+		if (begins_group(k, section, name))
 			return MEANS_GROUP;
 	}
 	return MEANS_NOTHING;

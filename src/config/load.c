@@ -22,6 +22,7 @@ static const struct key_section *section_find(struct text name)
 /* What to offer for an unknown name at the top: a section, or the key it may be. */
 static const char *section_near(struct text name)
 {
+	const struct key *k;
 	struct suggest near;
 	size_t i;
 
@@ -30,9 +31,9 @@ static const char *section_near(struct text name)
 		suggest_add(&near, key_sections[i].name);
 	if (suggest_best(&near))
 		return suggest_best(&near);
-	for (i = 0; i < key_count; i++) {
-		if (text_eq(text_of(key_last_name(&keys[i])), name))
-			return keys[i].name;
+	for (i = 0; (k = key_at(i)); i++) {
+		if (text_eq(text_of(key_last_name(k)), name))
+			return k->name;
 	}
 	return NULL;
 }

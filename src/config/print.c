@@ -19,11 +19,10 @@ struct print_rows {
 /* "    name: value" for each row that has a value in base. */
 static void print_rows(struct buf *out, const struct print_rows *r, const void *base)
 {
+	const struct key *k;
 	size_t i;
 
-	for (i = 0; i < key_count; i++) {
-		const struct key *k = &keys[i];
-
+	for (i = 0; (k = key_at(i)); i++) {
 		if (!strcmp(key_last_name(k), "name"))
 			continue; /* print_name wrote it */
 		if (k->target != r->target || k->alias || !field_is_plain(k) ||
@@ -141,16 +140,17 @@ static void print_source(struct buf *out, const struct source_settings *s)
 /* The sections of struct settings. */
 static void print_sections(struct buf *out, const struct settings *s)
 {
+	const struct key *row;
 	struct print_rows rows = {NULL, KEY_IN_SETTINGS, SOURCE_FAKE, "  "};
 	size_t i, k;
 
 	for (i = 0; i < key_section_count; i++) {
-		for (k = 0; k < key_count; k++) {
-			if (keys[k].target == KEY_IN_SETTINGS &&
-			    text_eq(key_section_of(&keys[k]), text_of(key_sections[i].name)))
+		for (k = 0; (row = key_at(k)); k++) {
+			if (row->target == KEY_IN_SETTINGS &&
+			    text_eq(key_section_of(row), text_of(key_sections[i].name)))
 				break;
 		}
-		if (k == key_count)
+		if (!row)
 			continue;
 		buf_add_fmt(out, "%s:\n", key_sections[i].name);
 		rows.section = key_sections[i].name;

@@ -81,11 +81,12 @@ static const struct key *find_key(const struct scope *s, struct text name, enum 
 /* The full name of a row in another section that is called exactly so. */
 static const char *find_elsewhere(struct text name)
 {
+	const struct key *k;
 	size_t i;
 
-	for (i = 0; i < key_count; i++) {
-		if (text_eq(text_of(key_last_name(&keys[i])), name))
-			return keys[i].name;
+	for (i = 0; (k = key_at(i)); i++) {
+		if (text_eq(text_of(key_last_name(k)), name))
+			return k->name;
 	}
 	return NULL;
 }
@@ -93,16 +94,16 @@ static const char *find_elsewhere(struct text name)
 static void unknown_key(struct loading *l, const struct scope *s, struct node key,
 			const struct path *path)
 {
+	const struct key *k;
 	struct suggest near;
 	const char *best = find_elsewhere(node_text(key));
 	size_t i, n;
 
 	suggest_init(&near, node_text(key));
-	for (i = 0; i < key_count; i++) {
+	for (i = 0; (k = key_at(i)); i++) {
 		for (n = 0; n < ARRAY_LEN(s->sections) && s->sections[n]; n++) {
-			if (text_eq(key_section_of(&keys[i]), text_of(s->sections[n])) &&
-			    is_allowed(s, &keys[i]))
-				suggest_add(&near, key_last_name(&keys[i]));
+			if (text_eq(key_section_of(k), text_of(s->sections[n])) && is_allowed(s, k))
+				suggest_add(&near, key_last_name(k));
 		}
 	}
 	if (suggest_best(&near))

@@ -70,14 +70,13 @@ static void source_check_type(struct loading *l, const struct source_reading *r)
 /* Fields of other types lose their defaults, and those that depend on it get the type's. */
 static void source_set_defaults(struct loading *l, const struct source_reading *r)
 {
+	const struct key *k;
 	enum err_code code;
 	struct path path;
 	struct err e;
 	size_t i;
 
-	for (i = 0; i < key_count; i++) {
-		const struct key *k = &keys[i];
-
+	for (i = 0; (k = key_at(i)); i++) {
 		if (k->target != KEY_IN_SOURCE)
 			continue;
 		if (!key_fits(k, r->settings->type))

@@ -435,9 +435,10 @@ enum err_code http_run(struct http *h, int64_t deadline_us, struct err *e)
 
 	trim(h, now_us);
 	do {
-		run_waiting(h);
 		if (h->timer_us <= now_us)
 			run_timer(h);
+		/* after all that ends requests: a refused one may wait for another token now */
+		run_waiting(h);
 		/* what is finished is to be handled at once, but sockets get their turn too */
 		n = epoll_wait(h->sockets.epoll, ev, HTTP_EVENTS,
 			       h->finished != finished

@@ -27,6 +27,7 @@ static int is_in(const struct key *k, const char *section)
 
 static void dict(void)
 {
+	const struct key *k;
 	/* clang-format off */
 	static const char *const more[] = {
 		"\\x0a  ", ": ", "- ", "[", "]", "{", "}", "${", "${SET}", "${X:-", "$${",
@@ -42,11 +43,11 @@ static void dict(void)
 
 	for (i = 0; i < key_section_count; i++)
 		printf("\"%s:\"\n", key_sections[i].name);
-	for (i = 0; i < key_count; i++) {
-		printf("\"%s: \"\n", key_last_name(&keys[i]));
-		if (keys[i].def)
-			printf("\"%s\"\n", keys[i].def);
-		for (w = keys[i].words; w && w->name; w++)
+	for (i = 0; (k = key_at(i)); i++) {
+		printf("\"%s: \"\n", key_last_name(k));
+		if (k->def)
+			printf("\"%s\"\n", k->def);
+		for (w = k->words; w && w->name; w++)
 			printf("\"%s\"\n", w->name);
 	}
 	for (i = 0; i < ARRAY_LEN(more); i++)
@@ -106,14 +107,15 @@ static void markdown_row(const struct key *k)
 
 static void markdown(void)
 {
+	const struct key *k;
 	size_t s, i;
 
 	for (s = 0; s < key_section_count; s++) {
 		printf("### %s\n\n%s\n\n", key_sections[s].name, key_sections[s].help);
 		printf("| key | value | default | install | |\n| --- | --- | --- | --- | --- |\n");
-		for (i = 0; i < key_count; i++) {
-			if (is_in(&keys[i], key_sections[s].name))
-				markdown_row(&keys[i]);
+		for (i = 0; (k = key_at(i)); i++) {
+			if (is_in(k, key_sections[s].name))
+				markdown_row(k);
 		}
 		printf("%s", s + 1 < key_section_count ? "\n" : "");
 	}
@@ -177,6 +179,7 @@ static const char *sample(const struct key *k)
 
 static void example(void)
 {
+	const struct key *k;
 	size_t s, i;
 
 	for (s = 0; s < key_section_count; s++) {
@@ -185,16 +188,16 @@ static void example(void)
 		const char *lead = is_list ? "  - " : "  ";
 
 		printf("\n# %s\n#%s:\n", key_sections[s].help, key_sections[s].name);
-		for (i = 0; i < key_count; i++) {
-			if (!is_in(&keys[i], key_sections[s].name))
+		for (i = 0; (k = key_at(i)); i++) {
+			if (!is_in(k, key_sections[s].name))
 				continue;
-			printf("  # %s%s", keys[i].help, keys[i].words ? " One of: " : "");
-			print_words(&keys[i], ", ");
-			printf("%s", keys[i].words ? "." : "");
-			print_types(&keys[i]);
-			if (keys[i].def_polled)
-				printf(" Default with mysql and sqlite: %s.", keys[i].def_polled);
-			printf("\n#%s%s: %s\n", lead, key_last_name(&keys[i]), sample(&keys[i]));
+			printf("  # %s%s", k->help, k->words ? " One of: " : "");
+			print_words(k, ", ");
+			printf("%s", k->words ? "." : "");
+			print_types(k);
+			if (k->def_polled)
+				printf(" Default with mysql and sqlite: %s.", k->def_polled);
+			printf("\n#%s%s: %s\n", lead, key_last_name(k), sample(k));
 			lead = is_list ? "    " : "  ";
 		}
 	}

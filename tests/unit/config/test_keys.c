@@ -20,14 +20,15 @@ union any_settings {
 
 static void names_are_unique_and_stand_in_a_known_section(void **state)
 {
+	const struct key *k;
 	size_t i, j, s;
 
 	(void)state;
-	for (i = 0; i < key_count; i++) {
+	for (i = 0; (k = key_at(i)); i++) {
 		for (j = 0; j < i; j++)
-			assert_string_not_equal(keys[i].name, keys[j].name);
+			assert_string_not_equal(k->name, key_at(j)->name);
 		for (s = 0; s < key_section_count; s++) {
-			if (text_eq(text_of(key_sections[s].name), key_section_of(&keys[i])))
+			if (text_eq(text_of(key_sections[s].name), key_section_of(k)))
 				break;
 		}
 		assert_true(s < key_section_count);
@@ -36,6 +37,7 @@ static void names_are_unique_and_stand_in_a_known_section(void **state)
 
 static void fields_have_the_size_of_their_type(void **state)
 {
+	const struct key *k;
 	static const size_t sizes[KEY_TYPE_COUNT] = {
 		[KEY_INT] = sizeof(int64_t),
 		[KEY_BOOL] = sizeof(bool),
@@ -62,19 +64,19 @@ static void fields_have_the_size_of_their_type(void **state)
 	size_t i;
 
 	(void)state;
-	for (i = 0; i < key_count; i++) {
-		if (keys[i].size != sizes[keys[i].type])
-			fail_msg("%s", keys[i].name);
+	for (i = 0; (k = key_at(i)); i++) {
+		if (k->size != sizes[k->type])
+			fail_msg("%s", k->name);
 	}
 }
 
 static void rows_are_complete(void **state)
 {
+	const struct key *k;
 	size_t i;
 
 	(void)state;
-	for (i = 0; i < key_count; i++) {
-		const struct key *k = &keys[i];
+	for (i = 0; (k = key_at(i)); i++) {
 		bool is_number =
 			k->type == KEY_INT || k->type == KEY_DURATION || k->type == KEY_SIZE;
 
@@ -93,6 +95,7 @@ static void rows_are_complete(void **state)
 
 static void every_default_passes_its_own_parser_and_prints_back(void **state)
 {
+	const struct key *k;
 	union any_settings a, b;
 	struct buf out;
 	struct err e;
@@ -100,29 +103,30 @@ static void every_default_passes_its_own_parser_and_prints_back(void **state)
 
 	(void)state;
 	buf_init(&out, 1000);
-	for (i = 0; i < key_count; i++) {
-		if (!keys[i].def)
+	for (i = 0; (k = key_at(i)); i++) {
+		if (!k->def)
 			continue;
 		memset(&a, 0, sizeof(a));
 		memset(&b, 0, sizeof(b));
-		if (field_set(&keys[i], &a, text_of(keys[i].def), &e) != ERR_OK)
-			fail_msg("%s: %s", keys[i].name, e.msg);
-		assert_true(field_is_given(&keys[i], &a));
+		if (field_set(k, &a, text_of(k->def), &e) != ERR_OK)
+			fail_msg("%s: %s", k->name, e.msg);
+		assert_true(field_is_given(k, &a));
 		buf_reset(&out);
-		field_print(&keys[i], &a, &out);
-		if (keys[i].type != KEY_STRING && keys[i].type != KEY_CHOICE &&
-		    keys[i].type != KEY_OPS && keys[i].type != KEY_LIST) {
-			assert_int_equal(field_set(&keys[i], &b, buf_text(&out), &e), ERR_OK);
-			assert_true(field_is_equal(&keys[i], &a, &b));
+		field_print(k, &a, &out);
+		if (k->type != KEY_STRING && k->type != KEY_CHOICE && k->type != KEY_OPS &&
+		    k->type != KEY_LIST) {
+			assert_int_equal(field_set(k, &b, buf_text(&out), &e), ERR_OK);
+			assert_true(field_is_equal(k, &a, &b));
 		}
-		field_done_all(keys[i].target, &a);
-		field_done_all(keys[i].target, &b);
+		field_done_all(k->target, &a);
+		field_done_all(k->target, &b);
 	}
 	buf_done(&out);
 }
 
 static void numbers_are_taken_at_their_limits_and_refused_past_them(void **state)
 {
+	const struct key *k;
 	union any_settings a;
 	struct buf text;
 	struct err e;
@@ -132,21 +136,21 @@ static void numbers_are_taken_at_their_limits_and_refused_past_them(void **state
 
 	(void)state;
 	buf_init(&text, 100);
-	for (i = 0; i < key_count; i++) {
-		if (keys[i].type != KEY_INT)
+	for (i = 0; (k = key_at(i)); i++) {
+		if (k->type != KEY_INT)
 			continue;
 		memset(&a, 0, sizeof(a));
-		bound[0] = keys[i].min;
-		bound[1] = keys[i].max;
-		bound[2] = keys[i].min - 1;
-		bound[3] = keys[i].max + 1;
+		bound[0] = k->min;
+		bound[1] = k->max;
+		bound[2] = k->min - 1;
+		bound[3] = k->max + 1;
 		for (n = 0; n < 4; n++) {
 			buf_reset(&text);
 			buf_add_i64(&text, bound[n]);
-			assert_int_equal(field_set(&keys[i], &a, buf_text(&text), &e),
+			assert_int_equal(field_set(k, &a, buf_text(&text), &e),
 					 n < 2 ? ERR_OK : ERR_DATA);
 		}
-		assert_int_equal(*(int64_t *)key_field(&keys[i], &a), keys[i].max);
+		assert_int_equal(*(int64_t *)key_field(k, &a), k->max);
 	}
 	buf_done(&text);
 }

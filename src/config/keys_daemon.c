@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The rows of the key table for the process as a whole.
+ */
+#include "config/key_rows.h"
+
+static const struct key_word level_words[] = {
+	{"error", LOG_LEVEL_ERROR}, {"warn", LOG_LEVEL_WARN},   {"warning", LOG_LEVEL_WARN},
+	{"info", LOG_LEVEL_INFO},   {"debug", LOG_LEVEL_DEBUG}, {NULL, 0},
+};
+static const struct key_word format_words[] = {
+	{"text", LOG_FORMAT_TEXT},
+	{"json", LOG_FORMAT_JSON},
+	{NULL, 0},
+};
+
+/* A field that is a pointer to a struct has a pointer's size: that is what is meant. */
+/* NOLINTBEGIN(bugprone-sizeof-expression) */
+static const struct key rows[] = {
+	{"worker.pool_size", KEY_INT, SETTINGS(worker.pool_size), .def = "10", RANGE(1, 256),
+	 .help = "The number of threads that send; each serves many requests."},
+
+	{"queue.capacity", KEY_INT, SETTINGS(queue.capacity), .def = "10000", RANGE(1, 10000000),
+	 .help = "The most events in memory; the rest waits in the database."},
+	{"queue.max_bytes", KEY_SIZE, SETTINGS(queue.max_bytes), .def = "64MB",
+	 RANGE(1 * MB, 64 * GB), .help = "The most bytes of events in memory."},
+
+	{"logging.file", KEY_STRING, SETTINGS(logging.file), .def = "stderr", .check = check_text,
+	 .help = "Path of the log file, or stderr."},
+	{"logging.level", KEY_WORD, SETTINGS(logging.level), .def = "info", .words = level_words,
+	 .help = "The least important lines to write."},
+	{"logging.format", KEY_WORD, SETTINGS(logging.format), .def = "text", .words = format_words,
+	 .help = "The form of a line: key=value text or one JSON object."},
+	{"logging.rotate_size", KEY_SIZE, SETTINGS(logging.rotate_bytes), .def = "50MB",
+	 RANGE(0, 64 * GB), .help = "A file that would grow past this is rotated; 0: never."},
+	{"logging.rotate_keep", KEY_INT, SETTINGS(logging.rotate_keep), .def = "10", RANGE(0, 1000),
+	 .help = "How many rotated files are kept."},
+	{"logging.queue_lines", KEY_INT, SETTINGS(logging.queue_lines), .def = "4096",
+	 RANGE(16, 1000000),
+	 .help = "Lines waiting to be written before further ones are dropped."},
+
+	{"admin.listen", KEY_STRING, SETTINGS(admin.listen), .def = "127.0.0.1:8080",
+	 .check = check_listen, .help = "Address and port, or off."},
+	{"admin.token", KEY_SECRET, SETTINGS(admin.token), .check = check_text,
+	 .help = "What a request that changes something must present; none is accepted without."},
+
+	{"daemon.shutdown_timeout", KEY_DURATION, SETTINGS(daemon.shutdown_timeout_us),
+	 .def = "20s", RANGE(0, HOUR),
+	 .help = "How long requests in flight may take to end after SIGTERM."},
+	{"daemon.core_dumps", KEY_BOOL, SETTINGS(daemon.core_dumps), .def = "false",
+	 .help = "Whether a crash may leave a core, which holds secrets and rows, and the daemon's "
+		 "user may attach a debugger."},
+};
+/* NOLINTEND(bugprone-sizeof-expression) */
+
+const struct key_rows key_rows_of_daemon = {rows, ARRAY_LEN(rows)};
