@@ -25,6 +25,7 @@ struct monitor {
 	/* the main thread's */
 	struct metrics_history history;
 	struct health *health;
+	struct recorder *recorder;
 	struct metrics_snapshot *fresh;
 	struct health_verdict fresh_verdict;
 
@@ -80,6 +81,11 @@ void monitor_free(struct monitor *m)
 	mem_free(m);
 }
 
+void monitor_set_recorder(struct monitor *m, struct recorder *r)
+{
+	m->recorder = r;
+}
+
 int monitor_wake_fd(const struct monitor *m)
 {
 	return m->wake_fd;
@@ -126,6 +132,7 @@ void monitor_refresh(struct monitor *m, struct engine *g)
 	in.clock = m->clock;
 	in.start_us = m->start_us;
 	in.history = &m->history;
+	in.recorder = m->recorder;
 	metrics_collect(&in, m->fresh);
 	health_judge(m->health, m->fresh, &m->fresh_verdict);
 	publish(m, asked, d.name[0] ? &enable_code : NULL);
