@@ -19,6 +19,7 @@
 
 #include "base/clock.h"
 #include "base/err.h"
+#include "core/budget.h"
 
 struct metrics_snapshot; /* control/metrics.h */
 
@@ -29,6 +30,7 @@ struct recorder_options {
 	int64_t flush_us;     /* no record is older in memory */
 	int64_t rotate_bytes; /* 0: never; see base/rotation.h */
 	int rotate_keep;
+	struct budget *budget; /* charged for what waits; NULL: none */
 };
 
 #define RECORDER_MAX_BYTES (4UL * 1024 * 1024)

@@ -112,6 +112,9 @@ const struct metrics_row metrics_table[] = {
 	 .help = "Log lines that wait to be written"},
 	{"log_queue_capacity", "log.queue_capacity", GLOBAL(log.queue_capacity), GAUGE,
 	 .help = "Most log lines that may wait"},
+	{"tables", "tables", GLOBAL(tables.values), GAUGE,
+	 .help = "Tables that events were read of since the daemon started, at most 10000; see "
+		 "table_events_total"},
 	{"history_records_total", "history.records_total", GLOBAL(recorder.records), COUNTER,
 	 .help = "Records of the metric history made; those written are fewer by what waits"},
 	{"history_written_total", "history.written_total", GLOBAL(recorder.written), COUNTER,

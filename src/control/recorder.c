@@ -32,6 +32,7 @@ struct recorder {
 	int64_t interval_us;
 	int64_t flush_us;
 	size_t max_records;
+	struct budget *budget;
 
 	/* recorder_note's */
 	int64_t due_us;
@@ -66,15 +67,22 @@ static struct line take_locked(struct recorder *r)
 	return l;
 }
 
+static void line_free(struct recorder *r, struct line *l)
+{
+	budget_release(r->budget, BUDGET_LOG, l->len);
+	mem_free(l->s);
+}
+
 /* The oldest go first. */
 static void put_locked(struct recorder *r, struct line l)
 {
 	struct line old;
 
+	budget_charge(r->budget, BUDGET_LOG, l.len);
 	while (r->count &&
 	       (r->count + r->in_hand >= r->max_records || r->bytes + l.len > RECORDER_MAX_BYTES)) {
 		old = take_locked(r);
-		mem_free(old.s);
+		line_free(r, &old);
 		r->stats.dropped++;
 	}
 	r->lines[(r->first + r->count) % r->max_records] = l;
@@ -223,7 +231,7 @@ static void write_all(struct recorder *r)
 		if (!more)
 			return;
 		written = line_finish(r, &l);
-		mem_free(l.s);
+		line_free(r, &l);
 		mutex_lock(&r->mutex);
 		r->in_hand = false;
 		r->stats.written += written;
@@ -268,8 +276,12 @@ static void look_for_torn_line(struct recorder *r)
 
 static void recorder_free(struct recorder *r)
 {
-	while (r->count)
-		mem_free(take_locked(r).s);
+	struct line l;
+
+	while (r->count) {
+		l = take_locked(r);
+		line_free(r, &l);
+	}
 	mem_free(r->lines);
 	log_file_close(&r->file);
 	cond_done(&r->wake);
@@ -289,6 +301,7 @@ enum err_code recorder_start(const struct recorder_options *o, struct recorder *
 	r->interval_us = o->interval_us;
 	r->flush_us = o->flush_us;
 	r->max_records = o->max_records;
+	r->budget = o->budget;
 	r->file.fd = -1;
 	mutex_init(&r->mutex);
 	cond_init(&r->wake);

@@ -161,6 +161,7 @@ static ATTR_MUST_CHECK enum err_code start_engine(struct run *r, struct err *e)
 	enum err_code code = engine_new(run_settings(r), r->clock, &r->engine, e);
 
 	if (code == ERR_OK) {
+		engine_set_tables(r->engine, monitor_tables(r->monitor));
 		engine_recall(r->engine, &r->memory);
 		code = engine_start(r->engine, e);
 	}
