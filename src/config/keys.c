@@ -24,6 +24,8 @@ const struct key_section key_sections[] = {
 	 "one pipeline, called default."},
 	{"worker", KEY_SECTION_MAPPING, "The threads that send."},
 	{"queue", KEY_SECTION_MAPPING, "The bounds of what is held in memory."},
+	{"memory", KEY_SECTION_MAPPING,
+	 "The budget that everything large in memory is charged to."},
 	{"logging", KEY_SECTION_MAPPING, "Where log lines go."},
 	{"admin", KEY_SECTION_MAPPING, "The HTTP address for metrics, health and steering."},
 	{"daemon", KEY_SECTION_MAPPING, "The process itself."},
