@@ -24,6 +24,7 @@ struct runner_pipe {
 	uint32_t index;
 	struct ring *ring;
 	struct parked *parked;          /* NULL: nothing is parked */
+	struct label_set *tables;       /* NULL: nobody counts */
 	struct source_limit park_limit; /* of what was picked and is read next */
 	bool park_settling;             /* since an open: what was loaded before may be in flight */
 	struct runner_standing standing;
