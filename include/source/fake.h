@@ -36,6 +36,7 @@ enum fake_call {
 	FAKE_PARKED_READ,
 	FAKE_STANDING, /* loading and saving */
 	FAKE_PURGE,
+	FAKE_REREAD,
 	FAKE_CALL_COUNT
 };
 
@@ -75,6 +76,7 @@ struct fake_db_stats {
 	size_t parked;
 	int64_t calls[FAKE_CALL_COUNT];
 	int64_t standings_saved;
+	int64_t reread; /* rows returned by it */
 	int64_t held; /* ids given to hold, in total */
 	int64_t last_dead_id;
 	int last_dead_attempts;

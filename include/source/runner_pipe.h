@@ -11,6 +11,7 @@
 
 #include "base/err.h"
 #include "core/acks.h"
+#include "core/deferral.h"
 #include "core/event.h"
 #include "core/parked.h"
 #include "core/ring.h"
@@ -26,6 +27,9 @@ struct runner_pipe {
 	bool park_settling;    /* since an open: what was loaded before may be in flight */
 	struct runner_standing standing;
 	char install_id[40]; /* changes only while no events exist */
+
+	struct deferral *deferral; /* NULL: it has no tenants (source/runner_tenant.h) */
+	int64_t *left_ids;         /* room for those of one read */
 
 	struct event **events; /* read, not yet in the ring: [at, count) */
 	size_t at;

@@ -20,6 +20,7 @@
 
 #include "base/mem.h"
 #include "core/ring_inside.h"
+#include "core/share.h"
 
 /* Room that is worth waking a reader for: one in RING_ROOM_SHARE. */
 #define RING_ROOM_SHARE 8
@@ -158,9 +159,20 @@ struct ring_room ring_room(struct ring *r)
 
 /* ---- in and out ---- */
 
+static int64_t ring_turn_locked(const struct ring *r, const struct event *ev)
+{
+	struct share *s = ev->share;
+
+	if (!s)
+		return ev->seq;
+	s->turn = (s->turn > r->turn ? s->turn : r->turn) + s->step;
+	return s->turn;
+}
+
 static void ring_append_locked(struct ring *r, struct event *ev)
 {
 	ev->seq = ++r->last_seq;
+	ev->turn = ring_turn_locked(r, ev);
 	ev->next = NULL;
 	ev->prev = r->newest;
 	if (r->newest)
@@ -172,7 +184,8 @@ static void ring_append_locked(struct ring *r, struct event *ev)
 	r->bytes += ev->bytes;
 }
 
-static void ring_unlink_locked(struct ring *r, struct event *ev)
+/* Returns whether its tenant has room that somebody waits for. */
+static bool ring_unlink_locked(struct ring *r, struct event *ev)
 {
 	if (ev->prev)
 		ev->prev->next = ev->next;
@@ -186,6 +199,7 @@ static void ring_unlink_locked(struct ring *r, struct event *ev)
 	ev->prev = NULL;
 	r->events--;
 	r->bytes -= ev->bytes;
+	return ev->share && share_give_back(ev->share, ev->bytes);
 }
 
 static ATTR_MUST_CHECK enum err_code ring_admit_locked(struct ring *r, const struct event *ev)
@@ -278,11 +292,11 @@ void ring_settle(struct ring *r, struct event *ev, enum event_state state)
 
 		event_to_settled(ev, state);
 		news.ready |= order_leave(&r->order, ev, &r->ready);
-		ring_unlink_locked(r, ev);
+		news.room |= ring_unlink_locked(r, ev);
 		r->settled++;
 		ev = also;
 	}
-	news.room = ring_room_is_back_locked(r);
+	news.room |= ring_room_is_back_locked(r);
 	mutex_unlock(&r->lock);
 	ring_tell(r, news);
 }
@@ -305,7 +319,7 @@ static struct event *ring_drop_locked(struct ring *r)
 			continue;
 		}
 		event_to_dropped(ev);
-		ring_unlink_locked(r, ev);
+		(void)ring_unlink_locked(r, ev);
 		ev->queue_next = dropped;
 		dropped = ev;
 	}

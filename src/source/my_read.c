@@ -33,11 +33,22 @@ struct my_reading {
 	size_t id_count;
 	size_t gap_limit;
 	size_t head_limit;
+	int64_t from; /* rows from this id on are read again; 0: those above the cursor */
+	int64_t next; /* of a reread: all below was looked at */
 	int64_t complete; /* every visible row up to here is among ids */
 	bool is_cut;      /* there is more */
 };
 
+/* Ids are cheap to find, and a read that gives none has to be made again. */
+#define AGAIN_SPARE 256
+
 /* ---- which rows ---- */
+
+/* The first id that is not below. */
+static int64_t head_of(const struct my_reading *r)
+{
+	return r->from ? r->from : position_cursor(r->pipe->position) + 1;
+}
 
 /* How many outstanding rows the gaps may span. */
 static size_t spanned(const struct my_reading *r, const struct position_gap *gaps, size_t n)
@@ -57,19 +68,23 @@ static void add_gaps(struct my_reading *r, struct buf *sql)
 	size_t i, n;
 	const struct position_gap *gaps = position_gaps(p->position, &n);
 	const char * or = "";
+	size_t strays = r->from ? 0 : p->stray_count;
+	int64_t head = head_of(r);
 
-	if (!n && !p->stray_count)
+	while (n && gaps[n - 1].lo >= head)
+		n--;
+	if (!n && !strays)
 		return;
-	r->gap_limit = r->batch.limit.events + spanned(r, gaps, n) + p->stray_count;
+	r->gap_limit = r->batch.limit.events + spanned(r, gaps, n) + strays;
 	buf_add_fmt(sql, "(SELECT id, %s FROM %s WHERE (", p->bytes, buf_str(&p->from));
 	for (i = 0; i < n; i++, or = " OR ") {
 		buf_add_str(sql, or);
 		buf_add_str(sql, "id BETWEEN ");
 		buf_add_i64(sql, gaps[i].lo);
 		buf_add_str(sql, " AND ");
-		buf_add_i64(sql, gaps[i].hi);
+		buf_add_i64(sql, gaps[i].hi < head ? gaps[i].hi : head - 1);
 	}
-	if (p->stray_count) {
+	if (strays) {
 		buf_add_str(sql, or);
 		my_ack_ids(sql, "id", p->strays, p->stray_count);
 	}
@@ -79,13 +94,15 @@ static void add_gaps(struct my_reading *r, struct buf *sql)
 static void add_head(struct my_reading *r, struct buf *sql)
 {
 	const struct my_pipe *p = r->pipe;
-	int64_t cursor = position_cursor(p->position);
+	int64_t head = head_of(r);
 
 	r->head_limit = r->batch.limit.events;
-	if (cursor < p->held_upto)
+	if (r->from)
+		r->head_limit += AGAIN_SPARE; /* outstanding ones between them */
+	else if (head <= p->held_upto)
 		r->head_limit += position_stats(p->position).outstanding;
-	buf_add_fmt(sql, "(SELECT id, %s FROM %s WHERE id > %lld%s ORDER BY id LIMIT %zu)",
-		    p->bytes, buf_str(&p->from), (long long)cursor, p->filter, r->head_limit);
+	buf_add_fmt(sql, "(SELECT id, %s FROM %s WHERE id >= %lld%s ORDER BY id LIMIT %zu)",
+		    p->bytes, buf_str(&p->from), (long long)head, p->filter, r->head_limit);
 }
 
 static int by_id(const void *a, const void *b)
@@ -99,7 +116,7 @@ static int by_id(const void *a, const void *b)
 static ATTR_MUST_CHECK enum err_code keep_found(struct my_reading *r, struct my_result *rows,
 						struct err *e)
 {
-	int64_t cursor = position_cursor(r->pipe->position);
+	int64_t head = head_of(r);
 	size_t below = 0, count = my_result_rows(rows);
 	bool is_rising = true;
 
@@ -114,16 +131,19 @@ static ATTR_MUST_CHECK enum err_code keep_found(struct my_reading *r, struct my_
 
 		is_rising =
 			is_rising && (!r->found_count || r->found[r->found_count - 1].id < f.id);
-		below += f.id <= cursor;
+		below += f.id < head;
 		r->found[r->found_count++] = f;
 	}
 	if (!is_rising)
 		qsort(r->found, r->found_count, sizeof(*r->found), by_id);
 	r->is_cut = count - below == r->head_limit;
+	if (r->is_cut)
+		r->next = r->found[r->found_count - 1].id + 1;
 	if (r->gap_limit && below == r->gap_limit) {
 		r->found_count = below;
 		r->is_cut = true;
 		r->complete = 0;
+		r->next = r->from;
 	}
 	return ERR_OK;
 }
@@ -150,6 +170,8 @@ static ATTR_MUST_CHECK enum err_code choose(struct my_reading *r, struct err *e)
 			r->is_cut = true;
 			if (r->complete >= f->id)
 				r->complete = f->id - 1;
+			if (r->next > f->id)
+				r->next = f->id > r->from ? f->id : r->from;
 			break;
 		}
 		bytes += cost;
@@ -243,7 +265,7 @@ static void close_gaps(struct my_reading *r)
 {
 	struct my_owners *o = &r->pipe->owners;
 
-	if (!o->closable || r->complete < o->closable || r->batch.is_full)
+	if (r->from || !o->closable || r->complete < o->closable || r->batch.is_full)
 		return;
 	position_close_gaps(r->pipe->position, o->closable);
 	o->closable = 0;
@@ -291,5 +313,33 @@ enum err_code my_read(struct source *base, uint32_t p, struct source_limit limit
 	*ret_count = r.batch.count;
 	*ret_more = r.is_cut || r.batch.is_full || code != ERR_OK;
 	poll_looked(&s->poll, r.batch.count > 0 || *ret_more);
+	return ERR_OK;
+}
+
+enum err_code my_reread(struct source *base, uint32_t p, struct source_limit limit, int64_t *from,
+			struct event **out, size_t *ret_count, struct err *e)
+{
+	struct my_source *s = my_source_of(base);
+	struct my_reading r = {.s = s, .pipe = &s->pipes[p], .from = *from, .next = INT64_MAX};
+	enum err_code code;
+
+	r.batch = (struct batch){.position = r.pipe->position,
+				 .limit = limit,
+				 .out = out,
+				 .now_us = my_source_now(s)};
+	code = find(&r, e);
+	if (code == ERR_OK)
+		code = fetch_all(&r, e);
+	mem_free(r.found);
+	mem_free(r.ids);
+	if (code != ERR_OK && !is_kept(&r, code)) {
+		batch_drop(&r.batch);
+		return code;
+	}
+	*ret_count = r.batch.count;
+	if (r.batch.is_full || code != ERR_OK)
+		r.next = r.batch.last_id + 1;
+	if (r.next > *from)
+		*from = r.next;
 	return ERR_OK;
 }
