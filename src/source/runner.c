@@ -126,6 +126,15 @@ enum err_code runner_bind_tenants(struct runner *r, size_t p, struct deferral *d
 	return runner_tenant_bind(&r->pipes[p], deferral, e);
 }
 
+void runner_bind_tables(struct runner *r, struct label_set *tables)
+{
+	size_t i;
+
+	assert(!r->thread.running);
+	for (i = 0; i < r->pipe_count; i++)
+		r->pipes[i].tables = tables;
+}
+
 enum err_code runner_start(struct runner *r, struct err *e)
 {
 	size_t i;
