@@ -19,11 +19,11 @@
 
 #include "base/err.h"
 #include "base/text.h"
+#include "config/tenant_quota.h"
 #include "core/share.h"
 
 #define TENANT_NAME_BYTES 64
 #define TENANTS_MAX 4096
-#define TENANT_QUOTA_WHOLE 10000 /* quotas are in hundredths of a per cent */
 #define TENANTS_TOLD 20          /* by name in the statistics */
 
 struct tenant {

@@ -220,6 +220,9 @@ static void collect_pipeline(const struct metrics_inputs *in, size_t i, struct m
 	p->ring = ring_stats(from->ring);
 	if (from->parked)
 		p->parked = parked_stats(from->parked);
+	p->has_tenants = from->tenants != NULL;
+	if (from->tenants)
+		deferral_stats(from->tenants, &p->tenants);
 }
 
 void metrics_collect(const struct metrics_inputs *in, struct metrics_snapshot *ret_s)

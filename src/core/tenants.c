@@ -222,7 +222,6 @@ static ATTR_MUST_CHECK enum err_code make_places(struct tenants *t,
 	one->index = 1;
 	one->share.all = &t->all;
 	set_quota(t, one, t->quota);
-	(void)memcpy(one->name, OTHER, sizeof(OTHER));
 	for (i = 0; i < o->named_count; i++) {
 		struct text name = text_of(o->named[i].name);
 
@@ -323,6 +322,7 @@ void tenants_stats(struct tenants *t, struct tenants_stats *ret_st)
 	mutex_lock(&t->lock);
 	ret_st->known = t->used;
 	ret_st->others = stats_of(&t->places[0]);
+	(void)memcpy(ret_st->others.name, OTHER, sizeof(OTHER));
 	ret_st->others.taken += t->gone_taken;
 	ret_st->others.left += t->gone_left;
 	for (i = 1; i <= t->used; i++)
