@@ -25,8 +25,8 @@
 #include "control/memory.h"
 #include "control/process.h"
 #include "control/recorder.h"
-#include "core/label_set.h"
 #include "core/deferral.h"
+#include "core/label_set.h"
 #include "core/parked.h"
 #include "core/ring.h"
 #include "sink/pool.h"
@@ -62,10 +62,10 @@ struct metrics_webhook_input {
 struct metrics_pipeline_input {
 	const char *name;
 	struct ring *ring;
-	struct parked *parked; /* NULL: none */
+	struct parked *parked;    /* NULL: none */
 	struct deferral *tenants; /* NULL: it has none */
-	size_t source;         /* index in sources */
-	size_t webhook;        /* index in webhooks */
+	size_t source;            /* index in sources */
+	size_t webhook;           /* index in webhooks */
 };
 
 /* Everything is a loan for the call. */

@@ -12,7 +12,6 @@
  * and escapes, anything else as it is written. "" when the column is not there (a table without it,
  * a row that was cut to its key) or NULL. A loan of f, or of scratch, which is reset. Out of memory
  * for scratch it is the text with its escapes. */
-struct text tenant_column_of(const struct event_fields *f, struct text column,
-			     struct buf *scratch);
+struct text tenant_column_of(const struct event_fields *f, struct text column, struct buf *scratch);
 
 #endif

@@ -24,7 +24,7 @@
 
 #define TENANT_NAME_BYTES 64
 #define TENANTS_MAX 4096
-#define TENANTS_TOLD 20          /* by name in the statistics */
+#define TENANTS_TOLD 20 /* by name in the statistics */
 
 struct tenant {
 	struct share share;
@@ -39,9 +39,9 @@ struct tenant {
 	struct tenant *older;
 
 	/* core/deferral.h's: what is left behind */
-	int64_t from; /* no row of it is left below; 0: none is at all */
-	int64_t upto; /* the last one left */
-	uint64_t pass; /* the last read in which one was left */
+	int64_t from;      /* no row of it is left below; 0: none is at all */
+	int64_t upto;      /* the last one left */
+	uint64_t pass;     /* the last read in which one was left */
 	uint16_t tied_to;  /* the row at `from` waits for this one's; 0: it does not */
 	size_t need_bytes; /* of the row at `from`; 0: it is not known */
 	struct tenant *next_left;
@@ -60,7 +60,7 @@ struct tenant_quota {
 struct tenants_options {
 	size_t capacity; /* of the ring */
 	size_t max_bytes;
-	int64_t quota; /* by default */
+	int64_t quota;                    /* by default */
 	const struct tenant_quota *named; /* a loan for the call */
 	size_t named_count;
 	size_t max; /* how many are told apart, beside the named ones; at most TENANTS_MAX in all */

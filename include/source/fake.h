@@ -89,7 +89,7 @@ struct fake_db_stats {
 	int64_t calls[FAKE_CALL_COUNT];
 	int64_t standings_saved;
 	int64_t reread; /* rows returned by it */
-	int64_t held; /* ids given to hold, in total */
+	int64_t held;   /* ids given to hold, in total */
 	int64_t last_dead_id;
 	int last_dead_attempts;
 	char last_dead_reason[128];

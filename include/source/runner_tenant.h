@@ -21,8 +21,8 @@ enum err_code runner_tenant_bind(struct runner_pipe *p, struct deferral *deferra
 bool runner_tenant_wants(struct runner_pipe *p);
 
 /* Read it into p's events, at most limit. Errors: of the source's read. */
-enum err_code runner_tenant_read(struct runner_pipe *p, struct source *s,
-				 struct source_limit limit, struct err *e) ATTR_MUST_CHECK;
+enum err_code runner_tenant_read(struct runner_pipe *p, struct source *s, struct source_limit limit,
+				 struct err *e) ATTR_MUST_CHECK;
 
 /* ev was parked, and is taken. */
 void runner_tenant_charge(struct runner_pipe *p, struct event *ev);

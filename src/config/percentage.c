@@ -10,8 +10,7 @@ static ATTR_MUST_CHECK enum err_code no_percentage(struct text v, struct err *e)
 {
 	char quoted[VALUE_QUOTE_BYTES];
 
-	return err_set(e, ERR_DATA,
-		       "%s is no part of a whole (write 5%% or 0.25%%, at most 100%%)",
+	return err_set(e, ERR_DATA, "%s is no part of a whole (write 5%% or 0.25%%, at most 100%%)",
 		       value_quote(v, quoted));
 }
 

@@ -48,8 +48,7 @@ struct deferral {
 	atomic_bool walled;
 };
 
-enum err_code deferral_new(const struct deferral_options *o, struct deferral **ret_d,
-			   struct err *e)
+enum err_code deferral_new(const struct deferral_options *o, struct deferral **ret_d, struct err *e)
 {
 	struct deferral *d = mem_calloc(1, sizeof(*d));
 	enum err_code code;
@@ -263,8 +262,7 @@ static bool next_news(struct deferral *d, bool is_more, struct deferral_read *re
 {
 	if (d->wall != INT64_MAX || (!is_more && !d->front))
 		return false;
-	*ret_read = (struct deferral_read){
-		.from = d->front, .events = SIZE_MAX, .bytes = SIZE_MAX};
+	*ret_read = (struct deferral_read){.from = d->front, .events = SIZE_MAX, .bytes = SIZE_MAX};
 	return true;
 }
 

@@ -18,7 +18,8 @@ void share_take(struct share *s, size_t bytes)
 
 static void give_back(struct share *s, size_t bytes)
 {
-	size_t events = atomic_fetch_sub(&s->events, 1), before = atomic_fetch_sub(&s->bytes, bytes);
+	size_t events = atomic_fetch_sub(&s->events, 1),
+	       before = atomic_fetch_sub(&s->bytes, bytes);
 
 	assert(events >= 1 && before >= bytes);
 }

@@ -99,8 +99,8 @@ static uint16_t find(const struct generation *n, uint64_t key, uint16_t tenant)
 	for (i = 0; i < HASHES && n->rows; i++) {
 		cell = n->cells[cell_at(key, i)];
 		/* another's row would have made it his, or several */
-		if (cell == 0 || cell == tenant || (cell != GUARD_SEVERAL && who != GUARD_SEVERAL &&
-						    cell != who))
+		if (cell == 0 || cell == tenant ||
+		    (cell != GUARD_SEVERAL && who != GUARD_SEVERAL && cell != who))
 			return 0;
 		if (cell != GUARD_SEVERAL)
 			who = cell;

@@ -209,8 +209,8 @@ struct tenant *tenants_at(struct tenants *t, uint16_t index)
 
 /* ---- new and free ---- */
 
-static ATTR_MUST_CHECK enum err_code make_places(struct tenants *t,
-						 const struct tenants_options *o, struct err *e)
+static ATTR_MUST_CHECK enum err_code make_places(struct tenants *t, const struct tenants_options *o,
+						 struct err *e)
 {
 	struct tenant *one;
 	size_t i;

@@ -12,11 +12,10 @@
 
 enum err_code fake_source_enter_locked(struct fake_source *s, enum fake_call call, struct err *e)
 {
-	static const char *const names[] = {"open",        "hold",          "read",
-					    "acknowledge", "wait",          "inspect",
-					    "parked_list", "parked_read",   "standing",
-					    "purge",       "reread",        "backfill_load",
-					    "backfill_page"};
+	static const char *const names[] = {
+		"open",    "hold",          "read",         "acknowledge", "wait",
+		"inspect", "parked_list",   "parked_read",  "standing",    "purge",
+		"reread",  "backfill_load", "backfill_page"};
 	struct fake_failure *f = &s->db->failures[call];
 
 	s->db->stats.calls[call]++;

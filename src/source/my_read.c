@@ -40,8 +40,8 @@ struct my_reading {
 	size_t id_count;
 	size_t gap_limit;
 	size_t head_limit;
-	int64_t from; /* rows from this id on are read again; 0: those above the cursor */
-	int64_t next; /* of a reread: all below was looked at */
+	int64_t from;     /* rows from this id on are read again; 0: those above the cursor */
+	int64_t next;     /* of a reread: all below was looked at */
 	int64_t complete; /* every visible row up to here is among ids */
 	bool is_cut;      /* there is more */
 };
@@ -258,9 +258,8 @@ static ATTR_MUST_CHECK enum err_code look_again(struct my_reading *r, struct err
 	buf_add_fmt(sql, "SELECT id FROM %s WHERE (", buf_str(&p->from));
 	add_gap_ranges(r, sql);
 	buf_add_fmt(sql, "%sid BETWEEN %lld AND %lld)%s AND id <= %lld ORDER BY id LIMIT %zu",
-		    n || strays_of(r) ? " OR " : "", (long long)head, (long long)last,
-		    p->filter, (long long)last,
-		    r->id_count + position_stats(p->position).outstanding + 1);
+		    n || strays_of(r) ? " OR " : "", (long long)head, (long long)last, p->filter,
+		    (long long)last, r->id_count + position_stats(p->position).outstanding + 1);
 	code = my_conn_query_buf(r->s->conn, sql, &rows, e);
 	if (code != ERR_OK)
 		return code;

@@ -311,8 +311,8 @@ static ATTR_MUST_CHECK enum err_code read_rows(struct pg_read *r, struct err *e)
 	code = read_below(r, &a, e);
 	if (code == ERR_OK)
 		code = add_head_rows(r, a.head, e);
-	r->pipe->is_empty = !r->from && code == ERR_OK && PQntuples(a.head) == 0 && !r->batch.is_full &&
-			    r->batch.count == 0;
+	r->pipe->is_empty = !r->from && code == ERR_OK && PQntuples(a.head) == 0 &&
+			    !r->batch.is_full && r->batch.count == 0;
 out_answer:
 	answer_done(&a);
 	return code;
@@ -456,7 +456,8 @@ enum err_code pg_reread(struct source *base, uint32_t p, struct source_limit lim
 		return code;
 	}
 	*ret_count = r.batch.count;
-	/* behind a large row the server may have left out others: only an empty answer is the end */
+	/* behind a large row the server may have left out others: only an empty answer is the end
+	 */
 	if (r.batch.last_id >= *from)
 		*from = r.batch.last_id + 1;
 	else if (!r.batch.is_full && code == ERR_OK)

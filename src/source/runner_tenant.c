@@ -42,8 +42,8 @@ static void sort_out(struct runner_pipe *p, struct source *s, const struct defer
 	s->ops->leave(s, p->index, p->left_ids, left, deferral_floor(p->deferral));
 }
 
-enum err_code runner_tenant_read(struct runner_pipe *p, struct source *s,
-				 struct source_limit limit, struct err *e)
+enum err_code runner_tenant_read(struct runner_pipe *p, struct source *s, struct source_limit limit,
+				 struct err *e)
 {
 	struct deferral_read r;
 	int64_t next;

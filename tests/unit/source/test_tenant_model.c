@@ -356,12 +356,11 @@ static void do_lose(struct world *w)
 static void open_world(struct world *w, uint64_t seed, bool noisy, size_t tenants)
 {
 	struct ring_options ro = {.capacity = CAPACITY, .max_bytes = 1 << 20};
-	struct deferral_options o = {
-		.tenants = {.capacity = CAPACITY,
-			    .max_bytes = 1 << 20,
-			    .quota = TENANT_QUOTA_WHOLE / 4,
-			    .max = tenants},
-		.column = "owner"};
+	struct deferral_options o = {.tenants = {.capacity = CAPACITY,
+						 .max_bytes = 1 << 20,
+						 .quota = TENANT_QUOTA_WHOLE / 4,
+						 .max = tenants},
+				     .column = "owner"};
 	struct runner_pipeline rp = {.settings = &w->settings};
 	struct source_env env = {.settings = &w->source_settings,
 				 .pipelines = &w->shared,
@@ -404,9 +403,9 @@ static void close_world(struct world *w)
 	mem_free(w->source_settings.database);
 }
 
-static void (*const step_kinds[])(struct world *) = {do_write, do_write, do_write, do_read, do_read,
-						     do_send,  do_send,  do_answer, do_answer,
-						     do_acknowledge};
+static void (*const step_kinds[])(struct world *) = {do_write,  do_write,      do_write, do_read,
+						     do_read,   do_send,       do_send,  do_answer,
+						     do_answer, do_acknowledge};
 
 static size_t count_in(const struct world *w, int state)
 {
