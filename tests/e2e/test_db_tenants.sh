@@ -67,6 +67,7 @@ diag "$db_kind: beside the noisy tenant $took_ms ms, $passed of its events came 
 noisy_ms=$took_ms
 ok "... between a few of the noisy tenant's" test "$passed" -le $((rows / 10))
 ok "the noisy one still waits" metrics_is '.pipelines[0].tenants_deferred >= 1' true
+# shellcheck disable=SC2154 # admin_port is lib.sh's
 curl -sS -m 5 "http://127.0.0.1:$admin_port/metrics?format=prometheus" >"$test_dir/page"
 ok "the metrics name it" grep -q '^app_db_listener_tenant_rows_deferred{pipeline="default",tenant="noisy"} [1-9]' "$test_dir/page"
 ok "... and who else" grep -q '^app_db_listener_tenant_events{pipeline="default",tenant="o1"} 6$' "$test_dir/page"
