@@ -156,6 +156,11 @@ enum err_code pg_schema_has_delivered(struct pg_admin *a, bool *ret_has, struct 
 	return has_table(a, "delivered", ret_has, e);
 }
 
+enum err_code pg_schema_has_ingest(struct pg_admin *a, bool *ret_has, struct err *e)
+{
+	return has_table(a, "ingest_key", ret_has, e);
+}
+
 enum err_code pg_schema_pipelines_undelivered(struct pg_admin *a, PGresult **ret_res, struct err *e)
 {
 	static const char outbox[] =
