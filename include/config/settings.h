@@ -49,6 +49,9 @@ struct secret {
 /* Which events wait for each other. */
 enum ordering { ORDERING_KEY, ORDERING_TABLE, ORDERING_PIPELINE, ORDERING_NONE };
 
+/* Whose source stops reading first when memory is short (core/budget.h). */
+enum priority { PRIORITY_OPTIONAL, PRIORITY_STANDARD, PRIORITY_IMPORTANT, PRIORITY_CRITICAL };
+
 enum source_type { SOURCE_POSTGRES, SOURCE_MYSQL, SOURCE_SQLITE, SOURCE_FAKE };
 
 /* "postgres", "mysql" (MariaDB too), "sqlite", "fake". Never NULL. */
@@ -212,6 +215,7 @@ struct pipeline_settings {
 	size_t table_count;        /* 0: only with audit_table */
 	bool operations[OP_COUNT]; /* truncate: only with PostgreSQL or audit_table */
 	enum ordering ordering;
+	enum priority priority;
 	int64_t capacity;  /* events; 0: an equal share of queue.capacity */
 	int64_t max_bytes; /* 0: an equal share of queue.max_bytes */
 	int64_t retain_us; /* how long delivered events are kept for a replay; 0: not at all */
