@@ -19,6 +19,7 @@ extern const struct key_rows key_rows_of_source;
 extern const struct key_rows key_rows_of_webhook;
 extern const struct key_rows key_rows_of_pipeline;
 extern const struct key_rows key_rows_of_daemon;
+extern const struct key_rows key_rows_of_ingest;
 
 /* the columns target, offset and size of a field */
 #define FIELD(in, type, field)                                                                     \

@@ -42,6 +42,7 @@ enum key_type {
 	KEY_OPS,       /* bool[OP_COUNT] */
 	KEY_DURATIONS, /* struct duration_list */
 	KEY_RATE,      /* struct rate */
+	KEY_TOKENS,    /* struct ingest_tokens */
 
 	/* those with a shape of their own (config/loading.h) */
 	KEY_TABLES,  /* struct table_settings * and count: a list of tables */

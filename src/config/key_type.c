@@ -17,6 +17,7 @@ const char *key_type_name(enum key_type type)
 		[KEY_DURATIONS] = "list of durations",
 		[KEY_OPS] = "list",
 		[KEY_RATE] = "rate",
+		[KEY_TOKENS] = "mapping of secrets",
 		[KEY_TABLES] = "list of tables",
 		[KEY_TABLE] = "table",
 		[KEY_NAME_OF] = "table",

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "control/listen.h"
+#include "base/listen.h"
 
 #include <errno.h>
 #include <netdb.h>
