@@ -291,6 +291,14 @@ struct settings {
 		int64_t queue_lines;
 	} logging;
 	struct {
+		char *file; /* NULL: none */
+		int64_t interval_us;
+		int64_t max_records;
+		int64_t flush_interval_us;
+		int64_t rotate_bytes;
+		int64_t rotate_keep;
+	} metrics_history;
+	struct {
 		char *listen; /* "127.0.0.1:8080", "[::1]:8080", "off" */
 		struct secret token;
 	} admin;
