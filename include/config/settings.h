@@ -309,6 +309,9 @@ struct settings {
 	} daemon;
 };
 
+/* What the pipeline's source is called in the configuration: also of an inlet with a store. */
+const char *pipeline_source_name(const struct settings *s, const struct pipeline_settings *p);
+
 /* Free everything inside s and wipe its secrets; s itself is the caller's. */
 void settings_done(struct settings *s);
 
