@@ -68,4 +68,13 @@ int64_t refusal_retry_after_s(const struct refusal *r);
 /* Append the answer's body. Errors stick to out. */
 void refusal_write(const struct refusal *r, struct buf *out);
 
+#define REFUSAL_HTTP_BYTES 2048
+
+/* The whole answer, head and body, that closes the connection; a string. False: it is not whole. */
+bool refusal_format(const struct refusal *r, char out[static REFUSAL_HTTP_BYTES]) ATTR_MUST_CHECK;
+
+/* Send that past the server, which cannot answer before a body is whole. Only with nothing of an
+ * answer sent, and not over TLS. Never blocks. */
+void refusal_send(const struct refusal *r, int fd);
+
 #endif

@@ -349,7 +349,7 @@ static bool check_operation(const struct posted *p, const struct inlet_event *ev
 		wrong(p, "data", "not with delete: the row as it was is old_data", r);
 	else if (is_delete && !ev->key.s && !ev->old_data.s)
 		wrong(p, "key", "required with delete, or old_data", r);
-	else if (!is_delete && ev->op != OP_UPDATE && ev->old_data.s)
+	else if (!op_has_old(ev->op) && ev->old_data.s)
 		wrong(p, "old_data", "only with update and delete", r);
 	return r->reason == REFUSAL_NONE;
 }
@@ -370,7 +370,7 @@ static enum posted_step make_event(struct posted *p, struct inlet_event *ret_ev,
 		return POSTED_REFUSED;
 	}
 	if (!op_parse(v[FIELD_OPERATION], &ev.op) || ev.op == OP_TRUNCATE) {
-		wrong(p, "operation", "must be insert, update or delete", r);
+		wrong(p, "operation", "must be insert, update, delete or read", r);
 		return POSTED_REFUSED;
 	}
 	ev.schema = v[FIELD_SCHEMA];

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include "ingest/refusal.h"
 
+#include <microhttpd.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <sys/socket.h>
 
 #include "base/clock.h"
 #include "base/json.h"
@@ -84,4 +86,35 @@ void refusal_write(const struct refusal *r, struct buf *out)
 		json_i64(&j, "column", r->column);
 	json_end(&j);
 	buf_add_char(out, '\n');
+}
+
+bool refusal_format(const struct refusal *r, char out[static REFUSAL_HTTP_BYTES])
+{
+	char retry[48] = "";
+	int64_t after_s = refusal_retry_after_s(r);
+	unsigned status = refusal_status(r->reason);
+	struct buf body;
+	int n = -1;
+
+	buf_init(&body, REFUSAL_HTTP_BYTES);
+	refusal_write(r, &body);
+	if (after_s)
+		(void)snprintf(retry, sizeof(retry), "Retry-After: %lld\r\n", (long long)after_s);
+	if (buf_error(&body) == ERR_OK)
+		n = snprintf(out, REFUSAL_HTTP_BYTES,
+			     "HTTP/1.1 %u %s\r\nContent-Type: application/json\r\n"
+			     "Cache-Control: no-store\r\n%sConnection: close\r\n"
+			     "Content-Length: %zu\r\n\r\n%s",
+			     status, MHD_get_reason_phrase_for(status), retry, body.len,
+			     buf_str(&body));
+	buf_done(&body);
+	return n > 0 && n < REFUSAL_HTTP_BYTES;
+}
+
+void refusal_send(const struct refusal *r, int fd)
+{
+	char out[REFUSAL_HTTP_BYTES];
+
+	if (refusal_format(r, out))
+		(void)send(fd, out, strlen(out), MSG_NOSIGNAL | MSG_DONTWAIT);
 }

@@ -188,11 +188,11 @@ static const struct {
 	{POSTED_JSON, "{\"table\":\"t\",\"data\":{}}", REFUSAL_EVENT,
 	 "{\"error\":\"required\",\"index\":0,\"field\":\"operation\",\"line\":1}"},
 	{POSTED_JSON, "{\"table\":\"t\",\"operation\":\"truncate\"}", REFUSAL_EVENT,
-	 "{\"error\":\"must be insert, update or "
-	 "delete\",\"index\":0,\"field\":\"operation\",\"line\":1}"},
+	 "{\"error\":\"must be insert, update, delete "
+	 "or read\",\"index\":0,\"field\":\"operation\",\"line\":1}"},
 	{POSTED_JSON, "{\"table\":\"t\",\"operation\":\"INSERT\",\"data\":{}}", REFUSAL_EVENT,
-	 "{\"error\":\"must be insert, update or "
-	 "delete\",\"index\":0,\"field\":\"operation\",\"line\":1}"},
+	 "{\"error\":\"must be insert, update, delete "
+	 "or read\",\"index\":0,\"field\":\"operation\",\"line\":1}"},
 	{POSTED_JSON, "{\"table\":\"t\",\"operation\":\"update\",\"data\":null}", REFUSAL_EVENT,
 	 "{\"error\":\"required: the row as it is "
 	 "now\",\"index\":0,\"field\":\"data\",\"line\":1}"},
