@@ -81,6 +81,10 @@ void runner_stop(struct runner *r);
 /* There is room in a ring, or something else to look at. Any thread, never blocks. */
 void runner_wake(struct runner *r);
 
+/* The outbox has something new: read it now, whatever the database says. Any thread, never blocks.
+ */
+void runner_look(struct runner *r);
+
 /* Where workers put settled events of this source; they set ack.pipeline to the runner's p. */
 struct acks *runner_acks(struct runner *r);
 

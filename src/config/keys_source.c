@@ -6,8 +6,13 @@
 #include "config/tenant_quota.h"
 
 static const struct key_word type_words[] = {
-	{"postgres", SOURCE_POSTGRES}, {"postgresql", SOURCE_POSTGRES}, {"mysql", SOURCE_MYSQL},
-	{"mariadb", SOURCE_MYSQL},     {"sqlite", SOURCE_SQLITE},       {NULL, 0},
+	{"postgres", SOURCE_POSTGRES},
+	{"postgresql", SOURCE_POSTGRES},
+	{"mysql", SOURCE_MYSQL},
+	{"mariadb", SOURCE_MYSQL},
+	{"sqlite", SOURCE_SQLITE},
+	{"http", SOURCE_HTTP},
+	{NULL, 0},
 };
 static const struct key_word sslmode_words[] = {
 	{"disable", 0},   {"allow", 0},       {"prefer", 0}, {"require", 0},
@@ -54,8 +59,13 @@ static const struct key rows[] = {
 	{"database.database", KEY_STRING, SOURCE(database), .check = check_text, ONLY_SERVERS,
 	 .help = "Name of the database; required."},
 	{"database.path", KEY_STRING, SOURCE(path), .check = check_path,
-	 ONLY_SQLITE("it is the file of an SQLite database"),
-	 .help = "Path of the database file; required."},
+	 .types = KEY_TYPE_BIT(SOURCE_SQLITE) | KEY_TYPE_BIT(SOURCE_HTTP),
+	 .why = "it is the file of an SQLite database",
+	 .help = "Path of the database file; required. With http the daemon makes it, to keep the "
+		 "events in."},
+	{"database.store", KEY_STRING, SOURCE(store), .check = check_name, INSTALL,
+	 ONLY_HTTP("it is where the events of a source of type http are kept"),
+	 .help = "The source whose database keeps the events, in place of path."},
 	{"database.table", KEY_TABLE, PIPELINE(tables), .alias = true,
 	 .help = "The one table to capture, as TABLE or SCHEMA.TABLE (sqlite: TABLE)."},
 	{"database.tables", KEY_TABLES, PIPELINE(tables), .alias = true,
@@ -81,13 +91,14 @@ static const struct key rows[] = {
 	 RANGE(100 * MS, HOUR), .help = "The longest wait between attempts to connect again."},
 
 	{"listener.modes", KEY_OPS, PIPELINE(operations), .def = "insert,update,delete,truncate",
-	 INSTALL,
+	 NOT_HTTP, INSTALL,
 	 .help = "The operations to capture, as a list or with commas between; truncate is for "
 		 "postgres only."},
 	{"listener.ordering", KEY_WORD, PIPELINE(ordering), .def = "key", .words = ordering_words,
 	 .help = "Which events wait for each other: those of one row, one table, the pipeline, "
 		 "none."},
 	{"listener.wakeup", KEY_WORD, SOURCE(wakeup), .def = "auto", .words = wakeup_words,
+	 NOT_HTTP,
 	 .help = "Whether the database notifies the daemon of changes or is only polled; mysql and "
 		 "sqlite are always polled."},
 	{"listener.poll_interval", KEY_DURATION, SOURCE(poll_interval_us), .def = "2s",

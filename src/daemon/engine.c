@@ -9,6 +9,7 @@
 #include "sink/keeper.h"
 #include "sink/pool.h"
 #include "sink/webhook.h"
+#include "source/inlet.h"
 #include "source/runner.h"
 
 /* Bodies of requests are copies; this part of a ring's bytes may be in flight at once, so that both
@@ -289,6 +290,8 @@ static ATTR_MUST_CHECK enum err_code make_parts(struct engine *g, struct err *e)
 	enum err_code code = make_webhooks(g, e);
 	size_t i;
 
+	for (i = 0; code == ERR_OK && i < g->settings->inlet_count; i++)
+		code = inlet_make_store(g->settings, i, e);
 	for (i = 0; code == ERR_OK && i < g->settings->source_count; i++)
 		code = make_runner(g, i, e);
 	if (code == ERR_OK)
@@ -376,6 +379,11 @@ void engine_stop(struct engine *g, int64_t deadline_us)
 	for (i = 0; i < g->runners_running; i++)
 		runner_stop(g->runners[i]);
 	g->runners_running = 0;
+}
+
+void engine_look(struct engine *g, size_t source)
+{
+	runner_look(g->runners[source]);
 }
 
 const struct metrics_inputs *engine_inputs(const struct engine *g)

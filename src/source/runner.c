@@ -182,6 +182,12 @@ void runner_wake(struct runner *r)
 	fd_wake(r->wake_fd);
 }
 
+void runner_look(struct runner *r)
+{
+	atomic_store(&r->has_news, true);
+	fd_wake(r->wake_fd);
+}
+
 struct acks *runner_acks(struct runner *r)
 {
 	return r->acks;

@@ -252,6 +252,10 @@ static ATTR_MUST_CHECK enum err_code wait_for_work(struct runner *r, struct err 
 	}
 	if (is_stopping(r) || atomic_load(&r->has_room))
 		return ERR_OK;
+	if (idle && atomic_exchange(&r->has_news, false)) {
+		runner_pipes_want(r->pipes, r->pipe_count);
+		return ERR_OK;
+	}
 	code = r->ops->wait(r->source, idle, r->wake_fd, wait_deadline(r, quiesced), &woken, e);
 	if (code != ERR_OK)
 		return code;

@@ -54,6 +54,7 @@ static void fields_have_the_size_of_their_type(void **state)
 		[KEY_RATE] = sizeof(struct rate),
 		[KEY_PERCENT] = sizeof(int64_t),
 		[KEY_PAIRS] = sizeof(struct string_list),
+		[KEY_TOKENS] = sizeof(struct ingest_tokens),
 		[KEY_TABLES] = sizeof(void *),
 		[KEY_TABLE] = sizeof(void *),
 		[KEY_NAME_OF] = sizeof(char *),
