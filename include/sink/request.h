@@ -34,6 +34,12 @@ enum err_code request_fill_batch(const struct request_origin *o, const struct we
 				 struct event *first, struct http_request *r,
 				 struct event **ret_rest) ATTR_MUST_CHECK;
 
+/* Append to r's body what an archive holds of the event: its body, without headers; where the
+ * format has a part of the event in headers, in the form that has not. Errors: as request_fill. */
+enum err_code request_fill_record(const struct request_origin *o, const struct webhook_settings *to,
+				  const struct event_fields *f,
+				  struct http_request *r) ATTR_MUST_CHECK;
+
 /* Compress what was filled in where its webhook's settings want it and it pays; *c, NULL at first,
  * is made when it is needed and the caller's to free. Without memory the body stays plain. */
 void request_compress(struct http_request *r, struct compressor **c);
