@@ -26,6 +26,7 @@
 #include "control/process.h"
 #include "core/parked.h"
 #include "core/ring.h"
+#include "sink/archive.h"
 #include "sink/pool.h"
 #include "sink/webhook.h"
 #include "source/runner.h"
@@ -121,7 +122,10 @@ struct metrics_pipeline {
 	size_t webhook;
 	struct ring_stats ring;
 	struct parked_stats parked;
+	struct archive_stats archive;          /* all zero without one */
+	char archive_path[METRICS_NAME_BYTES]; /* its end, where it is longer; "" without one */
 	/* derived */
+	int64_t archive_paused_us; /* 0: it is not */
 	int64_t lag_us;            /* age of the oldest event inside, by its commit */
 	int64_t oldest_pending_us; /* the same, by when it was read */
 	int64_t parked_next_us;    /* until the first parked one is due; METRICS_UNKNOWN: none */

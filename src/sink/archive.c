@@ -460,8 +460,10 @@ enum err_code archive_start(struct archive *a, struct err *e)
 {
 	enum err_code code = archive_file_open(&a->file, e);
 
-	if (code == ERR_BUSY || code == ERR_CONFIG || code == ERR_NOMEM)
-		return err_prefix(e, "archive of pipeline %s", a->o.pipeline);
+	if (code == ERR_BUSY || code == ERR_CONFIG || code == ERR_NOMEM) {
+		(void)err_prefix(e, "archive of pipeline %s", a->o.pipeline);
+		return code;
+	}
 	note_repair(a, 0);
 	if (code != ERR_OK)
 		note_failure(a, e);

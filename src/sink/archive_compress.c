@@ -159,7 +159,7 @@ static ATTR_MUST_CHECK enum err_code make_gz(const struct archive_compress *c, c
 		code = copy_all(c, k, e);
 		(void)deflateEnd(&k->z);
 		if (code != ERR_OK)
-			code = err_prefix(e, "%s", plain);
+			(void)err_prefix(e, "%s", plain);
 	}
 	if (code == ERR_OK && rename(temp, gz) != 0)
 		code = archive_names_error(e, "cannot rename", temp);

@@ -83,8 +83,10 @@ static ATTR_MUST_CHECK enum err_code repair(struct archive_file *f, struct err *
 {
 	enum err_code code = archive_repair(f->fd, f->o.json, f->o.io, &f->end, e);
 
-	if (code != ERR_OK)
-		return err_prefix(e, "%s", f->path);
+	if (code != ERR_OK) {
+		(void)err_prefix(e, "%s", f->path);
+		return code;
+	}
 	f->dirty = false;
 	f->stats.bytes = f->end.size;
 	f->stats.repaired += f->end.cut > 0;
@@ -187,6 +189,20 @@ void archive_file_add(const struct archive_file *f, struct buf *text, struct tex
 		buf_add_char(text, '\n');
 }
 
+/* Let the file end as before. */
+static ATTR_MUST_CHECK enum err_code undo(struct archive_file *f, struct err *e)
+{
+	enum err_code code = ERR_OK;
+
+	if (f->o.json)
+		code = archive_io_write(f->o.io, f->fd, ARCHIVE_TAIL, ARCHIVE_TAIL_LEN, f->end.at,
+					e);
+	if (code == ERR_OK)
+		code = archive_io_truncate(f->o.io, f->fd, f->end.size, e);
+	f->dirty = code != ERR_OK;
+	return code;
+}
+
 /* Open, in place, as large as it was left, and with room before it is rotated. */
 static ATTR_MUST_CHECK enum err_code make_ready(struct archive_file *f, size_t len, struct err *e)
 {
@@ -197,25 +213,14 @@ static ATTR_MUST_CHECK enum err_code make_ready(struct archive_file *f, size_t l
 		return code;
 	if (fstat(f->fd, &st) != 0)
 		return archive_names_error(e, "cannot look at", f->path);
-	if (f->dirty || st.st_size != f->end.size)
+	if (f->dirty && st.st_size >= f->end.at)
+		code = undo(f, e);
+	else if (st.st_size != f->end.size)
 		code = repair(f, e);
 	if (code == ERR_OK && f->o.rotate_bytes && !f->end.empty &&
 	    f->end.size + (int64_t)len > f->o.rotate_bytes)
 		code = rotate(f, e);
 	return code;
-}
-
-/* Let the file end as before. */
-static void undo(struct archive_file *f)
-{
-	enum err_code code = ERR_OK;
-
-	if (f->o.json)
-		code = archive_io_write(f->o.io, f->fd, ARCHIVE_TAIL, ARCHIVE_TAIL_LEN, f->end.at,
-					NULL);
-	if (code == ERR_OK)
-		code = archive_io_truncate(f->o.io, f->fd, f->end.size, NULL);
-	f->dirty = code != ERR_OK;
 }
 
 /* What could not be synced may be gone although the next sync says that all is well: it is written
@@ -231,8 +236,10 @@ static ATTR_MUST_CHECK enum err_code put(struct archive_file *f, const char *byt
 	}
 	if (code == ERR_OK)
 		return ERR_OK;
-	undo(f);
-	return err_prefix(e, "%s", f->path);
+	(void)err_prefix(e, "%s", f->path);
+	if (undo(f, NULL) != ERR_OK)
+		f->dirty = true; /* before the next write */
+	return code;
 }
 
 enum err_code archive_file_write(struct archive_file *f, struct buf *text, struct err *e)

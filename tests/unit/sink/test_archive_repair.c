@@ -180,8 +180,9 @@ static int dying_truncate(void *ctx, int fd, off_t size)
 
 static void a_repair_may_be_torn_too(void **state)
 {
-	static const char *const tails[] = {"", ",", ",\n", ",\n{\"id\":4,\"x\":\"torn", "\n]", "]",
-					    "\n]\n and more\n", "\n\n\n{}"};
+	static const char *const tails[] = {
+		"",        ",", ",\n", ",\n{\"id\":4,\"x\":\"torn", "\n]", "]", "\n]\n and more\n",
+		"\n\n\n{}"};
 	struct archive_case *c = *state;
 	struct dying d;
 	const struct archive_io io = {dying_write, dying_truncate, NULL, &d};
@@ -330,10 +331,9 @@ static void what_is_no_archive_is_not_touched(void **state)
 		bool json;
 		const char *bytes;
 	} cases[] = {
-		{true, "{\"id\":1}\n"},        {true, "[{\"id\":1}]"},
-		{true, "[\n  {\"id\":1}\n]\n"}, {true, "SQLite format 3"},
-		{true, "[]"},                  {false, "[\n{\"id\":1}\n]\n"},
-		{false, "some text\n"},        {true, "\n"},
+		{true, "{\"id\":1}\n"},    {true, "[{\"id\":1}]"}, {true, "[\n  {\"id\":1}\n]\n"},
+		{true, "SQLite format 3"}, {true, "[]"},           {false, "[\n{\"id\":1}\n]\n"},
+		{false, "some text\n"},    {true, "\n"},
 	};
 	struct archive_case *c = *state;
 	struct archive_end end;
