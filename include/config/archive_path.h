@@ -20,9 +20,6 @@ const char *check_webhook_url(const char *value);
 bool archive_path_is_all(const struct webhook_settings *w);
 /* There is an archive, be it all. */
 bool archive_path_is_given(const struct webhook_settings *w);
-/* Does each pipeline have its own? */
-bool archive_path_is_template(const struct webhook_settings *w);
-
 /* Append the path of pipeline's archive. Errors stick to out. */
 void archive_path_write(const struct webhook_settings *w, const char *pipeline, struct buf *out);
 

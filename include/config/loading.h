@@ -90,6 +90,9 @@ void scope_check_type(struct loading *l, const struct scope *s, struct node n,
 /* Whether the mapping n gives name, or name_file or name_credential. */
 bool scope_has_secret(struct node n, const char *name);
 
+/* What contradicts itself in the files that logging and metrics_history, which are read, write. */
+void files_check(struct loading *l);
+
 /* Each reads its part of l->root into l->settings; sources first, pipelines last. */
 void sources_read(struct loading *l);
 void webhooks_read(struct loading *l);
@@ -127,5 +130,9 @@ void archives_check(struct loading *l);
 /* What contradicts validate in w, read from n, or asks for it; fills in who asks. */
 void validation_check(struct loading *l, struct webhook_settings *w, struct node n,
 		      const struct path *path);
+
+/* Find memory.max, note what does not fit into it, and set what was left to it. When
+ * the pipelines are read. */
+void memory_check(struct loading *l);
 
 #endif

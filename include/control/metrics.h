@@ -23,7 +23,11 @@
 #include "config/settings.h"
 #include "control/history.h"
 #include "control/memory.h"
+#include "control/metrics_budget.h"
 #include "control/process.h"
+#include "control/recorder.h"
+#include "core/budget.h"
+#include "core/label_set.h"
 #include "core/parked.h"
 #include "core/ring.h"
 #include "sink/archive.h"
@@ -63,6 +67,7 @@ struct metrics_pipeline_input {
 	struct parked *parked; /* NULL: none */
 	size_t source;         /* index in sources */
 	size_t webhook;        /* index in webhooks */
+	enum priority priority;
 };
 
 /* Everything is a loan for the call. */
@@ -72,15 +77,19 @@ struct metrics_inputs {
 	int64_t start_us;                /* when the daemon started, monotonic */
 	struct metrics_history *history; /* updated by metrics_collect */
 	struct pool *pool;
+	struct recorder *recorder;      /* NULL: none */
+	const struct label_set *tables; /* NULL: not counted */
 	const struct metrics_source_input *sources;
 	size_t source_count; /* <= SETTINGS_SOURCES_MAX */
 	const struct metrics_webhook_input *webhooks;
 	size_t webhook_count; /* <= SETTINGS_WEBHOOKS_MAX */
 	const struct metrics_pipeline_input *pipelines;
-	size_t pipeline_count; /* <= SETTINGS_PIPELINES_MAX */
+	size_t pipeline_count;       /* <= SETTINGS_PIPELINES_MAX */
+	const struct budget *budget; /* NULL: none */
 };
 
 #define METRICS_NAME_BYTES 64
+#define METRICS_RECORD_VERSION 1 /* raised when a member goes or means something else */
 #define METRICS_UNKNOWN (-1) /* in a field of unknown value: null in JSON, absent in Prometheus */
 
 struct metrics_quantiles {
@@ -124,6 +133,8 @@ struct metrics_pipeline {
 	struct parked_stats parked;
 	struct archive_stats archive;          /* all zero without one */
 	char archive_path[METRICS_NAME_BYTES]; /* its end, where it is longer; "" without one */
+	char priority[16];
+	bool memory_stopped; /* the budget allows its priority no reads */
 	/* derived */
 	int64_t archive_paused_us; /* 0: it is not */
 	int64_t lag_us;            /* age of the oldest event inside, by its commit */
@@ -164,7 +175,10 @@ struct metrics_snapshot {
 	int64_t uptime_us;
 	struct pool_stats pool;
 	struct log_stats log;
+	struct recorder_stats recorder;
+	struct label_set_stats tables;
 	struct memory_stats memory;
+	struct metrics_budget budget;
 	struct process_stats process;
 	struct metrics_source sources[SETTINGS_SOURCES_MAX];
 	size_t source_count;
@@ -185,6 +199,17 @@ void metrics_derive(struct metrics_snapshot *s, struct metrics_history *h);
 
 /* Append s as one JSON object and a line end. Errors stick to out. */
 void metrics_render_json(const struct metrics_snapshot *s, struct buf *out);
+
+/* Append s as one record of the metric history: one line, the members that METRICS_RECORD_VERSION
+ * has, each called and measured as in metrics_render_json. Errors stick to out. */
+void metrics_render_record(const struct metrics_snapshot *s, struct buf *out);
+
+/* The counters by table: of events read from the outbox (source/runner.h counts them). They outlive
+ * the engines, so they are no part of a snapshot. Errors: ERR_NOMEM. */
+enum err_code metrics_tables_new(struct label_set **ret_s, struct err *e) ATTR_MUST_CHECK;
+
+/* Append them in the Prometheus text format. Errors stick to out. */
+void metrics_render_tables(const struct label_set *tables, struct buf *out);
 
 /* Append s in the Prometheus text format 0.0.4. Errors stick to out. */
 void metrics_render_prometheus(const struct metrics_snapshot *s, struct buf *out);

@@ -9,7 +9,9 @@
  *
  * An event keeps its place in the ring, and its lanes, until it is written. So order per key holds
  * in the file, and the ring's bounds are the queue's: what is here is charged there. Only the text
- * of one write, at most ARCHIVE_BATCH_BYTES or one event, comes on top.
+ * of one write, at most ARCHIVE_BATCH_BYTES or one event, comes on top, and is charged as
+ * BUDGET_ARCHIVE. When memory is short, writes are small and nothing is compressed; writing goes
+ * on, for that is what frees memory.
  *
  * A file that cannot be written (full, read-only, gone with its directory) pauses the pipeline: it
  * is given nothing more, keeps what it has, counts no attempt, and goes on by itself.
@@ -23,6 +25,7 @@
 
 #include "base/clock.h"
 #include "base/err.h"
+#include "core/budget.h"
 #include "core/event.h"
 #include "sink/archive_file.h"
 
@@ -51,6 +54,7 @@ struct archive_options {
 	int64_t flush_interval_us;
 	bool compress;
 	const struct clock *clock;
+	struct budget *budget; /* a loan; NULL: none */
 	const struct archive_ops *ops;
 	void *ctx;
 };

@@ -10,12 +10,13 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "core/budget.h"
 
 struct archive_compress;
 
-/* path: of the archive; a loan. */
-enum err_code archive_compress_new(const char *path, struct archive_compress **ret_c,
-				   struct err *e) ATTR_MUST_CHECK;
+/* path: of the archive; both are loans. Nothing is compressed while budget_pauses. */
+enum err_code archive_compress_new(const char *path, struct budget *budget,
+				   struct archive_compress **ret_c, struct err *e) ATTR_MUST_CHECK;
 void archive_compress_free(struct archive_compress *c);
 
 enum err_code archive_compress_start(struct archive_compress *c, struct err *e) ATTR_MUST_CHECK;

@@ -19,8 +19,8 @@ struct archiving;
 
 /* For pp, which has ring and parked; a loan, as is pool, which is woken. Errors: as archive_new. */
 enum err_code archiving_new(struct pool *pool, const struct pool_pipeline *pp,
-			    const struct clock *clock, struct archiving **ret_a,
-			    struct err *e) ATTR_MUST_CHECK;
+			    const struct clock *clock, struct budget *budget,
+			    struct archiving **ret_a, struct err *e) ATTR_MUST_CHECK;
 void archiving_free(struct archiving *a);
 
 /* As archive_start and archive_stop. */

@@ -25,6 +25,7 @@
 
 struct archive_stats;
 struct archiving;
+struct budget;
 struct pool;
 
 /* One pipeline as the workers see it; everything is a loan for the pool's life. */
@@ -45,6 +46,7 @@ struct pool_options {
 	const struct pool_pipeline *pipelines; /* copied */
 	size_t pipeline_count;
 	const struct clock *clock;
+	struct budget *budget; /* a loan; NULL: none */
 };
 
 enum err_code pool_new(const struct pool_options *o, struct pool **ret_p,

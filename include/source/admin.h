@@ -15,6 +15,7 @@
 #include "base/text.h"
 #include "config/settings.h"
 #include "core/standing.h"
+#include "source/backfill.h"
 
 /* One finding of check or one step of install. */
 enum finding_level { FINDING_OK, FINDING_WARN, FINDING_FAIL };
@@ -155,11 +156,35 @@ struct source_admin_ops {
 	enum err_code (*dead_letter_purge)(const struct settings *s, size_t source,
 					   const struct dead_letter_filter *f,
 					   struct dead_letter_counts *ret, struct err *e);
+
+	/* Backfill jobs (source/backfill.h). All three or, where a source cannot, none: NULL.
+	 *
+	 * Make a job, RUNNING, and tell its id: r->pipeline is a pipeline of this source, and r
+	 * passed backfill_request_check. The table must be one that the pipeline captures, with a
+	 * primary key to walk by; where is prepared, columns are looked up (the key is always
+	 * read), rights are looked at, the number of rows is estimated. A daemon that waits is
+	 * woken. Errors: ERR_USAGE (a table, a column, a filter: the message says what is wrong
+	 * with it), ERR_CONFIG (this table cannot: no key, an audit table, ...), ERR_NOT_FOUND (not
+	 * installed, or of before there was a place for jobs), ERR_DENIED (the message has the
+	 * GRANT), ERR_UNAVAILABLE, ERR_TIMEOUT, ERR_DB. */
+	enum err_code (*backfill_create)(const struct settings *s, size_t source,
+					 const struct backfill_request *r, int64_t *ret_id,
+					 struct err *e);
+	/* All jobs, or the one with this id (not 0), by id. Errors: as check; ERR_NOT_FOUND: as
+	 * above, and no such job. */
+	enum err_code (*backfill_list)(const struct settings *s, size_t source, int64_t id,
+				       backfill_job_fn fn, void *ctx, struct err *e);
+	/* An operator's word: state is RUNNING, PAUSED or CANCELLED. In force when it returns: a
+	 * page that is under way is waited for, another does not begin. Errors: as backfill_list;
+	 * of backfill_state_allows. */
+	enum err_code (*backfill_decide)(const struct settings *s, size_t source, int64_t id,
+					 enum backfill_state state, struct err *e);
 };
 
 extern const struct source_admin_ops source_admin_postgres;
 extern const struct source_admin_ops source_admin_mysql;
 extern const struct source_admin_ops source_admin_sqlite;
+extern const struct source_admin_ops source_admin_http;
 
 /* Has the webhook of a pipeline of that source a retry_schedule? How bad it is when nothing can be
  * parked there. */
@@ -167,6 +192,9 @@ enum finding_level source_admin_needs_parked(const struct settings *s, size_t so
 
 /* The same of a pipeline that retains, and the table of delivered events. */
 enum finding_level source_admin_needs_delivered(const struct settings *s, size_t source);
+
+/* Are events pushed into that source, by an inlet? */
+bool source_admin_takes_events(const struct settings *s, size_t source);
 
 /* The ops of a type; NULL when this build has none. */
 const struct source_admin_ops *source_admin_find(enum source_type type);

@@ -14,9 +14,11 @@
 #include "base/err.h"
 #include "config/settings.h"
 #include "core/acks.h"
+#include "core/label_set.h"
 #include "core/parked.h"
 #include "core/ring.h"
 #include "core/standing.h"
+#include "source/runner_budget.h"
 #include "source/source.h"
 
 enum runner_state {
@@ -35,6 +37,7 @@ struct runner_pipeline {
 	struct ring *ring;             /* a loan; NULL until runner_bind */
 	bool parks;                    /* its webhook has a retry_schedule */
 	struct standing_box *standing; /* its webhook's, a loan; NULL: nothing is kept */
+	struct runner_budget budget;   /* all zero: no bound */
 };
 
 struct runner_options {
@@ -43,6 +46,7 @@ struct runner_options {
 	const struct runner_pipeline *pipelines; /* copied */
 	size_t pipeline_count;
 	const struct clock *clock;
+	struct budget *budget; /* whose changes wake it, a loan; NULL: none */
 };
 
 enum err_code runner_new(const struct runner_options *o, struct runner **ret_r,
@@ -51,6 +55,11 @@ void runner_free(struct runner *r); /* stopped, or never started */
 
 /* Give pipeline p its ring: before runner_start. The ring's on_room is to call runner_wake. */
 void runner_bind(struct runner *r, size_t p, struct ring *ring);
+
+/* Count what is read by its table, "schema.table", in tables: before runner_start. A loan; nothing
+ * is counted by default. */
+enum { RUNNER_TABLE_READ, RUNNER_TABLE_COUNTERS };
+void runner_bind_tables(struct runner *r, struct label_set *tables);
 
 /* Likewise the set of its parked keys: a loan; none by default. Its on_due is to call runner_wake.
  */

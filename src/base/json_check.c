@@ -77,9 +77,10 @@ static enum mode leave(struct json_check *c, unsigned char b)
 	return --c->depth ? MODE_AFTER : MODE_DONE;
 }
 
-static enum mode literal(struct json_check *c, const char *rest)
+/* Of which the first byte was there. */
+static enum mode literal(struct json_check *c, const char *word)
 {
-	c->literal = rest;
+	c->literal = word + 1;
 	return MODE_LITERAL;
 }
 
@@ -87,6 +88,13 @@ static enum mode string(struct json_check *c, bool is_key)
 {
 	c->is_key = is_key;
 	return MODE_STRING;
+}
+
+static enum mode begin_number(unsigned char b)
+{
+	if (b == '0')
+		return MODE_ZERO;
+	return is_digit(b) ? MODE_INTEGER : MODE_BAD;
 }
 
 static enum mode begin_value(struct json_check *c, unsigned char b)
@@ -99,17 +107,15 @@ static enum mode begin_value(struct json_check *c, unsigned char b)
 	case '"':
 		return string(c, false);
 	case 't':
-		return literal(c, "rue");
+		return literal(c, "true");
 	case 'f':
-		return literal(c, "alse");
+		return literal(c, "false");
 	case 'n':
-		return literal(c, "ull");
+		return literal(c, "null");
 	case '-':
 		return MODE_MINUS;
-	case '0':
-		return MODE_ZERO;
 	default:
-		return is_digit(b) ? MODE_INTEGER : MODE_BAD;
+		return begin_number(b);
 	}
 }
 
@@ -186,7 +192,7 @@ static enum mode in_number(struct json_check *c, unsigned char b)
 {
 	switch ((enum mode)c->mode) {
 	case MODE_MINUS:
-		return b == '0' ? MODE_ZERO : is_digit(b) ? MODE_INTEGER : MODE_BAD;
+		return begin_number(b);
 	case MODE_ZERO:
 		return number_tail(c, b, true);
 	case MODE_INTEGER:

@@ -98,11 +98,6 @@ static const char *written(const struct webhook_settings *w)
 	return archive_path_is_all(w) ? w->url.value + FILE_URL_LEN : w->archive_path;
 }
 
-bool archive_path_is_template(const struct webhook_settings *w)
-{
-	return archive_path_is_given(w) && template_has_braces(written(w));
-}
-
 static void put_decoded(struct buf *out, struct text t)
 {
 	size_t i;

@@ -22,8 +22,14 @@ static const struct key rows[] = {
 
 	{"queue.capacity", KEY_INT, SETTINGS(queue.capacity), .def = "10000", RANGE(1, 10000000),
 	 .help = "The most events in memory; the rest waits in the database."},
-	{"queue.max_bytes", KEY_SIZE, SETTINGS(queue.max_bytes), .def = "64MB",
-	 RANGE(1 * MB, 64 * GB), .help = "The most bytes of events in memory."},
+	{"queue.max_bytes", KEY_SIZE, SETTINGS(queue.max_bytes), RANGE(1 * MB, 64 * GB),
+	 .help = "The most bytes of events in memory, a part of memory.max; half of it, or what "
+		 "the pipelines ask for, when not given."},
+
+	{"memory.max", KEY_STRING, SETTINGS(memory.max), .def = "64MB", .check = check_text,
+	 .help = "The most bytes of payload in memory, whoever holds them: a size, or a share such "
+		 "as 25% of what the control group or else the machine has. When not given, no "
+		 "more than half of the control group's limit."},
 
 	{"logging.file", KEY_STRING, SETTINGS(logging.file), .def = "stderr", .check = check_text,
 	 .help = "Path of the log file, or stderr."},
@@ -38,6 +44,23 @@ static const struct key rows[] = {
 	{"logging.queue_lines", KEY_INT, SETTINGS(logging.queue_lines), .def = "4096",
 	 RANGE(16, 1000000),
 	 .help = "Lines waiting to be written before further ones are dropped."},
+
+	{"metrics_history.file", KEY_STRING, SETTINGS(metrics_history.file), .check = check_text,
+	 .help = "Path of the file; without it nothing is recorded."},
+	{"metrics_history.interval", KEY_DURATION, SETTINGS(metrics_history.interval_us),
+	 .def = "10s", RANGE(1 * S, DAY), .help = "How often a record is made."},
+	{"metrics_history.max_records", KEY_INT, SETTINGS(metrics_history.max_records),
+	 .def = "1000", RANGE(1, 1000),
+	 .help = "The most records in memory; so many are written at once, and while the file "
+		 "cannot be written the oldest of them are dropped."},
+	{"metrics_history.flush_interval", KEY_DURATION,
+	 SETTINGS(metrics_history.flush_interval_us), .def = "1m", RANGE(0, DAY),
+	 .help = "How long a record may be in memory before it is written."},
+	{"metrics_history.rotate_size", KEY_SIZE, SETTINGS(metrics_history.rotate_bytes),
+	 .def = "50MB", RANGE(0, 64 * GB),
+	 .help = "A file that would grow past this is rotated; 0: never."},
+	{"metrics_history.rotate_keep", KEY_INT, SETTINGS(metrics_history.rotate_keep), .def = "10",
+	 RANGE(0, 1000), .help = "How many rotated files are kept."},
 
 	{"admin.listen", KEY_STRING, SETTINGS(admin.listen), .def = "127.0.0.1:8080",
 	 .check = check_listen, .help = "Address and port, or off."},

@@ -232,6 +232,9 @@ static void collect_pipeline(const struct metrics_inputs *in, size_t i, struct m
 	p->webhook = from->webhook;
 	p->ring = ring_stats(from->ring);
 	collect_archive(in, i, p);
+	(void)snprintf(p->priority, sizeof(p->priority), "%s",
+		       budget_priority_name(from->priority));
+	p->memory_stopped = !budget_allows(in->budget, from->priority);
 	if (from->parked)
 		p->parked = parked_stats(from->parked);
 }
@@ -262,7 +265,10 @@ void metrics_collect(const struct metrics_inputs *in, struct metrics_snapshot *r
 	s->pipeline_count = in->pipeline_count;
 	s->pool = pool_stats(in->pool);
 	s->log = log_stats();
+	s->recorder = recorder_stats(in->recorder);
+	s->tables = label_set_stats(in->tables);
 	s->memory = memory_stats();
+	s->budget = metrics_budget_collect(in->budget, &s->memory);
 	s->process = process_stats();
 	/* after the figures: no event is younger than the time it is measured by */
 	s->now_us = clock_now_us(in->clock);

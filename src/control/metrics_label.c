@@ -3,6 +3,7 @@
 
 #include <assert.h>
 
+#include "core/budget.h"
 #include "sink/answer.h"
 #include "sink/breaker.h"
 #include "source/runner.h"
@@ -29,6 +30,16 @@ static const char *phase_value(size_t i)
 	return answer_phase_name((enum answer_phase)i);
 }
 
+static const char *level_value(size_t i)
+{
+	return budget_level_name((enum budget_level)i);
+}
+
+static const char *account_value(size_t i)
+{
+	return budget_account_name((enum budget_account)i);
+}
+
 static const struct {
 	const char *name;
 	size_t first;
@@ -42,6 +53,8 @@ static const struct {
 	[METRICS_LABEL_CLASS] = {"class", 0, 6, class_value},
 	/* ANSWER_PHASE_NONE is no failure */
 	[METRICS_LABEL_PHASE] = {"phase", ANSWER_PHASE_NONE + 1, ANSWER_PHASE_COUNT, phase_value},
+	[METRICS_LABEL_LEVEL] = {"level", BUDGET_NORMAL, BUDGET_LEVEL_COUNT, level_value},
+	[METRICS_LABEL_ACCOUNT] = {"account", 0, BUDGET_ACCOUNT_COUNT, account_value},
 };
 
 const char *metrics_label_name(enum metrics_label label)
@@ -66,4 +79,17 @@ const char *metrics_label_value(enum metrics_label label, size_t i)
 {
 	assert(label < METRICS_LABEL_COUNT && i < labels[label].values);
 	return labels[label].value(i);
+}
+
+void metrics_label_escape(struct buf *out, const char *s, bool is_value)
+{
+	for (; *s; s++) {
+		if (*s == '\n') {
+			buf_add_str(out, "\\n");
+			continue;
+		}
+		if (*s == '\\' || (is_value && *s == '"'))
+			buf_add_char(out, '\\');
+		buf_add_char(out, *s);
+	}
 }

@@ -16,9 +16,11 @@
 #include "control/memory.h"
 #include "control/notify.h"
 #include "control/process.h"
+#include "control/recorder.h"
 #include "control/signals.h"
 #include "daemon/command.h"
 #include "daemon/engine.h"
+#include "daemon/governor.h"
 #include "daemon/monitor.h"
 #include "sink/http.h"
 
@@ -31,9 +33,11 @@ struct run {
 	const struct clock *clock;
 	struct settings settings[2]; /* the one in force, and room for the next */
 	int at;                      /* which is in force */
+	struct governor *governor;
 	struct engine *engine;
 	struct engine_memory memory; /* what the engine before knew */
 	struct monitor *monitor;
+	struct recorder *recorder; /* NULL: no metric history */
 	struct admin *admin;
 	struct memory_trim trim;
 	int signal_fd;
@@ -83,6 +87,17 @@ static void stop_http(struct run *r)
 	http_global_stop();
 }
 
+static ATTR_MUST_CHECK enum err_code start_governor(struct run *r, struct err *e)
+{
+	return governor_new(run_settings(r), &r->governor, e);
+}
+
+static void stop_governor(struct run *r)
+{
+	governor_free(r->governor);
+	r->governor = NULL;
+}
+
 static ATTR_MUST_CHECK enum err_code start_monitor(struct run *r, struct err *e)
 {
 	return monitor_new(r->clock, run_settings(r), &r->monitor, e);
@@ -92,6 +107,31 @@ static void stop_monitor(struct run *r)
 {
 	monitor_free(r->monitor);
 	r->monitor = NULL;
+}
+
+static ATTR_MUST_CHECK enum err_code start_recorder(struct run *r, struct err *e)
+{
+	const struct settings *s = run_settings(r);
+	struct recorder_options o = {.file = s->metrics_history.file,
+				     .interval_us = s->metrics_history.interval_us,
+				     .max_records = (size_t)s->metrics_history.max_records,
+				     .flush_us = s->metrics_history.flush_interval_us,
+				     .rotate_bytes = s->metrics_history.rotate_bytes,
+				     .rotate_keep = (int)s->metrics_history.rotate_keep};
+	enum err_code code = ERR_OK;
+
+	if (o.file)
+		code = recorder_start(&o, &r->recorder, e);
+	if (code == ERR_OK)
+		monitor_set_recorder(r->monitor, r->recorder);
+	return code;
+}
+
+static void stop_recorder(struct run *r)
+{
+	monitor_set_recorder(r->monitor, NULL);
+	recorder_stop(r->recorder);
+	r->recorder = NULL;
 }
 
 static int admin_render(void *ctx, enum admin_page page, struct buf *out)
@@ -131,9 +171,13 @@ static void stop_admin(struct run *r)
 
 static ATTR_MUST_CHECK enum err_code start_engine(struct run *r, struct err *e)
 {
-	enum err_code code = engine_new(run_settings(r), r->clock, &r->engine, e);
+	enum err_code code;
+
+	governor_configure(r->governor, run_settings(r));
+	code = engine_new(run_settings(r), governor_budget(r->governor), r->clock, &r->engine, e);
 
 	if (code == ERR_OK) {
+		engine_set_tables(r->engine, monitor_tables(r->monitor));
 		engine_recall(r->engine, &r->memory);
 		code = engine_start(r->engine, e);
 	}
@@ -185,7 +229,9 @@ static const struct part {
 	{"signals", start_signals, stop_signals}, /* first: every thread inherits the mask */
 	{"logging", start_log, stop_log},
 	{"http", start_http, stop_http},
+	{"memory", start_governor, stop_governor},
 	{"monitor", start_monitor, stop_monitor},
+	{"metrics_history", start_recorder, stop_recorder},
 	{"admin", start_admin, stop_admin}, /* before the engine: a taken port ends it early */
 	{"engine", start_engine, stop_engine},
 };
@@ -254,6 +300,7 @@ static void reload_small_parts(struct run *r, const struct settings *before)
 	struct err e;
 
 	process_set_dumpable(s->daemon.core_dumps);
+	stop_recorder(r); /* before the log, which hears of its failures */
 	log_stop();
 	if (start_log(r, &e) != ERR_OK) {
 		r->at = 1 - r->at;
@@ -261,6 +308,8 @@ static void reload_small_parts(struct run *r, const struct settings *before)
 			log_error("cannot use the new log file, keeping the old one", LOG_E(&e));
 		r->at = 1 - r->at;
 	}
+	if (start_recorder(r, &e) != ERR_OK)
+		log_error("no metric history", LOG_E(&e));
 	if (strcmp(before->admin.listen, s->admin.listen) == 0 &&
 	    text_eq(text_of(before->admin.token.value), text_of(s->admin.token.value)))
 		return;
@@ -301,6 +350,7 @@ static void run_reload(struct run *r)
 
 	notify_reloading(r->clock);
 	log_reopen();
+	recorder_reopen(r->recorder);
 	if (reload_load(r, &e) != ERR_OK) {
 		log_error("configuration refused, the old one stays in force", LOG_E(&e));
 	} else {
@@ -323,7 +373,9 @@ static void tick(struct run *r)
 	const struct health_verdict *v = monitor_verdict(r->monitor);
 	int64_t now_us = clock_now_us(r->clock);
 
+	recorder_note(r->recorder, s);
 	(void)memory_trim_idle(&r->trim, now_us, (size_t)s->total.queue_size, s->total.attempts);
+	(void)governor_tick(r->governor, now_us);
 	if (v->ready != r->was_ready) {
 		if (v->ready)
 			log_info("ready");
@@ -357,6 +409,7 @@ static bool signals_handle(struct run *r)
 			break;
 		case SIGNALS_REOPEN:
 			log_reopen();
+			recorder_reopen(r->recorder);
 			break;
 		case SIGNALS_NONE:
 			break;
@@ -390,7 +443,8 @@ static int run_all(struct run *r)
 		return command_fail(&e);
 	log_info(APP_NAME " started", LOG_S("version", APP_VERSION),
 		 LOG_S("config", r->options->config), LOG_I("pid", getpid()),
-		 LOG_I("workers", run_settings(r)->worker.pool_size));
+		 LOG_I("workers", run_settings(r)->worker.pool_size),
+		 LOG_I("memory_max", run_settings(r)->memory.max_bytes));
 	r->watchdog_us = notify_watchdog_interval_us();
 	notify_ready();
 	run_loop(r);

@@ -13,18 +13,15 @@
 #include "base/thread.h"
 #include "sink/archive_compress.h"
 #include "sink/archive_record.h"
+#include "sink/event_list.h"
 
 #define RETRY_MIN_US CLOCK_US_PER_S
 #define RETRY_MAX_US (30 * CLOCK_US_PER_S)
 #define NOMEM_US (200 * CLOCK_US_PER_MS)
 /* Text that is kept between two writes. */
 #define KEEP_BYTES ((size_t)64 * 1024)
-
-struct queue {
-	struct event *first;
-	struct event **end;
-	size_t count;
-};
+/* Of a write while memory is short. */
+#define SHORT_BYTES ((size_t)64 * 1024)
 
 struct archive {
 	struct archive_options o;
@@ -33,54 +30,24 @@ struct archive {
 
 	/* the thread's own */
 	struct archive_file file;
-	struct queue batch;    /* taken, in the order of the queue */
-	struct event *written; /* the last of batch that is in text; NULL: none */
-	size_t in_text;        /* of batch */
+	struct event_list batch; /* taken, in the order of the queue */
+	struct event *written;   /* the last of batch that is in text; NULL: none */
+	size_t in_text;          /* of batch */
 	struct buf text;
 	struct buf record;
 	bool has_record; /* record is that of the event behind written */
 	int64_t retry_us;
+	size_t charged; /* for text and record */
 
 	struct mutex lock; /* of what follows */
 	struct cond news;
-	struct queue queue;
+	struct event_list queue;
 	int64_t oldest_us; /* when the queue's first came */
 	bool stopping;
 	int64_t stop_us;
 	bool wanted; /* archive_room said 0 */
 	struct archive_stats stats;
 };
-
-static void queue_init(struct queue *q)
-{
-	*q = (struct queue){.end = &q->first};
-}
-
-static void queue_add(struct queue *q, struct event *list)
-{
-	*q->end = list;
-	for (; list; list = list->also) {
-		q->end = &list->also;
-		q->count++;
-	}
-}
-
-/* The first n of q, as a list. */
-static struct event *queue_take(struct queue *q, size_t n)
-{
-	struct event *list = q->first, **end = &list;
-	size_t i;
-
-	assert(n <= q->count);
-	for (i = 0; i < n; i++)
-		end = &(*end)->also;
-	q->first = *end;
-	*end = NULL;
-	q->count -= n;
-	if (!q->count)
-		queue_init(q);
-	return list;
-}
 
 enum err_code archive_new(const struct archive_options *o, struct archive **ret_a, struct err *e)
 {
@@ -92,15 +59,15 @@ enum err_code archive_new(const struct archive_options *o, struct archive **ret_
 		return err_set(e, ERR_NOMEM, "no memory for an archive");
 	mutex_init(&a->lock);
 	cond_init(&a->news);
-	queue_init(&a->queue);
-	queue_init(&a->batch);
+	event_list_init(&a->queue);
+	event_list_init(&a->batch);
 	buf_init(&a->text, SIZE_MAX / 2);
 	buf_init(&a->record, SIZE_MAX / 2);
 	a->o = *o;
 	a->retry_us = RETRY_MIN_US;
 	code = archive_file_init(&a->file, &o->file, e);
 	if (code == ERR_OK && o->compress)
-		code = archive_compress_new(a->file.path, &a->compress, e);
+		code = archive_compress_new(a->file.path, o->budget, &a->compress, e);
 	if (code != ERR_OK) {
 		archive_free(a);
 		return code;
@@ -116,6 +83,7 @@ void archive_free(struct archive *a)
 	assert(!a->thread.running && !a->queue.count && !a->batch.count);
 	archive_compress_free(a->compress);
 	archive_file_done(&a->file);
+	budget_release(a->o.budget, BUDGET_ARCHIVE, a->charged);
 	buf_done(&a->text);
 	buf_done(&a->record);
 	cond_done(&a->news);
@@ -135,7 +103,7 @@ void archive_put(struct archive *a, struct event *list)
 	mutex_lock(&a->lock);
 	if (!a->queue.count)
 		a->oldest_us = clock_now_us(a->o.clock);
-	queue_add(&a->queue, list);
+	event_list_add(&a->queue, list);
 	a->stats.queue = a->queue.count;
 	cond_signal(&a->news);
 	mutex_unlock(&a->lock);
@@ -252,6 +220,17 @@ static bool pause_until(struct archive *a, int64_t until_us)
 
 /* ---- one write ---- */
 
+static void charge(struct archive *a)
+{
+	size_t held = a->text.cap + a->record.cap;
+
+	if (held > a->charged)
+		budget_charge(a->o.budget, BUDGET_ARCHIVE, held - a->charged);
+	else
+		budget_release(a->o.budget, BUDGET_ARCHIVE, a->charged - held);
+	a->charged = held;
+}
+
 /* Render the event behind a->written, if that is not done yet. Errors: as render. */
 static ATTR_MUST_CHECK enum err_code render(struct archive *a, const struct event *ev,
 					    struct err *e)
@@ -277,6 +256,7 @@ static ATTR_MUST_CHECK enum err_code render(struct archive *a, const struct even
 static ATTR_MUST_CHECK enum err_code fill_text(struct archive *a, struct err *e)
 {
 	const struct event *ev = a->written ? a->written->also : a->batch.first;
+	const size_t most = budget_pauses(a->o.budget) ? SHORT_BYTES : ARCHIVE_BATCH_BYTES;
 	enum err_code code = ERR_OK;
 	size_t len;
 
@@ -285,7 +265,7 @@ static ATTR_MUST_CHECK enum err_code fill_text(struct archive *a, struct err *e)
 		if (code != ERR_OK)
 			break;
 		len = a->text.len;
-		if (a->in_text && len + a->record.len > ARCHIVE_BATCH_BYTES)
+		if (a->in_text && len + a->record.len > most)
 			break;
 		archive_file_add(&a->file, &a->text, buf_text(&a->record));
 		if (buf_error(&a->text) != ERR_OK) {
@@ -312,7 +292,7 @@ static void trim(struct buf *b)
 /* The text is in the file. */
 static void finish_write(struct archive *a)
 {
-	struct event *list = queue_take(&a->batch, a->in_text);
+	struct event *list = event_list_take(&a->batch, a->in_text);
 
 	note_success(a, a->in_text, a->text.len);
 	a->o.ops->done(a->o.ctx, list);
@@ -321,20 +301,16 @@ static void finish_write(struct archive *a)
 	trim(&a->text);
 	if (!a->has_record)
 		trim(&a->record);
+	charge(a);
 }
 
 static void refuse_first(struct archive *a, const struct err *e)
 {
-	struct event *ev = queue_take(&a->batch, 1);
+	struct event *ev = event_list_take(&a->batch, 1);
 
 	if (a->o.ops->refuse(a->o.ctx, ev, e->msg))
 		return;
-	/* again in its place */
-	ev->also = a->batch.first;
-	if (!a->batch.count)
-		a->batch.end = &ev->also;
-	a->batch.first = ev;
-	a->batch.count++;
+	event_list_add_front(&a->batch, ev);
 	(void)pause_until(a, clock_now_us(a->o.clock) + NOMEM_US);
 }
 
@@ -343,6 +319,7 @@ static ATTR_MUST_CHECK enum err_code write_some(struct archive *a, struct err *e
 	int64_t rotated = a->file.stats.rotated, cut = a->file.stats.cut;
 	enum err_code code = fill_text(a, e);
 
+	charge(a);
 	if (code != ERR_OK)
 		return code;
 	code = archive_file_write(&a->file, &a->text, e);
@@ -400,9 +377,10 @@ static bool take_batch(struct archive *a)
 				a->queue.count ? a->oldest_us + a->o.flush_interval_us : INT64_MAX);
 	more = a->queue.count > 0 && (!a->stopping || now_us < a->stop_us);
 	if (more) {
-		queue_add(&a->batch, queue_take(&a->queue, a->queue.count < a->o.flush_every
-								   ? a->queue.count
-								   : a->o.flush_every));
+		event_list_add(&a->batch,
+			       event_list_take(&a->queue, a->queue.count < a->o.flush_every
+								  ? a->queue.count
+								  : a->o.flush_every));
 		a->oldest_us = now_us;
 		a->stats.queue = a->queue.count;
 	}
@@ -415,13 +393,13 @@ static void give_back_rest(struct archive *a)
 	struct event *list;
 
 	if (a->batch.count)
-		a->o.ops->give_back(a->o.ctx, queue_take(&a->batch, a->batch.count));
+		a->o.ops->give_back(a->o.ctx, event_list_take(&a->batch, a->batch.count));
 	a->written = NULL;
 	a->in_text = 0;
 	a->has_record = false;
 	buf_reset(&a->text);
 	mutex_lock(&a->lock);
-	list = queue_take(&a->queue, a->queue.count);
+	list = event_list_take(&a->queue, a->queue.count);
 	a->stats.queue = 0;
 	mutex_unlock(&a->lock);
 	if (list)

@@ -24,9 +24,14 @@
 #define FILE_MODE 0640
 #define AGAIN_US (60 * CLOCK_US_PER_S)
 #define NICE 10
+/* When memory was short. */
+#define SOON_US (2 * CLOCK_US_PER_S)
+/* deflate's state by zconf.h: (1 << (15 + 2)) + (1 << (8 + 9)), and some more; and the blocks */
+#define COPY_BYTES (sizeof(struct copy) + 280000)
 
 struct archive_compress {
 	const char *path;
+	struct budget *budget;
 	struct thread thread;
 	_Atomic bool stopping;
 	_Atomic int64_t count;
@@ -37,13 +42,15 @@ struct archive_compress {
 	bool wanted;
 };
 
-enum err_code archive_compress_new(const char *path, struct archive_compress **ret_c, struct err *e)
+enum err_code archive_compress_new(const char *path, struct budget *budget,
+				   struct archive_compress **ret_c, struct err *e)
 {
 	struct archive_compress *c = mem_calloc(1, sizeof(*c));
 
 	if (!c)
 		return err_set(e, ERR_NOMEM, "no memory to compress archives");
 	c->path = path;
+	c->budget = budget;
 	mutex_init(&c->lock);
 	cond_init(&c->news);
 	*ret_c = c;
@@ -151,6 +158,7 @@ static ATTR_MUST_CHECK enum err_code make_gz(const struct archive_compress *c, c
 
 	if (!k)
 		return err_set(e, ERR_NOMEM, "no memory to compress %s", plain);
+	budget_charge(c->budget, BUDGET_ARCHIVE, COPY_BYTES);
 	k->from = k->to = -1;
 	k->z.zalloc = zlib_alloc;
 	k->z.zfree = zlib_free;
@@ -168,6 +176,7 @@ static ATTR_MUST_CHECK enum err_code make_gz(const struct archive_compress *c, c
 	fd_close(&k->from);
 	fd_close(&k->to);
 	mem_free(k);
+	budget_release(c->budget, BUDGET_ARCHIVE, COPY_BYTES);
 	return code;
 }
 
@@ -219,6 +228,10 @@ enum err_code archive_compress_all(struct archive_compress *c, struct err *e)
 	for (i = 0; i < n.count && code == ERR_OK; i++) {
 		if (!n.items[i].plain && !n.items[i].temp)
 			continue;
+		if (budget_pauses(c->budget)) {
+			code = err_set(e, ERR_FULL, "memory is short");
+			break;
+		}
 		code = compress_one(c, &n.items[i], e);
 		if (code == ERR_NOT_FOUND)
 			code = ERR_OK; /* old enough to be removed meanwhile */
@@ -229,27 +242,29 @@ enum err_code archive_compress_all(struct archive_compress *c, struct err *e)
 
 /* ---- the thread ---- */
 
-static void round_all(struct archive_compress *c)
+/* After how long to try again; 0: when there is something new. */
+static int64_t round_all(struct archive_compress *c)
 {
 	struct err e = {.code = ERR_OK};
 	enum err_code code = archive_compress_all(c, &e);
-	bool failed = code != ERR_OK && code != ERR_BUSY;
+	bool failed = code != ERR_OK && code != ERR_BUSY && code != ERR_FULL;
 
 	if (failed && !c->failed)
 		log_warn("a rotated archive cannot be compressed", LOG_E(&e));
 	c->failed = failed;
+	return failed ? AGAIN_US : code == ERR_FULL ? SOON_US : 0;
 }
 
 static void compress_main(void *compress)
 {
 	struct archive_compress *c = compress;
-	int64_t again_us;
+	int64_t wait_us, again_us;
 
 	/* of this thread alone: setpriority(2), "C library/kernel differences" */
 	(void)setpriority(PRIO_PROCESS, 0, NICE);
 	while (!atomic_load(&c->stopping)) {
-		round_all(c);
-		again_us = c->failed ? clock_now_us(clock_system()) + AGAIN_US : INT64_MAX;
+		wait_us = round_all(c);
+		again_us = wait_us ? clock_now_us(clock_system()) + wait_us : INT64_MAX;
 		mutex_lock(&c->lock);
 		while (!c->wanted && !atomic_load(&c->stopping) &&
 		       (again_us == INT64_MAX || clock_now_us(clock_system()) < again_us))

@@ -26,6 +26,7 @@ static ATTR_MUST_CHECK enum err_code read_at(int fd, char *out, size_t len, int6
 	size_t got = 0;
 	ssize_t n;
 
+	*ret_n = 0;
 	while (got < len) {
 		n = pread(fd, out + got, len - got, at + (int64_t)got);
 		if (n < 0 && errno == EINTR)

@@ -94,7 +94,8 @@ static const struct archive_ops ops = {render, done, refuse, give_back, on_room}
 
 /* ---- life ---- */
 
-static ATTR_MUST_CHECK enum err_code make_archive(struct archiving *a, struct err *e)
+static ATTR_MUST_CHECK enum err_code make_archive(struct archiving *a, struct budget *budget,
+						  struct err *e)
 {
 	const struct webhook_settings *to = a->to;
 	struct archive_options o = {
@@ -107,6 +108,7 @@ static ATTR_MUST_CHECK enum err_code make_archive(struct archiving *a, struct er
 		.flush_interval_us = a->is_all ? 0 : to->archive_flush_interval_us,
 		.compress = to->archive_compress,
 		.clock = a->clock,
+		.budget = budget,
 		.ops = &ops,
 		.ctx = a,
 	};
@@ -126,7 +128,8 @@ static ATTR_MUST_CHECK enum err_code make_archive(struct archiving *a, struct er
 }
 
 enum err_code archiving_new(struct pool *pool, const struct pool_pipeline *pp,
-			    const struct clock *clock, struct archiving **ret_a, struct err *e)
+			    const struct clock *clock, struct budget *budget,
+			    struct archiving **ret_a, struct err *e)
 {
 	struct archiving *a = mem_calloc(1, sizeof(*a));
 	enum err_code code;
@@ -138,7 +141,7 @@ enum err_code archiving_new(struct pool *pool, const struct pool_pipeline *pp,
 	a->clock = clock;
 	a->to = webhook_settings(pp->webhook);
 	a->is_all = archive_path_is_all(a->to);
-	code = make_archive(a, e);
+	code = make_archive(a, budget, e);
 	if (code != ERR_OK) {
 		mem_free(a);
 		return code;

@@ -64,6 +64,7 @@ enum err_code pool_new(const struct pool_options *o, struct pool **ret_p, struct
 		return err_set(e, ERR_NOMEM, "no memory for the worker pool");
 	mutex_init(&p->lock);
 	p->clock = o->clock;
+	p->budget = o->budget;
 	p->timer_us = INT64_MAX;
 	code = copy_pipelines(p, o, e);
 	if (code != ERR_OK)
@@ -144,7 +145,7 @@ static ATTR_MUST_CHECK enum err_code start_archives(struct pool *p, struct err *
 
 		if (!archive_path_is_given(webhook_settings(pp->webhook)))
 			continue;
-		code = archiving_new(p, pp, p->clock, &pp->archive, e);
+		code = archiving_new(p, pp, p->clock, p->budget, &pp->archive, e);
 		if (code == ERR_OK)
 			code = archiving_start(pp->archive, e);
 	}

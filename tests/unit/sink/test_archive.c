@@ -335,7 +335,8 @@ static void a_write_has_a_bound_in_bytes(void **state)
 	char *big = calloc(1, 700001);
 
 	assert_non_null(big);
-	memset(big, '7', 700000);
+	memset(big, ' ', 700000);
+	big[0] = '1';
 	l->o.flush_interval_us = 1000 * CLOCK_US_PER_S;
 	lab_start(l);
 	l->outside = 11;

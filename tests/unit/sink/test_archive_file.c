@@ -420,7 +420,7 @@ static void compressed_files_hold_the_same(void **state)
 		assert_int_equal(write_records(&l, 5), ERR_OK);
 	archive_file_done(&l.f);
 	before = archive_case_read(name_of(c, 1, ""), NULL);
-	assert_int_equal(archive_compress_new(c->path, &z, &l.e), ERR_OK);
+	assert_int_equal(archive_compress_new(c->path, NULL, &z, &l.e), ERR_OK);
 	assert_int_equal(archive_compress_all(z, &l.e), ERR_OK);
 	assert_string_equal(rotated(c), "1-.gz 2-.gz");
 	assert_int_equal(archive_compress_count(z), 2);
@@ -447,7 +447,7 @@ static void what_a_crash_left_of_a_compression_is_taken_up(void **state)
 	archive_case_write(name_of(c, 2, ""), "[\n]\n", 4);
 	archive_case_write(name_of(c, 2, ".gz"), "whole", 5);
 	archive_case_write(name_of(c, 3, ".gz.tmp"), "half", 4);
-	assert_int_equal(archive_compress_new(c->path, &z, &e), ERR_OK);
+	assert_int_equal(archive_compress_new(c->path, NULL, &z, &e), ERR_OK);
 	assert_int_equal(archive_compress_all(z, &e), ERR_OK);
 	assert_string_equal(rotated(c), "1-.gz 2-.gz");
 	text = unzipped(name_of(c, 1, ".gz"));
