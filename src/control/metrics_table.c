@@ -278,7 +278,7 @@ const struct metrics_row metrics_table[] = {
 	{"archive_syncs_total", "archive_syncs_total", PIPELINE(archive.syncs), COUNTER,
 	 .help = "Writes that were made durable: archive_fsync"},
 	{"archive_errors_total", "archive_errors_total", PIPELINE(archive.errors), COUNTER,
-	 .help = "Tries to write the archive that failed: disk full, no permission, ..."},
+	 .help = "Tries to write the archive that failed: disk full or no permission, for example"},
 	{"archive_file_bytes", "archive_file_bytes", PIPELINE(archive.file_bytes), GAUGE, BYTES,
 	 .help = "Size of the archive's file that is being written"},
 	{"archive_rotated_total", "archive_rotated_total", PIPELINE(archive.rotated), COUNTER,

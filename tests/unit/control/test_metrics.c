@@ -201,6 +201,8 @@ static void collecting_asks_every_module(void **state)
 	runner_of = (struct runner_stats){.state = RUNNER_STANDBY, .read_total = 12};
 	webhook_of = (struct webhook_stats){.delivered = 4};
 	pool_of = (struct pool_stats){.workers = 6};
+	archive_of = (struct archive_stats){
+		.events = 5, .paused = true, .since_us = 45 * S, .error = "full"};
 	metrics_collect(&in, &f->s);
 	assert_int_equal(f->s.uptime_us, 30 * S);
 	assert_int_equal(f->s.total.queue_size, 6);
@@ -212,6 +214,10 @@ static void collecting_asks_every_module(void **state)
 	assert_int_equal(f->s.webhooks[1].timeout_us, 30 * S);
 	assert_string_equal(f->s.pipelines[0].webhook_name, "erp");
 	assert_string_equal(f->s.pipelines[1].webhook_name, "crm");
+	assert_int_equal(f->s.pipelines[1].archive.events, 5);
+	assert_int_equal(f->s.pipelines[1].archive_paused_us, 5 * S);
+	assert_int_equal(strlen(f->s.pipelines[1].archive_path), METRICS_NAME_BYTES - 1);
+	assert_non_null(strstr(f->s.pipelines[1].archive_path, "/and-another/events.json"));
 	assert_true(f->s.memory.rss_bytes > 0);
 	assert_true(f->s.process.open_fds > 0);
 	assert_int_equal(f->s.budget.max_bytes, 1000);
