@@ -52,6 +52,7 @@ static void refuse_http(struct loading *l, const struct webhook_settings *w, str
 		const char *name;
 		bool asks;
 	} cases[] = {
+		{"encoding", w->encoding != WEBHOOK_ENCODING_JSON},
 		{"headers", w->header_count > 0},
 		{"signing_secrets", w->signing_keys.count > 0},
 		{"bearer_token", w->bearer_token.value != NULL},

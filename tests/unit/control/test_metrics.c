@@ -169,6 +169,14 @@ static void no_two_rows_have_the_same_name(void **state)
 	}
 }
 
+static void assert_archive(const struct metrics_pipeline *p)
+{
+	assert_int_equal(p->archive.events, 5);
+	assert_int_equal(p->archive_paused_us, 5 * S);
+	assert_int_equal(strlen(p->archive_path), METRICS_NAME_BYTES - 1);
+	assert_non_null(strstr(p->archive_path, "/and-another/events.json"));
+}
+
 static void collecting_asks_every_module(void **state)
 {
 	struct fixture *f = *state;
@@ -214,10 +222,7 @@ static void collecting_asks_every_module(void **state)
 	assert_int_equal(f->s.webhooks[1].timeout_us, 30 * S);
 	assert_string_equal(f->s.pipelines[0].webhook_name, "erp");
 	assert_string_equal(f->s.pipelines[1].webhook_name, "crm");
-	assert_int_equal(f->s.pipelines[1].archive.events, 5);
-	assert_int_equal(f->s.pipelines[1].archive_paused_us, 5 * S);
-	assert_int_equal(strlen(f->s.pipelines[1].archive_path), METRICS_NAME_BYTES - 1);
-	assert_non_null(strstr(f->s.pipelines[1].archive_path, "/and-another/events.json"));
+	assert_archive(&f->s.pipelines[1]);
 	assert_true(f->s.memory.rss_bytes > 0);
 	assert_true(f->s.process.open_fds > 0);
 	assert_int_equal(f->s.budget.max_bytes, 1000);
