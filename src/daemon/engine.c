@@ -251,6 +251,7 @@ static void fill_inputs(struct engine *g)
 							.ring = g->pipelines[i].ring,
 							.parked = g->pipelines[i].parked,
 							.source = s->pipelines[i].source,
+							.at_source = g->pipelines[i].at_source,
 							.webhook = s->pipelines[i].webhook,
 							.priority = s->pipelines[i].priority};
 	g->inputs = (struct metrics_inputs){.pool = g->pool,
