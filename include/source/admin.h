@@ -101,11 +101,11 @@ struct dead_letter_counts {
 
 struct outbox_status {
 	bool installed;
-	bool active;            /* some daemon holds the leadership */
-	int64_t rows;           /* -1: not asked */
-	bool about;             /* rows is an estimate */
-	int64_t oldest_wall_us; /* 0: empty */
-	int64_t dead_letters;   /* at most OUTBOX_STATUS_MOST, which means: so many or more */
+	bool active;              /* some daemon holds the leadership */
+	int64_t rows;             /* -1: not asked */
+	bool about;               /* rows is an estimate */
+	int64_t oldest_wall_us;   /* 0: empty */
+	int64_t dead_letters;     /* at most OUTBOX_STATUS_MOST, which means: so many or more */
 	struct standing standing; /* of its webhook; all zero: nothing is known */
 	int64_t parked;           /* rows, likewise; -1: unknown */
 	char server[64];

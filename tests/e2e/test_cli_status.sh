@@ -3,6 +3,7 @@
 # status tells what waits: exactly while it is little, about when it is much, and what that costs does not grow with
 # it. STATUS_ROWS=1000000 for the figures of docs/BENCHMARKS.md.
 # databases: postgres mariadb sqlite
+# shellcheck disable=SC2154 # db_kind comes from need_database
 . "$(dirname "$0")/../support/lib.sh"
 options=()
 [ "${1:-}" != mariadb ] || options=(-o 'innodb_log_file_size = 512M')
