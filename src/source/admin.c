@@ -59,6 +59,16 @@ enum finding_level source_admin_needs_delivered(const struct settings *s, size_t
 	return FINDING_WARN;
 }
 
+bool source_admin_takes_events(const struct settings *s, size_t source)
+{
+	size_t i;
+
+	for (i = 0; i < s->inlet_count; i++)
+		if (s->inlets[i].source == source)
+			return true;
+	return false;
+}
+
 const struct source_admin_ops *source_admin_find(enum source_type type)
 {
 	switch (type) {
@@ -68,6 +78,8 @@ const struct source_admin_ops *source_admin_find(enum source_type type)
 		return &source_admin_mysql;
 	case SOURCE_SQLITE:
 		return &source_admin_sqlite;
+	case SOURCE_HTTP:
+		return &source_admin_http;
 	case SOURCE_FAKE:
 		break;
 	}
