@@ -169,6 +169,15 @@ static void no_two_rows_have_the_same_name(void **state)
 	}
 }
 
+static void assert_backfills(const struct fixture *f)
+{
+	assert_int_equal(f->s.pipelines[0].backfill.job, 0);
+	assert_int_equal(f->s.pipelines[0].backfill.rows_estimate, METRICS_UNKNOWN);
+	assert_string_equal(f->s.pipelines[1].backfill.state, "running");
+	assert_int_equal(f->s.pipelines[1].backfill.rows_done, 20);
+	assert_int_equal(f->s.pipelines[1].backfill.locked, 2);
+}
+
 static void collecting_asks_every_module(void **state)
 {
 	struct fixture *f = *state;
@@ -212,11 +221,7 @@ static void collecting_asks_every_module(void **state)
 	assert_int_equal(f->s.log.lines_written, 77);
 	assert_int_equal(f->s.sources[0].stats.read_total, 12);
 	assert_int_equal(f->s.webhooks[1].timeout_us, 30 * S);
-	assert_int_equal(f->s.pipelines[0].backfill.job, 0);
-	assert_int_equal(f->s.pipelines[0].backfill.rows_estimate, METRICS_UNKNOWN);
-	assert_string_equal(f->s.pipelines[1].backfill.state, "running");
-	assert_int_equal(f->s.pipelines[1].backfill.rows_done, 20);
-	assert_int_equal(f->s.pipelines[1].backfill.locked, 2);
+	assert_backfills(f);
 	assert_string_equal(f->s.pipelines[0].webhook_name, "erp");
 	assert_string_equal(f->s.pipelines[1].webhook_name, "crm");
 	assert_true(f->s.memory.rss_bytes > 0);
