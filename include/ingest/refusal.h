@@ -3,7 +3,7 @@
  * Why a posted request is not taken: status, words for people, and where in the body it is wrong.
  *
  *     {"error":"expected , or }","line":3,"column":17}
- *     {"error":"unknown field","index":4,"field":"tabel","line":9}
+ *     {"error":"unknown field","index":4,"field":"tables","line":9}
  */
 #ifndef INGEST_REFUSAL_H
 #define INGEST_REFUSAL_H

@@ -76,9 +76,9 @@ static enum verdict open_string(struct json_check *c, bool in_name)
 	return go(c, STRING);
 }
 
-static enum verdict open_word(struct json_check *c, const char *rest)
+static enum verdict open_word(struct json_check *c, const char *word)
 {
-	c->word = rest;
+	c->word = word + 1;
 	return go(c, WORD);
 }
 
@@ -101,11 +101,11 @@ static enum verdict at_value(struct json_check *c, unsigned char b)
 	case '0':
 		return go(c, ZERO);
 	case 't':
-		return open_word(c, "rue");
+		return open_word(c, "true");
 	case 'f':
-		return open_word(c, "alse");
+		return open_word(c, "false");
 	case 'n':
-		return open_word(c, "ull");
+		return open_word(c, "null");
 	default:
 		return is_digit(b) ? go(c, DIGITS) : fail(c, "expected a value");
 	}

@@ -36,11 +36,8 @@ const size_t key_section_count = ARRAY_LEN(key_sections);
 
 /* in the order of the documentation */
 static const struct key_rows *const tables[] = {
-	&key_rows_of_source,
-	&key_rows_of_webhook,
-	&key_rows_of_pipeline,
-	&key_rows_of_daemon,
-	&key_rows_of_ingest,
+	&key_rows_of_source, &key_rows_of_webhook, &key_rows_of_pipeline,
+	&key_rows_of_daemon, &key_rows_of_ingest,
 };
 
 const struct key *key_at(size_t i)

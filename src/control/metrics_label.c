@@ -3,6 +3,7 @@
 
 #include <assert.h>
 
+#include "ingest/refusal.h"
 #include "sink/answer.h"
 #include "sink/breaker.h"
 #include "source/runner.h"
@@ -29,6 +30,11 @@ static const char *phase_value(size_t i)
 	return answer_phase_name((enum answer_phase)i);
 }
 
+static const char *reason_value(size_t i)
+{
+	return refusal_name((enum refusal_reason)i);
+}
+
 static const struct {
 	const char *name;
 	size_t first;
@@ -42,6 +48,7 @@ static const struct {
 	[METRICS_LABEL_CLASS] = {"class", 0, 6, class_value},
 	/* ANSWER_PHASE_NONE is no failure */
 	[METRICS_LABEL_PHASE] = {"phase", ANSWER_PHASE_NONE + 1, ANSWER_PHASE_COUNT, phase_value},
+	[METRICS_LABEL_REASON] = {"reason", REFUSAL_NONE + 1, REFUSAL_REASON_COUNT, reason_value},
 };
 
 const char *metrics_label_name(enum metrics_label label)

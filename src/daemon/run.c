@@ -21,6 +21,7 @@
 #include "daemon/command.h"
 #include "daemon/engine.h"
 #include "daemon/monitor.h"
+#include "daemon/posting.h"
 #include "sink/http.h"
 
 #define TICK_US CLOCK_US_PER_S
@@ -37,6 +38,7 @@ struct run {
 	struct monitor *monitor;
 	struct recorder *recorder; /* NULL: no metric history */
 	struct admin *admin;
+	struct posting *posting;
 	struct memory_trim trim;
 	int signal_fd;
 	int64_t watchdog_us; /* 0: none */
@@ -188,11 +190,41 @@ static void stop_engine(struct run *r)
 {
 	int64_t timeout_us = run_settings(r)->daemon.shutdown_timeout_us;
 
+	if (!r->engine)
+		return; /* a reload left none */
 	notify_extend_timeout(stop_limit_us(r));
 	engine_stop(r->engine, clock_now_us(r->clock) + timeout_us);
 	engine_remember(r->engine, &r->memory);
 	engine_free(r->engine);
 	r->engine = NULL;
+}
+
+static ATTR_MUST_CHECK enum err_code start_posting(struct run *r, struct err *e)
+{
+	enum err_code code = posting_new(r->clock, r->monitor, &r->posting, e);
+
+	if (code == ERR_OK)
+		code = posting_start(r->posting, run_settings(r), r->engine, e);
+	if (code != ERR_OK) {
+		posting_free(r->posting);
+		r->posting = NULL;
+	}
+	return code;
+}
+
+static void close_posting(struct run *r)
+{
+	int64_t timeout_us = run_settings(r)->daemon.shutdown_timeout_us;
+
+	notify_extend_timeout(timeout_us + STOP_MARGIN_US);
+	posting_stop(r->posting, clock_now_us(r->clock) + timeout_us);
+}
+
+static void stop_posting(struct run *r)
+{
+	close_posting(r);
+	posting_free(r->posting);
+	r->posting = NULL;
 }
 
 static ATTR_MUST_CHECK enum err_code start_signals(struct run *r, struct err *e)
@@ -217,6 +249,7 @@ static const struct part {
 	{"metrics_history", start_recorder, stop_recorder},
 	{"admin", start_admin, stop_admin}, /* before the engine: a taken port ends it early */
 	{"engine", start_engine, stop_engine},
+	{"ingest", start_posting, stop_posting}, /* what is posted last is delivered still */
 };
 
 static void parts_stop(struct run *r, size_t started)
@@ -309,6 +342,7 @@ static void reload_engine(struct run *r)
 	struct err e;
 
 	monitor_refresh(r->monitor, r->engine);
+	posting_bind(r->posting, NULL);
 	stop_engine(r);
 	r->at = 1 - r->at;
 	if (start_engine(r, &e) != ERR_OK) {
@@ -320,9 +354,13 @@ static void reload_engine(struct run *r)
 			return;
 		}
 		monitor_restart(r->monitor, run_settings(r));
+		posting_bind(r->posting, r->engine);
 		return;
 	}
 	monitor_restart(r->monitor, run_settings(r));
+	close_posting(r);
+	if (posting_start(r->posting, run_settings(r), r->engine, &e) != ERR_OK)
+		log_error("events cannot be posted", LOG_E(&e));
 	reload_small_parts(r, before);
 	settings_done(before);
 }
@@ -432,10 +470,7 @@ static int run_all(struct run *r)
 	broken = !r->engine;
 	notify_stopping();
 	log_info("stopping");
-	if (!broken)
-		parts_stop(r, ARRAY_LEN(part_table));
-	else
-		parts_stop(r, ARRAY_LEN(part_table) - 1);
+	parts_stop(r, ARRAY_LEN(part_table));
 	return broken ? EX_SOFTWARE : EX_OK;
 }
 

@@ -72,63 +72,64 @@ static void good_objects_end_where_they_end(void **state)
 	}
 }
 
+static const struct {
+	const char *json;
+	const char *why;
+	int line, column;
+} bad[] = {
+	{"[]", "expected {", 1, 1},
+	{"{a:1}", "expected a name in double quotes", 1, 2},
+	{"{\"a\" 1}", "expected :", 1, 6},
+	{"{\"a\":}", "expected a value", 1, 6},
+	{"{\"a\":1,}", "expected a name in double quotes", 1, 8},
+	{"{\"a\":1 2}", "expected , or }", 1, 8},
+	{"{\"a\":[1 2]}", "expected , or ]", 1, 9},
+	{"{\"a\":[1,]}", "expected a value", 1, 9},
+	{"{\"a\":[1}}", "expected , or ]", 1, 8},
+	{"{\n \"a\":\n  01}", "a number must not begin with 0", 3, 4},
+	{"{\"a\":-}", "expected a digit", 1, 7},
+	{"{\"a\":1.}", "expected a digit", 1, 8},
+	{"{\"a\":1.5.5}", "expected , or }", 1, 9},
+	{"{\"a\":1e}", "expected a digit", 1, 8},
+	{"{\"a\":1e+}", "expected a digit", 1, 9},
+	{"{\"a\":+1}", "expected a value", 1, 6},
+	{"{\"a\":.5}", "expected a value", 1, 6},
+	{"{\"a\":tru}", "expected a value", 1, 9},
+	{"{\"a\":nullx}", "expected , or }", 1, 10},
+	{"{\"a\":NaN}", "expected a value", 1, 6},
+	{"{\"a\":'b'}", "expected a value", 1, 6},
+	{"{\"a\":\"b\nc\"}", "a control character in a string: it must be escaped", 1, 8},
+	{"{\"a\":\"\\x\"}", "no such escape", 1, 8},
+	{"{\"a\":\"\\u12g4\"}", "expected a hexadecimal digit", 1, 11},
+	{"{\"a\":\"\\ud800\"}", "half of a surrogate pair", 1, 13},
+	{"{\"a\":\"\\ud800\\n\"}", "half of a surrogate pair", 1, 14},
+	{"{\"a\":\"\\ud800\\u0041\"}", "half of a surrogate pair", 1, 18},
+	{"{\"a\":\"\\udc00\"}", "half of a surrogate pair", 1, 12},
+	{"{\"a\":\"\x80\"}", "not UTF-8", 1, 7},
+	{"{\"a\":\"\xc0\x80\"}", "not UTF-8", 1, 7},
+	{"{\"a\":\"\xe0\x80\x80\"}", "not UTF-8", 1, 8},
+	{"{\"a\":\"\xed\xa0\x80\"}", "not UTF-8", 1, 8},
+	{"{\"a\":\"\xf4\x90\x80\x80\"}", "not UTF-8", 1, 8},
+	{"{\"a\":\"\xf5\x80\x80\x80\"}", "not UTF-8", 1, 7},
+	{"{\"a\":\"\xc3\"}", "not UTF-8", 1, 8},
+	{"{\"\xc3\xa9\xc3\xa9\":?}", "expected a value", 1, 7},
+	{"{\"a\":1\v}", "expected , or }", 1, 7},
+};
 static void bad_ones_end_at_the_wrong_byte(void **state)
 {
-	static const struct {
-		const char *json;
-		const char *why;
-		int line, column;
-	} cases[] = {
-		{"[]", "expected {", 1, 1},
-		{"{a:1}", "expected a name in double quotes", 1, 2},
-		{"{\"a\" 1}", "expected :", 1, 6},
-		{"{\"a\":}", "expected a value", 1, 6},
-		{"{\"a\":1,}", "expected a name in double quotes", 1, 8},
-		{"{\"a\":1 2}", "expected , or }", 1, 8},
-		{"{\"a\":[1 2]}", "expected , or ]", 1, 9},
-		{"{\"a\":[1,]}", "expected a value", 1, 9},
-		{"{\"a\":[1}}", "expected , or ]", 1, 8},
-		{"{\n \"a\":\n  01}", "a number must not begin with 0", 3, 4},
-		{"{\"a\":-}", "expected a digit", 1, 7},
-		{"{\"a\":1.}", "expected a digit", 1, 8},
-		{"{\"a\":1.5.5}", "expected , or }", 1, 9},
-		{"{\"a\":1e}", "expected a digit", 1, 8},
-		{"{\"a\":1e+}", "expected a digit", 1, 9},
-		{"{\"a\":+1}", "expected a value", 1, 6},
-		{"{\"a\":.5}", "expected a value", 1, 6},
-		{"{\"a\":tru}", "expected a value", 1, 9},
-		{"{\"a\":nulll}", "expected , or }", 1, 10},
-		{"{\"a\":NaN}", "expected a value", 1, 6},
-		{"{\"a\":'b'}", "expected a value", 1, 6},
-		{"{\"a\":\"b\nc\"}", "a control character in a string: it must be escaped", 1, 8},
-		{"{\"a\":\"\\x\"}", "no such escape", 1, 8},
-		{"{\"a\":\"\\u12g4\"}", "expected a hexadecimal digit", 1, 11},
-		{"{\"a\":\"\\ud800\"}", "half of a surrogate pair", 1, 13},
-		{"{\"a\":\"\\ud800\\n\"}", "half of a surrogate pair", 1, 14},
-		{"{\"a\":\"\\ud800\\u0041\"}", "half of a surrogate pair", 1, 18},
-		{"{\"a\":\"\\udc00\"}", "half of a surrogate pair", 1, 12},
-		{"{\"a\":\"\x80\"}", "not UTF-8", 1, 7},
-		{"{\"a\":\"\xc0\x80\"}", "not UTF-8", 1, 7},
-		{"{\"a\":\"\xe0\x80\x80\"}", "not UTF-8", 1, 8},
-		{"{\"a\":\"\xed\xa0\x80\"}", "not UTF-8", 1, 8},
-		{"{\"a\":\"\xf4\x90\x80\x80\"}", "not UTF-8", 1, 8},
-		{"{\"a\":\"\xf5\x80\x80\x80\"}", "not UTF-8", 1, 7},
-		{"{\"a\":\"\xc3\"}", "not UTF-8", 1, 8},
-		{"{\"\xc3\xa9\xc3\xa9\":?}", "expected a value", 1, 7},
-		{"{\"a\":1\v}", "expected , or }", 1, 7},
-	};
+
 	struct json_check c;
 	size_t i, piece, used, len;
 
 	(void)state;
-	for (i = 0; i < ARRAY_LEN(cases); i++) {
-		len = strlen(cases[i].json);
+	for (i = 0; i < ARRAY_LEN(bad); i++) {
+		len = strlen(bad[i].json);
 		for (piece = 1; piece <= len; piece++) {
-			if (feed(&c, text_of(cases[i].json), piece, &used, NULL) != JSON_CHECK_BAD)
-				fail_msg("%s in pieces of %zu: taken", cases[i].json, piece);
-			if (strcmp(c.why, cases[i].why) != 0 || c.place.line != cases[i].line ||
-			    c.place.column != cases[i].column)
-				fail_msg("%s: %s, line %d column %d", cases[i].json, c.why,
+			if (feed(&c, text_of(bad[i].json), piece, &used, NULL) != JSON_CHECK_BAD)
+				fail_msg("%s in pieces of %zu: taken", bad[i].json, piece);
+			if (strcmp(c.why, bad[i].why) != 0 || c.place.line != bad[i].line ||
+			    c.place.column != bad[i].column)
+				fail_msg("%s: %s, line %d column %d", bad[i].json, c.why,
 					 (int)c.place.line, (int)c.place.column);
 		}
 	}
