@@ -387,6 +387,7 @@ static void pipelines_check(struct loading *l)
 {
 	tables_check(l);
 	resolve_inlets(l);
+	memory_check(l);
 	if (mistakes_any(l->mistakes) || l->error)
 		return;
 	budget_check(l, key_find("pipelines", TEXT_LIT("capacity")), "capacity",

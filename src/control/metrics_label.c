@@ -3,6 +3,7 @@
 
 #include <assert.h>
 
+#include "core/budget.h"
 #include "ingest/refusal.h"
 #include "sink/answer.h"
 #include "sink/breaker.h"
@@ -35,6 +36,16 @@ static const char *reason_value(size_t i)
 	return refusal_name((enum refusal_reason)i);
 }
 
+static const char *level_value(size_t i)
+{
+	return budget_level_name((enum budget_level)i);
+}
+
+static const char *account_value(size_t i)
+{
+	return budget_account_name((enum budget_account)i);
+}
+
 static const struct {
 	const char *name;
 	size_t first;
@@ -48,6 +59,8 @@ static const struct {
 	[METRICS_LABEL_CLASS] = {"class", 0, 6, class_value},
 	/* ANSWER_PHASE_NONE is no failure */
 	[METRICS_LABEL_PHASE] = {"phase", ANSWER_PHASE_NONE + 1, ANSWER_PHASE_COUNT, phase_value},
+	[METRICS_LABEL_LEVEL] = {"level", BUDGET_NORMAL, BUDGET_LEVEL_COUNT, level_value},
+	[METRICS_LABEL_ACCOUNT] = {"account", 0, BUDGET_ACCOUNT_COUNT, account_value},
 	[METRICS_LABEL_REASON] = {"reason", REFUSAL_NONE + 1, REFUSAL_REASON_COUNT, reason_value},
 };
 

@@ -12,6 +12,7 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "core/budget.h"
 #include "sink/park.h"
 #include "sink/reason.h"
 #include "sink/request.h"
@@ -62,6 +63,7 @@ static size_t flights_needed(const struct pool *p)
 enum err_code worker_init(struct worker *w, struct pool *p, struct err *e)
 {
 	size_t i, n = flights_needed(p);
+	enum err_code code;
 
 	w->pool = p;
 	random_init(&w->random);
@@ -73,13 +75,17 @@ enum err_code worker_init(struct worker *w, struct pool *p, struct err *e)
 		w->flights[i].next = w->free;
 		w->free = &w->flights[i];
 	}
-	return http_new(p->clock, n, on_result, w, &w->http, e);
+	code = http_new(p->clock, n, on_result, w, &w->http, e);
+	if (code == ERR_OK)
+		http_charge_to(w->http, p->budget);
+	return code;
 }
 
 void worker_done(struct worker *w)
 {
 	http_free(w->http);
 	compressor_free(w->compressor);
+	budget_release(w->pool->budget, BUDGET_BODY, w->compressor_charged);
 	mem_free(w->flights);
 	mem_free(w->to);
 }
@@ -118,12 +124,17 @@ static ATTR_MUST_CHECK enum err_code fill_request(const struct pool_pipeline *pp
 {
 	const struct request_origin origin = {pp->install_id, pp->name, pp->source};
 	const struct webhook_settings *to = webhook_settings(pp->webhook);
+	const size_t max = (size_t)to->max_body_bytes;
 	enum err_code code = request_is_batch(to) ? fill_batch(pp, f, &origin, r)
 						  : request_fill(&origin, to, &f->first->f, r);
 
+	if (code == ERR_DATA && max && request_event_bytes(r) > max)
+		return err_set(e, ERR_DATA, "a body of %zu bytes, max_body_bytes is %zu",
+			       request_event_bytes(r), max);
 	if (code == ERR_DATA)
-		return err_set(e, ERR_DATA, "a body of %zu bytes, max_body_bytes is %lld",
-			       r->body.len - request_is_batch(to), (long long)to->max_body_bytes);
+		return err_set(e, ERR_DATA,
+			       "its body is no JSON that another encoding can be "
+			       "made of, or nested too deep");
 	if (code != ERR_OK)
 		return err_set(e, ERR_NOMEM, "no memory for a request");
 	return ERR_OK;
@@ -143,6 +154,23 @@ static void settle_unsendable(struct worker *w, struct flight *f, struct http_re
 	worker_settle(w, f, &result);
 }
 
+/* While a body is compressed it is there twice; the compressor stays. */
+static void compress(struct worker *w, struct http_request *r)
+{
+	struct budget *b = w->pool->budget;
+	size_t bytes = r->body.len;
+
+	if (r->to->compression == WEBHOOK_COMPRESSION_NONE)
+		return;
+	if (!w->compressor_charged) {
+		w->compressor_charged = COMPRESSOR_BYTES;
+		budget_charge(b, BUDGET_BODY, COMPRESSOR_BYTES);
+	}
+	budget_charge(b, BUDGET_BODY, bytes);
+	request_compress(r, &w->compressor);
+	budget_release(b, BUDGET_BODY, bytes);
+}
+
 static void launch(struct worker *w, struct flight *f)
 {
 	const struct pool_pipeline *pp = &w->pool->pipelines[f->pipeline];
@@ -156,7 +184,7 @@ static void launch(struct worker *w, struct flight *f)
 	}
 	code = fill_request(pp, f, r, &e);
 	if (code == ERR_OK) {
-		request_compress(r, &w->compressor);
+		compress(w, r);
 		r->owner = f;
 		r->auth = webhook_auth(pp->webhook);
 		r->wall_us = clock_wall_us(w->pool->clock);
