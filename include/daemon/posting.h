@@ -9,15 +9,16 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "config/settings.h"
+#include "core/budget.h"
 #include "daemon/engine.h"
 #include "daemon/monitor.h"
 
 struct posting;
 
-/* m, a loan for the posting's life, tells its figures. Errors: ERR_NOMEM. Main thread, like all of
- * these. */
-enum err_code posting_new(const struct clock *clock, struct monitor *m, struct posting **ret_p,
-			  struct err *e) ATTR_MUST_CHECK;
+/* m tells its figures, and bodies are charged to budget (NULL: none); both are loans for the
+ * posting's life. Errors: ERR_NOMEM. Main thread, like all of these. */
+enum err_code posting_new(const struct clock *clock, struct monitor *m, struct budget *budget,
+			  struct posting **ret_p, struct err *e) ATTR_MUST_CHECK;
 /* Not while it is started; NULL is fine. */
 void posting_free(struct posting *p);
 

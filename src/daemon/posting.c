@@ -9,14 +9,15 @@
 struct posting {
 	const struct clock *clock;
 	struct monitor *monitor;
+	struct budget *budget;
 	struct front *front;
 	struct tally tally;
 	struct mutex lock;
 	struct engine *engine; /* under lock */
 };
 
-enum err_code posting_new(const struct clock *clock, struct monitor *m, struct posting **ret_p,
-			  struct err *e)
+enum err_code posting_new(const struct clock *clock, struct monitor *m, struct budget *budget,
+			  struct posting **ret_p, struct err *e)
 {
 	struct posting *p = mem_calloc(1, sizeof(*p));
 
@@ -24,6 +25,7 @@ enum err_code posting_new(const struct clock *clock, struct monitor *m, struct p
 		return err_set(e, ERR_NOMEM, "no memory for posted events");
 	p->clock = clock;
 	p->monitor = m;
+	p->budget = budget;
 	mutex_init(&p->lock);
 	*ret_p = p;
 	return ERR_OK;
@@ -53,6 +55,7 @@ enum err_code posting_start(struct posting *p, const struct settings *s, struct 
 {
 	const struct front_options o = {.settings = s,
 					.clock = p->clock,
+					.budget = p->budget,
 					.tally = &p->tally,
 					.on_commit = committed,
 					.ctx = p};

@@ -11,7 +11,6 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/version.h"
-#include "config/load.h"
 #include "control/admin.h"
 #include "control/memory.h"
 #include "control/notify.h"
@@ -23,11 +22,11 @@
 #include "daemon/governor.h"
 #include "daemon/monitor.h"
 #include "daemon/posting.h"
+#include "daemon/reload.h"
 #include "sink/http.h"
 
 #define TICK_US CLOCK_US_PER_S
 #define STOP_MARGIN_US (10 * CLOCK_US_PER_S)
-#define DIFF_MAX_BYTES (64UL * 1024)
 
 struct run {
 	const struct options *options;
@@ -217,7 +216,8 @@ static void stop_engine(struct run *r)
 
 static ATTR_MUST_CHECK enum err_code start_posting(struct run *r, struct err *e)
 {
-	enum err_code code = posting_new(r->clock, r->monitor, &r->posting, e);
+	enum err_code code =
+		posting_new(r->clock, r->monitor, governor_budget(r->governor), &r->posting, e);
 
 	if (code == ERR_OK)
 		code = posting_start(r->posting, run_settings(r), r->engine, e);
@@ -296,36 +296,6 @@ static ATTR_MUST_CHECK enum err_code parts_start(struct run *r, struct err *e)
 
 /* ---- reload ---- */
 
-/* Into the spare settings; every mistake becomes a log line. */
-static ATTR_MUST_CHECK enum err_code reload_load(struct run *r, struct err *e)
-{
-	struct settings *next = &r->settings[1 - r->at];
-	struct buf mistakes;
-	char *line, *rest;
-	enum err_code code;
-
-	buf_init(&mistakes, CONFIG_MISTAKES_BYTES);
-	code = config_load(r->options->config, config_env_system(), next, &mistakes, e);
-	if (code != ERR_OK && mistakes.len) {
-		rest = mistakes.data;
-		while ((line = strsep(&rest, "\n")) != NULL)
-			if (*line)
-				log_error("configuration mistake", LOG_S("mistake", line));
-	}
-	buf_done(&mistakes);
-	return code;
-}
-
-static void reload_say_changes(struct run *r)
-{
-	struct buf diff;
-
-	buf_init(&diff, DIFF_MAX_BYTES);
-	(void)config_diff(run_settings(r), &r->settings[1 - r->at], &diff);
-	log_info("configuration read", LOG_S("changes", diff.len ? buf_str(&diff) : "none"));
-	buf_done(&diff);
-}
-
 /* Logging and admin endpoint go on as they were when the new ones cannot be had. */
 static void reload_small_parts(struct run *r, const struct settings *before)
 {
@@ -389,10 +359,10 @@ static void run_reload(struct run *r)
 	notify_reloading(r->clock);
 	log_reopen();
 	recorder_reopen(r->recorder);
-	if (reload_load(r, &e) != ERR_OK) {
+	if (reload_read(r->options->config, &r->settings[1 - r->at], &e) != ERR_OK) {
 		log_error("configuration refused, the old one stays in force", LOG_E(&e));
 	} else {
-		reload_say_changes(r);
+		reload_tell(run_settings(r), &r->settings[1 - r->at]);
 		/* nobody feeds the watchdog while requests in flight are waited for */
 		if (r->watchdog_us)
 			notify_watchdog_limit(2 * r->watchdog_us + stop_limit_us(r));
