@@ -60,6 +60,12 @@ WEAK struct pool_stats pool_stats(struct pool *p)
 	return pool_of;
 }
 
+WEAK struct ingest_stats front_stats(struct front *f)
+{
+	(void)f;
+	return (struct ingest_stats){.accepted = 21, .refused = {[REFUSAL_BUSY] = 5}};
+}
+
 WEAK struct log_stats log_stats(void)
 {
 	return (struct log_stats){.lines_written = 77, .file_bytes = 4096};
