@@ -31,6 +31,7 @@
 #include "core/label_set.h"
 #include "core/parked.h"
 #include "core/ring.h"
+#include "sink/archive.h"
 #include "sink/pool.h"
 #include "sink/webhook.h"
 #include "source/runner.h"
@@ -134,9 +135,12 @@ struct metrics_pipeline {
 	struct parked_stats parked;
 	bool has_tenants;
 	struct deferral_stats tenants;
+	struct archive_stats archive;          /* all zero without one */
+	char archive_path[METRICS_NAME_BYTES]; /* its end, where it is longer; "" without one */
 	char priority[16];
 	bool memory_stopped; /* the budget allows its priority no reads */
 	/* derived */
+	int64_t archive_paused_us; /* 0: it is not */
 	int64_t lag_us;            /* age of the oldest event inside, by its commit */
 	int64_t oldest_pending_us; /* the same, by when it was read */
 	int64_t parked_next_us;    /* until the first parked one is due; METRICS_UNKNOWN: none */
