@@ -82,6 +82,8 @@ struct dead_letter_filter {
 	bool delivered;        /* not dead letters, but delivered events that are kept */
 	bool by_status;        /* last_status is one of these; 0: no answer */
 	int status_min, status_max;
+	bool by_operation; /* one of these */
+	bool operations[OP_COUNT];
 	const char *error;            /* last_error has this in it, whatever the case; NULL: any */
 	const struct letter_key *key; /* the key, or the key before the change; NULL: any */
 	/* Leave out those of whose row a newer change is in the outbox, parked or among the dead
