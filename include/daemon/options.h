@@ -46,6 +46,7 @@ enum option {
 	OPTION_OUTPUT = 1 << 26,
 	OPTION_IN_FRONT = 1 << 27,
 	OPTION_SKIP_SUPERSEDED = 1 << 28,
+	OPTION_OPERATION = 1 << 29,
 };
 
 /* What an option that may be repeated was given. */
@@ -73,10 +74,12 @@ struct options {
 	bool all;
 	bool dry_run;
 	bool offline;
+	unsigned given; /* set of enum option: those that were there */
 	struct option_words tables;
 	bool force;
 	bool list_tables;
 	struct option_words keys;
+	struct option_words operations;
 	const char *since;
 	const char *until;
 	const char *status;
@@ -95,6 +98,11 @@ struct options {
 enum err_code options_parse(int argc, char *const *argv, unsigned taken, struct options *ret,
 			    const char **args, int max_args, int *ret_args,
 			    struct err *e) ATTR_MUST_CHECK;
+
+/* Refuse what was given and is not of the set: "--in-front does not belong to WHAT". Errors:
+ * ERR_USAGE. */
+enum err_code options_only(const struct options *o, unsigned taken, const char *what,
+			   struct err *e) ATTR_MUST_CHECK;
 
 /* Print one help line for each option of the set, to stdout. */
 void options_help(unsigned taken);

@@ -15,6 +15,7 @@
 #include "base/text.h"
 #include "config/settings.h"
 #include "core/standing.h"
+#include "source/backfill.h"
 
 /* One finding of check or one step of install. */
 enum finding_level { FINDING_OK, FINDING_WARN, FINDING_FAIL };
@@ -81,6 +82,8 @@ struct dead_letter_filter {
 	bool delivered;        /* not dead letters, but delivered events that are kept */
 	bool by_status;        /* last_status is one of these; 0: no answer */
 	int status_min, status_max;
+	bool by_operation; /* one of these */
+	bool operations[OP_COUNT];
 	const char *error;            /* last_error has this in it, whatever the case; NULL: any */
 	const struct letter_key *key; /* the key, or the key before the change; NULL: any */
 	/* Leave out those of whose row a newer change is in the outbox, parked or among the dead
@@ -153,6 +156,29 @@ struct source_admin_ops {
 	enum err_code (*dead_letter_purge)(const struct settings *s, size_t source,
 					   const struct dead_letter_filter *f,
 					   struct dead_letter_counts *ret, struct err *e);
+
+	/* Backfill jobs (source/backfill.h). All three or, where a source cannot, none: NULL.
+	 *
+	 * Make a job, RUNNING, and tell its id: r->pipeline is a pipeline of this source, and r
+	 * passed backfill_request_check. The table must be one that the pipeline captures, with a
+	 * primary key to walk by; where is prepared, columns are looked up (the key is always
+	 * read), rights are looked at, the number of rows is estimated. A daemon that waits is
+	 * woken. Errors: ERR_USAGE (a table, a column, a filter: the message says what is wrong
+	 * with it), ERR_CONFIG (this table cannot: no key, an audit table, ...), ERR_NOT_FOUND (not
+	 * installed, or of before there was a place for jobs), ERR_DENIED (the message has the
+	 * GRANT), ERR_UNAVAILABLE, ERR_TIMEOUT, ERR_DB. */
+	enum err_code (*backfill_create)(const struct settings *s, size_t source,
+					 const struct backfill_request *r, int64_t *ret_id,
+					 struct err *e);
+	/* All jobs, or the one with this id (not 0), by id. Errors: as check; ERR_NOT_FOUND: as
+	 * above, and no such job. */
+	enum err_code (*backfill_list)(const struct settings *s, size_t source, int64_t id,
+				       backfill_job_fn fn, void *ctx, struct err *e);
+	/* An operator's word: state is RUNNING, PAUSED or CANCELLED. In force when it returns: a
+	 * page that is under way is waited for, another does not begin. Errors: as backfill_list;
+	 * of backfill_state_allows. */
+	enum err_code (*backfill_decide)(const struct settings *s, size_t source, int64_t id,
+					 enum backfill_state state, struct err *e);
 };
 
 extern const struct source_admin_ops source_admin_postgres;

@@ -21,6 +21,7 @@
 #include "base/err.h"
 #include "core/event.h"
 #include "core/standing.h"
+#include "source/backfill.h"
 
 struct fake_db;
 
@@ -36,6 +37,8 @@ enum fake_call {
 	FAKE_PARKED_READ,
 	FAKE_STANDING, /* loading and saving */
 	FAKE_PURGE,
+	FAKE_BACKFILL_LOAD,
+	FAKE_BACKFILL_PAGE,
 	FAKE_CALL_COUNT
 };
 
@@ -68,6 +71,15 @@ void fake_db_set_warning(struct fake_db *db, const char *warning);
 void fake_db_set_standing(struct fake_db *db, const char *pipeline,
 			  const struct standing *standing);
 struct standing fake_db_standing(struct fake_db *db, const char *pipeline);
+
+/* A backfill job, RUNNING, over rows with the keys 1 to rows; its id is returned. Eight at most. */
+int64_t fake_db_backfill(struct fake_db *db, const char *pipeline, int64_t rows,
+			 const struct backfill_progress *wanted);
+/* Somebody has the rows with keys from lo to hi: pages skip them; 0, 0: nobody. */
+void fake_db_backfill_lock(struct fake_db *db, int64_t job, int64_t lo, int64_t hi);
+/* What an operator would do. */
+void fake_db_backfill_decide(struct fake_db *db, int64_t job, enum backfill_state state);
+struct backfill_progress fake_db_backfill_progress(struct fake_db *db, int64_t job);
 
 struct fake_db_stats {
 	size_t rows;         /* in the outbox, committed or not */

@@ -37,6 +37,16 @@ struct fake_parked {
 	uint64_t table_hash;
 };
 
+#define FAKE_BACKFILLS_MAX 8
+
+struct fake_backfill {
+	struct backfill_progress progress;
+	int64_t rows; /* of its table */
+	int64_t cursor;
+	int64_t lock_lo, lock_hi;
+	int64_t skipped[BACKFILL_SKIPPED_MAX]; /* progress.skipped of them */
+};
+
 struct fake_failure {
 	enum err_code code;
 	int times;
@@ -56,6 +66,8 @@ struct fake_db {
 	char warning[128];
 	struct fake_failure failures[FAKE_CALL_COUNT];
 	struct fake_standing standings[8];
+	struct fake_backfill backfills[FAKE_BACKFILLS_MAX];
+	size_t backfill_count;
 	struct fake_source *active;
 	bool changed; /* a commit since the last read */
 	struct fake_db_stats stats;
@@ -77,6 +89,18 @@ enum err_code fake_standing_load(struct source *base, uint32_t p, struct standin
 				 struct err *e) ATTR_MUST_CHECK;
 enum err_code fake_standing_save(struct source *base, uint32_t p, const struct standing *standing,
 				 struct err *e) ATTR_MUST_CHECK;
+
+/* ---- fake_backfill.c ---- */
+enum err_code fake_backfill_load(struct source *base, struct backfill_progress *jobs,
+				 struct err *e) ATTR_MUST_CHECK;
+enum err_code fake_backfill_page(struct source *base, uint32_t p, const struct backfill_page *page,
+				 struct backfill_result *ret, struct err *e) ATTR_MUST_CHECK;
+enum err_code fake_backfill_fail(struct source *base, uint32_t p, int64_t job, const char *why,
+				 struct err *e) ATTR_MUST_CHECK;
+
+/* Another row, at the end. Returns its id. */
+int64_t fake_db_add_locked(struct fake_db *db, const char *pipeline, const struct event_fields *f,
+			   bool committed);
 
 /* By name; NULL: there is none. */
 struct fake_db *fake_db_find(const char *name);

@@ -29,7 +29,8 @@ enum letters_move {
 
 /* Which letters one page is of; in all: of this pipeline, with higher ids than after_id. */
 struct letters_page {
-	const struct dead_letter_filter *filter; /* all but pipeline, limit, key, error */
+	const struct dead_letter_filter
+		*filter; /* all but pipeline, limit, key, error, operations */
 	const char *pipeline;
 	int64_t after_id;
 	int64_t rows;

@@ -32,6 +32,7 @@
 #include "core/event.h"
 #include "core/parked.h"
 #include "core/standing.h"
+#include "source/backfill.h"
 
 /* One pipeline as its source sees it. */
 struct source_pipeline {
@@ -178,6 +179,27 @@ struct source_ops {
 	 * was. */
 	enum err_code (*purge)(struct source *s, uint32_t p, struct source_sweep *sweep,
 			       struct err *e);
+
+	/* Backfill (source/backfill.h). All three or, where a source cannot, none: NULL.
+	 *
+	 * After open: the oldest RUNNING job of each pipeline, into jobs (as many as there are
+	 * pipelines); id 0: it has none. Errors: as read; ERR_NOT_FOUND, ERR_DENIED: the
+	 * installation is of before there was a place for jobs. */
+	enum err_code (*backfill_load)(struct source *s, struct backfill_progress *jobs,
+				       struct err *e);
+	/* One page of a job of pipeline p: one transaction, as source/backfill.h says. What it put
+	 * into the outbox is found by the next read. Blocks up to statement_timeout. Errors:
+	 * ERR_UNAVAILABLE, ERR_NOMEM; ERR_TIMEOUT, ERR_BUSY: somebody has the job, or the table as
+	 * a whole: nothing was done, try again later; any other: it cannot go on (the table is
+	 * gone, a right is missing, the filter fails): nothing was done, and the message tells the
+	 * operator why. */
+	enum err_code (*backfill_page)(struct source *s, uint32_t p,
+				       const struct backfill_page *page,
+				       struct backfill_result *ret, struct err *e);
+	/* A job of pipeline p that is RUNNING becomes FAILED with this reason. Errors: as read;
+	 * ERR_TIMEOUT, ERR_BUSY: try again later. */
+	enum err_code (*backfill_fail)(struct source *s, uint32_t p, int64_t job, const char *why,
+				       struct err *e);
 
 	/* Make a call that blocks in another thread return soon: shutdown. */
 	void (*interrupt)(struct source *s);

@@ -4,10 +4,8 @@
 #include <assert.h>
 
 static const char *const op_names[OP_COUNT] = {
-	[OP_INSERT] = "insert",
-	[OP_UPDATE] = "update",
-	[OP_DELETE] = "delete",
-	[OP_TRUNCATE] = "truncate",
+	[OP_INSERT] = "insert",     [OP_UPDATE] = "update", [OP_DELETE] = "delete",
+	[OP_TRUNCATE] = "truncate", [OP_READ] = "read",
 };
 
 const char *op_name(enum op op)
@@ -27,4 +25,9 @@ bool op_parse(struct text name, enum op *ret_op)
 		}
 	}
 	return false;
+}
+
+bool op_has_old(enum op op)
+{
+	return op == OP_UPDATE || op == OP_DELETE;
 }

@@ -15,14 +15,14 @@ enum err_code operations_add(const struct key *k, void *field, struct text v, st
 	char quoted[VALUE_QUOTE_BYTES];
 
 	(void)k;
-	if (op_parse(value_trim(v), &op)) {
+	if (op_parse(value_trim(v), &op) && op != OP_READ) {
 		if (operations[op])
 			return err_set(e, ERR_DATA, "%s is given twice", op_name(op));
 		operations[op] = true;
 		return ERR_OK;
 	}
 	suggest_init(&s, value_trim(v));
-	for (op = 0; op < OP_COUNT; op++)
+	for (op = 0; op < OP_READ; op++)
 		suggest_add(&s, op_name(op));
 	value_quote(value_trim(v), quoted);
 	if (suggest_best(&s))

@@ -182,7 +182,7 @@ static void where_read_mapping(struct loading *l, struct table_settings *t, stru
 		suggest_init(&near, node_text(node_key(n, i)));
 		for (op = 0; op < OP_TRUNCATE; op++)
 			suggest_add(&near, op_name(op));
-		if (!op_parse(node_text(node_key(n, i)), &op)) {
+		if (!op_parse(node_text(node_key(n, i)), &op) || op == OP_READ) {
 			loading_unknown(l, node_key(n, i), &where, "not an operation",
 					suggest_best(&near));
 			continue;

@@ -91,7 +91,7 @@ static const struct command {
 	 OPTION_CONFIG | OPTION_JSON | OPTION_SOURCE | OPTION_PIPELINE | OPTION_TABLE | OPTION_ID |
 		 OPTION_OLDER_THAN | OPTION_LIMIT | OPTION_ALL | OPTION_DRY_RUN | OPTION_KEYS |
 		 OPTION_SINCE | OPTION_UNTIL | OPTION_STATUS | OPTION_ERROR | OPTION_FORMAT |
-		 OPTION_OUTPUT | OPTION_IN_FRONT | OPTION_SKIP_SUPERSEDED,
+		 OPTION_OUTPUT | OPTION_IN_FRONT | OPTION_SKIP_SUPERSEDED | OPTION_OPERATION,
 	 2, "list|show|export|replay|purge [ID]",
 	 "look at, replay or purge what could not be delivered",
 	 "replay puts events back into the outbox, oldest first, with the ids that receivers know\n"
@@ -110,7 +110,8 @@ static const struct command {
 	 "  app-db-listener dead-letters purge --older-than 30d\n"},
 	{"replay", command_replay,
 	 OPTION_CONFIG | OPTION_JSON | OPTION_SOURCE | OPTION_PIPELINE | OPTION_TABLE |
-		 OPTION_LIMIT | OPTION_DRY_RUN | OPTION_KEYS | OPTION_SINCE | OPTION_UNTIL,
+		 OPTION_LIMIT | OPTION_DRY_RUN | OPTION_KEYS | OPTION_SINCE | OPTION_UNTIL |
+		 OPTION_OPERATION,
 	 0, "--since TIME", "deliver again what was delivered, as far as retain keeps it",
 	 "Puts copies of delivered events back into the outbox, behind everything that is in it, "
 	 "oldest\n"
@@ -120,6 +121,16 @@ static const struct command {
 	 "  app-db-listener replay --since 2h --dry-run\n"
 	 "  app-db-listener replay --since 2026-03-01T12:00:00Z --until 2026-03-01T13:00:00Z\n"
 	 "  app-db-listener replay --since 1d --table users --key id=42\n"},
+	{"export", command_export,
+	 OPTION_CONFIG | OPTION_SOURCE | OPTION_PIPELINE | OPTION_TABLE | OPTION_OPERATION |
+		 OPTION_KEYS | OPTION_SINCE | OPTION_UNTIL | OPTION_LIMIT | OPTION_OLDER_THAN |
+		 OPTION_ID | OPTION_STATUS | OPTION_ERROR | OPTION_FORMAT | OPTION_OUTPUT,
+	 2, "dead-letters [ID]", "write events as JSON, one after the other, in flat memory",
+	 "In lines, or with --format json as one array. Filters are joined by \"and\".\n"
+	 "dead-letters takes those of dead-letters export, which it is.\n"
+	 "\nExamples:\n"
+	 "  app-db-listener export dead-letters --table users --since 2h\n"
+	 "  app-db-listener export dead-letters --format json -o letters.json\n"},
 	{"enable", command_enable, OPTION_CONFIG, 1, "WEBHOOK",
 	 "send to a webhook again that was disabled",
 	 "A webhook is disabled by an answer 410, by disable_header, by disable_after or by "

@@ -263,6 +263,7 @@ int command_dead_letters(const struct command_call *call)
 	struct letters l = {.options = o, .action = a};
 	enum letter_format format = o->json ? LETTER_NDJSON : LETTER_TABLE;
 	struct letter_key *key = NULL;
+	bool array = false;
 	struct err e;
 
 	if (!a) {
@@ -273,7 +274,7 @@ int command_dead_letters(const struct command_call *call)
 	if (a->with_data)
 		format = LETTER_NDJSON;
 	if (refuse_options(a, o, &e) != ERR_OK ||
-	    (a->exports && letter_format_parse(o->format, &format, &e) != ERR_OK) ||
+	    (a->exports && export_format_parse(o->format, &array, &e) != ERR_OK) ||
 	    letter_options_filter(o, call->arg_count > 1 ? call->args[1] : NULL,
 				  clock_wall_us(clock_system()), &l.filter, &key, &e) != ERR_OK)
 		return command_fail(&e);
@@ -281,5 +282,5 @@ int command_dead_letters(const struct command_call *call)
 		letter_key_free(key);
 		return command_fail(&e);
 	}
-	return run_with_settings(&l, format, key);
+	return run_with_settings(&l, array ? LETTER_JSON : format, key);
 }

@@ -77,6 +77,39 @@ static ATTR_MUST_CHECK enum err_code times_take(const struct options *o, int64_t
 	return code;
 }
 
+static ATTR_MUST_CHECK enum err_code operation_add(struct text name, bool ret[static OP_COUNT],
+						   struct err *e)
+{
+	enum op op;
+
+	if (!op_parse(name, &op))
+		return err_set(e, ERR_USAGE, "--operation: '%.*s' is no operation", (int)name.len,
+			       name.s);
+	ret[op] = true;
+	return ERR_OK;
+}
+
+/* Words of names with commas between. */
+static ATTR_MUST_CHECK enum err_code operations_take(const struct option_words *words,
+						     bool ret[static OP_COUNT], struct err *e)
+{
+	enum err_code code = ERR_OK;
+	const char *at;
+	size_t i, len;
+
+	for (i = 0; i < words->count; i++) {
+		at = words->items[i];
+		do {
+			len = strcspn(at, ",");
+			code = operation_add((struct text){at, len}, ret, e);
+			at += len;
+		} while (code == ERR_OK && *at++);
+		if (code != ERR_OK)
+			return code;
+	}
+	return ERR_OK;
+}
+
 enum err_code letter_options_filter(const struct options *o, const char *id_word,
 				    int64_t now_wall_us, struct dead_letter_filter *ret,
 				    struct letter_key **ret_key, struct err *e)
@@ -87,6 +120,7 @@ enum err_code letter_options_filter(const struct options *o, const char *id_word
 				       .limit = o->limit,
 				       .older_than_us = o->older_than_us,
 				       .error = o->error,
+				       .by_operation = o->operations.count > 0,
 				       .skip_superseded = o->skip_superseded};
 	struct letter_key *key = NULL;
 	enum err_code code = ERR_OK;
@@ -99,6 +133,8 @@ enum err_code letter_options_filter(const struct options *o, const char *id_word
 		f.event_id = id_word;
 	if (code == ERR_OK)
 		code = times_take(o, now_wall_us, &f, e);
+	if (code == ERR_OK)
+		code = operations_take(&o->operations, f.operations, e);
 	if (code == ERR_OK)
 		code = status_take(o->status, &f, e);
 	if (code == ERR_OK && o->keys.count) {
@@ -117,5 +153,6 @@ enum err_code letter_options_filter(const struct options *o, const char *id_word
 bool letter_options_narrow(const struct dead_letter_filter *f)
 {
 	return f->pipeline || f->table || f->id || f->older_than_us || f->limit ||
-	       f->since_wall_us || f->until_wall_us || f->by_status || f->error || f->key;
+	       f->since_wall_us || f->until_wall_us || f->by_status || f->by_operation ||
+	       f->error || f->key;
 }

@@ -77,6 +77,8 @@ static const struct option_row {
 	{OPTION_SKIP_SUPERSEDED, 0, "skip-superseded", KIND_FLAG,
 	 offsetof(struct options, skip_superseded), NULL,
 	 "replay none of whose row a newer change waits or is dead"},
+	{OPTION_OPERATION, 0, "operation", KIND_WORDS, offsetof(struct options, operations),
+	 "OPERATION", "only these: insert,delete; may be repeated"},
 	{OPTION_FORMAT, 0, "format", KIND_STRING, offsetof(struct options, format), "FORMAT",
 	 "export as json (an array) or ndjson (default)"},
 	{OPTION_OUTPUT, 'o', "output", KIND_STRING, offsetof(struct options, output), "FILE",
@@ -178,6 +180,7 @@ static ATTR_MUST_CHECK enum err_code option_take(int argc, char *const *argv, in
 			return err_set(e, ERR_USAGE, "--%s needs a value: %s", r->name, r->metavar);
 		value = argv[++*at];
 	}
+	o->given |= r->option;
 	return value_store(r, value, o, e);
 }
 
@@ -204,6 +207,17 @@ enum err_code options_parse(int argc, char *const *argv, unsigned taken, struct 
 	}
 	*ret = o;
 	*ret_args = count;
+	return ERR_OK;
+}
+
+enum err_code options_only(const struct options *o, unsigned taken, const char *what, struct err *e)
+{
+	size_t i;
+
+	for (i = 0; i < ARRAY_LEN(option_table); i++)
+		if (o->given & option_table[i].option & ~taken)
+			return err_set(e, ERR_USAGE, "--%s does not belong to %s",
+				       option_table[i].name, what);
 	return ERR_OK;
 }
 

@@ -3,6 +3,8 @@
  * The value of a Debezium change event without its schema, as its HTTP sink posts it with
  * schemas.enable=false (Debezium documentation, "Change event values").
  *
+ * A row that a backfill read is what Debezium's incremental snapshot makes of one: op "r".
+ *
  * Both ts_ms are the time of the change, so that a retry sends the same bytes. What Debezium
  * has of the log (txId, lsn, file, pos) is not known here; what a message of its has as its key
  * stands in source, with the event's id.
@@ -11,8 +13,11 @@
 #include "base/version.h"
 #include "sink/format.h"
 
-static const char *const ops[OP_COUNT] = {
-	[OP_INSERT] = "c", [OP_UPDATE] = "u", [OP_DELETE] = "d", [OP_TRUNCATE] = "t"};
+static const char *const ops[OP_COUNT] = {[OP_INSERT] = "c",
+					  [OP_UPDATE] = "u",
+					  [OP_DELETE] = "d",
+					  [OP_TRUNCATE] = "t",
+					  [OP_READ] = "r"};
 
 static const char *connector_name(const struct source_settings *s)
 {
@@ -47,7 +52,7 @@ static void add_source(const struct format_event *ev, struct json *j)
 	json_str(j, "connector", connector_name(ev->source));
 	json_str(j, "name", ev->pipeline);
 	add_time(ev, j);
-	json_str(j, "snapshot", "false");
+	json_str(j, "snapshot", f->op == OP_READ ? "incremental" : "false");
 	/* MySQL's schemas are its databases */
 	if (is_mysql)
 		json_text(j, "db", f->schema);

@@ -12,9 +12,10 @@
 
 enum err_code fake_source_enter_locked(struct fake_source *s, enum fake_call call, struct err *e)
 {
-	static const char *const names[] = {"open",     "hold",    "read",        "acknowledge",
-					    "wait",     "inspect", "parked_list", "parked_read",
-					    "standing", "purge"};
+	static const char *const names[] = {"open",        "hold",          "read",
+					    "acknowledge", "wait",          "inspect",
+					    "parked_list", "parked_read",   "standing",
+					    "purge",       "backfill_load", "backfill_page"};
 	struct fake_failure *f = &s->db->failures[call];
 
 	s->db->stats.calls[call]++;
@@ -332,5 +333,8 @@ const struct source_ops source_fake = {
 	.standing_load = fake_standing_load,
 	.standing_save = fake_standing_save,
 	.purge = fake_purge,
+	.backfill_load = fake_backfill_load,
+	.backfill_page = fake_backfill_page,
+	.backfill_fail = fake_backfill_fail,
 	.interrupt = fake_interrupt,
 };

@@ -76,15 +76,14 @@ static void tell_change_locked(struct fake_db *db)
 		fd_wake(db->active->change_fd);
 }
 
-static int64_t add_row(struct fake_db *db, const char *pipeline, const struct event_fields *f,
-		       bool committed)
+int64_t fake_db_add_locked(struct fake_db *db, const char *pipeline, const struct event_fields *f,
+			   bool committed)
 {
 	struct fake_row *row = mem_calloc(1, sizeof(*row)), **at;
 	struct event_fields own = *f;
 	enum err_code code;
 
 	assert(row);
-	mutex_lock(&db->lock);
 	own.id = ++db->last_id;
 	code = event_new(&own, &row->event, NULL);
 	assert(code == ERR_OK);
@@ -97,8 +96,18 @@ static int64_t add_row(struct fake_db *db, const char *pipeline, const struct ev
 	db->stats.rows++;
 	if (committed)
 		tell_change_locked(db);
-	mutex_unlock(&db->lock);
 	return own.id;
+}
+
+static int64_t add_row(struct fake_db *db, const char *pipeline, const struct event_fields *f,
+		       bool committed)
+{
+	int64_t id;
+
+	mutex_lock(&db->lock);
+	id = fake_db_add_locked(db, pipeline, f, committed);
+	mutex_unlock(&db->lock);
+	return id;
 }
 
 int64_t fake_db_insert(struct fake_db *db, const char *pipeline, const struct event_fields *f)

@@ -19,13 +19,20 @@ static bool has_part(struct text t, const char *part)
 	return false;
 }
 
+static bool has_operation(const struct dead_letter_filter *f, const struct dead_letter *d)
+{
+	enum op op;
+
+	return !f->by_operation || (op_parse(d->operation, &op) && f->operations[op]);
+}
+
 /* Is d one that f means, as far as it is not in SQL? */
 static ATTR_MUST_CHECK enum err_code is_meant(const struct dead_letter_filter *f,
 					      const struct dead_letter *d, bool *ret_match,
 					      struct err *e)
 {
 	enum err_code code = ERR_OK;
-	bool match = (!f->error || has_part(d->last_error, f->error)) &&
+	bool match = has_operation(f, d) && (!f->error || has_part(d->last_error, f->error)) &&
 		     (!f->event_id || text_eq(d->event_id, text_of(f->event_id)));
 
 	if (match && f->key) {
@@ -129,7 +136,8 @@ static ATTR_MUST_CHECK enum err_code walk_take(void *ctx, const struct dead_lett
 /* Every row of the page is looked at; of one id there is one. */
 static int64_t walk_rows(const struct walk *w)
 {
-	bool all_match = !w->f->key && !w->f->error && !w->f->skip_superseded;
+	bool all_match =
+		!w->f->key && !w->f->error && !w->f->by_operation && !w->f->skip_superseded;
 
 	if (w->f->id)
 		return 1;

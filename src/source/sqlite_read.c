@@ -81,7 +81,7 @@ static void reduce(struct event_fields *f, int64_t cap)
 		return;
 	f->data = f->op == OP_DELETE ? TEXT_NONE : key;
 	f->old_data = TEXT_NONE;
-	if (f->op != OP_INSERT)
+	if (op_has_old(f->op))
 		f->old_data = f->old_key.s ? f->old_key : key;
 }
 

@@ -66,6 +66,8 @@ done <<CASES
 --status,4xx 4
 --status,none 0
 --error,http,--status,5xx 2
+--operation,update 1
+--operation,delete,--operation,insert 5
 --since,1h 6
 --until,1h 0
 --since,2020-01-01T00:00:00Z,--limit,4 4
@@ -75,6 +77,12 @@ for wrong in --since,never --until,x --status,700 --key,id --since,1h,--until,2h
 	exits "list ${options[*]}" 64 adbl dead-letters list "${options[@]}"
 	has "... names the option" "$complained" "${options[0]}"
 done
+exits "export dead-letters" 0 adbl export dead-letters --operation insert --status 4xx
+exported=$said
+exits "dead-letters export" 0 adbl dead-letters export --operation insert --status 422
+is "... is the same" "$said" "$exported"
+exits "export dead-letters of an id as an array" 0 adbl export dead-letters --format json "$first"
+ok "... has it" said_is 'length == 1 and .[0].data.name == "refused"'
 exits "list --source of none" 64 adbl dead-letters list --source nobody
 exits "list --pipeline of none" 66 adbl dead-letters list --pipeline nobody
 has "... says which there are" "$complained" default

@@ -204,7 +204,7 @@ broken_links() {
 					delete live[i]
 		}
 		$2 == "update" || $2 == "delete" { take($3, $4) }
-		$2 == "insert" || $2 == "update" { put($5, $6) }' "$test_dir/delivered"
+		$2 == "insert" || $2 == "update" || $2 == "read" { put($5, $6) }' "$test_dir/delivered"
 }
 
 # Events whose key is not that of their row.

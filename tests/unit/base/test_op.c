@@ -23,6 +23,7 @@ static void each_name_leads_back_to_its_op(void **state)
 	assert_string_equal(op_name(OP_UPDATE), "update");
 	assert_string_equal(op_name(OP_DELETE), "delete");
 	assert_string_equal(op_name(OP_TRUNCATE), "truncate");
+	assert_string_equal(op_name(OP_READ), "read");
 }
 
 static void other_names_are_refused(void **state)
@@ -49,6 +50,15 @@ static void a_slice_needs_no_end(void **state)
 	assert_int_equal(op, OP_DELETE);
 }
 
+static void only_changes_and_deletions_have_a_row_before(void **state)
+{
+	enum op op;
+
+	(void)state;
+	for (op = 0; op < OP_COUNT; op++)
+		assert_int_equal(op_has_old(op), op == OP_UPDATE || op == OP_DELETE);
+}
+
 static void text_tells_null_from_empty(void **state)
 {
 	(void)state;
@@ -67,6 +77,7 @@ int main(void)
 		cmocka_unit_test(each_name_leads_back_to_its_op),
 		cmocka_unit_test(other_names_are_refused),
 		cmocka_unit_test(a_slice_needs_no_end),
+		cmocka_unit_test(only_changes_and_deletions_have_a_row_before),
 		cmocka_unit_test(text_tells_null_from_empty),
 	};
 

@@ -200,10 +200,10 @@ static const struct {
 	 "f:3:65: listener.ordering: \"rows\" is none of key, table, pipeline, none\n"
 	 "f:3:83: listener.batch_size: 0 is below the minimum of 1\n"
 	 "f:3:101: listener.poll_interval: 0s is below the minimum of 1ms\n"},
-	{BOTH "listener: {modes: [insert, insert, [x], drop]}\n",
+	{BOTH "listener: {modes: [insert, insert, [x], read]}\n",
 	 "f:3:28: listener.modes[1]: insert is given twice\n"
 	 "f:3:36: listener.modes[2]: must be a single value, not a list\n"
-	 "f:3:41: listener.modes[3]: \"drop\" is not an operation (insert, update, delete or "
+	 "f:3:41: listener.modes[3]: \"read\" is not an operation (insert, update, delete or "
 	 "truncate)\n"},
 	{BOTH "listener: {modes: []}\n",
 	 "f:3:19: listener.modes: an empty list: leave the key out instead\n"},

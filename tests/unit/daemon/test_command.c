@@ -80,9 +80,9 @@ static void assert_has(const char *text, const char *part)
 
 /* ---- help ---- */
 
-static const char *const names[] = {"quickstart",   "run",          "check",
-				    "install",      "uninstall",    "status",
-				    "dead-letters", "test-webhook", "version"};
+static const char *const names[] = {"quickstart", "run",    "check",        "install",
+				    "uninstall",  "status", "dead-letters", "test-webhook",
+				    "version",    "export"};
 
 static void help_names_every_command(void **state)
 {
@@ -221,6 +221,7 @@ static void dead_letters_refuse_what_they_would_not_heed(void **state)
 		{{"list", "--older-than", "a while"}, "--older-than: 'a while'"},
 		{{"list", "--limit", "0"}, "--limit: '0'"},
 		{{"replay", "x-y"}, "'x-y' is no dead letter's id"},
+		{{"list", "--operation", "insert,upsert"}, "--operation: 'upsert'"},
 	};
 	size_t i;
 
@@ -229,6 +230,30 @@ static void dead_letters_refuse_what_they_would_not_heed(void **state)
 		const char *const *w = cases[i].words;
 
 		CALL("dead-letters", w[0], w[1], w[2], w[3]);
+		assert_int_equal(said.status, EX_USAGE);
+		assert_string_equal(said.out, "");
+		assert_has(said.err, cases[i].complaint);
+	}
+}
+
+static void export_refuses_what_it_would_not_heed(void **state)
+{
+	static const struct {
+		const char *words[4];
+		const char *complaint;
+	} cases[] = {
+		{{NULL}, "export needs one of: "},
+		{{"everything"}, "export needs one of: "},
+		{{"dead-letters", "--format", "xml"}, "--format: 'xml' is neither json nor ndjson"},
+		{{"dead-letters", "--operation="}, "--operation: '' is no operation"},
+	};
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < ARRAY_LEN(cases); i++) {
+		const char *const *w = cases[i].words;
+
+		CALL("export", w[0], w[1], w[2], w[3]);
 		assert_int_equal(said.status, EX_USAGE);
 		assert_string_equal(said.out, "");
 		assert_has(said.err, cases[i].complaint);
@@ -430,6 +455,7 @@ int main(void)
 		cmocka_unit_test(what_is_no_command_is_refused),
 		cmocka_unit_test(a_wrong_option_names_itself_and_the_way_to_help),
 		cmocka_unit_test(dead_letters_refuse_what_they_would_not_heed),
+		cmocka_unit_test(export_refuses_what_it_would_not_heed),
 		cmocka_unit_test(every_mistake_of_the_configuration_is_told_with_its_place),
 		cmocka_unit_test(a_file_that_cannot_be_read_is_told_once),
 		cmocka_unit_test(a_check_without_a_connection_looks_at_the_file_only),

@@ -78,7 +78,7 @@ static void put(struct place *p, enum letter_format format, int n)
 	assert_int_equal(letter_out_open(&o, p->file, format, true, &p->e), ERR_OK);
 	for (; n > 0; n--)
 		assert_int_equal(letter_out_put(&o, &letter, &p->e), ERR_OK);
-	assert_int_not_equal(access(o.temp, F_OK), -1);
+	assert_int_not_equal(access(o.to.temp, F_OK), -1);
 	assert_int_equal(letter_out_close(&o, &p->e), ERR_OK);
 }
 
@@ -159,7 +159,7 @@ static void a_full_disk_is_an_error(void **state)
 	int i;
 
 	assert_int_equal(letter_out_open(&o, "/dev/full", LETTER_NDJSON, true, &p->e), ERR_OK);
-	assert_null(o.temp);
+	assert_null(o.to.temp);
 	assert_int_equal(letter_out_put(&o, &letter, &p->e), ERR_OK);
 	assert_int_equal(letter_out_close(&o, &p->e), ERR_IO);
 	assert_non_null(strstr(p->e.msg, "/dev/full"));
@@ -182,17 +182,17 @@ static void a_place_that_is_not_there_is_an_error(void **state)
 
 static void formats_have_names(void **state)
 {
-	enum letter_format format;
+	bool array = true;
 	struct err e;
 
 	(void)state;
-	assert_int_equal(letter_format_parse("json", &format, &e), ERR_OK);
-	assert_int_equal(format, LETTER_JSON);
-	assert_int_equal(letter_format_parse("ndjson", &format, &e), ERR_OK);
-	assert_int_equal(format, LETTER_NDJSON);
-	assert_int_equal(letter_format_parse(NULL, &format, &e), ERR_OK);
-	assert_int_equal(format, LETTER_NDJSON);
-	assert_int_equal(letter_format_parse("csv", &format, &e), ERR_USAGE);
+	assert_int_equal(export_format_parse("ndjson", &array, &e), ERR_OK);
+	assert_false(array);
+	assert_int_equal(export_format_parse("json", &array, &e), ERR_OK);
+	assert_true(array);
+	assert_int_equal(export_format_parse(NULL, &array, &e), ERR_OK);
+	assert_false(array);
+	assert_int_equal(export_format_parse("csv", &array, &e), ERR_USAGE);
 	assert_non_null(strstr(e.msg, "--format: 'csv'"));
 }
 

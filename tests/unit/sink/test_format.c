@@ -46,6 +46,7 @@ static const struct example usual[] = {
 	{"update", ORDER(OP_UPDATE, KEY_7, .data = TEXT_LIT("{\"id\":7,\"total\":15.00}"),
 			 .old_data = TEXT_LIT("{\"id\":7,\"total\":12.50}"))},
 	{"delete", ORDER(OP_DELETE, KEY_7, .old_data = TEXT_LIT("{\"id\":7,\"total\":15.00}"))},
+	{"read", ORDER(OP_READ, KEY_7, .data = TEXT_LIT("{\"id\":7,\"total\":12.50}"))},
 	{"truncate", ORDER(OP_TRUNCATE, .key = TEXT_NONE)},
 	{"truncate of one partition", ORDER(OP_TRUNCATE, .data = TEXT_LIT("\"orders_2025\""),
 					    .old_data = TEXT_LIT("\"parts\""))},

@@ -3,6 +3,8 @@
  * Requests that need a token first: what the token endpoint is asked, what it may answer, and what
  * becomes of the request. One peer is both endpoint (/token) and receiver.
  */
+#include <sched.h>
+
 #include "http_fixture.h"
 
 #include "config/field.h"
@@ -238,6 +240,35 @@ static void a_second_refusal_is_the_answer(void **state)
 	site_close(&s);
 }
 
+/* On one processor the receiver often answers before the sender looks again: then it is curl's
+ * timer that the refusal comes by, not its socket. */
+static void a_refusal_that_comes_at_once_gets_its_token_at_once(void **state)
+{
+	cpu_set_t all, one;
+	struct site s;
+	int round, cpu = 0;
+
+	(void)state;
+	assert_int_equal(sched_getaffinity(0, sizeof(all), &all), 0);
+	while (!CPU_ISSET(cpu, &all))
+		cpu++;
+	CPU_ZERO(&one);
+	CPU_SET(cpu, &one);
+	assert_int_equal(sched_setaffinity(0, sizeof(one), &one), 0);
+	for (round = 0; round < 20; round++) {
+		site_open(&s);
+		site_go(&s);
+		s.good = 2;
+		assert_int_equal(send_one(&s, "a")->status,
+				 401); /* so young is no token replaced */
+		atomic_fetch_add(&shift_us, TOKEN_CACHE_YOUNG_US);
+		assert_int_equal(send_one(&s, "b")->status, 200);
+		assert_int_equal(s.tokens, 2);
+		site_close(&s);
+	}
+	assert_int_equal(sched_setaffinity(0, sizeof(all), &all), 0);
+}
+
 static void an_answer_that_repeats_the_token_is_not_repeated(void **state)
 {
 	struct site s;
@@ -400,6 +431,7 @@ int main(void)
 		cmocka_unit_test(the_client_may_be_in_the_form_with_scope_and_audience),
 		cmocka_unit_test(a_refused_token_is_replaced_and_the_request_sent_once_more),
 		cmocka_unit_test(a_second_refusal_is_the_answer),
+		cmocka_unit_test(a_refusal_that_comes_at_once_gets_its_token_at_once),
 		cmocka_unit_test(an_answer_that_repeats_the_token_is_not_repeated),
 		cmocka_unit_test(an_endpoint_that_gives_no_token_fails_the_request),
 		cmocka_unit_test(an_answer_without_end_is_broken_off),
