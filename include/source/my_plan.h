@@ -19,6 +19,7 @@ struct my_plan_request {
 	const char *table;
 	const struct string_list *columns; /* count 0: those that are captured */
 	const char *where;                 /* NULL: every row */
+	bool never_skips;                  /* though the server could */
 };
 
 struct my_plan;

@@ -24,6 +24,7 @@
 #define SQLITE_DEAD_LETTER SQLITE_PREFIX "dead_letter"
 #define SQLITE_DELIVERED SQLITE_PREFIX "delivered"
 #define SQLITE_WEBHOOK SQLITE_PREFIX "webhook"
+#define SQLITE_BACKFILL SQLITE_PREFIX "backfill"
 #define SQLITE_SQL_MAX_BYTES (4UL * 1024 * 1024)
 
 struct sqlite_conn;

@@ -118,6 +118,21 @@ static ATTR_MUST_CHECK enum err_code check_delivered(struct my_admin *a, struct 
 	return ERR_OK;
 }
 
+/* And of backfill jobs. */
+static ATTR_MUST_CHECK enum err_code check_backfill(struct my_admin *a, struct err *e)
+{
+	bool has = false;
+	enum err_code code = my_objects_has(a, MY_BACKFILL, &has, e);
+
+	if (code == ERR_OK && !has)
+		my_admin_find(a, FINDING_WARN, MY_BACKFILL, "run install",
+			      "is missing, or this user may not see it: backfill needs it");
+	if (code == ERR_OK && has)
+		code = try_statement(a, "update it", "UPDATE ", MY_BACKFILL,
+				     " SET rate = 0 WHERE id = 0", e);
+	return code;
+}
+
 /* Of the account that checks, so only when that is the daemon's. */
 static ATTR_MUST_CHECK enum err_code check_rights(struct my_admin *a, struct err *e)
 {
@@ -136,6 +151,8 @@ static ATTR_MUST_CHECK enum err_code check_rights(struct my_admin *a, struct err
 		code = check_table_rights(a, MY_CAPTURED, false, e);
 	if (code == ERR_OK && !my_audit_table_is(a))
 		code = check_delivered(a, e);
+	if (code == ERR_OK && !my_audit_table_is(a))
+		code = check_backfill(a, e);
 	if (code == ERR_OK)
 		code = check_table_rights(a, MY_DEAD_LETTER, true, e);
 	for (i = 0; i < s->pipeline_count && code == ERR_OK; i++) {

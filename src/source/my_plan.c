@@ -157,7 +157,8 @@ enum err_code my_plan_new(struct my_conn *c, const struct my_plan_request *r,
 		return err_set(e, ERR_NOMEM, "no memory for a backfill");
 	buf_init(&p->from, MY_SQL_MAX_BYTES);
 	p->trigger.flavour = my_conn_is_mariadb(c) ? MY_MARIADB : MY_MYSQL;
-	p->skips = !my_conn_is_mariadb(c) || my_conn_version(c) >= MARIADB_SKIPS;
+	p->skips = !r->never_skips &&
+		   (!my_conn_is_mariadb(c) || my_conn_version(c) >= MARIADB_SKIPS);
 	code = my_columns_load(c, r->schema, r->table, &p->columns, e);
 	if (code == ERR_OK && !p->columns.count)
 		code = err_set(e, ERR_NOT_FOUND, "no such table, or none that this user may see");
@@ -257,7 +258,7 @@ void my_plan_filter(const struct my_plan *p, struct buf *out)
 void my_plan_lock(const struct my_plan *p, struct buf *out)
 {
 	if (p->trigger.flavour == MY_MYSQL)
-		buf_add_str(out, " FOR SHARE SKIP LOCKED");
+		buf_add_str(out, p->skips ? " FOR SHARE SKIP LOCKED" : " FOR SHARE NOWAIT");
 	else
 		buf_add_str(out, p->skips ? " LOCK IN SHARE MODE SKIP LOCKED"
 					  : " LOCK IN SHARE MODE NOWAIT");
