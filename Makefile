@@ -25,7 +25,7 @@ FLAGS_release := -O2 -g
 FLAGS_debug := -O0 -g
 FLAGS_asan := -O1 -g -Wno-format-truncation -fsanitize=address,undefined -fno-omit-frame-pointer
 FLAGS_tsan := -O1 -g -Wno-format-truncation -fsanitize=thread
-FLAGS_coverage := -O0 -g --coverage -fprofile-update=atomic
+FLAGS_coverage := -O0 -g -Wno-format-truncation -fsanitize=address,undefined -fno-omit-frame-pointer --coverage -fprofile-update=atomic
 FLAGS_analyzer := -O1 -g -fanalyzer
 FLAGS_clang := -O1 -g -Wno-format-nonliteral -Wthread-safety -Wthread-safety-beta
 FLAGS_fuzz := -O1 -g -Wno-format-nonliteral -fsanitize=address,undefined,fuzzer-no-link -fno-omit-frame-pointer
@@ -162,7 +162,7 @@ fuzz: deps-lint
 soak: deps-test all tools
 	@tests/e2e/soak
 coverage: deps
-	@tests/support/coverage report
+	@tests/support/coverage all
 coverage-gate:
 	@$(RUN) coverage --timeout 900 tests/support/coverage
 

@@ -90,6 +90,9 @@ void scope_check_type(struct loading *l, const struct scope *s, struct node n,
 /* Whether the mapping n gives name, or name_file or name_credential. */
 bool scope_has_secret(struct node n, const char *name);
 
+/* What contradicts itself in the files that logging and metrics_history, which are read, write. */
+void files_check(struct loading *l);
+
 /* Each reads its part of l->root into l->settings; sources first, pipelines last. */
 void sources_read(struct loading *l);
 void webhooks_read(struct loading *l);

@@ -49,9 +49,13 @@ struct secret {
 /* Which events wait for each other. */
 enum ordering { ORDERING_KEY, ORDERING_TABLE, ORDERING_PIPELINE, ORDERING_NONE };
 
-enum source_type { SOURCE_POSTGRES, SOURCE_MYSQL, SOURCE_SQLITE, SOURCE_FAKE };
+/* Whose source stops reading first when memory is short (core/budget.h). */
+enum priority { PRIORITY_OPTIONAL, PRIORITY_STANDARD, PRIORITY_IMPORTANT, PRIORITY_CRITICAL };
 
-/* "postgres", "mysql" (MariaDB too), "sqlite", "fake". Never NULL. */
+/* HTTP: a SQLite file that the daemon makes itself, for what applications push. */
+enum source_type { SOURCE_POSTGRES, SOURCE_MYSQL, SOURCE_SQLITE, SOURCE_HTTP, SOURCE_FAKE };
+
+/* "postgres", "mysql" (MariaDB too), "sqlite", "http", "fake". Never NULL. */
 const char *source_type_name(enum source_type type);
 
 enum source_wakeup { SOURCE_WAKEUP_AUTO, SOURCE_WAKEUP_NOTIFY, SOURCE_WAKEUP_POLL };
@@ -71,7 +75,7 @@ struct source_settings {
 	char *sslcert;
 	char *sslkey;
 	char *target_session_attrs; /* libpq: "read-write" by default */
-	char *path;                 /* SQLite */
+	char *path;                 /* SQLite, HTTP */
 	int64_t connect_timeout_us;
 	int64_t statement_timeout_us;
 	int64_t reconnect_max_delay_us;
@@ -85,6 +89,18 @@ struct source_settings {
 	 * SCHEMA.NAME without quotes, neither with a point inside; NULL: none. Exactly one pipeline
 	 * reads such a source; its tables are only there for their keys. */
 	char *audit_table;
+	/* HTTP, and only while the configuration is read (config/inlets.c): the source into whose
+	 * outbox the events go, in place of path. */
+	char *store;
+};
+
+/* A source of type http: a way in for the events of its pipelines, which are those with its index.
+ * With path it is the source of the same name as well; with store it is no source of its own, and
+ * its pipelines are pipelines of the store. */
+struct inlet_settings {
+	char *name;
+	size_t source; /* in settings.sources: whose outbox takes the events, and who reads them */
+	bool is_own;   /* that one is the file of this inlet alone */
 };
 
 struct column_rules;
@@ -208,10 +224,13 @@ struct pipeline_settings {
 	char *name;     /* [a-z0-9_]{1,40}: it becomes part of SQL names */
 	size_t source;  /* index in settings.sources */
 	size_t webhook; /* index in settings.webhooks */
+	bool pushed;    /* by an inlet: no tables, no operations, no triggers */
+	size_t inlet;   /* index in settings.inlets; only when pushed */
 	struct table_settings *tables;
-	size_t table_count;        /* 0: only with audit_table */
+	size_t table_count;        /* 0: only with audit_table, or pushed */
 	bool operations[OP_COUNT]; /* truncate: only with PostgreSQL or audit_table */
 	enum ordering ordering;
+	enum priority priority;
 	int64_t capacity;  /* events; 0: an equal share of queue.capacity */
 	int64_t max_bytes; /* 0: an equal share of queue.max_bytes */
 	int64_t retain_us; /* how long delivered events are kept for a replay; 0: not at all */
@@ -223,6 +242,8 @@ struct settings {
 
 	struct source_settings *sources;
 	size_t source_count;
+	struct inlet_settings *inlets; /* SETTINGS_SOURCES_MAX at most */
+	size_t inlet_count;
 	struct webhook_settings *webhooks;
 	size_t webhook_count;
 	struct pipeline_settings *pipelines;
@@ -243,6 +264,14 @@ struct settings {
 		int64_t rotate_keep;
 		int64_t queue_lines;
 	} logging;
+	struct {
+		char *file; /* NULL: none */
+		int64_t interval_us;
+		int64_t max_records;
+		int64_t flush_interval_us;
+		int64_t rotate_bytes;
+		int64_t rotate_keep;
+	} metrics_history;
 	struct {
 		char *listen; /* "127.0.0.1:8080", "[::1]:8080", "off" */
 		struct secret token;

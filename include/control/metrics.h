@@ -24,6 +24,8 @@
 #include "control/history.h"
 #include "control/memory.h"
 #include "control/process.h"
+#include "control/recorder.h"
+#include "core/label_set.h"
 #include "core/parked.h"
 #include "core/ring.h"
 #include "sink/pool.h"
@@ -71,6 +73,8 @@ struct metrics_inputs {
 	int64_t start_us;                /* when the daemon started, monotonic */
 	struct metrics_history *history; /* updated by metrics_collect */
 	struct pool *pool;
+	struct recorder *recorder;      /* NULL: none */
+	const struct label_set *tables; /* NULL: not counted */
 	const struct metrics_source_input *sources;
 	size_t source_count; /* <= SETTINGS_SOURCES_MAX */
 	const struct metrics_webhook_input *webhooks;
@@ -80,6 +84,7 @@ struct metrics_inputs {
 };
 
 #define METRICS_NAME_BYTES 64
+#define METRICS_RECORD_VERSION 1 /* raised when a member goes or means something else */
 #define METRICS_UNKNOWN (-1) /* in a field of unknown value: null in JSON, absent in Prometheus */
 
 struct metrics_quantiles {
@@ -160,6 +165,8 @@ struct metrics_snapshot {
 	int64_t uptime_us;
 	struct pool_stats pool;
 	struct log_stats log;
+	struct recorder_stats recorder;
+	struct label_set_stats tables;
 	struct memory_stats memory;
 	struct process_stats process;
 	struct metrics_source sources[SETTINGS_SOURCES_MAX];
@@ -181,6 +188,17 @@ void metrics_derive(struct metrics_snapshot *s, struct metrics_history *h);
 
 /* Append s as one JSON object and a line end. Errors stick to out. */
 void metrics_render_json(const struct metrics_snapshot *s, struct buf *out);
+
+/* Append s as one record of the metric history: one line, the members that METRICS_RECORD_VERSION
+ * has, each called and measured as in metrics_render_json. Errors stick to out. */
+void metrics_render_record(const struct metrics_snapshot *s, struct buf *out);
+
+/* The counters by table: of events read from the outbox (source/runner.h counts them). They outlive
+ * the engines, so they are no part of a snapshot. Errors: ERR_NOMEM. */
+enum err_code metrics_tables_new(struct label_set **ret_s, struct err *e) ATTR_MUST_CHECK;
+
+/* Append them in the Prometheus text format. Errors stick to out. */
+void metrics_render_tables(const struct label_set *tables, struct buf *out);
 
 /* Append s in the Prometheus text format 0.0.4. Errors stick to out. */
 void metrics_render_prometheus(const struct metrics_snapshot *s, struct buf *out);

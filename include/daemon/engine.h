@@ -27,6 +27,9 @@ enum err_code engine_new(const struct settings *s, const struct clock *clock,
 void engine_free(struct engine *g);
 
 /* Start workers, then sources. On an error nothing runs. Errors: ERR_NOMEM, ERR_IO. */
+/* Count what is read by its table: before engine_start. A loan. */
+void engine_set_tables(struct engine *g, struct label_set *tables);
+
 enum err_code engine_start(struct engine *g, struct err *e) ATTR_MUST_CHECK;
 
 /* Stop reading, give requests in flight until deadline_us (monotonic), acknowledge what was

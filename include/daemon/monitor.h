@@ -31,6 +31,12 @@ enum err_code monitor_new(const struct clock *clock, const struct settings *s,
 			  struct monitor **ret_m, struct err *e) ATTR_MUST_CHECK;
 void monitor_free(struct monitor *m);
 
+/* Whose figures are told, too; NULL: nobody's. Main thread; r is a loan until the next call. */
+void monitor_set_recorder(struct monitor *m, struct recorder *r);
+
+/* Counters by table, for engine_set_tables; they live as long as m. */
+struct label_set *monitor_tables(struct monitor *m);
+
 /* Readable when a reader waits for monitor_refresh. */
 int monitor_wake_fd(const struct monitor *m);
 

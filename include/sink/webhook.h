@@ -45,6 +45,8 @@ size_t webhook_admit(struct webhook *w, int64_t now_us, size_t want);
 bool webhook_leave(struct webhook *w, size_t n);
 /* The same for requests that were never sent: they do not count for the rate limit. */
 bool webhook_give_back(struct webhook *w, size_t n);
+/* Of a request that was admitted but not sent, before its webhook_leave. */
+void webhook_unsent(struct webhook *w);
 /* Whether there is a rate limit. */
 bool webhook_is_paced(const struct webhook *w);
 /* The receiver agrees to so many requests a minute (sink/pace.h). Of a paced one; one that

@@ -184,6 +184,7 @@ struct source_admin_ops {
 extern const struct source_admin_ops source_admin_postgres;
 extern const struct source_admin_ops source_admin_mysql;
 extern const struct source_admin_ops source_admin_sqlite;
+extern const struct source_admin_ops source_admin_http;
 
 /* Has the webhook of a pipeline of that source a retry_schedule? How bad it is when nothing can be
  * parked there. */
@@ -191,6 +192,9 @@ enum finding_level source_admin_needs_parked(const struct settings *s, size_t so
 
 /* The same of a pipeline that retains, and the table of delivered events. */
 enum finding_level source_admin_needs_delivered(const struct settings *s, size_t source);
+
+/* Are events pushed into that source, by an inlet? */
+bool source_admin_takes_events(const struct settings *s, size_t source);
 
 /* The ops of a type; NULL when this build has none. */
 const struct source_admin_ops *source_admin_find(enum source_type type);

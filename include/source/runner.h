@@ -14,6 +14,7 @@
 #include "base/err.h"
 #include "config/settings.h"
 #include "core/acks.h"
+#include "core/label_set.h"
 #include "core/parked.h"
 #include "core/ring.h"
 #include "core/standing.h"
@@ -51,6 +52,11 @@ void runner_free(struct runner *r); /* stopped, or never started */
 
 /* Give pipeline p its ring: before runner_start. The ring's on_room is to call runner_wake. */
 void runner_bind(struct runner *r, size_t p, struct ring *ring);
+
+/* Count what is read by its table, "schema.table", in tables: before runner_start. A loan; nothing
+ * is counted by default. */
+enum { RUNNER_TABLE_READ, RUNNER_TABLE_COUNTERS };
+void runner_bind_tables(struct runner *r, struct label_set *tables);
 
 /* Likewise the set of its parked keys: a loan; none by default. Its on_due is to call runner_wake.
  */

@@ -22,8 +22,9 @@ struct runner_pipe {
 	const struct pipeline_settings *settings;
 	uint32_t index;
 	struct ring *ring;
-	struct parked *parked; /* NULL: nothing is parked */
-	bool park_settling;    /* since an open: what was loaded before may be in flight */
+	struct parked *parked;    /* NULL: nothing is parked */
+	struct label_set *tables; /* NULL: nobody counts */
+	bool park_settling;       /* since an open: what was loaded before may be in flight */
 	struct runner_standing standing;
 	char install_id[40]; /* changes only while no events exist */
 

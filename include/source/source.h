@@ -166,8 +166,9 @@ struct source_ops {
 	enum err_code (*inspect)(struct source *s, struct source_status *ret_status, struct err *e);
 
 	/* After open: what the database knows of pipeline p's webhook, all zero: nothing; and to
-	 * write that down. Errors: as read; ERR_NOT_FOUND: the installation is of before there was
-	 * a place for it; ERR_TIMEOUT (saving): try again later. */
+	 * write that down, unless something later about the same webhook was written meanwhile.
+	 * Errors: as read; ERR_NOT_FOUND: the installation is of before there was a place for it;
+	 * ERR_TIMEOUT (saving): try again later. */
 	enum err_code (*standing_load)(struct source *s, uint32_t p, struct standing *ret_s,
 				       struct err *e);
 	enum err_code (*standing_save)(struct source *s, uint32_t p,

@@ -25,6 +25,7 @@
 #define SQLITE_DELIVERED SQLITE_PREFIX "delivered"
 #define SQLITE_WEBHOOK SQLITE_PREFIX "webhook"
 #define SQLITE_BACKFILL SQLITE_PREFIX "backfill"
+#define SQLITE_INGEST_KEY SQLITE_PREFIX "ingest_key"
 #define SQLITE_SQL_MAX_BYTES (4UL * 1024 * 1024)
 
 struct sqlite_conn;

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Rotation renames FILE.(keep-1) to FILE.keep and so on down to FILE to FILE.1, oldest first, so
- * that a failure half way has overwritten nothing but the oldest. When the path names
- * another file than the open one (logrotate, or a second daemon with the same configuration, moved
- * it), there is nothing to rotate: the new file is opened.
+ * When the path names another file than the open one (logrotate, or a second daemon with the same
+ * configuration, moved it), there is nothing to rotate: the new file is opened.
+ *
+ * A file that cannot be rotated must not grow for ever. Nothing is written to it while the obstacle
+ * may pass; after some attempts it is emptied, since the newest lines are worth the most.
  *
  * A pipe, terminal or socket gets at most PIPE_BUF bytes of whole lines after poll said that
  * there is room, which does not block (pipe(7)) although its descriptor, shared with
@@ -15,15 +16,16 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/fd.h"
 #include "base/mem.h"
+#include "base/rotation.h"
 
 #define LOG_FILE_MODE 0640
+#define ROTATE_TRIES 10
 
 static ATTR_MUST_CHECK enum err_code file_error(struct err *e, const char *what, const char *path)
 {
@@ -47,7 +49,7 @@ static ATTR_MUST_CHECK enum err_code path_open(const char *path, int *ret_fd, st
 		     LOG_FILE_MODE);
 
 	if (fd < 0)
-		return file_error(e, "cannot open log file", path);
+		return file_error(e, "cannot open", path);
 	*ret_fd = fd;
 	return ERR_OK;
 }
@@ -60,7 +62,6 @@ static void file_use(struct log_file *f, int fd)
 	f->is_torn = false;
 	f->is_regular = fstat(fd, &st) == 0 && S_ISREG(st.st_mode);
 	f->bytes = f->is_regular ? st.st_size : 0;
-	f->rotate_at = f->rotate_bytes;
 }
 
 enum err_code log_file_open(struct log_file *f, const char *path, int64_t rotate_bytes,
@@ -120,69 +121,34 @@ enum err_code log_file_reopen(struct log_file *f, struct err *e)
 	return ERR_OK;
 }
 
-/* FILE.n, or FILE for n == 0. */
-static ATTR_MUST_CHECK enum err_code path_numbered(const struct log_file *f, int n,
-						   char out[static PATH_MAX], struct err *e)
-{
-	int len = n ? snprintf(out, PATH_MAX, "%s.%d", f->path, n)
-		    : snprintf(out, PATH_MAX, "%s", f->path);
-
-	if (len < 0 || len >= PATH_MAX)
-		return err_set(e, ERR_IO, "cannot rotate %s: the name is too long", f->path);
-	return ERR_OK;
-}
-
-/* Rename FILE.n to FILE.n+1; a gap in the numbers is fine. */
-static ATTR_MUST_CHECK enum err_code shift_one(const struct log_file *f, int n, struct err *e)
-{
-	char from[PATH_MAX], to[PATH_MAX];
-	enum err_code code = path_numbered(f, n, from, e);
-
-	if (code == ERR_OK)
-		code = path_numbered(f, n + 1, to, e);
-	if (code != ERR_OK)
-		return code;
-	if (rename(from, to) != 0 && errno != ENOENT)
-		return file_error(e, "cannot rotate", from);
-	return ERR_OK;
-}
-
-static ATTR_MUST_CHECK enum err_code file_shift(struct log_file *f, struct err *e)
-{
-	enum err_code code = ERR_OK;
-	int n;
-
-	if (f->rotate_keep < 1 && unlink(f->path) != 0 && errno != ENOENT)
-		return file_error(e, "cannot remove", f->path);
-	for (n = f->rotate_keep - 1; n >= 0 && code == ERR_OK; n--)
-		code = shift_one(f, n, e);
-	return code;
-}
-
-/* The new file could not be opened: let the old one have its name again. */
-static void file_unshift(const struct log_file *f)
-{
-	char moved[PATH_MAX];
-
-	if (f->rotate_keep > 0 && path_numbered(f, 1, moved, NULL) == ERR_OK)
-		(void)rename(moved, f->path);
-}
-
-static ATTR_MUST_CHECK enum err_code file_rotate(struct log_file *f, struct err *e)
+static ATTR_MUST_CHECK enum err_code try_rotate(struct log_file *f, struct err *e)
 {
 	enum err_code code;
 
-	/* should it fail, do not try again before the file has grown as much once more */
-	f->rotate_at = f->bytes + f->rotate_bytes;
 	if (!is_at_path(f))
 		return log_file_reopen(f, e);
-	code = file_shift(f, e);
+	code = rotation_shift(f->path, f->rotate_keep, e);
 	if (code != ERR_OK)
 		return code;
 	code = log_file_reopen(f, e);
 	if (code != ERR_OK)
-		file_unshift(f);
+		rotation_unshift(f->path, f->rotate_keep);
 	return code;
+}
+
+static ATTR_MUST_CHECK enum err_code file_rotate(struct log_file *f, struct err *e)
+{
+	enum err_code code = try_rotate(f, e);
+
+	if (code == ERR_OK) {
+		f->rotate_tries = 0;
+		return ERR_OK;
+	}
+	if (++f->rotate_tries < ROTATE_TRIES || ftruncate(f->fd, 0) != 0)
+		return code;
+	f->rotate_tries = 0;
+	f->bytes = 0;
+	return ERR_OK;
 }
 
 /* How much of the lines to give to one write: as many whole lines as end within max bytes, the
@@ -219,13 +185,13 @@ static ATTR_MUST_CHECK enum err_code file_room(struct log_file *f, const char *b
 		*ret_n = len;
 		return ERR_OK;
 	}
-	if (f->bytes > 0 && f->bytes + first > f->rotate_at && !f->is_torn) {
+	if (f->bytes > 0 && f->bytes + first > f->rotate_bytes && !f->is_torn) {
 		code = file_rotate(f, e);
 		if (code != ERR_OK)
 			return code;
 	}
 	*ret_n = whole_lines(bytes, len,
-			     f->bytes < f->rotate_at ? (size_t)(f->rotate_at - f->bytes) : 0);
+			     f->bytes < f->rotate_bytes ? (size_t)(f->rotate_bytes - f->bytes) : 0);
 	return ERR_OK;
 }
 

@@ -25,6 +25,8 @@ const struct key_section key_sections[] = {
 	{"worker", KEY_SECTION_MAPPING, "The threads that send."},
 	{"queue", KEY_SECTION_MAPPING, "The bounds of what is held in memory."},
 	{"logging", KEY_SECTION_MAPPING, "Where log lines go."},
+	{"metrics_history", KEY_SECTION_MAPPING,
+	 "The figures of /metrics over time, as lines of JSON in a file."},
 	{"admin", KEY_SECTION_MAPPING, "The HTTP address for metrics, health and steering."},
 	{"daemon", KEY_SECTION_MAPPING, "The process itself."},
 };

@@ -39,6 +39,23 @@ static const struct key rows[] = {
 	 RANGE(16, 1000000),
 	 .help = "Lines waiting to be written before further ones are dropped."},
 
+	{"metrics_history.file", KEY_STRING, SETTINGS(metrics_history.file), .check = check_text,
+	 .help = "Path of the file; without it nothing is recorded."},
+	{"metrics_history.interval", KEY_DURATION, SETTINGS(metrics_history.interval_us),
+	 .def = "10s", RANGE(1 * S, DAY), .help = "How often a record is made."},
+	{"metrics_history.max_records", KEY_INT, SETTINGS(metrics_history.max_records),
+	 .def = "1000", RANGE(1, 1000),
+	 .help = "The most records in memory; so many are written at once, and while the file "
+		 "cannot be written the oldest of them are dropped."},
+	{"metrics_history.flush_interval", KEY_DURATION,
+	 SETTINGS(metrics_history.flush_interval_us), .def = "1m", RANGE(0, DAY),
+	 .help = "How long a record may be in memory before it is written."},
+	{"metrics_history.rotate_size", KEY_SIZE, SETTINGS(metrics_history.rotate_bytes),
+	 .def = "50MB", RANGE(0, 64 * GB),
+	 .help = "A file that would grow past this is rotated; 0: never."},
+	{"metrics_history.rotate_keep", KEY_INT, SETTINGS(metrics_history.rotate_keep), .def = "10",
+	 RANGE(0, 1000), .help = "How many rotated files are kept."},
+
 	{"admin.listen", KEY_STRING, SETTINGS(admin.listen), .def = "127.0.0.1:8080",
 	 .check = check_listen, .help = "Address and port, or off."},
 	{"admin.token", KEY_SECRET, SETTINGS(admin.token), .check = check_text,

@@ -4,6 +4,14 @@
  */
 #include "config/key_rows.h"
 
+static const struct key_word priority_words[] = {
+	{"optional", PRIORITY_OPTIONAL},
+	{"standard", PRIORITY_STANDARD},
+	{"important", PRIORITY_IMPORTANT},
+	{"critical", PRIORITY_CRITICAL},
+	{NULL, 0},
+};
+
 /* A field that is a pointer to a struct has a pointer's size: that is what is meant. */
 /* NOLINTBEGIN(bugprone-sizeof-expression) */
 static const struct key rows[] = {
@@ -45,6 +53,11 @@ static const struct key rows[] = {
 		 "queue.capacity."},
 	{"pipelines.max_bytes", KEY_SIZE, PIPELINE(max_bytes), .def = "0", RANGE(0, 64 * GB),
 	 .help = "The most bytes of events in memory; 0: an equal share of queue.max_bytes."},
+	{"pipelines.priority", KEY_WORD, PIPELINE(priority), .def = "standard",
+	 .words = priority_words,
+	 .help = "Who is read last when memory is short: optional stops first, critical has a "
+		 "share of "
+		 "its own."},
 	{"pipelines.always", KEY_BOOL, PIPELINE(always), .def = "false", INSTALL,
 	 ONLY_POSTGRES("session_replication_role is PostgreSQL's"),
 	 .help = "Whether changes under session_replication_role=replica are captured too."},

@@ -97,6 +97,7 @@ static void root_read(struct loading *l)
 			section_read(l, node_key(l->root, i), node_value(l->root, i));
 	}
 	listener_read(l);
+	files_check(l);
 	sources_read(l);
 	webhooks_read(l);
 	pipelines_read(l);

@@ -10,9 +10,8 @@
 const char *source_type_name(enum source_type type)
 {
 	static const char *const names[] = {
-		[SOURCE_POSTGRES] = "postgres",
-		[SOURCE_MYSQL] = "mysql",
-		[SOURCE_SQLITE] = "sqlite",
+		[SOURCE_POSTGRES] = "postgres", [SOURCE_MYSQL] = "mysql",
+		[SOURCE_SQLITE] = "sqlite",     [SOURCE_HTTP] = "http",
 		[SOURCE_FAKE] = "fake",
 	};
 
@@ -63,11 +62,14 @@ void settings_done(struct settings *s)
 		return;
 	for (i = 0; i < s->source_count; i++)
 		field_done_all(KEY_IN_SOURCE, &s->sources[i]);
+	for (i = 0; i < s->inlet_count; i++)
+		mem_free(s->inlets[i].name);
 	for (i = 0; i < s->webhook_count; i++)
 		webhook_done(&s->webhooks[i]);
 	for (i = 0; i < s->pipeline_count; i++)
 		pipeline_done(&s->pipelines[i]);
 	mem_free(s->sources);
+	mem_free(s->inlets);
 	mem_free(s->webhooks);
 	mem_free(s->pipelines);
 	field_done_all(KEY_IN_SETTINGS, s);

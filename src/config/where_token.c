@@ -26,6 +26,7 @@ const struct where_dialect *where_dialect_of(enum source_type type)
 	case SOURCE_SQLITE:
 		return &sqlite;
 	case SOURCE_POSTGRES:
+	case SOURCE_HTTP: /* has no tables */
 	case SOURCE_FAKE:
 		break;
 	}

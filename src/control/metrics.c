@@ -248,6 +248,8 @@ void metrics_collect(const struct metrics_inputs *in, struct metrics_snapshot *r
 	s->pipeline_count = in->pipeline_count;
 	s->pool = pool_stats(in->pool);
 	s->log = log_stats();
+	s->recorder = recorder_stats(in->recorder);
+	s->tables = label_set_stats(in->tables);
 	s->memory = memory_stats();
 	s->process = process_stats();
 	/* after the figures: no event is younger than the time it is measured by */

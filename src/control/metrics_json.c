@@ -87,7 +87,18 @@ static void part_enter(struct json *j, struct text *open, const char *json)
 	json_open_object(j, name);
 }
 
-static void scope_write(struct json *j, enum metrics_scope scope, const void *base)
+/* Is the member one of names, which NULL ends? NULL for names: all are. */
+static bool is_among(const char *const *names, const char *json)
+{
+	if (!names)
+		return true;
+	while (*names && strcmp(*names, json) != 0)
+		names++;
+	return *names != NULL;
+}
+
+static void scope_write(struct json *j, enum metrics_scope scope, const char *const *names,
+			const void *base)
 {
 	struct text open = {"", 0};
 	size_t i;
@@ -95,7 +106,7 @@ static void scope_write(struct json *j, enum metrics_scope scope, const void *ba
 	for (i = 0; i < metrics_table_count; i++) {
 		const struct metrics_row *row = &metrics_table[i];
 
-		if (row->scope != scope || !row->json)
+		if (row->scope != scope || !row->json || !is_among(names, row->json))
 			continue;
 		part_enter(j, &open, row->json);
 		row_write(j, row->json + open.len, row, base);
@@ -105,34 +116,111 @@ static void scope_write(struct json *j, enum metrics_scope scope, const void *ba
 }
 
 /* One array element; each scope's struct begins with its name. */
-static void element_write(struct json *j, enum metrics_scope scope, const void *base)
+static void element_write(struct json *j, enum metrics_scope scope, const char *const *names,
+			  const void *base)
 {
 	json_open_object(j, NULL);
 	json_str(j, "name", base);
-	scope_write(j, scope, base);
+	scope_write(j, scope, names, base);
+	json_end(j);
+}
+
+/* Each scope's array, and of each row the members of the scope's names; NULL: all. */
+static void arrays_write(struct json *j, const char *const *const names[METRICS_SCOPE_COUNT],
+			 const struct metrics_snapshot *s)
+{
+	size_t i;
+
+	json_open_array(j, "sources");
+	for (i = 0; i < s->source_count; i++)
+		element_write(j, METRICS_SOURCE, names[METRICS_SOURCE], &s->sources[i]);
+	json_end(j);
+	json_open_array(j, "pipelines");
+	for (i = 0; i < s->pipeline_count; i++)
+		element_write(j, METRICS_PIPELINE, names[METRICS_PIPELINE], &s->pipelines[i]);
+	json_end(j);
+	json_open_array(j, "webhooks");
+	for (i = 0; i < s->webhook_count; i++)
+		element_write(j, METRICS_WEBHOOK, names[METRICS_WEBHOOK], &s->webhooks[i]);
 	json_end(j);
 }
 
 void metrics_render_json(const struct metrics_snapshot *s, struct buf *out)
 {
+	static const char *const *const all[METRICS_SCOPE_COUNT];
 	struct json j;
-	size_t i;
 
 	json_begin(&j, out);
 	json_open_object(&j, NULL);
-	scope_write(&j, METRICS_GLOBAL, s);
-	json_open_array(&j, "sources");
-	for (i = 0; i < s->source_count; i++)
-		element_write(&j, METRICS_SOURCE, &s->sources[i]);
+	scope_write(&j, METRICS_GLOBAL, NULL, s);
+	arrays_write(&j, all, s);
 	json_end(&j);
-	json_open_array(&j, "pipelines");
-	for (i = 0; i < s->pipeline_count; i++)
-		element_write(&j, METRICS_PIPELINE, &s->pipelines[i]);
-	json_end(&j);
-	json_open_array(&j, "webhooks");
-	for (i = 0; i < s->webhook_count; i++)
-		element_write(&j, METRICS_WEBHOOK, &s->webhooks[i]);
-	json_end(&j);
+	buf_add_char(out, '\n');
+}
+
+/* ---- the metric history ---- */
+
+static const char *const record_global[] = {
+	"uptime_seconds",
+	"queue_size",
+	"queue_bytes",
+	"in_flight",
+	"waiting",
+	"attempts_total",
+	"delivered_total",
+	"retried_total",
+	"held_total",
+	"dead_total",
+	"errors_total",
+	"lag_seconds",
+	"outbox_rows",
+	"dead_letters",
+	"parked",
+	"breakers_open",
+	"latency_ms.p50",
+	"latency_ms.p99",
+	"memory.rss_bytes",
+	"memory.heap_used_bytes",
+	"process.open_fds",
+	"process.cpu_seconds_total",
+	"log.lines_dropped_total",
+	"history.dropped_total",
+	NULL,
+};
+static const char *const record_source[] = {
+	"state",          "lag_seconds", "outbox_rows",
+	"dead_letters",   "parked",      "read_events_total",
+	"acked_total",    "dead_total",  "dead_purged_total",
+	"failures_total", NULL,
+};
+static const char *const record_pipeline[] = {
+	"queue_size",    "in_flight",   "waiting", "events_total", "settled_total",
+	"retries_total", "lag_seconds", "parked",  NULL,
+};
+static const char *const record_webhook[] = {
+	"breaker",          "attempts_total", "delivered_total", "retried_total",
+	"held_total",       "dead_total",     "in_flight",       "rate_limited_seconds_total",
+	"sent_bytes_total", "latency_ms.p50", "latency_ms.p99",  NULL,
+};
+
+void metrics_render_record(const struct metrics_snapshot *s, struct buf *out)
+{
+	static const char *const *const names[METRICS_SCOPE_COUNT] = {
+		[METRICS_GLOBAL] = record_global,
+		[METRICS_SOURCE] = record_source,
+		[METRICS_PIPELINE] = record_pipeline,
+		[METRICS_WEBHOOK] = record_webhook,
+	};
+	char when[CLOCK_TEXT_BYTES];
+	struct json j;
+
+	clock_format_wall(s->wall_us, when);
+	json_begin(&j, out);
+	json_open_object(&j, NULL);
+	json_i64(&j, "v", METRICS_RECORD_VERSION);
+	json_str(&j, "time", when);
+	scope_write(&j, METRICS_GLOBAL, names[METRICS_GLOBAL], s);
+	arrays_write(&j, names, s);
 	json_end(&j);
 	buf_add_char(out, '\n');
 }

@@ -67,3 +67,16 @@ const char *metrics_label_value(enum metrics_label label, size_t i)
 	assert(label < METRICS_LABEL_COUNT && i < labels[label].values);
 	return labels[label].value(i);
 }
+
+void metrics_label_escape(struct buf *out, const char *s, bool is_value)
+{
+	for (; *s; s++) {
+		if (*s == '\n') {
+			buf_add_str(out, "\\n");
+			continue;
+		}
+		if (*s == '\\' || (is_value && *s == '"'))
+			buf_add_char(out, '\\');
+		buf_add_char(out, *s);
+	}
+}

@@ -11,12 +11,12 @@
 #include "control/metrics_table.h"
 
 /* One more label of a series, behind those of its scope; name NULL: none. */
-struct label {
+struct tag {
 	const char *name;
 	const char *value;
 };
 
-#define NO_LABEL ((struct label){NULL, NULL})
+#define NO_TAG ((struct tag){NULL, NULL})
 
 static const char *type_name(enum metrics_kind kind)
 {
@@ -25,21 +25,7 @@ static const char *type_name(enum metrics_kind kind)
 	return kind == METRICS_HISTOGRAM ? "histogram" : "gauge";
 }
 
-/* Backslash and line feed in both places, the quote in label values only. */
-static void escaped_add(struct buf *out, const char *s, bool is_label)
-{
-	for (; *s; s++) {
-		if (*s == '\n') {
-			buf_add_str(out, "\\n");
-			continue;
-		}
-		if (*s == '\\' || (is_label && *s == '"'))
-			buf_add_char(out, '\\');
-		buf_add_char(out, *s);
-	}
-}
-
-static void label_add(struct buf *out, bool *first, struct label l)
+static void tag_add(struct buf *out, bool *first, struct tag l)
 {
 	if (!l.name)
 		return;
@@ -47,34 +33,33 @@ static void label_add(struct buf *out, bool *first, struct label l)
 	*first = false;
 	buf_add_str(out, l.name);
 	buf_add_str(out, "=\"");
-	escaped_add(out, l.value, true);
+	metrics_label_escape(out, l.value, true);
 	buf_add_char(out, '"');
 }
 
-static void labels_add(struct buf *out, enum metrics_scope scope, const void *base,
-		       struct label extra)
+static void tags_add(struct buf *out, enum metrics_scope scope, const void *base, struct tag extra)
 {
 	bool first = true;
 
 	switch (scope) {
 	case METRICS_SOURCE:
-		label_add(out, &first, (struct label){"source", base});
+		tag_add(out, &first, (struct tag){"source", base});
 		break;
 	case METRICS_WEBHOOK:
-		label_add(out, &first, (struct label){"webhook", base});
+		tag_add(out, &first, (struct tag){"webhook", base});
 		break;
 	case METRICS_PIPELINE: {
 		const struct metrics_pipeline *p = base;
 
-		label_add(out, &first, (struct label){"pipeline", p->name});
-		label_add(out, &first, (struct label){"source", p->source_name});
-		label_add(out, &first, (struct label){"webhook", p->webhook_name});
+		tag_add(out, &first, (struct tag){"pipeline", p->name});
+		tag_add(out, &first, (struct tag){"source", p->source_name});
+		tag_add(out, &first, (struct tag){"webhook", p->webhook_name});
 		break;
 	}
 	default:
 		break;
 	}
-	label_add(out, &first, extra);
+	tag_add(out, &first, extra);
 	if (!first)
 		buf_add_char(out, '}');
 }
@@ -86,12 +71,12 @@ static void seconds_add(struct buf *out, int64_t us)
 }
 
 static void line_add(struct buf *out, const struct metrics_row *row, const void *base,
-		     struct label extra, int64_t v)
+		     struct tag extra, int64_t v)
 {
 	if (v < 0)
 		return; /* unknown */
 	metrics_row_name(row, out);
-	labels_add(out, row->scope, base, extra);
+	tags_add(out, row->scope, base, extra);
 	buf_add_char(out, ' ');
 	if (row->unit == METRICS_SECONDS)
 		seconds_add(out, v);
@@ -107,7 +92,7 @@ static void states_add(struct buf *out, const struct metrics_row *row, const voi
 	size_t i;
 
 	for (i = metrics_label_first(row->label); i < metrics_label_values(row->label); i++)
-		line_add(out, row, base, (struct label){name, metrics_label_value(row->label, i)},
+		line_add(out, row, base, (struct tag){name, metrics_label_value(row->label, i)},
 			 i == state);
 }
 
@@ -117,16 +102,16 @@ static void array_add(struct buf *out, const struct metrics_row *row, const void
 	size_t i;
 
 	for (i = metrics_label_first(row->label); i < metrics_label_values(row->label); i++)
-		line_add(out, row, base, (struct label){name, metrics_label_value(row->label, i)},
+		line_add(out, row, base, (struct tag){name, metrics_label_value(row->label, i)},
 			 metrics_row_value(row, base, i));
 }
 
 static void histogram_part(struct buf *out, const struct metrics_row *row, const void *base,
-			   const char *part, struct label extra)
+			   const char *part, struct tag extra)
 {
 	metrics_row_name(row, out);
 	buf_add_str(out, part);
-	labels_add(out, row->scope, base, extra);
+	tags_add(out, row->scope, base, extra);
 	buf_add_char(out, ' ');
 }
 
@@ -145,17 +130,17 @@ static void histogram_add(struct buf *out, const struct metrics_row *row, const 
 			buf_add_str(&bound, "+Inf");
 		else
 			seconds_add(&bound, webhook_latency_bound_us[i]);
-		histogram_part(out, row, base, "_bucket", (struct label){"le", buf_str(&bound)});
+		histogram_part(out, row, base, "_bucket", (struct tag){"le", buf_str(&bound)});
 		buf_add_i64(out, count);
 		buf_add_char(out, '\n');
 	}
 	if (buf_error(&bound) != ERR_OK)
 		out->error = buf_error(&bound);
 	buf_done(&bound);
-	histogram_part(out, row, base, "_sum", NO_LABEL);
+	histogram_part(out, row, base, "_sum", NO_TAG);
 	seconds_add(out, st->latency_sum_us);
 	buf_add_char(out, '\n');
-	histogram_part(out, row, base, "_count", NO_LABEL);
+	histogram_part(out, row, base, "_count", NO_TAG);
 	buf_add_i64(out, count);
 	buf_add_char(out, '\n');
 }
@@ -165,8 +150,8 @@ static void row_add(struct buf *out, const struct metrics_row *row, const void *
 	switch (row->kind) {
 	case METRICS_TEXT:
 		line_add(out, row, base,
-			 (struct label){metrics_label_name(row->label),
-					(const char *)base + row->offset},
+			 (struct tag){metrics_label_name(row->label),
+				      (const char *)base + row->offset},
 			 1);
 		return;
 	case METRICS_STATE:
@@ -179,7 +164,7 @@ static void row_add(struct buf *out, const struct metrics_row *row, const void *
 		if (row->label != METRICS_LABEL_NONE)
 			array_add(out, row, base);
 		else
-			line_add(out, row, base, NO_LABEL, metrics_row_value(row, base, 0));
+			line_add(out, row, base, NO_TAG, metrics_row_value(row, base, 0));
 	}
 }
 
@@ -188,7 +173,7 @@ static void head_add(struct buf *out, const struct metrics_row *row)
 	buf_add_str(out, "# HELP ");
 	metrics_row_name(row, out);
 	buf_add_char(out, ' ');
-	escaped_add(out, row->help, false);
+	metrics_label_escape(out, row->help, false);
 	buf_add_str(out, "\n# TYPE ");
 	metrics_row_name(row, out);
 	buf_add_char(out, ' ');

@@ -307,6 +307,14 @@ void engine_free(struct engine *g)
 	mem_free(g);
 }
 
+void engine_set_tables(struct engine *g, struct label_set *tables)
+{
+	size_t i;
+
+	for (i = 0; i < g->settings->source_count; i++)
+		runner_bind_tables(g->runners[i], tables);
+}
+
 enum err_code engine_start(struct engine *g, struct err *e)
 {
 	enum err_code code = pool_start(g->pool, e);

@@ -25,6 +25,8 @@ struct monitor {
 	/* the main thread's */
 	struct metrics_history history;
 	struct health *health;
+	struct recorder *recorder;
+	struct label_set *tables;
 	struct metrics_snapshot *fresh;
 	struct health_verdict fresh_verdict;
 
@@ -59,6 +61,8 @@ enum err_code monitor_new(const struct clock *clock, const struct settings *s,
 				       : err_set(e, ERR_NOMEM, "no memory for the monitor");
 	if (code == ERR_OK)
 		code = health_new(&limits, &m->health, e);
+	if (code == ERR_OK)
+		code = metrics_tables_new(&m->tables, e);
 	if (code != ERR_OK) {
 		monitor_free(m);
 		return code;
@@ -72,12 +76,23 @@ void monitor_free(struct monitor *m)
 	if (!m)
 		return;
 	health_free(m->health);
+	label_set_free(m->tables);
 	fd_close(&m->wake_fd);
 	mem_free(m->fresh);
 	mem_free(m->snapshot);
 	cond_done(&m->published);
 	mutex_done(&m->lock);
 	mem_free(m);
+}
+
+void monitor_set_recorder(struct monitor *m, struct recorder *r)
+{
+	m->recorder = r;
+}
+
+struct label_set *monitor_tables(struct monitor *m)
+{
+	return m->tables;
 }
 
 int monitor_wake_fd(const struct monitor *m)
@@ -126,6 +141,8 @@ void monitor_refresh(struct monitor *m, struct engine *g)
 	in.clock = m->clock;
 	in.start_us = m->start_us;
 	in.history = &m->history;
+	in.recorder = m->recorder;
+	in.tables = m->tables;
 	metrics_collect(&in, m->fresh);
 	health_judge(m->health, m->fresh, &m->fresh_verdict);
 	publish(m, asked, d.name[0] ? &enable_code : NULL);
@@ -160,6 +177,7 @@ static void page_render_locked(const struct monitor *m, enum admin_page page, st
 		break;
 	case ADMIN_METRICS_PROMETHEUS:
 		metrics_render_prometheus(m->snapshot, out);
+		metrics_render_tables(m->tables, out);
 		break;
 	case ADMIN_HEALTHZ:
 		*ret_ok = m->verdict.alive;

@@ -16,6 +16,7 @@
 #include "control/memory.h"
 #include "control/notify.h"
 #include "control/process.h"
+#include "control/recorder.h"
 #include "control/signals.h"
 #include "daemon/command.h"
 #include "daemon/engine.h"
@@ -34,6 +35,7 @@ struct run {
 	struct engine *engine;
 	struct engine_memory memory; /* what the engine before knew */
 	struct monitor *monitor;
+	struct recorder *recorder; /* NULL: no metric history */
 	struct admin *admin;
 	struct memory_trim trim;
 	int signal_fd;
@@ -94,6 +96,31 @@ static void stop_monitor(struct run *r)
 	r->monitor = NULL;
 }
 
+static ATTR_MUST_CHECK enum err_code start_recorder(struct run *r, struct err *e)
+{
+	const struct settings *s = run_settings(r);
+	struct recorder_options o = {.file = s->metrics_history.file,
+				     .interval_us = s->metrics_history.interval_us,
+				     .max_records = (size_t)s->metrics_history.max_records,
+				     .flush_us = s->metrics_history.flush_interval_us,
+				     .rotate_bytes = s->metrics_history.rotate_bytes,
+				     .rotate_keep = (int)s->metrics_history.rotate_keep};
+	enum err_code code = ERR_OK;
+
+	if (o.file)
+		code = recorder_start(&o, &r->recorder, e);
+	if (code == ERR_OK)
+		monitor_set_recorder(r->monitor, r->recorder);
+	return code;
+}
+
+static void stop_recorder(struct run *r)
+{
+	monitor_set_recorder(r->monitor, NULL);
+	recorder_stop(r->recorder);
+	r->recorder = NULL;
+}
+
 static int admin_render(void *ctx, enum admin_page page, struct buf *out)
 {
 	struct run *r = ctx;
@@ -134,6 +161,7 @@ static ATTR_MUST_CHECK enum err_code start_engine(struct run *r, struct err *e)
 	enum err_code code = engine_new(run_settings(r), r->clock, &r->engine, e);
 
 	if (code == ERR_OK) {
+		engine_set_tables(r->engine, monitor_tables(r->monitor));
 		engine_recall(r->engine, &r->memory);
 		code = engine_start(r->engine, e);
 	}
@@ -186,6 +214,7 @@ static const struct part {
 	{"logging", start_log, stop_log},
 	{"http", start_http, stop_http},
 	{"monitor", start_monitor, stop_monitor},
+	{"metrics_history", start_recorder, stop_recorder},
 	{"admin", start_admin, stop_admin}, /* before the engine: a taken port ends it early */
 	{"engine", start_engine, stop_engine},
 };
@@ -254,6 +283,7 @@ static void reload_small_parts(struct run *r, const struct settings *before)
 	struct err e;
 
 	process_set_dumpable(s->daemon.core_dumps);
+	stop_recorder(r); /* before the log, which hears of its failures */
 	log_stop();
 	if (start_log(r, &e) != ERR_OK) {
 		r->at = 1 - r->at;
@@ -261,6 +291,8 @@ static void reload_small_parts(struct run *r, const struct settings *before)
 			log_error("cannot use the new log file, keeping the old one", LOG_E(&e));
 		r->at = 1 - r->at;
 	}
+	if (start_recorder(r, &e) != ERR_OK)
+		log_error("no metric history", LOG_E(&e));
 	if (strcmp(before->admin.listen, s->admin.listen) == 0 &&
 	    text_eq(text_of(before->admin.token.value), text_of(s->admin.token.value)))
 		return;
@@ -301,6 +333,7 @@ static void run_reload(struct run *r)
 
 	notify_reloading(r->clock);
 	log_reopen();
+	recorder_reopen(r->recorder);
 	if (reload_load(r, &e) != ERR_OK) {
 		log_error("configuration refused, the old one stays in force", LOG_E(&e));
 	} else {
@@ -323,6 +356,7 @@ static void tick(struct run *r)
 	const struct health_verdict *v = monitor_verdict(r->monitor);
 	int64_t now_us = clock_now_us(r->clock);
 
+	recorder_note(r->recorder, s);
 	(void)memory_trim_idle(&r->trim, now_us, (size_t)s->total.queue_size, s->total.attempts);
 	if (v->ready != r->was_ready) {
 		if (v->ready)
@@ -357,6 +391,7 @@ static bool signals_handle(struct run *r)
 			break;
 		case SIGNALS_REOPEN:
 			log_reopen();
+			recorder_reopen(r->recorder);
 			break;
 		case SIGNALS_NONE:
 			break;

@@ -28,6 +28,8 @@ static const char *connector_name(const struct source_settings *s)
 		return "mysql";
 	case SOURCE_SQLITE:
 		return "sqlite";
+	case SOURCE_HTTP:
+		return "http";
 	case SOURCE_FAKE:
 		break;
 	}

@@ -31,10 +31,33 @@ static void scrub_line(const char *line, char *bytes, size_t len)
 	scrub_one(text_of(value + 1), bytes, len);
 }
 
+/* RFC 3986, 3.2.1: user and password before the last @ of the authority; also each alone. */
+static void scrub_userinfo(const char *url, char *bytes, size_t len)
+{
+	const char *start = strstr(url, "://");
+	struct text authority, user;
+	size_t at;
+
+	if (!start)
+		return;
+	authority = (struct text){start + 3, strcspn(start + 3, "/?#")};
+	for (at = authority.len; at && authority.s[at - 1] != '@'; at--)
+		;
+	if (!at)
+		return;
+	user = (struct text){authority.s, at - 1};
+	scrub_one(user, bytes, len);
+	at = strcspn(user.s, ":@");
+	if (at < user.len)
+		scrub_one((struct text){user.s + at + 1, user.len - at - 1}, bytes, len);
+}
+
 static void scrub_url(const char *url, char *bytes, size_t len)
 {
 	const char *query = url ? strchr(url, '?') : NULL;
 
+	if (url)
+		scrub_userinfo(url, bytes, len);
 	if (query)
 		scrub_one((struct text){query + 1, strcspn(query + 1, "#")}, bytes, len);
 }

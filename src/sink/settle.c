@@ -365,6 +365,7 @@ void worker_give_up(struct worker *w, struct flight *f, struct http_request *r, 
 		breaker_cancel(webhook_breaker(v.pp->webhook), v.now_us);
 	remember_failure(&v);
 	settle_dead(&v, WEBHOOK_OVERSIZED);
+	webhook_unsent(v.pp->webhook);
 	worker_land(w, f);
 }
 
@@ -376,5 +377,6 @@ void worker_put_aside(struct worker *w, struct flight *f)
 	if (f->probe)
 		breaker_cancel(webhook_breaker(pp->webhook), now_us);
 	ring_retry(pp->ring, f->first, now_us + SETTLE_ASIDE_US);
+	webhook_unsent(pp->webhook);
 	worker_land(w, f);
 }

@@ -225,6 +225,12 @@ bool webhook_give_back(struct webhook *w, size_t n)
 	return webhook_leave(w, n);
 }
 
+void webhook_unsent(struct webhook *w)
+{
+	if (webhook_is_paced(w))
+		pace_give_back(&w->pace, 1);
+}
+
 bool webhook_is_paced(const struct webhook *w)
 {
 	return pace_is_limited(&w->pace);

@@ -6,6 +6,7 @@
 #include "source/my_backfill.h"
 #include "source/my_install.h"
 #include "source/my_webhook.h"
+#include "source/pg_backfill.h"
 #include "source/pg_check.h"
 #include "source/pg_dead_letter.h"
 #include "source/pg_install.h"
@@ -21,6 +22,9 @@ const struct source_admin_ops source_admin_postgres = {
 	.dead_letter_list = pg_dead_letter_list,
 	.dead_letter_replay = pg_dead_letter_replay,
 	.dead_letter_purge = pg_dead_letter_purge,
+	.backfill_create = pg_backfill_create,
+	.backfill_list = pg_backfill_list,
+	.backfill_decide = pg_backfill_decide,
 };
 
 const struct source_admin_ops source_admin_mysql = {
@@ -59,6 +63,16 @@ enum finding_level source_admin_needs_delivered(const struct settings *s, size_t
 	return FINDING_WARN;
 }
 
+bool source_admin_takes_events(const struct settings *s, size_t source)
+{
+	size_t i;
+
+	for (i = 0; i < s->inlet_count; i++)
+		if (s->inlets[i].source == source)
+			return true;
+	return false;
+}
+
 const struct source_admin_ops *source_admin_find(enum source_type type)
 {
 	switch (type) {
@@ -68,6 +82,8 @@ const struct source_admin_ops *source_admin_find(enum source_type type)
 		return &source_admin_mysql;
 	case SOURCE_SQLITE:
 		return &source_admin_sqlite;
+	case SOURCE_HTTP:
+		return &source_admin_http;
 	case SOURCE_FAKE:
 		break;
 	}

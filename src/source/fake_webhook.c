@@ -36,12 +36,16 @@ enum err_code fake_standing_save(struct source *base, uint32_t p, const struct s
 				 struct err *e)
 {
 	struct fake_source *s = fake_source_of(base);
+	struct standing *kept;
 	enum err_code code;
 
 	mutex_lock(&s->db->lock);
 	code = fake_source_enter_locked(s, FAKE_STANDING, e);
 	if (code == ERR_OK) {
-		find_locked(s->db, s->env.pipelines[p].settings->name)->value = *standing;
+		kept = &find_locked(s->db, s->env.pipelines[p].settings->name)->value;
+		if (strcmp(kept->webhook, standing->webhook) != 0 ||
+		    kept->since_wall_us <= standing->since_wall_us)
+			*kept = *standing;
 		s->db->stats.standings_saved++;
 	}
 	mutex_unlock(&s->db->lock);

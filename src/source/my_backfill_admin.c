@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "config/suggest.h"
+#include "source/backfill_table.h"
 #include "source/my_audit_table.h"
 #include "source/my_backfill.h"
 #include "source/my_install.h"
@@ -15,55 +15,6 @@
 #define COUNT_MS 2000
 
 /* ---- which table ---- */
-
-/* "table" or "schema.table". */
-static bool is_meant(const struct table *t, const char *wanted)
-{
-	return strcasecmp(t->label, wanted) == 0 || strcasecmp(t->name, wanted) == 0;
-}
-
-static ATTR_MUST_CHECK enum err_code not_captured(const struct my_tables *tables, size_t pipeline,
-						  const struct backfill_request *r, struct err *e)
-{
-	struct suggest near;
-	size_t i;
-
-	suggest_init(&near, text_of(r->table));
-	for (i = 0; i < tables->list.count; i++)
-		if (tables->list.items[i].pipeline == pipeline)
-			suggest_add(&near, strchr(r->table, '.') ? tables->list.items[i].label
-								 : tables->list.items[i].name);
-	return err_set(e, ERR_USAGE, "pipeline %s captures no table %.130s%s%.130s%s", r->pipeline,
-		       r->table, suggest_best(&near) ? "; did you mean " : "",
-		       suggest_best(&near) ? suggest_best(&near) : "",
-		       suggest_best(&near) ? "?" : "");
-}
-
-static ATTR_MUST_CHECK enum err_code find_table(const struct my_tables *tables, size_t pipeline,
-						const struct backfill_request *r,
-						const struct table **ret_t, struct err *e)
-{
-	const struct table *found = NULL;
-	size_t i;
-
-	for (i = 0; i < tables->list.count; i++) {
-		const struct table *t = &tables->list.items[i];
-
-		if (t->pipeline != pipeline || !is_meant(t, r->table))
-			continue;
-		if (found)
-			return err_set(e, ERR_USAGE,
-				       "there are two tables %.130s, %.130s and %.130s: say which",
-				       r->table, found->label, t->label);
-		found = t;
-	}
-	if (!found)
-		return not_captured(tables, pipeline, r, e);
-	if (found->problem != ERR_OK)
-		return err_set(e, found->problem, "%s: %s", found->label, found->message);
-	*ret_t = found;
-	return ERR_OK;
-}
 
 /* Others lock rows in their own ways, or not at all. */
 static ATTR_MUST_CHECK enum err_code check_engine(struct my_admin *a, const struct table *t,
@@ -249,8 +200,11 @@ static ATTR_MUST_CHECK enum err_code create_job(struct my_admin *a, const struct
 	const struct table *t = NULL;
 	struct my_plan *plan = NULL;
 	int64_t rows;
-	enum err_code code = find_table(tables, pipeline, r, &t, e);
+	enum err_code code =
+		backfill_find_table(a->settings, &tables->list, pipeline, r->table, &t, e);
 
+	if (code == ERR_OK)
+		code = backfill_check_columns(t, &r->columns, e);
 	if (code == ERR_OK)
 		code = check_engine(a, t, e);
 	if (code != ERR_OK)
@@ -275,24 +229,32 @@ static ATTR_MUST_CHECK enum err_code create_job(struct my_admin *a, const struct
 enum err_code my_backfill_create(const struct settings *s, size_t source,
 				 const struct backfill_request *r, int64_t *ret_id, struct err *e)
 {
+	struct backfill_request own = *r;
 	struct my_tables tables = {0};
 	struct my_admin a;
 	enum err_code code = my_admin_open(&a, s, source, NULL, e);
+	struct buf where;
 	size_t p = 0;
 
 	if (code != ERR_OK)
 		return code;
+	buf_init(&where, MY_SQL_MAX_BYTES);
 	while (p < s->pipeline_count && strcmp(s->pipelines[p].name, r->pipeline) != 0)
 		p++;
 	if (p == s->pipeline_count || !my_admin_has_pipeline(&a, p))
 		code = err_set(e, ERR_USAGE, "this source has no pipeline %s", r->pipeline);
 	if (code == ERR_OK)
 		code = refuse_missing(&a, e);
+	if (code == ERR_OK && r->where) {
+		code = backfill_write_where(r->where, SOURCE_MYSQL, &where, e);
+		own.where = buf_str(&where);
+	}
 	if (code == ERR_OK)
 		code = my_tables_load(&a, &tables, e);
 	if (code == ERR_OK)
-		code = create_job(&a, &tables, p, r, ret_id, e);
+		code = create_job(&a, &tables, p, &own, ret_id, e);
 	my_tables_done(&tables);
+	buf_done(&where);
 	my_admin_close(&a);
 	return code;
 }

@@ -27,6 +27,7 @@ struct my_plan {
 
 /* ---- what is captured ---- */
 
+/* Names as the catalog has them: the server may spell them otherwise than the configuration does. */
 static bool is_of(const struct my_plan_request *r, const struct table_settings *t)
 {
 	const char *schema = t->schema ? t->schema : r->source->database;

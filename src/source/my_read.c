@@ -6,7 +6,14 @@
  *      it: one statement of READ COMMITTED is one view of the database, so everything visible with
  *      a lower id of the same key is in it
  *   2. what is outstanding is left out, the rest is cut by number and bytes
- *   3. further statements fetch exactly these rows; they are visible and never change
+ *   3. where ids are missing among them another statement looks whether they are still missing: if
+ *      not, the read ends in front of the first that came
+ *   4. further statements fetch exactly these rows; they are visible and never change
+ *
+ * The third is for MariaDB: from 10.3 on it collects the open transactions of a view one by one
+ * without a lock, so a view may be without a transaction that ended meanwhile and with one that
+ * began to wait for its row later and ended too: the second change of a row without the first. What
+ * had ended before a statement ended is in every view that begins after it.
  *
  * The gaps come first, then the rows above the cursor, each with a limit of its own: with one limit
  * for both, the outstanding rows that merged gaps span would have to be allowed for above the
@@ -51,17 +58,13 @@ static size_t spanned(const struct my_reading *r, const struct position_gap *gap
 	return (uint64_t)ids < outstanding ? (size_t)ids : outstanding;
 }
 
-static void add_gaps(struct my_reading *r, struct buf *sql)
+static void add_gap_ranges(const struct my_reading *r, struct buf *sql)
 {
 	const struct my_pipe *p = r->pipe;
 	size_t i, n;
 	const struct position_gap *gaps = position_gaps(p->position, &n);
 	const char * or = "";
 
-	if (!n && !p->stray_count)
-		return;
-	r->gap_limit = r->batch.limit.events + spanned(r, gaps, n) + p->stray_count;
-	buf_add_fmt(sql, "(SELECT id, %s FROM %s WHERE (", p->bytes, buf_str(&p->from));
 	for (i = 0; i < n; i++, or = " OR ") {
 		buf_add_str(sql, or);
 		buf_add_str(sql, "id BETWEEN ");
@@ -73,6 +76,19 @@ static void add_gaps(struct my_reading *r, struct buf *sql)
 		buf_add_str(sql, or);
 		my_ack_ids(sql, "id", p->strays, p->stray_count);
 	}
+}
+
+static void add_gaps(struct my_reading *r, struct buf *sql)
+{
+	const struct my_pipe *p = r->pipe;
+	size_t n;
+	const struct position_gap *gaps = position_gaps(p->position, &n);
+
+	if (!n && !p->stray_count)
+		return;
+	r->gap_limit = r->batch.limit.events + spanned(r, gaps, n) + p->stray_count;
+	buf_add_fmt(sql, "(SELECT id, %s FROM %s WHERE (", p->bytes, buf_str(&p->from));
+	add_gap_ranges(r, sql);
 	buf_add_fmt(sql, ")%s ORDER BY id LIMIT %zu) UNION ALL ", p->filter, r->gap_limit);
 }
 
@@ -158,6 +174,66 @@ static ATTR_MUST_CHECK enum err_code choose(struct my_reading *r, struct err *e)
 	return ERR_OK;
 }
 
+/* ---- is it all there? ---- */
+
+/* The first id of the statement that is neither among ids nor outstanding; 0: there is none. */
+static int64_t first_missed(const struct my_reading *r, struct my_result *rows)
+{
+	int64_t id;
+	size_t at = 0;
+
+	while (my_result_next(rows)) {
+		id = my_result_i64(rows, 0, 0);
+		while (at < r->id_count && r->ids[at] < id)
+			at++;
+		if (id > 0 && (at == r->id_count || r->ids[at] != id) &&
+		    !position_is_outstanding(r->pipe->position, id))
+			return id;
+	}
+	return 0;
+}
+
+static void end_before(struct my_reading *r, int64_t id)
+{
+	while (r->id_count && r->ids[r->id_count - 1] > id)
+		r->id_count--;
+	r->is_cut = true;
+	if (r->complete >= id)
+		r->complete = id - 1;
+}
+
+static ATTR_MUST_CHECK enum err_code look_again(struct my_reading *r, struct err *e)
+{
+	const struct my_pipe *p = r->pipe;
+	struct buf *sql = &r->s->sql;
+	int64_t cursor = position_cursor(p->position), last;
+	struct my_result *rows;
+	enum err_code code;
+	size_t n;
+
+	if (!r->id_count)
+		return ERR_OK;
+	last = r->ids[r->id_count - 1];
+	(void)position_gaps(p->position, &n);
+	if (!n && !p->stray_count && last - cursor == (int64_t)r->id_count)
+		return ERR_OK; /* nothing is missing */
+	buf_reset(sql);
+	buf_add_fmt(sql, "SELECT id FROM %s WHERE (", buf_str(&p->from));
+	add_gap_ranges(r, sql);
+	buf_add_fmt(sql, "%sid BETWEEN %lld AND %lld)%s AND id <= %lld ORDER BY id LIMIT %zu",
+		    n || p->stray_count ? " OR " : "", (long long)cursor + 1, (long long)last,
+		    p->filter, (long long)last,
+		    r->id_count + position_stats(p->position).outstanding + 1);
+	code = my_conn_query_buf(r->s->conn, sql, &rows, e);
+	if (code != ERR_OK)
+		return code;
+	last = first_missed(r, rows);
+	my_result_free(rows);
+	if (last)
+		end_before(r, last);
+	return ERR_OK;
+}
+
 static ATTR_MUST_CHECK enum err_code find(struct my_reading *r, struct err *e)
 {
 	struct buf *sql = &r->s->sql;
@@ -172,7 +248,9 @@ static ATTR_MUST_CHECK enum err_code find(struct my_reading *r, struct err *e)
 		return code;
 	code = keep_found(r, rows, e);
 	my_result_free(rows);
-	return code == ERR_OK ? choose(r, e) : code;
+	if (code == ERR_OK)
+		code = choose(r, e);
+	return code == ERR_OK ? look_again(r, e) : code;
 }
 
 /* ---- their texts ---- */

@@ -36,6 +36,26 @@ enum err_code my_webhook_load(struct my_conn *c, const char *pipeline, struct st
 	return code;
 }
 
+/* A column takes the new value unless a later decision about the same webhook stands there. */
+static void add_unless_later(struct buf *sql, const char *column)
+{
+	buf_add_fmt(sql,
+		    "%s = IF(webhook = VALUES(webhook) AND since_us > VALUES(since_us), %s, "
+		    "VALUES(%s)), ",
+		    column, column, column);
+}
+
+/* What the condition looks at comes last: they are assigned one after the other. */
+static void add_upsert(struct buf *sql)
+{
+	buf_add_str(sql, " ON DUPLICATE KEY UPDATE ");
+	add_unless_later(sql, "disabled");
+	add_unless_later(sql, "failing_us");
+	add_unless_later(sql, "reason");
+	add_unless_later(sql, "since_us");
+	buf_add_str(sql, "webhook = VALUES(webhook)");
+}
+
 static ATTR_MUST_CHECK enum err_code save(struct my_conn *c, const char *pipeline,
 					  const struct standing *s, struct err *e)
 {
@@ -51,9 +71,8 @@ static ATTR_MUST_CHECK enum err_code save(struct my_conn *c, const char *pipelin
 	my_quote_literal(&sql, text_of(s->reason));
 	buf_add_str(&sql, ", ");
 	my_quote_literal(&sql, text_of(s->webhook));
-	buf_add_str(&sql, ") ON DUPLICATE KEY UPDATE disabled = VALUES(disabled), since_us = "
-			  "VALUES(since_us), failing_us = VALUES(failing_us), reason = "
-			  "VALUES(reason), webhook = VALUES(webhook)");
+	buf_add_char(&sql, ')');
+	add_upsert(&sql);
 	code = my_conn_exec_buf(c, &sql, NULL, e);
 	buf_done(&sql);
 	return code;

@@ -46,12 +46,13 @@ static ATTR_MUST_CHECK enum err_code save(struct pg_conn *c, const char *pipelin
 					  const struct standing *s, struct err *e)
 {
 	static const char sql[] =
-		"INSERT INTO " TABLE " (pipeline, disabled, since_us, failing_us, reason, "
+		"INSERT INTO " TABLE " AS w (pipeline, disabled, since_us, failing_us, reason, "
 		"webhook) VALUES ($1::text, $2::bool, $3::int8, $4::int8, $5::text, $6::text) ON "
 		"CONFLICT (pipeline) DO "
 		"UPDATE SET disabled = excluded.disabled, since_us = excluded.since_us, "
 		"failing_us = excluded.failing_us, reason = excluded.reason, "
-		"webhook = excluded.webhook";
+		"webhook = excluded.webhook "
+		"WHERE w.webhook <> excluded.webhook OR w.since_us <= excluded.since_us";
 	char since[24], failing[24];
 	const char *const values[] = {pipeline,  s->disabled ? "t" : "f", since, failing, s->reason,
 				      s->webhook};

@@ -118,6 +118,15 @@ void runner_bind_parked(struct runner *r, size_t p, struct parked *parked)
 	r->pipes[p].parked = parked;
 }
 
+void runner_bind_tables(struct runner *r, struct label_set *tables)
+{
+	size_t i;
+
+	assert(!r->thread.running);
+	for (i = 0; i < r->pipe_count; i++)
+		r->pipes[i].tables = tables;
+}
+
 enum err_code runner_start(struct runner *r, struct err *e)
 {
 	size_t i;

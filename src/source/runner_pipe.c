@@ -107,6 +107,26 @@ static ATTR_MUST_CHECK enum err_code push_events(struct runner_pipe *p, struct a
 	return ERR_OK;
 }
 
+static void count_table(const struct runner_pipe *p, const struct event *ev)
+{
+	char name[LABEL_VALUE_BYTES];
+	struct text schema = ev->f.schema, table = ev->f.table;
+	struct text value = {name, schema.len + (schema.len > 0) + table.len};
+
+	if (!p->tables)
+		return;
+	if (value.len > sizeof(name)) {
+		value = TEXT_NONE; /* other */
+	} else {
+		if (schema.len)
+			memcpy(name, schema.s, schema.len);
+		if (schema.len)
+			name[schema.len] = '.';
+		memcpy(name + value.len - table.len, table.s, table.len);
+	}
+	label_add(label_set_find(p->tables, value), RUNNER_TABLE_READ, 1);
+}
+
 enum err_code runner_pipe_read(struct runner_pipe *p, struct source *s, struct acks *acks,
 			       int64_t now_us, bool *ret_read, struct err *e)
 {
@@ -131,8 +151,10 @@ enum err_code runner_pipe_read(struct runner_pipe *p, struct source *s, struct a
 	}
 	*ret_read = true;
 	p->last_count = p->count;
-	for (i = 0, p->last_bytes = 0; i < p->count; i++)
+	for (i = 0, p->last_bytes = 0; i < p->count; i++) {
 		p->last_bytes += p->events[i]->bytes;
+		count_table(p, p->events[i]);
+	}
 	code = push_events(p, acks, now_us, e);
 	/* little room is left: reading row by row would cost more than waiting a moment */
 	if (code == ERR_OK && p->more && !p->blocked) {

@@ -14,6 +14,7 @@ const struct source_ops *source_find(enum source_type type)
 	case SOURCE_FAKE:
 		return &source_fake;
 	case SOURCE_SQLITE:
+	case SOURCE_HTTP:
 		return &source_sqlite;
 	}
 	return NULL;

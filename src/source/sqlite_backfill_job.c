@@ -2,7 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "config/suggest.h"
+#include "source/backfill_table.h"
 #include "source/sqlite_backfill.h"
 #include "source/sqlite_plan.h"
 #include "source/sqlite_schema.h"
@@ -112,37 +112,6 @@ struct creating {
 	struct buf columns; /* JSON; empty: all */
 	int64_t id;
 };
-
-/* "table" or "main.table". */
-static ATTR_MUST_CHECK enum err_code find_table(const struct creating *c,
-						const struct tables *tables,
-						const struct table **ret_t, struct err *e)
-{
-	const char *wanted = c->r->table;
-	struct suggest near;
-	size_t i;
-
-	if (sqlite3_strnicmp(wanted, "main.", 5) == 0)
-		wanted += 5;
-	suggest_init(&near, text_of(wanted));
-	for (i = 0; i < tables->count; i++) {
-		const struct table *t = &tables->items[i];
-
-		if (t->pipeline != c->pipeline)
-			continue;
-		suggest_add(&near, t->name);
-		if (sqlite3_stricmp(t->name, wanted) != 0)
-			continue;
-		if (t->problem != ERR_OK)
-			return err_set(e, t->problem, "%s: %s", t->label, t->message);
-		*ret_t = t;
-		return ERR_OK;
-	}
-	return err_set(e, ERR_USAGE, "pipeline %s captures no table %.130s%s%.64s%s",
-		       c->r->pipeline, wanted, suggest_best(&near) ? "; did you mean " : "",
-		       suggest_best(&near) ? suggest_best(&near) : "",
-		       suggest_best(&near) ? "?" : "");
-}
 
 static ATTR_MUST_CHECK enum err_code try_select(struct creating *c, const struct sqlite_plan *p,
 						bool filters, struct err *e)
@@ -322,7 +291,10 @@ static ATTR_MUST_CHECK enum err_code create(struct creating *c, struct err *e)
 	enum err_code code = sqlite_tables_load(c->a, &tables, e);
 
 	if (code == ERR_OK)
-		code = find_table(c, &tables, &t, e);
+		code = backfill_find_table(c->a->settings, &tables, c->pipeline, c->r->table, &t,
+					   e);
+	if (code == ERR_OK)
+		code = backfill_check_columns(t, &c->r->columns, e);
 	if (code == ERR_OK)
 		code = sqlite_schema_has_table(c->a, SQLITE_BACKFILL, &has, e);
 	if (code == ERR_OK && !has)
@@ -352,22 +324,30 @@ enum err_code sqlite_backfill_create(const struct settings *s, size_t source,
 				     const struct backfill_request *r, int64_t *ret_id,
 				     struct err *e)
 {
+	struct backfill_request own = *r;
 	struct sqlite_admin a;
-	struct creating c = {.a = &a, .r = r};
+	struct creating c = {.a = &a, .r = &own};
 	enum err_code code = sqlite_admin_open(&a, s, source, NULL, false, e);
+	struct buf where;
 
 	if (code != ERR_OK)
 		return code;
+	buf_init(&where, SQLITE_SQL_MAX_BYTES);
 	buf_init(&c.columns, SQLITE_SQL_MAX_BYTES);
 	while (c.pipeline < s->pipeline_count &&
 	       strcmp(s->pipelines[c.pipeline].name, r->pipeline) != 0)
 		c.pipeline++;
 	if (c.pipeline == s->pipeline_count || !sqlite_admin_has_pipeline(&a, c.pipeline))
 		code = err_set(e, ERR_USAGE, "this source has no pipeline %s", r->pipeline);
+	if (code == ERR_OK && r->where) {
+		code = backfill_write_where(r->where, SOURCE_SQLITE, &where, e);
+		own.where = buf_str(&where);
+	}
 	if (code == ERR_OK)
 		code = create(&c, e);
 	if (code == ERR_OK)
 		*ret_id = c.id;
+	buf_done(&where);
 	buf_done(&c.columns);
 	sqlite_admin_close(&a);
 	return code;

@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "config/field.h"
-#include "source/backfill.h"
+#include "source/backfill_table.h"
 #include "source/sqlite_trigger.h"
 
 static ATTR_MUST_CHECK enum err_code no_memory(struct err *e)
@@ -19,28 +19,6 @@ static ATTR_MUST_CHECK enum err_code no_memory(struct err *e)
 }
 
 /* ---- what is captured ---- */
-
-static bool is_main(const struct table_settings *t)
-{
-	return !t->schema || !*t->schema || sqlite3_stricmp(t->schema, "main") == 0;
-}
-
-/* The entry that counts for the table: one that names it before one with "*". */
-static const struct table_settings *find_settings(const struct sqlite_plan_request *r)
-{
-	const struct table_settings *found = NULL;
-	size_t i;
-
-	for (i = 0; i < r->pipeline->table_count; i++) {
-		const struct table_settings *t = &r->pipeline->tables[i];
-
-		if (is_main(t) &&
-		    (strcmp(t->table, "*") == 0 || sqlite3_stricmp(t->table, r->table) == 0) &&
-		    (!found || strcmp(found->table, "*") == 0))
-			found = t;
-	}
-	return found;
-}
 
 static ATTR_MUST_CHECK enum err_code take_names(struct sqlite_conn *c, const char *sql,
 						const char *table, struct string_list *l,
@@ -131,7 +109,7 @@ static ATTR_MUST_CHECK enum err_code choose_columns(struct sqlite_plan *p,
 enum err_code sqlite_plan_init(struct sqlite_plan *p, struct sqlite_conn *c,
 			       const struct sqlite_plan_request *r, struct err *e)
 {
-	const struct table_settings *t = find_settings(r);
+	const struct table_settings *t = backfill_entry(r->pipeline, NULL, "", r->table);
 	enum err_code code;
 
 	*p = (struct sqlite_plan){.request = r};

@@ -104,6 +104,17 @@
 	"\tupdated_at INTEGER NOT NULL DEFAULT (" NOW_US "),\n"                                    \
 	"\tlast_error TEXT NOT NULL DEFAULT '')"
 
+/* Only where events are pushed. */
+#define INGEST_KEY_BODY                                                                            \
+	" (\n"                                                                                     \
+	"\tsource TEXT NOT NULL,\n"                                                                \
+	"\ttoken TEXT NOT NULL,\n"                                                                 \
+	"\tkey TEXT NOT NULL,\n"                                                                   \
+	"\tdigest TEXT NOT NULL,\n"                                                                \
+	"\tcreated_at INTEGER NOT NULL,\n"                                                         \
+	"\tevents INTEGER NOT NULL,\n"                                                             \
+	"\tPRIMARY KEY (source, token, key), UNIQUE (source, created_at, token, key))"
+
 static const struct {
 	const char *name;
 	const char *body;
@@ -289,6 +300,8 @@ enum err_code sqlite_schema_install(struct sqlite_admin *a, struct err *e)
 	sqlite_admin_comment(a, "tables");
 	for (i = 0; i < ARRAY_LEN(tables) && code == ERR_OK; i++)
 		code = create(a, tables[i].name, tables[i].body, e);
+	if (code == ERR_OK && source_admin_takes_events(s, a->source_index))
+		code = create(a, SQLITE_INGEST_KEY, INGEST_KEY_BODY, e);
 	for (i = 0; i < s->pipeline_count && code == ERR_OK; i++) {
 		if (!sqlite_admin_has_pipeline(a, i))
 			continue;

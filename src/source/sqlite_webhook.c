@@ -44,9 +44,14 @@ enum err_code sqlite_webhook_load(struct sqlite_conn *c, const char *pipeline,
 static ATTR_MUST_CHECK enum err_code save(struct sqlite_conn *c, const char *pipeline,
 					  const struct standing *s, struct err *e)
 {
-	static const char sql[] = "INSERT OR REPLACE INTO main." SQLITE_WEBHOOK
-				  " (pipeline, disabled, since_us, failing_us, reason, webhook) "
-				  "VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+	static const char sql[] =
+		"INSERT INTO main." SQLITE_WEBHOOK
+		" AS w (pipeline, disabled, since_us, failing_us, reason, webhook) "
+		"VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (pipeline) DO "
+		"UPDATE SET disabled = excluded.disabled, since_us = excluded.since_us, "
+		"failing_us = excluded.failing_us, reason = excluded.reason, "
+		"webhook = excluded.webhook "
+		"WHERE w.webhook <> excluded.webhook OR w.since_us <= excluded.since_us";
 	sqlite3_stmt *stmt = NULL;
 	bool row;
 	enum err_code code = sqlite_conn_prepare(c, sql, &stmt, e);

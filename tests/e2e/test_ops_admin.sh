@@ -37,6 +37,7 @@ for accept in 'text/plain' 'text/plain;version=0.0.4' 'application/openmetrics-t
 	ok "... of nothing else" bash -c "! grep -vE '^#|^[a-zA-Z_:][a-zA-Z0-9_:]*(\{.*\})? [-+0-9.eEInfNa]+$' '$test_dir/page'"
 done
 ok "... with the same count" grep -qE 'delivered_total(\{[^}]*\})? 20$' "$test_dir/page"
+ok "... by table" grep -qF 'table_events_total{table="public.users"} 20' "$test_dir/page"
 has "?format=prometheus" "$(page '/metrics?format=prometheus')" '200 text/plain'
 has "?format=json" "$(page '/metrics?format=json' -H 'Accept: text/plain')" '200 application/json'
 has "a browser gets JSON" "$(page /metrics -H 'Accept: text/html,application/xhtml+xml,*/*;q=0.8')" application/json

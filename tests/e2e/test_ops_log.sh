@@ -57,6 +57,25 @@ for f in "$logs"/app.json*; do
 done
 is "the daemon lost no line" "$(cat "$logs"/app.json* | jq -r .msg | grep -c dropped)" 0
 
+# ---- the metric history, with the next daemon
+
+history=$logs/metrics.ndjson
+config_set logging.file "$logs/app.json" metrics_history.file "$history" metrics_history.interval 1s \
+	metrics_history.max_records 2 metrics_history.rotate_size 6kB metrics_history.rotate_keep 2
+shop_run
+people 2001 2010
+ok "records are written while it runs" wait_until 20 metrics_is '.history.written_total >= 4' true
+ok "... none is lost" metrics_is .history.dropped_total 0
+mv "$history" "$history.away"
+process_signal daemon USR1
+ok "moved away, then SIGUSR1: it opens a new one" wait_until 20 test -e "$history"
+ok "it rotates" wait_until 30 test -e "$history.1"
+exits "it ends" 0 process_stop daemon
+is "every line is a record" \
+	"$(cat "$history"* | jq -c 'select((.v == 1 and .time and (.pipelines | length) == 1) | not)' | wc -l)" 0
+is "... in files no larger than agreed" "$(find "$logs" -name 'metrics.ndjson*' -size +6144c | wc -l)" 0
+is "... the last one knows what was delivered" "$(tail -n 1 "$history" | jq .delivered_total)" 10
+
 # ---- a place that cannot be written
 
 config_set logging.format text

@@ -103,8 +103,8 @@ static void exec(struct rows_lab *lab, int who, const char *sql)
 	case SOURCE_SQLITE:
 		lite_exec(lab->lite[who], sql);
 		break;
-	case SOURCE_FAKE:
-		fail_msg("the fake has no SQL");
+	default:
+		fail_msg("this kind has no SQL");
 	}
 }
 
@@ -237,7 +237,7 @@ void rows_lab_close(struct rows_lab *lab)
 	case SOURCE_SQLITE:
 		close_file(lab);
 		break;
-	case SOURCE_FAKE:
+	default:
 		fake_db_free(lab->fake);
 		break;
 	}

@@ -14,6 +14,7 @@
 #include "base/fd.h"
 #include "core/acks.h"
 #include "core/event.h"
+#include "core/label_set.h"
 #include "core/position.h"
 #include "core/ring.h"
 #include "torture.h"
@@ -205,12 +206,39 @@ static void a_position_survives_every_failed_allocation(void **state)
 	torture_run(use_position, NULL);
 }
 
+/* Without memory for a label it is other; what is there stays. */
+static ATTR_MUST_CHECK enum err_code use_label_set(void *ctx)
+{
+	const struct label_set_options o = {.max_values = 4, .counters = 1};
+	struct label_set *s = NULL;
+	struct err e;
+	enum err_code rc = label_set_new(&o, &s, &e);
+
+	(void)ctx;
+	if (rc != ERR_OK)
+		return rc;
+	label_add(label_set_find(s, TEXT_LIT("a")), 0, 1);
+	if (label_set_stats(s).values == 0)
+		rc = ERR_NOMEM;
+	label_add(label_set_find(s, TEXT_LIT("a")), 0, 1);
+	assert_true(label_get(label_set_find(s, TEXT_LIT("a")), 0) >= (rc == ERR_OK ? 2 : 1));
+	label_set_free(s);
+	return rc;
+}
+
+static void a_label_set_survives_every_failed_allocation(void **state)
+{
+	(void)state;
+	torture_run(use_label_set, NULL);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_ring_survives_every_failed_allocation),
 		cmocka_unit_test(acks_survive_every_failed_allocation),
 		cmocka_unit_test(a_position_survives_every_failed_allocation),
+		cmocka_unit_test(a_label_set_survives_every_failed_allocation),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -209,12 +209,40 @@ static void the_largest_configuration_fits(void **state)
 	assert_int_equal(buf_error(&f->out), ERR_OK);
 }
 
+static void tables_are_a_bounded_family(void **state)
+{
+	struct fixture *f = *state;
+	struct label_set *tables = NULL;
+	size_t lines = 0, i;
+	char name[32];
+
+	assert_int_equal(metrics_tables_new(&tables, NULL), ERR_OK);
+	label_add(label_set_find(tables, TEXT_LIT("a.\"b\\\n")), RUNNER_TABLE_READ, 7);
+	metrics_render_tables(tables, &f->out);
+	assert_non_null(strstr(buf_str(&f->out),
+			       "_total counter\napp_db_listener_table_events_total"
+			       "{table=\"a.\\\"b\\\\\\n\"} 7\n"));
+	for (i = 0; i < 12000; i++) {
+		(void)snprintf(name, sizeof(name), "public.t%zu", i);
+		label_add(label_set_find(tables, text_of(name)), RUNNER_TABLE_READ, 1);
+	}
+	buf_reset(&f->out);
+	metrics_render_tables(tables, &f->out);
+	assert_int_equal(buf_error(&f->out), ERR_OK);
+	for (i = 0; i < f->out.len; i++)
+		lines += f->out.data[i] == '\n';
+	assert_int_equal(lines, 2 + 10000 + 1);
+	assert_non_null(strstr(buf_str(&f->out), "{table=\"other\"} 2001\n"));
+	label_set_free(tables);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		WITH(prometheus_text_is_valid_and_complete),
 		WITH(unknown_figures_are_absent_not_negative),
 		WITH(the_largest_configuration_fits),
+		WITH(tables_are_a_bounded_family),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

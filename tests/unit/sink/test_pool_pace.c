@@ -51,6 +51,36 @@ static void all_workers_and_pipelines_of_a_webhook_share_its_rate(void **state)
 	peer_stop(&p);
 }
 
+/* 400 slots would be 40 s. */
+static void what_is_too_large_to_be_sent_uses_up_no_slot(void **state)
+{
+	static char text[2000];
+	struct event_fields f = {.table = TEXT_LIT("t"), .key = TEXT_LIT("{\"k\":0}")};
+	struct rig r = {0};
+	struct event *ev;
+	struct peer p;
+
+	(void)state;
+	assert_true(peer_start(&p, serve_200, NULL));
+	settings_init(&r.settings[0], p.url);
+	set_rate(&r.settings[0], 10, CLOCK_US_PER_S);
+	r.settings[0].max_body_bytes = 1024;
+	r.settings[0].oversized = WEBHOOK_OVERSIZED_DEAD_LETTER;
+	(void)snprintf(text, sizeof(text), "{\"a\":\"%01500d\"}", 0);
+	f.data = text_of(text);
+	rig_start(&r, 1);
+	for (f.id = 1; f.id <= 400; f.id++) {
+		assert_int_equal(event_new(&f, &ev, NULL), ERR_OK);
+		assert_int_equal(ring_push(r.ring[0], &ev), ERR_OK);
+	}
+	push(&r, 0, 401, 0);
+	await(&r, 401);
+	assert_int_equal(p.requests, 1);
+	assert_int_equal(webhook_stats(r.webhook[0]).oversized, 400);
+	rig_close(&r);
+	peer_stop(&p);
+}
+
 static bool serve_500_twice(struct peer *p, struct peer_request *q)
 {
 	return peer_answer(q->fd, atomic_load(&p->requests) <= 2 ? 500 : 200, "", "");
@@ -245,6 +275,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(all_workers_and_pipelines_of_a_webhook_share_its_rate),
 		cmocka_unit_test(retries_count_too),
+		cmocka_unit_test(what_is_too_large_to_be_sent_uses_up_no_slot),
 		cmocka_unit_test(what_may_go_at_once_does_not_wait),
 		cmocka_unit_test(workers_sleep_until_the_next_slot),
 		cmocka_unit_test(workers_sleep_when_there_is_room_and_nothing_to_send),

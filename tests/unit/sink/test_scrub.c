@@ -10,7 +10,7 @@
 
 #include "sink/scrub.h"
 
-static char url[] = "https://u:pw@h/p?token=Query1&x=1#f", password[] = "Passw0rd";
+static char url[] = "https://user1:pa@word@h/p?token=Query1&x=1#f", password[] = "Passw0rd";
 static char name_1[] = "X-Key", value_1[] = "Header-Value", name_2[] = "X-Short", value_2[] = "abc";
 static char line[] = "Authorization: Basic dTpwdw==";
 
@@ -25,6 +25,8 @@ static void what_was_sent_as_a_secret_is_taken_out(void **state)
 		{"Header-Value Header-Value", "************ ************"},
 		{"Cannot POST /p?token=Query1&x=1", "Cannot POST /p?****************"},
 		{"your Passw0rd!", "your ********!"},
+		{"not https://user1:pa@word@h", "not https://*************@h"},
+		{"not pa@word", "not *******"},
 		/* cut off in the middle of one */
 		{"X-Key: Header-V", "X-Key: ********"},
 		{"X-Key: Head", "X-Key: ****"},

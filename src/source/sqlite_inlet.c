@@ -1,0 +1,339 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Events into SQLite: a transaction that begins with the write lock, so that nothing in it can find
+ * out too late that somebody else wrote. A commit is on the disk when it returns: with a WAL that
+ * is synchronous = FULL, without one EXTRA, which also makes the journal's removal last
+ * (https://www.sqlite.org/pragma.html#pragma_synchronous).
+ */
+#include <string.h>
+
+#include "base/fd.h"
+#include "base/mem.h"
+#include "source/inlet_store.h"
+#include "source/sqlite_conn.h"
+#include "source/sqlite_error.h"
+
+#define PURGE_ROWS "500"
+/* Without a WAL a commit that waits for readers shuts new ones out: see sqlite_ack.c. */
+#define COMMIT_US (50 * CLOCK_US_PER_MS)
+
+enum stmt_id {
+	STMT_CLAIM,  /* ?1 source, ?2 token, ?3 key, ?4 digest, ?5 now, ?6 expired */
+	STMT_CLAIMS, /* ?1 to ?3: digest and events */
+	STMT_COUNT,  /* ?1 to ?3, ?4 events */
+	STMT_PURGE,  /* ?1 source, ?2 before */
+	STMT_ALL
+};
+
+static const char *const stmt_sql[STMT_ALL] = {
+	[STMT_CLAIM] = "INSERT INTO main." SQLITE_INGEST_KEY " AS old (source, token, key, digest, "
+		       "created_at, events) VALUES (?1, ?2, ?3, ?4, ?5, 0) ON CONFLICT (source, "
+		       "token, key) DO UPDATE SET digest = excluded.digest, created_at = "
+		       "excluded.created_at, events = 0 WHERE old.created_at < ?6",
+	[STMT_CLAIMS] = "SELECT digest, events FROM main." SQLITE_INGEST_KEY
+			" WHERE source = ?1 AND token = ?2 AND key = ?3",
+	[STMT_COUNT] = "UPDATE main." SQLITE_INGEST_KEY
+		       " SET events = ?4 WHERE source = ?1 AND token = ?2 AND key = ?3",
+	[STMT_PURGE] =
+		"DELETE FROM main." SQLITE_INGEST_KEY
+		" WHERE rowid IN (SELECT rowid FROM main." SQLITE_INGEST_KEY
+		" WHERE source = ?1 AND created_at < ?2 ORDER BY created_at LIMIT " PURGE_ROWS ")",
+};
+
+struct sqlite_inlet {
+	struct inlet_store base;
+	const struct inlet_env *env;
+	struct sqlite_conn *conn;
+	sqlite3_stmt *stmts[STMT_ALL];
+	sqlite3_stmt
+		*adds[SETTINGS_PIPELINES_MAX]; /* ?1 operation, table, key, data, ?5 old_data */
+	int64_t purge_before_wall_us;          /* with the next transaction; 0: none */
+};
+
+static struct sqlite_inlet *inlet_of(struct inlet_store *s)
+{
+	return (struct sqlite_inlet *)(void *)s;
+}
+
+/* ---- open and close ---- */
+
+static void sqlite_inlet_close(struct inlet_store *base)
+{
+	struct sqlite_inlet *s = inlet_of(base);
+	size_t i;
+
+	for (i = 0; i < ARRAY_LEN(s->stmts); i++)
+		(void)sqlite3_finalize(s->stmts[i]);
+	for (i = 0; i < ARRAY_LEN(s->adds); i++)
+		(void)sqlite3_finalize(s->adds[i]);
+	sqlite_conn_close(s->conn);
+	mem_free(s);
+}
+
+static ATTR_MUST_CHECK enum err_code prepare_add(struct sqlite_inlet *s, size_t p, struct err *e)
+{
+	enum err_code code;
+	struct buf sql;
+
+	buf_init(&sql, SQLITE_SQL_MAX_BYTES);
+	buf_add_str(&sql, "INSERT INTO main.");
+	sqlite_outbox_name(&sql, s->env->pipelines[p]);
+	buf_add_str(&sql, " (operation, table_name, row_key, data, old_data) "
+			  "VALUES (?1, ?2, ?3, ?4, ?5)");
+	if (buf_error(&sql) != ERR_OK)
+		code = err_set(e, ERR_NOMEM, "no memory for a statement");
+	else
+		code = sqlite_conn_prepare(s->conn, buf_str(&sql), &s->adds[p], e);
+	buf_done(&sql);
+	return code;
+}
+
+static ATTR_MUST_CHECK enum err_code prepare(struct sqlite_inlet *s, struct err *e)
+{
+	enum err_code code = ERR_OK;
+	size_t i;
+
+	for (i = 0; i < ARRAY_LEN(s->stmts) && code == ERR_OK; i++)
+		code = sqlite_conn_prepare(s->conn, stmt_sql[i], &s->stmts[i], e);
+	for (i = 0; i < s->env->pipeline_count && code == ERR_OK; i++)
+		code = prepare_add(s, i, e);
+	if (code == ERR_NOT_FOUND)
+		return err_prefix(e, "%s is not installed: run app-db-listener install",
+				  s->env->name);
+	return code;
+}
+
+static ATTR_MUST_CHECK enum err_code connect_file(struct sqlite_inlet *s, struct err *e)
+{
+	struct sqlite_conn_options o = {
+		.path = s->env->source->path,
+		.patience_us = s->env->source->connect_timeout_us,
+		.clock = s->env->clock,
+		.interrupt_fd = s->env->interrupt_fd,
+	};
+	enum err_code code = sqlite_conn_open(&o, &s->conn, e);
+
+	if (code != ERR_OK)
+		return code;
+	sqlite_conn_set_patience(s->conn, s->env->source->statement_timeout_us);
+	return sqlite_conn_exec(s->conn,
+				sqlite_conn_is_wal(s->conn) ? "PRAGMA synchronous = FULL"
+							    : "PRAGMA synchronous = EXTRA",
+				e);
+}
+
+static ATTR_MUST_CHECK enum err_code sqlite_inlet_open(const struct inlet_env *env,
+						       struct inlet_store **ret_s, struct err *e)
+{
+	struct sqlite_inlet *s = mem_calloc(1, sizeof(*s));
+	enum err_code code;
+
+	if (!s)
+		return err_set(e, ERR_NOMEM, "no memory to connect");
+	s->base.ops = &inlet_store_sqlite;
+	s->env = env;
+	code = connect_file(s, e);
+	if (code == ERR_OK)
+		code = prepare(s, e);
+	if (code != ERR_OK) {
+		sqlite_inlet_close(&s->base);
+		return code;
+	}
+	*ret_s = &s->base;
+	return ERR_OK;
+}
+
+/* ---- statements ---- */
+
+static ATTR_MUST_CHECK enum err_code bind(struct sqlite_inlet *s, sqlite3_stmt *stmt, int n,
+					  struct text t, struct err *e)
+{
+	int rc = t.s ? sqlite3_bind_text64(stmt, n, t.s, t.len, SQLITE_STATIC, SQLITE_UTF8)
+		     : sqlite3_bind_null(stmt, n);
+
+	if (rc == SQLITE_OK)
+		return ERR_OK;
+	return sqlite_error_set(e, sqlite_conn_file(s->conn)->path, rc, sqlite3_errstr(rc), 0);
+}
+
+static ATTR_MUST_CHECK enum err_code run(struct sqlite_inlet *s, sqlite3_stmt *stmt, struct err *e)
+{
+	bool row;
+
+	return sqlite_conn_step(s->conn, stmt, &row, e);
+}
+
+/* ?1 to ?3, which say whose key it is. */
+static ATTR_MUST_CHECK enum err_code bind_claim(struct sqlite_inlet *s, sqlite3_stmt *stmt,
+						const struct inlet_claim *c, struct err *e)
+{
+	enum err_code code = bind(s, stmt, 1, text_of(s->env->name), e);
+
+	if (code == ERR_OK)
+		code = bind(s, stmt, 2, text_of(c->token), e);
+	if (code == ERR_OK)
+		code = bind(s, stmt, 3, text_of(c->key), e);
+	return code;
+}
+
+/* ---- transactions ---- */
+
+/* The only writer is whoever has the lock: with the next transaction it costs no commit of its own.
+ */
+static ATTR_MUST_CHECK enum err_code sqlite_inlet_purge(struct inlet_store *base,
+							int64_t before_wall_us, struct err *e)
+{
+	(void)e;
+	inlet_of(base)->purge_before_wall_us = before_wall_us;
+	return ERR_OK;
+}
+
+static ATTR_MUST_CHECK enum err_code purge_now(struct sqlite_inlet *s, struct err *e)
+{
+	sqlite3_stmt *stmt = s->stmts[STMT_PURGE];
+	enum err_code code;
+
+	if (!s->purge_before_wall_us)
+		return ERR_OK;
+	code = bind(s, stmt, 1, text_of(s->env->name), e);
+	(void)sqlite3_bind_int64(stmt, 2, s->purge_before_wall_us);
+	s->purge_before_wall_us = 0;
+	return code == ERR_OK ? run(s, stmt, e) : code;
+}
+
+static ATTR_MUST_CHECK enum err_code sqlite_inlet_begin(struct inlet_store *base, struct err *e)
+{
+	struct sqlite_inlet *s = inlet_of(base);
+	enum err_code code = sqlite_file_check(sqlite_conn_file(s->conn), e);
+
+	sqlite_conn_set_patience(s->conn, s->env->source->statement_timeout_us);
+	if (code == ERR_OK)
+		code = sqlite_conn_exec(s->conn, "BEGIN IMMEDIATE", e);
+	return code == ERR_OK ? purge_now(s, e) : code;
+}
+
+static ATTR_MUST_CHECK enum err_code sqlite_inlet_commit(struct inlet_store *base, bool tell,
+							 struct err *e)
+{
+	struct sqlite_inlet *s = inlet_of(base);
+
+	(void)tell; /* the file tells (source/sqlite_wake.c) */
+	if (!sqlite_conn_is_wal(s->conn))
+		sqlite_conn_set_patience(s->conn, COMMIT_US);
+	return sqlite_conn_exec(s->conn, "COMMIT", e);
+}
+
+static void sqlite_inlet_rollback(struct inlet_store *base)
+{
+	sqlite_conn_rollback(inlet_of(base)->conn);
+}
+
+static ATTR_MUST_CHECK enum err_code sqlite_inlet_mark(struct inlet_store *base, struct err *e)
+{
+	return sqlite_conn_exec(inlet_of(base)->conn, "SAVEPOINT request", e);
+}
+
+static ATTR_MUST_CHECK enum err_code sqlite_inlet_go_back(struct inlet_store *base, struct err *e)
+{
+	return sqlite_conn_exec(inlet_of(base)->conn, "ROLLBACK TO request; RELEASE request", e);
+}
+
+/* ---- keys ---- */
+
+/* Somebody has it: what came with it then? */
+static ATTR_MUST_CHECK enum err_code look_up(struct sqlite_inlet *s, const struct inlet_claim *c,
+					     struct inlet_begun *ret_b, struct err *e)
+{
+	sqlite3_stmt *stmt = s->stmts[STMT_CLAIMS];
+	bool row = false;
+	enum err_code code = bind_claim(s, stmt, c, e);
+
+	if (code == ERR_OK)
+		code = sqlite_conn_step(s->conn, stmt, &row, e);
+	if (code != ERR_OK || !row)
+		return code == ERR_OK ? err_set(e, ERR_DB, "an idempotency key vanished") : code;
+	ret_b->outcome = INLET_CONFLICT;
+	if (text_eq(sqlite_conn_text(stmt, 0), text_of(c->digest))) {
+		ret_b->outcome = INLET_DUPLICATE;
+		ret_b->events = sqlite3_column_int64(stmt, 1);
+	}
+	(void)sqlite3_reset(stmt);
+	return ERR_OK;
+}
+
+static ATTR_MUST_CHECK enum err_code sqlite_inlet_claim(struct inlet_store *base,
+							const struct inlet_claim *c,
+							struct inlet_begun *ret_b, struct err *e)
+{
+	struct sqlite_inlet *s = inlet_of(base);
+	sqlite3_stmt *stmt = s->stmts[STMT_CLAIM];
+	enum err_code code = bind_claim(s, stmt, c, e);
+
+	if (code == ERR_OK)
+		code = bind(s, stmt, 4, text_of(c->digest), e);
+	(void)sqlite3_bind_int64(stmt, 5, c->now_wall_us);
+	(void)sqlite3_bind_int64(stmt, 6, c->expired_wall_us);
+	if (code == ERR_OK)
+		code = run(s, stmt, e);
+	if (code != ERR_OK)
+		return code;
+	ret_b->outcome = INLET_STORED;
+	return sqlite3_changes(sqlite_conn_raw(s->conn)) ? ERR_OK : look_up(s, c, ret_b, e);
+}
+
+static ATTR_MUST_CHECK enum err_code sqlite_inlet_count(struct inlet_store *base,
+							const struct inlet_claim *c, int64_t events,
+							struct err *e)
+{
+	struct sqlite_inlet *s = inlet_of(base);
+	sqlite3_stmt *stmt = s->stmts[STMT_COUNT];
+	enum err_code code = bind_claim(s, stmt, c, e);
+
+	(void)sqlite3_bind_int64(stmt, 4, events);
+	return code == ERR_OK ? run(s, stmt, e) : code;
+}
+
+/* ---- events ---- */
+
+static ATTR_MUST_CHECK enum err_code add_one(struct sqlite_inlet *s, sqlite3_stmt *stmt,
+					     const struct inlet_row *row, struct err *e)
+{
+	const struct text values[] = {text_of(row->operation), row->table, row->key, row->data,
+				      row->old_data};
+	enum err_code code = ERR_OK;
+	size_t i;
+
+	for (i = 0; i < ARRAY_LEN(values) && code == ERR_OK; i++)
+		code = bind(s, stmt, (int)i + 1, values[i], e);
+	if (code == ERR_OK)
+		code = run(s, stmt, e);
+	(void)sqlite3_clear_bindings(stmt);
+	return code;
+}
+
+/* JSON as it is: what the reader makes of literals leaves JSON alone (source/sqlite_value.h). */
+static ATTR_MUST_CHECK enum err_code sqlite_inlet_add(struct inlet_store *base,
+						      const struct inlet_row *row, struct err *e)
+{
+	struct sqlite_inlet *s = inlet_of(base);
+	enum err_code code = ERR_OK;
+	size_t i;
+
+	for (i = 0; i < s->env->pipeline_count && code == ERR_OK; i++)
+		code = add_one(s, s->adds[i], row, e);
+	return code;
+}
+
+const struct inlet_store_ops inlet_store_sqlite = {
+	.open = sqlite_inlet_open,
+	.close = sqlite_inlet_close,
+	.purge = sqlite_inlet_purge,
+	.begin = sqlite_inlet_begin,
+	.claim = sqlite_inlet_claim,
+	.count = sqlite_inlet_count,
+	.add = sqlite_inlet_add,
+	.mark = sqlite_inlet_mark,
+	.go_back = sqlite_inlet_go_back,
+	.commit = sqlite_inlet_commit,
+	.rollback = sqlite_inlet_rollback,
+};

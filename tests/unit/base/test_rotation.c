@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: MIT */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/buf.h"
+#include "base/fd.h"
+#include "base/log_file.h"
+
+/* A directory of its own for each test, and a log file "log" in it. */
+struct place {
+	char dir[32];
+	char path[48];
+	struct log_file file;
+};
+
+static int place_setup(void **state)
+{
+	static struct place p;
+
+	p = (struct place){.dir = "/tmp/test_rot.XXXXXX", .file = {.fd = -1}};
+	if (!mkdtemp(p.dir))
+		return -1;
+	(void)snprintf(p.path, sizeof(p.path), "%s/log", p.dir);
+	*state = &p;
+	return 0;
+}
+
+static int place_teardown(void **state)
+{
+	static const char *const names[] = {"",   ".0",      ".1",        ".2",       ".3",
+					    ".4", "-target", ".1/inside", ".3/inside"};
+	struct place *p = *state;
+	char path[64];
+	int i;
+
+	log_file_close(&p->file);
+	for (i = (int)ARRAY_LEN(names) - 1; i >= 0; i--) {
+		(void)snprintf(path, sizeof(path), "%s%s", p->path, names[i]);
+		if (unlink(path) != 0)
+			(void)rmdir(path);
+	}
+	return rmdir(p->dir);
+}
+
+static void file_open(struct place *p, int64_t rotate_bytes, int keep)
+{
+	assert_int_equal(log_file_open(&p->file, p->path, rotate_bytes, keep, NULL), ERR_OK);
+}
+
+/* Write all the lines, as the writer of the log does. */
+static void file_write(struct place *p, const char *lines)
+{
+	size_t len = strlen(lines), n;
+
+	while (len) {
+		n = 0;
+		assert_int_equal(log_file_write(&p->file, lines, len, 0, &n, NULL), ERR_OK);
+		assert_in_range(n, 1, len);
+		lines += n;
+		len -= n;
+	}
+}
+
+static void assert_holds(const struct place *p, const char *suffix, const char *want)
+{
+	char path[64];
+	struct buf b;
+
+	(void)snprintf(path, sizeof(path), "%s%s", p->path, suffix);
+	buf_init(&b, 10000);
+	if (!want) {
+		assert_int_equal(fd_read_file(path, &b, NULL), ERR_NOT_FOUND);
+	} else {
+		assert_int_equal(fd_read_file(path, &b, NULL), ERR_OK);
+		assert_string_equal(buf_str(&b), want);
+	}
+	buf_done(&b);
+}
+
+/* Bytes in FILE and all FILE.n. */
+static int64_t bytes_of_all(const struct place *p)
+{
+	char path[64];
+	struct stat st;
+	int64_t sum = 0;
+	int n;
+
+	if (stat(p->path, &st) == 0)
+		sum = st.st_size;
+	for (n = 1; n < 20; n++) {
+		(void)snprintf(path, sizeof(path), "%s.%d", p->path, n);
+		if (stat(path, &st) == 0 && S_ISREG(st.st_mode))
+			sum += st.st_size;
+	}
+	return sum;
+}
+
+#define BOUND_SIZE 1000
+#define BOUND_KEEP 3
+#define BOUND_ALL (BOUND_SIZE * (BOUND_KEEP + 1))
+
+/* count lines of 1 to 99 bytes, each at once; after each the sum is within the bound. Returns how
+ * many were written. */
+static int write_within_bound(struct place *p, int count, unsigned *seed)
+{
+	char line[100];
+	size_t len, n;
+	int i, written = 0;
+
+	for (i = 0; i < count; i++) {
+		*seed = *seed * 1103515245U + 12345U;
+		len = 1 + *seed / 65536U % 99;
+		memset(line, 'x', len);
+		line[len - 1] = '\n';
+		written += log_file_write(&p->file, line, len, 0, &n, NULL) == ERR_OK;
+		assert_in_range(bytes_of_all(p), 0, BOUND_ALL);
+	}
+	return written;
+}
+
+/* Twenty times as much as may stay, with a restart now and then. */
+static void all_files_together_stay_within_the_bound(void **state)
+{
+	struct place *p = *state;
+	unsigned seed = 1;
+	char path[64];
+	int round;
+
+	for (round = 0; round < 16; round++) {
+		file_open(p, BOUND_SIZE, BOUND_KEEP);
+		assert_int_equal(write_within_bound(p, 100 + round, &seed), 100 + round);
+		log_file_close(&p->file);
+	}
+	assert_in_range(bytes_of_all(p), BOUND_ALL / 2, BOUND_ALL);
+	/* killed between two renames: FILE.2 was moved, FILE.1 was not */
+	(void)snprintf(path, sizeof(path), "%s.2", p->path);
+	assert_int_equal(unlink(path), 0);
+	file_open(p, BOUND_SIZE, BOUND_KEEP);
+	assert_int_equal(write_within_bound(p, 200, &seed), 200);
+	log_file_close(&p->file);
+	/* killed before the new file was made */
+	assert_int_equal(unlink(p->path), 0);
+	file_open(p, BOUND_SIZE, BOUND_KEEP);
+	assert_int_equal(write_within_bound(p, 200, &seed), 200);
+}
+
+static void all_files_stay_within_the_bound_while_none_can_be_rotated(void **state)
+{
+	struct place *p = *state;
+	char path[64], inside[80];
+	unsigned seed = 2;
+
+	file_open(p, BOUND_SIZE, BOUND_KEEP);
+	assert_int_equal(write_within_bound(p, 200, &seed), 200);
+	(void)snprintf(path, sizeof(path), "%s.3", p->path);
+	(void)snprintf(inside, sizeof(inside), "%s/inside", path);
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(mkdir(path, 0700), 0);
+	assert_int_equal(mkdir(inside, 0700), 0);
+	assert_in_range(write_within_bound(p, 500, &seed), 100, 490);
+}
+
+/* FILE.4 and on are of a time when more were kept. */
+static void files_beyond_a_smaller_keep_go_with_the_rotation(void **state)
+{
+	struct place *p = *state;
+
+	file_open(p, 2, 4);
+	file_write(p, "a\nb\nc\nd\ne\n");
+	assert_holds(p, ".4", "a\n");
+	log_file_close(&p->file);
+	file_open(p, 2, 1);
+	assert_holds(p, ".4", "a\n");
+	file_write(p, "f\n");
+	assert_holds(p, "", "f\n");
+	assert_holds(p, ".1", "e\n");
+	assert_holds(p, ".2", NULL);
+	assert_holds(p, ".3", NULL);
+	assert_holds(p, ".4", NULL);
+}
+
+#define PLACE_TEST(test) cmocka_unit_test_setup_teardown(test, place_setup, place_teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		PLACE_TEST(all_files_together_stay_within_the_bound),
+		PLACE_TEST(all_files_stay_within_the_bound_while_none_can_be_rotated),
+		PLACE_TEST(files_beyond_a_smaller_keep_go_with_the_rotation),
+	};
+
+	return cmocka_run_group_tests_name("base/rotation", tests, NULL, NULL);
+}
