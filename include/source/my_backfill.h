@@ -24,6 +24,7 @@ struct my_backfill_row {
 	const char *table;
 	struct text columns; /* TEXT_NONE: all */
 	struct text where;   /* TEXT_NONE: none */
+	struct text end;     /* the last key; TEXT_NONE: there was no row */
 	struct text cursor;  /* TEXT_NONE: at the beginning */
 	struct text skipped; /* TEXT_NONE: none */
 };

@@ -39,6 +39,9 @@ int64_t my_plan_cap(const struct my_plan *p);
 void my_plan_look(const struct my_plan *p, struct buf *out);
 /* The same: key, row_key and data as a trigger makes them. */
 void my_plan_read(const struct my_plan *p, struct buf *out);
+/* The last key there is: a SELECT of no or one row. */
+void my_plan_last(const struct my_plan *p, struct buf *out);
+bool my_plan_filters(const struct my_plan *p);
 /* Append " AND (filter)", if there is one. */
 void my_plan_filter(const struct my_plan *p, struct buf *out);
 /* Append what locks the rows of my_plan_read without waiting. */

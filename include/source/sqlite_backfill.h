@@ -21,6 +21,9 @@ void sqlite_backfill_select(struct buf *out);
 /* The current row of it; the texts are loans until the next step. */
 void sqlite_backfill_take(sqlite3_stmt *stmt, struct backfill_job *job);
 
+/* The last key of such a row; TEXT_NONE: there was no row when the job was made. */
+struct text sqlite_backfill_end(sqlite3_stmt *stmt);
+
 /* The row of this id: *ret_stmt is the caller's, sqlite3_finalize it. Errors: ERR_NOT_FOUND: no
  * such job, or no table of jobs; as sqlite_conn_step. */
 enum err_code sqlite_backfill_find(struct sqlite_conn *c, int64_t id, sqlite3_stmt **ret_stmt,

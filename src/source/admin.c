@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "source/admin.h"
 
+#include "source/my_backfill.h"
 #include "source/my_check.h"
 #include "source/my_dead_letter.h"
-#include "source/my_backfill.h"
 #include "source/my_install.h"
 #include "source/my_webhook.h"
 #include "source/pg_backfill.h"

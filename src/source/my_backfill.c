@@ -20,15 +20,13 @@
 #include "base/mem.h"
 #include "config/field.h"
 #include "source/my_plan.h"
+#include "source/my_rows_out.h"
 #include "source/my_source.h"
 
 /* Columns and keys are looked up so often: a table may be altered while it is read. */
 #define PLAN_US CLOCK_US_PER_S
 /* Rows of a locking read that the look did not have. */
 #define LIMIT_SPARE 16
-/* Of one INSERT, as far as single rows allow. */
-#define INSERT_BYTES (1024L * 1024)
-#define PACKET_SPARE 256
 
 /* What is known of a job between two pages. */
 struct my_job {
@@ -59,8 +57,7 @@ struct paging {
 	bool is_locking;            /* rows were asked for */
 	bool lock_nothing;          /* all rows are known to be locked: it is one */
 	struct buf condition;       /* which rows the last look was about */
-	struct buf insert;
-	struct buf tuple;
+	struct my_rows_out out;
 	struct backfill_result r;
 };
 
@@ -120,7 +117,15 @@ static ATTR_MUST_CHECK enum err_code find_plan(struct paging *g, struct err *e)
 		j->until_us = now + PLAN_US;
 	}
 	g->plan = j->plan;
-	return code;
+	if (code != ERR_OK)
+		return code;
+	g->out.conn = g->s->conn;
+	g->out.outbox = buf_str(&g->pipe->relation);
+	g->out.schema = g->row.schema;
+	g->out.table = g->row.table;
+	g->out.cap = my_plan_cap(j->plan);
+	g->out.packet = j->packet;
+	return ERR_OK;
 }
 
 /* ---- which rows ---- */
@@ -163,7 +168,7 @@ static ATTR_MUST_CHECK enum err_code look(struct paging *g, int64_t limit, struc
 {
 	struct buf *sql = &g->s->sql;
 	struct my_result *r = NULL;
-	int64_t bytes = g->r.bytes;
+	int64_t bytes = g->out.bytes;
 	enum err_code code;
 
 	buf_reset(sql);
@@ -182,75 +187,6 @@ static ATTR_MUST_CHECK enum err_code look(struct paging *g, int64_t limit, struc
 		if (g->entries[g->count].is_meant)
 			bytes += g->entries[g->count].bytes;
 	return ERR_OK;
-}
-
-/* ---- into the outbox ---- */
-
-static ATTR_MUST_CHECK enum err_code flush(struct paging *g, struct err *e)
-{
-	enum err_code code;
-
-	if (!g->insert.len)
-		return buf_error(&g->insert) == ERR_OK
-			       ? ERR_OK
-			       : err_set(e, ERR_NOMEM, "no memory for a page of a backfill");
-	code = my_conn_exec_buf(g->s->conn, &g->insert, NULL, e);
-	buf_reset(&g->insert);
-	return code;
-}
-
-/* data TEXT_NONE: too long. */
-static void build_tuple(struct paging *g, struct text key, struct text data)
-{
-	struct text shown = data.s ? data : (key.s ? key : TEXT_LIT("{}"));
-	struct buf *out = &g->tuple;
-
-	buf_reset(out);
-	buf_add_str(out, "('read', ");
-	my_quote_literal(out, text_of(g->row.schema));
-	buf_add_str(out, ", ");
-	my_quote_literal(out, text_of(g->row.table));
-	buf_add_str(out, ", ");
-	my_quote_literal(out, key);
-	buf_add_fmt(out, ", NULL, UTC_TIMESTAMP(6), %d, %zu, ", !data.s, key.len + shown.len);
-	my_quote_literal(out, shown);
-	buf_add_str(out, ", NULL)");
-	g->r.bytes += (int64_t)(key.len + shown.len);
-}
-
-static ATTR_MUST_CHECK enum err_code put_row(struct paging *g, struct text key, struct text data,
-					     struct err *e)
-{
-	int64_t bytes = g->r.bytes;
-	long packet = (long)g->s->job->packet - PACKET_SPARE;
-	long head = (long)g->pipe->relation.len + PACKET_SPARE;
-	enum err_code code = ERR_OK;
-
-	if (data.s && (int64_t)data.len > my_plan_cap(g->plan))
-		data = TEXT_NONE;
-	build_tuple(g, key, data);
-	if (buf_error(&g->tuple) == ERR_FULL || (long)g->tuple.len + head > packet) {
-		/* what the trigger could write, and no statement of ours can hold */
-		g->r.bytes = bytes;
-		build_tuple(g, key, TEXT_NONE);
-	}
-	if (g->insert.len && (g->insert.len + g->tuple.len > INSERT_BYTES ||
-			      (long)(g->insert.len + g->tuple.len) + 2 > packet))
-		code = flush(g, e);
-	if (code != ERR_OK)
-		return code;
-	if (g->insert.len)
-		buf_add_str(&g->insert, ",\n");
-	else
-		buf_add_fmt(&g->insert, "INSERT INTO %s (" MY_EVENT_COLUMNS ") VALUES ",
-			    buf_str(&g->pipe->relation));
-	buf_add_text(&g->insert, buf_text(&g->tuple));
-	if (buf_error(&g->tuple) != ERR_OK)
-		g->insert.error = buf_error(&g->tuple);
-	g->r.rows++;
-	return buf_error(&g->insert) == ERR_OK
-		       ? ERR_OK
-		       : err_set(e, ERR_NOMEM, "no memory for a page of a backfill");
 }
 
 /* ---- locking ---- */
@@ -329,7 +265,7 @@ static ATTR_MUST_CHECK enum err_code take_entries(struct paging *g, size_t *ret_
 		code = pass(g, &at, my_result_str(r, 0), &found, e);
 		if (code != ERR_OK || !found || g->is_stopped)
 			continue;
-		code = put_row(g, my_result_text(r, 1), my_result_text(r, 2), e);
+		code = my_rows_out_add(&g->out, my_result_text(r, 1), my_result_text(r, 2), e);
 		at++;
 	}
 	if (code == ERR_OK && !g->is_stopped)
@@ -341,9 +277,8 @@ static ATTR_MUST_CHECK enum err_code take_entries(struct paging *g, size_t *ret_
 
 /* ---- what was skipped before ---- */
 
-static ATTR_MUST_CHECK enum err_code add_conditions(struct paging *g,
-						    const struct string_list *keys, size_t n,
-						    struct err *e)
+static ATTR_MUST_CHECK enum err_code
+add_conditions(struct paging *g, const struct string_list *keys, size_t n, struct err *e)
 {
 	enum err_code code = ERR_OK;
 	size_t i;
@@ -393,13 +328,16 @@ static ATTR_MUST_CHECK enum err_code walk_on(struct paging *g, struct err *e)
 	enum err_code code = ERR_OK;
 	size_t done = 0;
 
-	if (g->rows <= 0 || g->r.bytes >= g->page->bytes)
+	g->r.at_end = !g->row.end.s;
+	if (g->r.at_end || g->rows <= 0 || g->out.bytes >= g->page->bytes)
 		return ERR_OK;
 	buf_reset(&g->condition);
-	if (g->row.cursor.s)
+	if (g->row.cursor.s) {
 		code = my_walk_above(&g->condition, my_plan_walk(g->plan), g->row.cursor.s, e);
-	else
-		buf_add_char(&g->condition, '1');
+		buf_add_str(&g->condition, " AND ");
+	}
+	if (code == ERR_OK)
+		code = my_walk_upto(&g->condition, my_plan_walk(g->plan), g->row.end.s, e);
 	if (code == ERR_OK)
 		code = look(g, g->rows, e);
 	if (code == ERR_OK)
@@ -419,6 +357,8 @@ static ATTR_MUST_CHECK enum err_code write_down(struct paging *g, struct err *e)
 	const char *before = g->row.cursor.s ? g->row.cursor.s : "";
 
 	*p = g->row.progress;
+	g->r.rows = g->out.rows;
+	g->r.bytes = g->out.bytes;
 	p->rows_done += g->r.rows;
 	p->skipped = (int64_t)g->skipped.count;
 	p->updated_wall_us = clock_wall_us(g->s->env.clock);
@@ -443,7 +383,7 @@ static ATTR_MUST_CHECK enum err_code do_page(struct my_conn *c, void *ctx, struc
 		if (code == ERR_OK)
 			code = walk_on(g, e);
 		if (code == ERR_OK)
-			code = flush(g, e);
+			code = my_rows_out_flush(&g->out, e);
 		if (code == ERR_OK)
 			code = write_down(g, e);
 	}
@@ -457,8 +397,7 @@ static void paging_done(struct paging *g)
 	string_list_done(&g->skipped);
 	mem_free(g->cursor);
 	buf_done(&g->condition);
-	buf_done(&g->insert);
-	buf_done(&g->tuple);
+	my_rows_out_done(&g->out);
 }
 
 /* Another try, with a new plan or with fewer rows, after what the first one ended with? */
@@ -487,8 +426,7 @@ enum err_code my_backfill_page(struct source *base, uint32_t p, const struct bac
 
 		g.lock_nothing = lock_nothing;
 		buf_init(&g.condition, MY_SQL_MAX_BYTES);
-		buf_init(&g.insert, MY_SQL_MAX_BYTES);
-		buf_init(&g.tuple, MY_SQL_MAX_BYTES);
+		my_rows_out_init(&g.out);
 		was_planned = s->job && s->job->plan && my_source_now(s) < s->job->until_us;
 		code = my_conn_transaction(s->conn, do_page, &g, e);
 		again = code != ERR_OK && is_worth_another(&g, was_planned, code);

@@ -70,8 +70,9 @@ static ATTR_MUST_CHECK enum err_code try_plan(struct my_admin *a, const struct m
 			       "%s: the daemon's user may not read its rows: GRANT SELECT ON "
 			       "`%s`.`%s` TO it%s",
 			       t->label, t->schema, t->name,
-			       a->flavour == MY_MYSQL ? "; MySQL before 8.0.22 wants LOCK TABLES too"
-						      : "");
+			       a->flavour == MY_MYSQL
+				       ? "; MySQL before 8.0.22 wants LOCK TABLES too"
+				       : "");
 	if (code == ERR_OK) {
 		buf_reset(&sql);
 		my_plan_look(plan, &sql);
@@ -91,8 +92,7 @@ static ATTR_MUST_CHECK enum err_code try_plan(struct my_admin *a, const struct m
 
 /* How many rows; -1: not in a moment, and nothing tells. */
 static ATTR_MUST_CHECK enum err_code estimate(struct my_admin *a, const struct my_plan *plan,
-					      const struct table *t, bool filters, int64_t *ret_n,
-					      struct err *e)
+					      const struct table *t, int64_t *ret_n, struct err *e)
 {
 	enum err_code code;
 	struct buf sql;
@@ -111,7 +111,7 @@ static ATTR_MUST_CHECK enum err_code estimate(struct my_admin *a, const struct m
 	code = buf_error(&sql) == ERR_OK ? my_conn_number(a->conn, buf_str(&sql), -1, ret_n, e)
 					 : err_set(e, ERR_NOMEM, "no memory for a statement");
 	buf_done(&sql);
-	if (code == ERR_TIMEOUT && !filters)
+	if (code == ERR_TIMEOUT && !my_plan_filters(plan))
 		return my_admin_number(a, -1, ret_n, e,
 				       "SELECT table_rows FROM information_schema.tables WHERE "
 				       "table_schema = $ AND table_name = $",
@@ -119,11 +119,31 @@ static ATTR_MUST_CHECK enum err_code estimate(struct my_admin *a, const struct m
 	return code == ERR_TIMEOUT ? ERR_OK : code;
 }
 
+/* The last key, where a walk ends that writers cannot keep going; "": there is no row. */
+static ATTR_MUST_CHECK enum err_code find_end(struct my_admin *a, const struct my_plan *plan,
+					      struct buf *ret_key, struct err *e)
+{
+	struct my_result *r = NULL;
+	struct buf sql;
+	enum err_code code;
+
+	buf_init(&sql, MY_SQL_MAX_BYTES);
+	my_plan_last(plan, &sql);
+	code = my_conn_query_buf(a->conn, &sql, &r, e);
+	buf_done(&sql);
+	if (code == ERR_OK && my_result_next(r))
+		buf_add_str(ret_key, my_result_str(r, 0));
+	my_result_free(r);
+	if (code == ERR_OK && buf_error(ret_key) != ERR_OK)
+		code = err_set(e, ERR_NOMEM, "no memory for a key");
+	return code;
+}
+
 /* ---- the row ---- */
 
 static ATTR_MUST_CHECK enum err_code insert_job(struct my_admin *a, const struct table *t,
 						const struct backfill_request *r, int64_t rows,
-						struct err *e)
+						const struct buf *end, struct err *e)
 {
 	struct buf sql, list;
 	enum err_code code;
@@ -131,11 +151,10 @@ static ATTR_MUST_CHECK enum err_code insert_job(struct my_admin *a, const struct
 	buf_init(&sql, MY_SQL_MAX_BYTES);
 	buf_init(&list, MY_SQL_MAX_BYTES);
 	backfill_list_write(&list, &r->columns);
-	buf_add_str(&sql,
-		    "INSERT INTO " MY_BACKFILL
-		    " (pipeline, schema_name, table_name, column_names, where_sql, rate, "
-		    "flush_every, max_concurrent_pages, state, rows_estimate, created_at, "
-		    "updated_at) VALUES (");
+	buf_add_str(&sql, "INSERT INTO " MY_BACKFILL
+			  " (pipeline, schema_name, table_name, column_names, where_sql, rate, "
+			  "flush_every, max_concurrent_pages, state, rows_estimate, created_at, "
+			  "updated_at, end_key) VALUES (");
 	my_quote_literal(&sql, text_of(r->pipeline));
 	buf_add_str(&sql, ", ");
 	my_quote_literal(&sql, text_of(t->schema));
@@ -146,9 +165,11 @@ static ATTR_MUST_CHECK enum err_code insert_job(struct my_admin *a, const struct
 	buf_add_str(&sql, ", ");
 	my_quote_literal(&sql, text_of(r->where));
 	buf_add_fmt(&sql,
-		    ", %lld, %lld, %lld, 'running', %lld, UTC_TIMESTAMP(6), UTC_TIMESTAMP(6))",
+		    ", %lld, %lld, %lld, 'running', %lld, UTC_TIMESTAMP(6), UTC_TIMESTAMP(6), ",
 		    (long long)r->rate, (long long)r->flush_every,
 		    (long long)r->max_concurrent_pages, (long long)rows);
+	my_quote_literal(&sql, end->len ? buf_text(end) : TEXT_NONE);
+	buf_add_char(&sql, ')');
 	if (buf_error(&list) != ERR_OK)
 		sql.error = buf_error(&list);
 	code = my_conn_exec_buf(a->conn, &sql, NULL, e);
@@ -199,7 +220,8 @@ static ATTR_MUST_CHECK enum err_code create_job(struct my_admin *a, const struct
 				       .where = r->where};
 	const struct table *t = NULL;
 	struct my_plan *plan = NULL;
-	int64_t rows;
+	struct buf end;
+	int64_t rows = -1;
 	enum err_code code =
 		backfill_find_table(a->settings, &tables->list, pipeline, r->table, &t, e);
 
@@ -209,20 +231,24 @@ static ATTR_MUST_CHECK enum err_code create_job(struct my_admin *a, const struct
 		code = check_engine(a, t, e);
 	if (code != ERR_OK)
 		return code;
+	buf_init(&end, MY_SQL_MAX_BYTES);
 	want.schema = t->schema;
 	want.table = t->name;
 	code = my_plan_new(a->conn, &want, &plan, e);
 	if (code == ERR_OK)
 		code = try_plan(a, plan, t, e);
 	if (code == ERR_OK)
-		code = estimate(a, plan, t, r->where != NULL, &rows, e);
+		code = estimate(a, plan, t, &rows, e);
+	if (code == ERR_OK)
+		code = find_end(a, plan, &end, e);
 	my_plan_free(plan);
 	if (code == ERR_OK)
 		code = forget_old(a, e);
 	if (code == ERR_OK)
-		code = insert_job(a, t, r, rows, e);
+		code = insert_job(a, t, r, rows, &end, e);
 	if (code == ERR_OK)
 		code = my_conn_number(a->conn, "SELECT LAST_INSERT_ID()", 0, ret_id, e);
+	buf_done(&end);
 	return code;
 }
 

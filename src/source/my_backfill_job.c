@@ -8,10 +8,12 @@
 
 void my_backfill_select(struct buf *out)
 {
-	buf_add_str(out, "SELECT id, pipeline, schema_name, table_name, column_names, where_sql, "
-			 "rate, flush_every, max_concurrent_pages, state, cursor_key, skipped, "
-			 "skipped_count, rows_done, rows_estimate, " EPOCH_US("created_at") ", "
-			 EPOCH_US("updated_at") ", last_error FROM " MY_BACKFILL);
+	buf_add_str(
+		out,
+		"SELECT id, pipeline, schema_name, table_name, column_names, where_sql, "
+		"rate, flush_every, max_concurrent_pages, state, cursor_key, skipped, "
+		"skipped_count, rows_done, rows_estimate, " EPOCH_US("created_at") ", " EPOCH_US(
+			"updated_at") ", last_error, end_key FROM " MY_BACKFILL);
 }
 
 void my_backfill_take(const struct my_result *r, struct my_backfill_row *row)
@@ -36,6 +38,7 @@ void my_backfill_take(const struct my_result *r, struct my_backfill_row *row)
 		.table = my_result_str(r, 3),
 		.columns = my_result_text(r, 4),
 		.where = my_result_text(r, 5),
+		.end = my_result_text(r, 18),
 		.cursor = my_result_text(r, 10),
 		.skipped = my_result_text(r, 11),
 	};
@@ -141,8 +144,8 @@ enum err_code my_backfill_fail(struct source *base, uint32_t p, int64_t job, con
 	buf_add_str(&s->sql, "UPDATE " MY_BACKFILL " SET state = 'failed', updated_at = "
 			     "UTC_TIMESTAMP(6), last_error = LEFT(");
 	my_quote_literal(&s->sql, text_of(cut));
-	buf_add_fmt(&s->sql, ", 255) WHERE state = 'running' AND id = %lld AND pipeline = ",
-		    (long long)job);
+	buf_add_fmt(&s->sql,
+		    ", 255) WHERE state = 'running' AND id = %lld AND pipeline = ", (long long)job);
 	my_quote_literal(&s->sql, text_of(s->pipes[p].pub->settings->name));
 	return my_conn_exec_buf(s->conn, &s->sql, NULL, e);
 }

@@ -21,13 +21,14 @@ struct my_plan {
 	struct string_list key;  /* of the events: as configured, else the primary key */
 	struct my_trigger trigger;
 	struct buf from;
-	char *where;
+	struct buf filter; /* of the configuration and of the job; empty: every row */
 	bool skips;
 };
 
 /* ---- what is captured ---- */
 
-/* Names as the catalog has them: the server may spell them otherwise than the configuration does. */
+/* Names as the catalog has them: the server may spell them otherwise than the configuration does.
+ */
 static bool is_of(const struct my_plan_request *r, const struct table_settings *t)
 {
 	const char *schema = t->schema ? t->schema : r->source->database;
@@ -66,8 +67,8 @@ static ATTR_MUST_CHECK enum err_code choose_key(struct my_plan *p, const struct 
 	size_t i, n = t->key.count ? t->key.count : p->walk.count;
 
 	for (i = 0; code == ERR_OK && i < n; i++)
-		code = add_name(&p->key,
-				t->key.count ? t->key.items[i] : p->walk.columns[i]->name, e);
+		code = add_name(&p->key, t->key.count ? t->key.items[i] : p->walk.columns[i]->name,
+				e);
 	return code;
 }
 
@@ -89,8 +90,9 @@ static ATTR_MUST_CHECK enum err_code choose_columns(struct my_plan *p,
 		    !string_list_has(&p->key, c->name))
 			continue;
 		if (!my_type_find(p->trigger.flavour, c))
-			return err_set(e, ERR_CONFIG, "column %.64s has type %.64s, which cannot be "
-						      "captured",
+			return err_set(e, ERR_CONFIG,
+				       "column %.64s has type %.64s, which cannot be "
+				       "captured",
 				       c->name, c->column_type);
 		code = add_name(&p->only, c->name, e);
 	}
@@ -101,6 +103,16 @@ static ATTR_MUST_CHECK enum err_code choose_columns(struct my_plan *p,
 				       "it",
 				       r->columns->items[i], r->pipeline->name);
 	return code;
+}
+
+/* One may end in a comment. */
+static void add_filter(struct my_plan *p, const char *where)
+{
+	if (!where)
+		return;
+	buf_add_str(&p->filter, p->filter.len ? " AND (" : "(");
+	buf_add_str(&p->filter, where);
+	buf_add_str(&p->filter, "\n)");
 }
 
 static bool has_column(const struct my_columns *columns, const char *name)
@@ -122,6 +134,8 @@ static ATTR_MUST_CHECK enum err_code choose(struct my_plan *p, const struct my_p
 
 	if (!t)
 		return err_set(e, ERR_CONFIG, "pipeline %s does not capture it", r->pipeline->name);
+	add_filter(p, t->where[OP_INSERT]);
+	add_filter(p, r->where);
 	code = choose_key(p, t, e);
 	for (i = 0; code == ERR_OK && i < p->key.count; i++)
 		if (!has_column(&p->columns, p->key.items[i]))
@@ -157,9 +171,10 @@ enum err_code my_plan_new(struct my_conn *c, const struct my_plan_request *r,
 	if (!p)
 		return err_set(e, ERR_NOMEM, "no memory for a backfill");
 	buf_init(&p->from, MY_SQL_MAX_BYTES);
+	buf_init(&p->filter, MY_SQL_MAX_BYTES);
 	p->trigger.flavour = my_conn_is_mariadb(c) ? MY_MARIADB : MY_MYSQL;
-	p->skips = !r->never_skips &&
-		   (!my_conn_is_mariadb(c) || my_conn_version(c) >= MARIADB_SKIPS);
+	p->skips =
+		!r->never_skips && (!my_conn_is_mariadb(c) || my_conn_version(c) >= MARIADB_SKIPS);
 	code = my_columns_load(c, r->schema, r->table, &p->columns, e);
 	if (code == ERR_OK && !p->columns.count)
 		code = err_set(e, ERR_NOT_FOUND, "no such table, or none that this user may see");
@@ -167,11 +182,8 @@ enum err_code my_plan_new(struct my_conn *c, const struct my_plan_request *r,
 		code = my_walk_load(c, r->schema, r->table, &p->columns, &p->walk, e);
 	if (code == ERR_OK)
 		code = choose(p, r, e);
-	if (code == ERR_OK && r->where) {
-		p->where = mem_strdup(r->where);
-		if (!p->where)
-			code = err_set(e, ERR_NOMEM, "no memory for a backfill");
-	}
+	if (code == ERR_OK && (buf_error(&p->filter) != ERR_OK))
+		code = err_set(e, ERR_NOMEM, "no memory for a backfill");
 	if (code != ERR_OK) {
 		my_plan_free(p);
 		return err_prefix(e, "%s.%s", r->schema, r->table);
@@ -189,7 +201,7 @@ void my_plan_free(struct my_plan *p)
 	string_list_done(&p->only);
 	string_list_done(&p->key);
 	buf_done(&p->from);
-	mem_free(p->where);
+	buf_done(&p->filter);
 	mem_free(p);
 }
 
@@ -210,14 +222,6 @@ bool my_plan_skips(const struct my_plan *p)
 	return p->skips;
 }
 
-/* The filter may end in a comment. */
-static void add_where(const struct my_plan *p, struct buf *out)
-{
-	buf_add_char(out, '(');
-	buf_add_str(out, p->where);
-	buf_add_str(out, "\n)");
-}
-
 static void add_from(const struct my_plan *p, struct buf *out)
 {
 	buf_add_text(out, buf_text(&p->from));
@@ -229,13 +233,13 @@ void my_plan_look(const struct my_plan *p, struct buf *out)
 {
 	buf_add_str(out, "SELECT ");
 	my_walk_key(out, &p->walk);
-	buf_add_str(out, p->where ? ", IF(" : ", ");
-	if (p->where) {
-		add_where(p, out);
-		buf_add_str(out, " IS TRUE, ");
+	buf_add_str(out, p->filter.len ? ", IF((" : ", ");
+	if (p->filter.len) {
+		buf_add_text(out, buf_text(&p->filter));
+		buf_add_str(out, ") IS TRUE, ");
 	}
 	my_trigger_size(out, &p->trigger);
-	buf_add_str(out, p->where ? ", NULL)" : "");
+	buf_add_str(out, p->filter.len ? ", NULL)" : "");
 	add_from(p, out);
 }
 
@@ -248,12 +252,33 @@ void my_plan_read(const struct my_plan *p, struct buf *out)
 	add_from(p, out);
 }
 
+void my_plan_last(const struct my_plan *p, struct buf *out)
+{
+	size_t i;
+
+	buf_add_str(out, "SELECT ");
+	my_walk_key(out, &p->walk);
+	add_from(p, out);
+	buf_add_str(out, "1 ORDER BY ");
+	for (i = 0; i < p->walk.count; i++) {
+		buf_add_str(out, i ? ", NEW." : "NEW.");
+		my_quote_ident(out, p->walk.columns[i]->name);
+		buf_add_str(out, " DESC");
+	}
+	buf_add_str(out, " LIMIT 1");
+}
+
+bool my_plan_filters(const struct my_plan *p)
+{
+	return p->filter.len != 0;
+}
+
 void my_plan_filter(const struct my_plan *p, struct buf *out)
 {
-	if (!p->where)
+	if (!p->filter.len)
 		return;
 	buf_add_str(out, " AND ");
-	add_where(p, out);
+	buf_add_text(out, buf_text(&p->filter));
 }
 
 void my_plan_lock(const struct my_plan *p, struct buf *out)

@@ -122,7 +122,7 @@ void my_schema_create_webhook(struct buf *out, const char *database)
 	       "\treason VARCHAR(255) NOT NULL");
 }
 
-/* cursor_key, skipped: source/backfill.h and source/my_walk.h have their form. */
+/* end_key, cursor_key, skipped: source/backfill.h and source/my_walk.h have their form. */
 void my_schema_create_backfill(struct buf *out, const char *database)
 {
 	create(out, database, MY_BACKFILL,
@@ -136,6 +136,7 @@ void my_schema_create_backfill(struct buf *out, const char *database)
 	       "\tflush_every BIGINT NOT NULL,\n"
 	       "\tmax_concurrent_pages BIGINT NOT NULL,\n"
 	       "\tstate VARCHAR(16) NOT NULL,\n"
+	       "\tend_key MEDIUMTEXT NULL,\n"
 	       "\tcursor_key MEDIUMTEXT NULL,\n"
 	       "\tskipped MEDIUMTEXT NULL,\n"
 	       "\tskipped_count BIGINT NOT NULL DEFAULT 0,\n"

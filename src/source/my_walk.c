@@ -29,16 +29,16 @@ static bool find_kind(const struct my_column *c, enum my_walk_kind *ret_kind)
 		const char *type;
 		enum my_walk_kind kind;
 	} kinds[] = {
-		{"tinyint", MY_WALK_NUMBER},  {"smallint", MY_WALK_NUMBER},
+		{"tinyint", MY_WALK_NUMBER},   {"smallint", MY_WALK_NUMBER},
 		{"mediumint", MY_WALK_NUMBER}, {"int", MY_WALK_NUMBER},
-		{"bigint", MY_WALK_NUMBER},   {"decimal", MY_WALK_NUMBER},
-		{"double", MY_WALK_NUMBER},   {"bit", MY_WALK_NUMBER},
-		{"year", MY_WALK_NUMBER},     {"date", MY_WALK_QUOTED},
-		{"time", MY_WALK_QUOTED},     {"datetime", MY_WALK_QUOTED},
+		{"bigint", MY_WALK_NUMBER},    {"decimal", MY_WALK_NUMBER},
+		{"double", MY_WALK_NUMBER},    {"bit", MY_WALK_NUMBER},
+		{"year", MY_WALK_NUMBER},      {"date", MY_WALK_QUOTED},
+		{"time", MY_WALK_QUOTED},      {"datetime", MY_WALK_QUOTED},
 		{"timestamp", MY_WALK_QUOTED}, {"uuid", MY_WALK_QUOTED},
-		{"inet4", MY_WALK_QUOTED},    {"inet6", MY_WALK_QUOTED},
-		{"char", MY_WALK_HEX},        {"varchar", MY_WALK_HEX},
-		{"binary", MY_WALK_HEX},      {"varbinary", MY_WALK_HEX},
+		{"inet4", MY_WALK_QUOTED},     {"inet6", MY_WALK_QUOTED},
+		{"char", MY_WALK_HEX},         {"varchar", MY_WALK_HEX},
+		{"binary", MY_WALK_HEX},       {"varbinary", MY_WALK_HEX},
 	};
 	size_t i;
 
@@ -77,10 +77,11 @@ static ATTR_MUST_CHECK enum err_code add_column(struct my_walk *w, const struct 
 			       "cannot be walked in that order",
 			       name);
 	if (w->count == MY_WALK_COLUMNS_MAX || !find_kind(c, &w->kinds[w->count]))
-		return err_set(e, ERR_CONFIG,
-			       "column %.64s of its primary key is %.64s, and rows cannot be walked "
-			       "in the order of that",
-			       name, c->column_type);
+		return err_set(
+			e, ERR_CONFIG,
+			"column %.64s of its primary key is %.64s, and rows cannot be walked "
+			"in the order of that",
+			name, c->column_type);
 	w->columns[w->count++] = c;
 	return ERR_OK;
 }

@@ -50,8 +50,10 @@ static ATTR_MUST_CHECK enum err_code prepare(struct paging *g, struct err *e)
 	buf_init(&sql, SQLITE_SQL_MAX_BYTES);
 	sqlite_plan_select(&g->plan, g->job.cursor.s != NULL, &sql);
 	code = prepare_buf(c, &sql, &g->from, e);
+	if (code == ERR_OK)
+		code = sqlite_plan_bind(&g->plan, g->from, true, sqlite_backfill_end(g->find), e);
 	if (code == ERR_OK && g->job.cursor.s)
-		code = sqlite_plan_bind(&g->plan, g->from, g->job.cursor, e);
+		code = sqlite_plan_bind(&g->plan, g->from, false, g->job.cursor, e);
 	buf_reset(&sql);
 	buf_add_str(&sql, "INSERT INTO main.");
 	sqlite_outbox_name(&sql, g->pipe->pub->settings->name);
@@ -91,10 +93,10 @@ static bool is_full(const struct paging *g, int64_t until_us)
 static ATTR_MUST_CHECK enum err_code read_rows(struct paging *g, struct err *e)
 {
 	int64_t until_us = sqlite_source_now(g->s) + PAGE_US;
-	enum err_code code = prepare(g, e);
-	bool row = true;
+	bool row = sqlite_backfill_end(g->find).s != NULL;
+	enum err_code code = row ? prepare(g, e) : ERR_OK;
 
-	while (code == ERR_OK && !is_full(g, until_us)) {
+	while (code == ERR_OK && row && !is_full(g, until_us)) {
 		code = sqlite_conn_step(g->s->conn, g->from, &row, e);
 		if (code != ERR_OK || !row)
 			break;
@@ -144,8 +146,7 @@ static ATTR_MUST_CHECK enum err_code do_page(struct paging *g, struct err *e)
 {
 	struct sqlite_plan_request want = {.source = g->s->env.settings,
 					   .pipeline = g->pipe->pub->settings};
-	enum err_code code =
-		sqlite_backfill_find(g->s->conn, g->page->job, &g->find, &g->job, e);
+	enum err_code code = sqlite_backfill_find(g->s->conn, g->page->job, &g->find, &g->job, e);
 
 	if (code != ERR_OK)
 		return code;

@@ -19,7 +19,7 @@ void sqlite_backfill_select(struct buf *out)
 {
 	buf_add_str(out, "SELECT id, pipeline, table_name, column_names, where_sql, rate, "
 			 "flush_every, max_concurrent_pages, state, cursor_key, rows_done, "
-			 "rows_estimate, created_at, updated_at, last_error FROM "
+			 "rows_estimate, created_at, updated_at, last_error, end_key FROM "
 			 "main." SQLITE_BACKFILL);
 }
 
@@ -55,12 +55,17 @@ void sqlite_backfill_take(sqlite3_stmt *stmt, struct backfill_job *job)
 	(void)backfill_state_parse(sqlite_conn_text(stmt, 8), &p->state);
 }
 
+struct text sqlite_backfill_end(sqlite3_stmt *stmt)
+{
+	return sqlite_conn_text(stmt, 15);
+}
+
 static ATTR_MUST_CHECK enum err_code no_table(enum err_code code, struct err *e)
 {
 	if (code == ERR_NOT_FOUND)
-		return err_set(
-			e, ERR_NOT_FOUND,
-			"table " SQLITE_BACKFILL " is not there: run app-db-listener install");
+		return err_set(e, ERR_NOT_FOUND,
+			       "table " SQLITE_BACKFILL
+			       " is not there: run app-db-listener install");
 	return code;
 }
 
@@ -114,22 +119,16 @@ struct creating {
 };
 
 static ATTR_MUST_CHECK enum err_code try_select(struct creating *c, const struct sqlite_plan *p,
-						bool filters, struct err *e)
+						struct err *e)
 {
-	struct sqlite_plan_request want = *p->request;
-	struct sqlite_plan plan = *p;
 	sqlite3_stmt *stmt = NULL;
 	enum err_code code;
 	struct buf sql;
 
-	if (!filters)
-		want.where = NULL;
-	plan.request = &want;
 	buf_init(&sql, SQLITE_SQL_MAX_BYTES);
-	sqlite_plan_select(&plan, true, &sql);
-	code = buf_error(&sql) == ERR_OK
-		       ? sqlite_conn_prepare(c->a->conn, buf_str(&sql), &stmt, e)
-		       : err_set(e, ERR_NOMEM, "no memory for a statement");
+	sqlite_plan_select(p, true, &sql);
+	code = buf_error(&sql) == ERR_OK ? sqlite_conn_prepare(c->a->conn, buf_str(&sql), &stmt, e)
+					 : err_set(e, ERR_NOMEM, "no memory for a statement");
 	(void)sqlite3_finalize(stmt);
 	buf_done(&sql);
 	return code;
@@ -139,18 +138,21 @@ static ATTR_MUST_CHECK enum err_code try_select(struct creating *c, const struct
 static ATTR_MUST_CHECK enum err_code try_plan(struct creating *c, const struct sqlite_plan *p,
 					      struct err *e)
 {
-	enum err_code code = try_select(c, p, false, e);
+	struct sqlite_plan bare = *p;
+	enum err_code code;
+
+	buf_init(&bare.filter, 0);
+	code = try_select(c, &bare, e);
 
 	if (code == ERR_DB || code == ERR_NOT_FOUND) {
-		(void)err_prefix(e, "%s cannot be walked along its primary key",
-				 p->request->table);
+		(void)err_prefix(e, "%s cannot be walked along its primary key", p->request->table);
 		code = ERR_CONFIG;
 		if (e)
 			e->code = code;
 	}
 	if (code != ERR_OK || !p->request->where)
 		return code;
-	code = try_select(c, p, true, e);
+	code = try_select(c, p, e);
 	if (code == ERR_DB || code == ERR_NOT_FOUND) {
 		(void)err_prefix(e, "--where");
 		code = ERR_USAGE;
@@ -203,7 +205,7 @@ static ATTR_MUST_CHECK enum err_code estimate(struct creating *c, const struct s
 	enum err_code code;
 
 	*ret_n = -1;
-	if (p->request->where)
+	if (p->filter.len)
 		return ERR_OK;
 	buf_add_str(sql, "SELECT count(*) FROM (SELECT 1 FROM main.");
 	sqlite_quote_ident(sql, p->request->table);
@@ -227,16 +229,39 @@ static ATTR_MUST_CHECK enum err_code estimate(struct creating *c, const struct s
 	return number(c, sql, ret_n, e);
 }
 
+/* The last key, where a walk ends that writers cannot keep going; "": there is no row. */
+static ATTR_MUST_CHECK enum err_code find_end(struct creating *c, const struct sqlite_plan *p,
+					      struct buf *ret_key, struct err *e)
+{
+	sqlite3_stmt *stmt = NULL;
+	bool row = false;
+	enum err_code code;
+	struct buf sql;
+
+	buf_init(&sql, SQLITE_SQL_MAX_BYTES);
+	sqlite_plan_last(p, &sql);
+	code = buf_error(&sql) == ERR_OK ? sqlite_conn_prepare(c->a->conn, buf_str(&sql), &stmt, e)
+					 : err_set(e, ERR_NOMEM, "no memory for a statement");
+	if (code == ERR_OK)
+		code = sqlite_conn_step(c->a->conn, stmt, &row, e);
+	if (code == ERR_OK && row)
+		code = sqlite_plan_key(p, stmt, ret_key, e);
+	(void)sqlite3_finalize(stmt);
+	buf_done(&sql);
+	return code;
+}
+
 static ATTR_MUST_CHECK enum err_code insert_job(struct creating *c, const char *table, int64_t rows,
-						struct err *e)
+						const char *end, struct err *e)
 {
 	static const char sql[] =
 		"INSERT INTO main." SQLITE_BACKFILL
 		" (pipeline, table_name, column_names, where_sql, rate, flush_every, "
-		"max_concurrent_pages, state, rows_estimate) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, "
-		"'running', ?8)";
+		"max_concurrent_pages, state, rows_estimate, end_key) VALUES (?1, ?2, ?3, ?4, ?6, "
+		"?7, ?8, 'running', ?9, ?5)";
 	const char *const texts[] = {c->r->pipeline, table,
-				     c->columns.len ? buf_str(&c->columns) : NULL, c->r->where};
+				     c->columns.len ? buf_str(&c->columns) : NULL, c->r->where,
+				     *end ? end : NULL};
 	const int64_t numbers[] = {c->r->rate, c->r->flush_every, c->r->max_concurrent_pages, rows};
 	struct sqlite_conn *conn = c->a->conn;
 	sqlite3_stmt *stmt = NULL;
@@ -247,7 +272,7 @@ static ATTR_MUST_CHECK enum err_code insert_job(struct creating *c, const char *
 	for (i = 0; i < ARRAY_LEN(texts) && code == ERR_OK; i++)
 		code = sqlite_conn_bind(conn, stmt, (int)i + 1, texts[i], e);
 	for (i = 0; i < ARRAY_LEN(numbers) && code == ERR_OK; i++)
-		(void)sqlite3_bind_int64(stmt, (int)i + 5, numbers[i]);
+		(void)sqlite3_bind_int64(stmt, (int)(ARRAY_LEN(texts) + i) + 1, numbers[i]);
 	if (code == ERR_OK)
 		code = sqlite_conn_step(conn, stmt, &row, e);
 	if (code == ERR_OK)
@@ -256,16 +281,16 @@ static ATTR_MUST_CHECK enum err_code insert_job(struct creating *c, const char *
 	return code;
 }
 
-static ATTR_MUST_CHECK enum err_code look_and_insert(struct creating *c,
-						     const struct sqlite_plan_request *want,
-						     struct err *e)
+static ATTR_MUST_CHECK enum err_code
+look_and_insert(struct creating *c, const struct sqlite_plan_request *want, struct err *e)
 {
 	struct sqlite_plan plan;
 	int64_t rows = -1;
-	struct buf sql;
+	struct buf sql, end;
 	enum err_code code = sqlite_plan_init(&plan, c->a->conn, want, e);
 
 	buf_init(&sql, SQLITE_SQL_MAX_BYTES);
+	buf_init(&end, SQLITE_SQL_MAX_BYTES);
 	if (code == ERR_OK)
 		code = try_plan(c, &plan, e);
 	if (code == ERR_OK)
@@ -273,7 +298,10 @@ static ATTR_MUST_CHECK enum err_code look_and_insert(struct creating *c,
 	if (code == ERR_OK)
 		code = estimate(c, &plan, &sql, &rows, e);
 	if (code == ERR_OK)
-		code = insert_job(c, want->table, rows, e);
+		code = find_end(c, &plan, &end, e);
+	if (code == ERR_OK)
+		code = insert_job(c, want->table, rows, buf_str(&end), e);
+	buf_done(&end);
 	buf_done(&sql);
 	sqlite_plan_done(&plan);
 	return code;
@@ -402,7 +430,8 @@ static ATTR_MUST_CHECK enum err_code decide(struct sqlite_admin *a, void *ctx, s
 		return code;
 	(void)snprintf(sql, sizeof(sql),
 		       "UPDATE main." SQLITE_BACKFILL
-		       " SET state = '%s', last_error = '', updated_at = " NOW_US " WHERE id = %lld",
+		       " SET state = '%s', last_error = '', updated_at = " NOW_US
+		       " WHERE id = %lld",
 		       backfill_state_name(d->state), (long long)d->id);
 	return sqlite_conn_exec(a->conn, sql, e);
 }

@@ -45,8 +45,9 @@ static ATTR_MUST_CHECK enum err_code load_columns(struct sqlite_plan *p, struct 
 {
 	static const char columns_sql[] = "SELECT name FROM pragma_table_xinfo(?1, 'main') WHERE "
 					  "hidden <> 1 ORDER BY cid";
-	static const char key_sql[] = "SELECT name FROM pragma_table_xinfo(?1, 'main') WHERE pk > 0 "
-				      "ORDER BY pk";
+	static const char key_sql[] =
+		"SELECT name FROM pragma_table_xinfo(?1, 'main') WHERE pk > 0 "
+		"ORDER BY pk";
 	enum err_code code = take_names(c, columns_sql, p->request->table, &p->all, e);
 
 	if (code == ERR_OK && !p->all.count)
@@ -106,6 +107,16 @@ static ATTR_MUST_CHECK enum err_code choose_columns(struct sqlite_plan *p,
 	return code;
 }
 
+/* One may end in a comment. */
+static void add_filter(struct sqlite_plan *p, const char *where)
+{
+	if (!where)
+		return;
+	buf_add_str(&p->filter, p->filter.len ? " AND (" : "(");
+	buf_add_str(&p->filter, where);
+	buf_add_str(&p->filter, "\n)");
+}
+
 enum err_code sqlite_plan_init(struct sqlite_plan *p, struct sqlite_conn *c,
 			       const struct sqlite_plan_request *r, struct err *e)
 {
@@ -113,10 +124,13 @@ enum err_code sqlite_plan_init(struct sqlite_plan *p, struct sqlite_conn *c,
 	enum err_code code;
 
 	*p = (struct sqlite_plan){.request = r};
+	buf_init(&p->filter, SQLITE_SQL_MAX_BYTES);
 	if (!t)
 		return err_set(e, ERR_CONFIG, "%s: pipeline %s does not capture it", r->table,
 			       r->pipeline->name);
-	code = load_columns(p, c, e);
+	add_filter(p, t->where[OP_INSERT]);
+	add_filter(p, r->where);
+	code = buf_error(&p->filter) == ERR_OK ? load_columns(p, c, e) : no_memory(e);
 	if (code == ERR_OK)
 		code = choose_key(p, t, e);
 	if (code == ERR_OK)
@@ -142,35 +156,45 @@ void sqlite_plan_done(struct sqlite_plan *p)
 	string_list_done(&p->primary);
 	string_list_done(&p->key);
 	string_list_done(&p->wanted);
+	buf_done(&p->filter);
 }
 
 /* ---- statements ---- */
 
-/* "NEW.a, NEW.b", or "?1, ?2". */
-static void add_key(const struct sqlite_plan *p, bool params, struct buf *out)
+/* "NEW.a, NEW.b", each with what is to stand behind it. */
+static void add_key(const struct sqlite_plan *p, const char *behind, struct buf *out)
 {
 	size_t i;
 
 	for (i = 0; i < p->primary.count; i++) {
-		buf_add_str(out, i ? ", " : "");
-		if (params) {
-			buf_add_fmt(out, "?%zu", i + 1);
-			continue;
-		}
-		buf_add_str(out, "NEW.");
+		buf_add_str(out, i ? ", NEW." : "NEW.");
 		sqlite_quote_ident(out, p->primary.items[i]);
+		buf_add_str(out, behind);
 	}
 }
 
-/* The filter may end in a comment. */
+/* "(NEW.a, NEW.b) > (?1, ?2)", or with another operator and the parameters behind these. */
+static void add_bound(const struct sqlite_plan *p, const char *operator, size_t first,
+		      struct buf *out)
+{
+	size_t i;
+
+	buf_add_char(out, '(');
+	add_key(p, "", out);
+	buf_add_fmt(out, ") %s (", operator);
+	for (i = 0; i < p->primary.count; i++)
+		buf_add_fmt(out, "%s?%zu", i ? ", " : "", first + i);
+	buf_add_char(out, ')');
+}
+
 static void add_where(const struct sqlite_plan *p, struct buf *out)
 {
 	buf_add_char(out, '(');
-	buf_add_str(out, p->request->where ? p->request->where : "1");
-	buf_add_str(out, "\n)");
+	buf_add_str(out, p->filter.len ? buf_str(&p->filter) : "1");
+	buf_add_char(out, ')');
 }
 
-void sqlite_plan_select(const struct sqlite_plan *p, bool is_behind, struct buf *out)
+static void add_select(const struct sqlite_plan *p, struct buf *out)
 {
 	buf_add_str(out, "SELECT ");
 	add_where(p, out);
@@ -181,27 +205,31 @@ void sqlite_plan_select(const struct sqlite_plan *p, bool is_behind, struct buf 
 	buf_add_str(out, " THEN ");
 	sqlite_trigger_read(out, &p->trigger, false);
 	buf_add_str(out, " END,\n");
-	add_key(p, false, out);
+	add_key(p, "", out);
 	buf_add_str(out, "\nFROM main.");
 	sqlite_quote_ident(out, p->request->table);
 	buf_add_str(out, " AS NEW");
-	if (is_behind) {
-		buf_add_str(out, " WHERE (");
-		add_key(p, false, out);
-		buf_add_str(out, ") > (");
-		add_key(p, true, out);
-		buf_add_char(out, ')');
-	}
-	buf_add_str(out, " ORDER BY ");
-	add_key(p, false, out);
 }
 
-void sqlite_plan_filter(const struct sqlite_plan *p, struct buf *out)
+void sqlite_plan_select(const struct sqlite_plan *p, bool is_above, struct buf *out)
 {
-	if (!p->request->where)
-		return;
-	buf_add_str(out, " WHERE ");
-	add_where(p, out);
+	add_select(p, out);
+	buf_add_str(out, "\nWHERE ");
+	add_bound(p, "<=", p->primary.count + 1, out);
+	if (is_above) {
+		buf_add_str(out, " AND ");
+		add_bound(p, ">", 1, out);
+	}
+	buf_add_str(out, "\nORDER BY ");
+	add_key(p, "", out);
+}
+
+void sqlite_plan_last(const struct sqlite_plan *p, struct buf *out)
+{
+	add_select(p, out);
+	buf_add_str(out, "\nORDER BY ");
+	add_key(p, " DESC", out);
+	buf_add_str(out, " LIMIT 1");
 }
 
 void sqlite_plan_null_key(const struct sqlite_plan *p, struct buf *out)
@@ -266,10 +294,11 @@ enum err_code sqlite_plan_key(const struct sqlite_plan *p, sqlite3_stmt *stmt, s
 	for (i = 0; i < p->primary.count; i++) {
 		buf_add_str(out, i ? ",\"" : "[\"");
 		if (!add_value(out, stmt, SQLITE_PLAN_KEY + (int)i))
-			return err_set(e, ERR_CONFIG,
-				       "%s: a row has NULL in its primary key, and such rows cannot "
-				       "be told apart",
-				       p->request->table);
+			return err_set(
+				e, ERR_CONFIG,
+				"%s: a row has NULL in its primary key, and such rows cannot "
+				"be told apart",
+				p->request->table);
 		buf_add_char(out, '"');
 	}
 	buf_add_char(out, ']');
@@ -325,16 +354,17 @@ static int bind_value(sqlite3_stmt *stmt, int n, const char *value)
 	return rc;
 }
 
-enum err_code sqlite_plan_bind(const struct sqlite_plan *p, sqlite3_stmt *stmt, struct text key,
-			       struct err *e)
+enum err_code sqlite_plan_bind(const struct sqlite_plan *p, sqlite3_stmt *stmt, bool is_end,
+			       struct text key, struct err *e)
 {
+	int first = is_end ? (int)p->primary.count + 1 : 1;
 	struct string_list values = {.count = 0};
 	enum err_code code = backfill_list_read(key, &values, e);
 	int rc = values.count == p->primary.count ? SQLITE_OK : SQLITE_MISMATCH;
 	size_t i;
 
 	for (i = 0; code == ERR_OK && rc == SQLITE_OK && i < values.count; i++)
-		rc = bind_value(stmt, (int)i + 1, values.items[i]);
+		rc = bind_value(stmt, first + (int)i, values.items[i]);
 	string_list_done(&values);
 	if (code != ERR_OK || rc == SQLITE_OK)
 		return code;

@@ -97,6 +97,7 @@
 	"\tflush_every INTEGER NOT NULL,\n"                                                        \
 	"\tmax_concurrent_pages INTEGER NOT NULL,\n"                                               \
 	"\tstate TEXT NOT NULL,\n"                                                                 \
+	"\tend_key TEXT,\n"                                                                        \
 	"\tcursor_key TEXT,\n"                                                                     \
 	"\trows_done INTEGER NOT NULL DEFAULT 0,\n"                                                \
 	"\trows_estimate INTEGER NOT NULL,\n"                                                      \

@@ -13,6 +13,7 @@
 #define SQL_MAX (1 << 20)
 #define READ_MAX 64
 #define LINES_MAX (64UL << 20)
+#define PAGES_MAX 1000
 
 static char *word(const char *s)
 {
@@ -385,4 +386,99 @@ const char *rows_read(struct rows_lab *lab)
 	}
 	assert_int_equal(buf_error(&lab->lines), ERR_OK);
 	return buf_str(&lab->lines);
+}
+
+/* ---- tests ---- */
+
+int rows_setup(void **state)
+{
+	const enum source_type *type = *state;
+	struct rows_lab *lab = calloc(1, sizeof(*lab));
+
+	assert_non_null(lab);
+	rows_lab_open(lab, *type);
+	*state = lab;
+	return 0;
+}
+
+int rows_teardown(void **state)
+{
+	rows_lab_close(*state);
+	free(*state);
+	return 0;
+}
+
+int rows_count(const char *lines, int64_t id)
+{
+	char line[64];
+	int n = 0;
+
+	(void)snprintf(line, sizeof(line), "read {\"id\":%lld} ", (long long)id);
+	for (; (lines = strstr(lines, line)); lines++)
+		n++;
+	return n;
+}
+
+size_t rows_count_lines(const char *lines)
+{
+	size_t n = 0;
+
+	for (; *lines; lines++)
+		n += *lines == '\n';
+	return n;
+}
+
+int64_t rows_finish(struct rows_lab *lab, int64_t job, int64_t rows)
+{
+	struct backfill_result r = {.rows = 0};
+	int64_t n = 0, most = BACKFILL_SKIPPED_MAX;
+	int pages = 0;
+
+	do {
+		assert_true(++pages < PAGES_MAX);
+		r = rows_page(lab, job, rows);
+		assert_true(r.rows <= (rows > most ? rows : most));
+		most = r.progress.skipped;
+		n += r.rows;
+	} while (r.progress.state == BACKFILL_RUNNING);
+	assert_int_equal(r.progress.state, BACKFILL_DONE);
+	assert_true(r.at_end);
+	return n;
+}
+
+static int run_kind(const char *name, const struct rows_test *tests, size_t count,
+		    enum source_type type)
+{
+	static enum source_type types[] = {SOURCE_POSTGRES, SOURCE_MYSQL, SOURCE_SQLITE,
+					   SOURCE_FAKE};
+	struct CMUnitTest *list = calloc(count, sizeof(*list));
+	size_t i, k = 0, n = 0;
+	int failed;
+
+	assert_non_null(list);
+	while (types[k] != type)
+		k++;
+	for (i = 0; i < count; i++)
+		if (tests[i].kinds & 1U << type)
+			list[n++] = (struct CMUnitTest){.name = tests[i].name,
+							.test_func = tests[i].test,
+							.setup_func = rows_setup,
+							.teardown_func = rows_teardown,
+							.initial_state = &types[k]};
+	failed = n ? _cmocka_run_group_tests(name, list, n, NULL, NULL) : 0;
+	free(list);
+	return failed;
+}
+
+int rows_run(const char *name, const struct rows_test *tests, size_t count, enum source_type only)
+{
+	static const enum source_type types[] = {SOURCE_FAKE, SOURCE_SQLITE, SOURCE_POSTGRES,
+						 SOURCE_MYSQL};
+	int failed = 0;
+	size_t i;
+
+	for (i = 0; i < ARRAY_LEN(types); i++)
+		if ((only == SOURCE_FAKE && rows_lab_has(types[i])) || types[i] == only)
+			failed += run_kind(name, tests, count, types[i]);
+	return failed;
 }

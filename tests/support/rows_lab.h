@@ -31,8 +31,8 @@ struct rows_lab {
 	struct fake_db *fake;
 	int64_t fake_rows;
 	struct source_pipeline shared;
-	struct source *s;   /* the daemon's side; NULL: closed */
-	struct buf lines;   /* rows_read */
+	struct source *s; /* the daemon's side; NULL: closed */
+	struct buf lines; /* rows_read */
 	struct err e;
 };
 
@@ -66,8 +66,34 @@ struct backfill_result rows_page(struct rows_lab *lab, int64_t job, int64_t rows
 enum err_code rows_try_page(struct rows_lab *lab, const struct backfill_page *page,
 			    struct backfill_result *ret);
 
-/* What the outbox has, acknowledged: one line for each event: "read {"id":1} {"id":1,"v":"x"}", with
+/* What the outbox has, acknowledged: one line for each event: "read {"id":1} {"id":1,"v":"x"}",
+ * with
  * "!" behind the operation when it is truncated. A loan until the next call. */
 const char *rows_read(struct rows_lab *lab);
+
+/* "read {"id":ID} ": how often it is there. */
+int rows_count(const char *lines, int64_t id);
+size_t rows_count_lines(const char *lines);
+
+/* Pages of so many rows until the job is done; how many rows they put. */
+int64_t rows_finish(struct rows_lab *lab, int64_t job, int64_t rows);
+
+/* Tests whose state is a lab of each kind in turn. kinds: 1 << enum source_type, or-ed. */
+struct rows_test {
+	const char *name;
+	void (*test)(void **state);
+	unsigned kinds;
+};
+#define ROWS_FAKE (1U << SOURCE_FAKE)
+#define ROWS_SQL (1U << SOURCE_POSTGRES | 1U << SOURCE_MYSQL | 1U << SOURCE_SQLITE)
+#define ROWS_ALL (ROWS_SQL | ROWS_FAKE)
+/* has locks on rows */
+#define ROWS_LOCKS (1U << SOURCE_POSTGRES | 1U << SOURCE_MYSQL)
+
+int rows_setup(void **state);
+int rows_teardown(void **state);
+
+/* Run them with every kind that is there, or with one that has to be; only SOURCE_FAKE: every. */
+int rows_run(const char *name, const struct rows_test *tests, size_t count, enum source_type only);
 
 #endif
