@@ -47,6 +47,7 @@ enum option {
 	OPTION_IN_FRONT = 1 << 27,
 	OPTION_SKIP_SUPERSEDED = 1 << 28,
 	OPTION_OPERATION = 1 << 29,
+	OPTION_BACKFILL = 1 << 30, /* what a backfill job is to be like: several rows */
 };
 
 /* What an option that may be repeated was given. */
@@ -88,6 +89,12 @@ struct options {
 	const char *output;
 	bool in_front;
 	bool skip_superseded;
+	const char *where;
+	const char *columns;
+	int64_t rate;
+	int64_t flush_every;
+	int64_t max_concurrent_pages;
+	bool detach;
 	bool help;
 };
 

@@ -13,7 +13,8 @@
  * The walk is by the primary key, upwards. One page is one short transaction:
  *
  *     1. the job's row is locked; it goes on only when it is still RUNNING
- *     2. keys above the cursor, in order, at most `rows` of them
+ *     2. keys above the cursor, in order, at most `rows` of them, up to the largest key that there
+ *        was when the job was made: an end that writers cannot push ahead of the walk
  *     3. their rows are locked so that no writer is in the middle of them, without ever waiting
  *        for one: a row that somebody has is left out, its key remembered as skipped
  *     4. each row goes into the outbox as a trigger would write an insert of it, but with operation

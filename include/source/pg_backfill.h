@@ -73,6 +73,7 @@ struct pg_page {
 	const struct pg_walk *walk;
 	const char *where;               /* the job's; NULL: every row */
 	const struct string_list *after; /* values of the key; count 0: from the beginning */
+	const struct string_list *until; /* the last one; count 0: the table was empty */
 	const char *skipped;             /* JSON array of arrays; NULL: none */
 	int64_t skipped_count;
 	int64_t rows;
@@ -83,6 +84,9 @@ struct pg_page {
 /* The DO block, to be run within a transaction that PG_PAGE_BEGIN began. It leaves "ROWS BYTES
  * AT_END" in the setting PG_PAGE_RESULT. */
 void pg_page_write(struct buf *out, const struct pg_page *p);
+
+/* A SELECT of the largest key as a job has it; within such a transaction. */
+void pg_page_last(struct buf *out, const char *schema, const char *table, const struct pg_walk *w);
 
 #define PG_PAGE_RESULT "app_db_listener.page"
 extern const char pg_page_begin_sql[];

@@ -25,6 +25,7 @@ const char pg_backfill_create_sql[] =
 	"\tmax_concurrent_pages bigint NOT NULL,\n"
 	"\tstate text NOT NULL,\n"
 	"\tcursor_key text,\n"
+	"\tuntil_key text,\n"
 	"\tskipped text,\n"
 	"\trows_done bigint NOT NULL DEFAULT 0,\n"
 	"\trows_estimate bigint NOT NULL,\n"
@@ -113,7 +114,7 @@ enum err_code pg_backfill_fail(struct source *base, uint32_t p, int64_t job, con
 /* The columns behind PG_BACKFILL_COLUMNS. */
 #define JOB_COLUMNS                                                                                \
 	PG_BACKFILL_COLUMNS ", schema_name, table_name, where_sql, key_columns, columns, "         \
-			    "cursor_key, skipped"
+			    "cursor_key, skipped, until_key"
 enum {
 	JOB_SCHEMA = PG_BACKFILL_COLUMN_COUNT,
 	JOB_TABLE,
@@ -121,7 +122,8 @@ enum {
 	JOB_KEY,
 	JOB_COLUMNS_WANTED,
 	JOB_CURSOR,
-	JOB_SKIPPED
+	JOB_SKIPPED,
+	JOB_UNTIL
 };
 
 /* What a page is made from. */
@@ -131,6 +133,7 @@ struct job {
 	PGresult *row;
 	struct pg_walk walk;
 	struct string_list after;
+	struct string_list until;
 	struct string_list columns;
 };
 
@@ -144,6 +147,7 @@ static void job_done(struct job *j)
 	PQclear(j->row);
 	pg_walk_done(&j->walk);
 	string_list_done(&j->after);
+	string_list_done(&j->until);
 	string_list_done(&j->columns);
 }
 
@@ -176,17 +180,22 @@ static ATTR_MUST_CHECK enum err_code read_list(const struct job *j, int column,
 	return text ? backfill_list_read(text_of(text), ret, e) : ERR_OK;
 }
 
+static bool is_key(const struct job *j, const struct string_list *values)
+{
+	return !values->count || values->count == j->walk.key.count;
+}
+
 static ATTR_MUST_CHECK enum err_code check_walk(const struct job *j, struct err *e)
 {
 	struct string_list then = {.count = 0};
 	enum err_code code = read_list(j, JOB_KEY, &then, e);
-	bool same = then.count == j->walk.key.count;
+	bool same = then.count == j->walk.key.count && is_key(j, &j->after) && is_key(j, &j->until);
 	size_t i;
 
 	for (i = 0; code == ERR_OK && same && i < then.count; i++)
 		same = strcmp(then.items[i], j->walk.key.items[i]) == 0;
 	string_list_done(&then);
-	if (code == ERR_OK && (!same || (j->after.count && j->after.count != j->walk.key.count)))
+	if (code == ERR_OK && !same)
 		code = err_set(e, ERR_CONFIG,
 			       "the primary key of %s.%s is another one since: make a new job",
 			       text_at(j, JOB_SCHEMA), text_at(j, JOB_TABLE));
@@ -229,6 +238,7 @@ static struct pg_page page_of(struct job *j, const struct table_settings *entry,
 		.walk = &j->walk,
 		.where = text_at(j, JOB_WHERE),
 		.after = &j->after,
+		.until = &j->until,
 		.skipped = text_at(j, JOB_SKIPPED),
 		.rows = page->rows,
 		.bytes = page->bytes,
@@ -272,6 +282,8 @@ static ATTR_MUST_CHECK enum err_code do_page(struct job *j, const struct backfil
 			    &j->walk, e);
 	if (code == ERR_OK)
 		code = read_list(j, JOB_CURSOR, &j->after, e);
+	if (code == ERR_OK)
+		code = read_list(j, JOB_UNTIL, &j->until, e);
 	if (code == ERR_OK)
 		code = read_list(j, JOB_COLUMNS_WANTED, &j->columns, e);
 	if (code == ERR_OK)

@@ -34,6 +34,7 @@ struct making {
 	struct buf where; /* as stored; empty: none */
 	struct buf columns;
 	struct buf key;
+	struct buf until; /* empty: the table is */
 	int64_t estimate;
 };
 
@@ -135,6 +136,25 @@ static ATTR_MUST_CHECK enum err_code estimate(struct making *m, struct err *e)
 	return ERR_OK;
 }
 
+static ATTR_MUST_CHECK enum err_code find_last(struct making *m, struct err *e)
+{
+	struct buf sql;
+	PGresult *res = NULL;
+	enum err_code code;
+
+	buf_init(&sql, PG_SQL_MAX_BYTES);
+	pg_page_last(&sql, m->t->schema, m->t->name, &m->walk);
+	code = buf_error(&sql) == ERR_OK ? pg_admin_query(m->a, buf_str(&sql), 0, NULL, &res, e)
+					 : err_set(e, ERR_NOMEM, "no memory for a key");
+	buf_done(&sql);
+	if (code != ERR_OK)
+		return code;
+	if (PQntuples(res))
+		buf_add_str(&m->until, PQgetvalue(res, 0, 0));
+	PQclear(res);
+	return ERR_OK;
+}
+
 static ATTR_MUST_CHECK enum err_code insert(struct making *m, int64_t *ret_id, struct err *e)
 {
 	static const char sql[] =
@@ -142,9 +162,10 @@ static ATTR_MUST_CHECK enum err_code insert(struct making *m, int64_t *ret_id, s
 		"'failed') AND updated_at < now() - $10::int4 * interval '1 day') "
 		"INSERT INTO " PG_BACKFILL
 		" (pipeline, schema_name, table_name, columns, where_sql, "
-		"key_columns, rate, flush_every, max_concurrent_pages, state, rows_estimate) "
+		"key_columns, rate, flush_every, max_concurrent_pages, state, rows_estimate, "
+		"until_key) "
 		"VALUES "
-		"($1, $2, $3, $4, $5, $6, $7::int8, $8::int8, $9::int8, 'running', $11::int8) "
+		"($1, $2, $3, $4, $5, $6, $7::int8, $8::int8, $9::int8, 'running', $11::int8, $12) "
 		"RETURNING id";
 	char rate[24], flush[24], pages[24], days[24], rows[24];
 	const char *const values[] = {m->r->pipeline,
@@ -157,7 +178,8 @@ static ATTR_MUST_CHECK enum err_code insert(struct making *m, int64_t *ret_id, s
 				      flush,
 				      pages,
 				      days,
-				      rows};
+				      rows,
+				      m->until.len ? buf_str(&m->until) : NULL};
 
 	(void)snprintf(rate, sizeof(rate), "%lld", (long long)m->r->rate);
 	(void)snprintf(flush, sizeof(flush), "%lld", (long long)m->r->flush_every);
@@ -178,19 +200,24 @@ static ATTR_MUST_CHECK enum err_code make(struct making *m, int64_t *ret_id, str
 		code = check_rights(m, e);
 	if (code == ERR_OK)
 		code = check_where(m, e);
-	/* as a page: rows that a policy hides are an error */
+	/* as a page: rows that a policy hides are an error, and keys are the same texts */
 	if (code == ERR_OK)
-		code = pg_conn_exec(m->a->conn, "SET row_security = off", e);
+		code = pg_conn_exec(m->a->conn, pg_page_begin_sql, e);
+	if (code == ERR_OK)
+		code = pg_conn_exec(m->a->conn, "SET LOCAL synchronous_commit = on", e);
 	if (code == ERR_OK)
 		code = estimate(m, e);
+	if (code == ERR_OK)
+		code = find_last(m, e);
 	if (code != ERR_OK)
 		return code;
 	backfill_list_write(&m->columns, &m->r->columns);
 	backfill_list_write(&m->key, &m->walk.key);
-	if (buf_error(&m->columns) != ERR_OK || buf_error(&m->key) != ERR_OK)
+	if (buf_error(&m->columns) != ERR_OK || buf_error(&m->key) != ERR_OK ||
+	    buf_error(&m->until) != ERR_OK)
 		return err_set(e, ERR_NOMEM, "no memory for a job");
 	code = insert(m, ret_id, e);
-	return code == ERR_OK ? code : explain(code, e);
+	return code == ERR_OK ? pg_conn_exec(m->a->conn, "COMMIT", e) : explain(code, e);
 }
 
 static ATTR_MUST_CHECK enum err_code find_pipeline(const struct settings *s, size_t source,
@@ -223,6 +250,7 @@ enum err_code pg_backfill_create(const struct settings *s, size_t source,
 	buf_init(&m.where, PG_SQL_MAX_BYTES);
 	buf_init(&m.columns, PG_SQL_MAX_BYTES);
 	buf_init(&m.key, PG_SQL_MAX_BYTES);
+	buf_init(&m.until, PG_SQL_MAX_BYTES);
 	code = pg_tables_load(&a, &tables, e);
 	if (code == ERR_OK)
 		code = backfill_find_table(s, &tables, p, r->table, &m.t, e);
@@ -232,6 +260,7 @@ enum err_code pg_backfill_create(const struct settings *s, size_t source,
 	buf_done(&m.where);
 	buf_done(&m.columns);
 	buf_done(&m.key);
+	buf_done(&m.until);
 	tables_done(&tables);
 	pg_admin_close(&a);
 	return code;

@@ -135,6 +135,7 @@ static void add_table(struct buf *out, const struct pg_page *p)
 	pg_quote_name(out, p->trigger.schema, p->trigger.table);
 }
 
+/* new."a", new."b", each with what is to stand behind it */
 static void add_columns(struct buf *out, const struct pg_walk *w, const char *behind)
 {
 	size_t i;
@@ -146,25 +147,34 @@ static void add_columns(struct buf *out, const struct pg_walk *w, const char *be
 	}
 }
 
-/* (key) > (values) */
-static void add_after(struct buf *out, const struct pg_page *p)
+/* (key) > (values), or with another operator */
+static void add_bound(struct buf *out, const struct pg_walk *w, const char *operator,
+		      const struct string_list * values)
 {
-	const struct pg_walk *w = p->walk;
 	size_t i;
 
-	if (!p->after->count) {
-		buf_add_str(out, "TRUE");
-		return;
-	}
 	buf_add_str(out, "ROW(");
 	add_columns(out, w, "");
-	buf_add_str(out, ") > ROW(");
+	buf_add_fmt(out, ") %s ROW(", operator);
 	for (i = 0; i < w->key.count; i++) {
 		buf_add_str(out, i ? ", " : "");
-		pg_quote_literal(out, text_of(p->after->items[i]));
+		pg_quote_literal(out, text_of(values->items[i]));
 		buf_add_fmt(out, "::%s", w->types.items[i]);
 	}
 	buf_add_char(out, ')');
+}
+
+static void add_range(struct buf *out, const struct pg_page *p)
+{
+	if (!p->until->count) {
+		buf_add_str(out, "FALSE");
+		return;
+	}
+	if (p->after->count) {
+		add_bound(out, p->walk, ">", p->after);
+		buf_add_str(out, " AND ");
+	}
+	add_bound(out, p->walk, "<=", p->until);
 }
 
 /* FROM the table WHERE it is the row of adbl_key AND the filters mean it */
@@ -234,7 +244,7 @@ static void add_keys(struct buf *out, const struct pg_page *p)
 	buf_add_str(out, ", false) AS w\n      FROM ");
 	add_table(out, p);
 	buf_add_str(out, " AS new WHERE ");
-	add_after(out, p);
+	add_range(out, p);
 	buf_add_str(out, " ORDER BY ");
 	add_columns(out, p->walk, "");
 	buf_add_fmt(out, " LIMIT %lld) AS s;\n", (long long)keys_to_look_at(p));
@@ -310,4 +320,15 @@ void pg_page_write(struct buf *out, const struct pg_page *p)
 	if (buf_error(&block) != ERR_OK)
 		out->error = buf_error(&block);
 	buf_done(&block);
+}
+
+void pg_page_last(struct buf *out, const char *schema, const char *table, const struct pg_walk *w)
+{
+	buf_add_str(out, "SELECT json_build_array(");
+	add_columns(out, w, "::text");
+	buf_add_str(out, ")::text FROM ");
+	pg_quote_name(out, schema, table);
+	buf_add_str(out, " AS new ORDER BY ");
+	add_columns(out, w, " DESC");
+	buf_add_str(out, " LIMIT 1");
 }

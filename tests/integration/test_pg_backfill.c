@@ -112,6 +112,25 @@ static void pages_follow_the_key_whatever_it_is_made_of(void **state)
 	}
 }
 
+static void rows_that_come_later_are_not_chased(void **state)
+{
+	struct fixture *f = *state;
+	struct walker w;
+
+	items(f, 5);
+	walker_open(&w, f, "items", NULL);
+	run(f, "INSERT INTO items VALUES (6, 'later'), (0, 'before')");
+	assert_int_equal(walker_page(&w, 2), BACKFILL_RUNNING);
+	assert_int_equal(walker_page(&w, 100), BACKFILL_DONE);
+	assert_int_equal(w.result.progress.rows_done, 6);
+	walker_close(&w);
+	run(f, "DELETE FROM items");
+	walker_open(&w, f, "items", NULL);
+	assert_int_equal(walker_page(&w, 2), BACKFILL_DONE);
+	assert_int_equal(w.result.progress.rows_done, 0);
+	walker_close(&w);
+}
+
 static void locked_rows_are_left_out_and_asked_again(void **state)
 {
 	struct fixture *f = *state;
@@ -469,6 +488,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(a_read_row_is_what_an_insert_of_it_was),
 		TEST(pages_follow_the_key_whatever_it_is_made_of),
+		TEST(rows_that_come_later_are_not_chased),
 		TEST(locked_rows_are_left_out_and_asked_again),
 		TEST(nobody_is_kept_waiting_by_more_than_a_page),
 		TEST(skipped_keys_have_a_bound),
