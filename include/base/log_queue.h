@@ -36,6 +36,9 @@ struct log_queue {
 enum err_code log_queue_init(struct log_queue *q, size_t max_lines, struct err *e) ATTR_MUST_CHECK;
 void log_queue_done(struct log_queue *q);
 
+/* How much memory a queue of so many lines holds, about. */
+size_t log_queue_bytes(size_t max_lines);
+
 /* Copy the line in; false when there is no room for it. */
 bool log_queue_push(struct log_queue *q, const char *line, size_t len);
 

@@ -126,4 +126,8 @@ void batching_check(struct loading *l, const struct webhook_settings *w, struct 
 void validation_check(struct loading *l, struct webhook_settings *w, struct node n,
 		      const struct path *path);
 
+/* Find memory.max, note what does not fit into it, and set what was left to it. When
+ * the pipelines are read. */
+void memory_check(struct loading *l);
+
 #endif

@@ -253,9 +253,14 @@ struct settings {
 		int64_t pool_size;
 	} worker;
 	struct {
-		int64_t capacity; /* events in all rings */
-		int64_t max_bytes;
+		int64_t capacity;  /* events in all rings */
+		int64_t max_bytes; /* of them; of memory.max_bytes */
 	} queue;
+	struct {
+		char *max;             /* as it is written: a size, or a share as "25%" */
+		int64_t max_bytes;     /* what it comes to */
+		int64_t reserve_bytes; /* of it, for critical pipelines; 0: there are none */
+	} memory;
 	struct {
 		char *file;
 		enum log_level level;

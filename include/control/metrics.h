@@ -23,8 +23,10 @@
 #include "config/settings.h"
 #include "control/history.h"
 #include "control/memory.h"
+#include "control/metrics_budget.h"
 #include "control/process.h"
 #include "control/recorder.h"
+#include "core/budget.h"
 #include "core/label_set.h"
 #include "core/parked.h"
 #include "core/ring.h"
@@ -64,6 +66,7 @@ struct metrics_pipeline_input {
 	struct parked *parked; /* NULL: none */
 	size_t source;         /* index in sources */
 	size_t webhook;        /* index in webhooks */
+	enum priority priority;
 };
 
 /* Everything is a loan for the call. */
@@ -80,7 +83,8 @@ struct metrics_inputs {
 	const struct metrics_webhook_input *webhooks;
 	size_t webhook_count; /* <= SETTINGS_WEBHOOKS_MAX */
 	const struct metrics_pipeline_input *pipelines;
-	size_t pipeline_count; /* <= SETTINGS_PIPELINES_MAX */
+	size_t pipeline_count;       /* <= SETTINGS_PIPELINES_MAX */
+	const struct budget *budget; /* NULL: none */
 };
 
 #define METRICS_NAME_BYTES 64
@@ -126,6 +130,8 @@ struct metrics_pipeline {
 	size_t webhook;
 	struct ring_stats ring;
 	struct parked_stats parked;
+	char priority[16];
+	bool memory_stopped; /* the budget allows its priority no reads */
 	/* derived */
 	int64_t lag_us;            /* age of the oldest event inside, by its commit */
 	int64_t oldest_pending_us; /* the same, by when it was read */
@@ -168,6 +174,7 @@ struct metrics_snapshot {
 	struct recorder_stats recorder;
 	struct label_set_stats tables;
 	struct memory_stats memory;
+	struct metrics_budget budget;
 	struct process_stats process;
 	struct metrics_source sources[SETTINGS_SOURCES_MAX];
 	size_t source_count;

@@ -44,8 +44,10 @@ enum metrics_label {
 	METRICS_LABEL_VERSION,
 	METRICS_LABEL_RUNNER_STATE,
 	METRICS_LABEL_BREAKER_STATE,
-	METRICS_LABEL_CLASS, /* of answers: none, 1xx ... 5xx */
-	METRICS_LABEL_PHASE, /* of failures: lookup, connect, ... */
+	METRICS_LABEL_CLASS,   /* of answers: none, 1xx ... 5xx */
+	METRICS_LABEL_PHASE,   /* of failures: lookup, connect, ... */
+	METRICS_LABEL_LEVEL,   /* of the memory budget: normal, ... */
+	METRICS_LABEL_ACCOUNT, /* of it: read, queue, ... */
 	METRICS_LABEL_COUNT
 };
 

@@ -50,9 +50,10 @@ enum budget_level {
 	BUDGET_LEVEL_COUNT
 };
 
-/* "read", "queue", ...; "normal", "attention", ... Never NULL. */
+/* "read", "queue", ...; "normal", "attention", ...; "optional", ... Never NULL. */
 const char *budget_account_name(enum budget_account a);
 const char *budget_level_name(enum budget_level level);
+const char *budget_priority_name(enum priority p);
 
 struct budget_options {
 	size_t max_bytes;     /* >= 1 */

@@ -33,6 +33,7 @@
 
 #include "base/err.h"
 #include "config/settings.h"
+#include "core/budget.h"
 #include "core/event.h"
 
 struct ring;
@@ -48,6 +49,7 @@ struct ring_options {
 	size_t capacity;           /* events, >= 1 */
 	size_t max_bytes;          /* sum of event.bytes, >= 1 */
 	size_t max_inflight_bytes; /* what is sent takes about as much memory again; 0: no bound */
+	struct budget *budget;     /* that its bytes are charged to, a loan; NULL: none */
 	enum ordering order;     /* what shares a lane; events without a key share their table's */
 	ring_notify_fn on_ready; /* may be NULL */
 	void *on_ready_ctx;

@@ -22,6 +22,7 @@ struct ring {
 	struct heap waiting;
 	size_t events;
 	size_t bytes;
+	size_t charged; /* to the budget: bytes, and up to two pieces more */
 	size_t inflight;
 	size_t inflight_bytes;
 	int64_t last_seq;
@@ -39,6 +40,7 @@ struct ring {
 struct ring_news {
 	bool ready;
 	bool room;
+	int64_t charge; /* to the budget; < 0: to be released */
 };
 
 /* Without the lock. */

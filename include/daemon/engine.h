@@ -18,9 +18,9 @@
 
 struct engine;
 
-/* Build everything, start nothing. s is a loan for the engine's life.
- * Errors: ERR_NOMEM, ERR_CONFIG (a source type this build has not), ERR_IO. */
-enum err_code engine_new(const struct settings *s, const struct clock *clock,
+/* Build everything, start nothing. s and budget are loans for the engine's life; budget may be
+ * NULL. Errors: ERR_NOMEM, ERR_CONFIG (a source type this build has not), ERR_IO. */
+enum err_code engine_new(const struct settings *s, struct budget *budget, const struct clock *clock,
 			 struct engine **ret_engine, struct err *e) ATTR_MUST_CHECK;
 
 /* Stopped engines only; NULL is fine. */

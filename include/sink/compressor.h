@@ -15,6 +15,10 @@
 /* Larger bodies are sent plain: one would hold up everything else on its thread for too long. */
 #define COMPRESSOR_MAX_BYTES ((size_t)4 << 20)
 
+/* What one holds: deflateInit2's (1 << (15 + 2)) + (1 << (8 + 9)) bytes and some (zconf.h), and the
+ * buffer. */
+#define COMPRESSOR_BYTES ((size_t)(268 + 64) * 1024)
+
 struct compressor;
 
 enum err_code compressor_new(struct compressor **ret_c, struct err *e) ATTR_MUST_CHECK;

@@ -17,6 +17,7 @@
 #include "sink/token_cache.h"
 
 struct auth;
+struct budget;
 struct http;
 
 /* One POST; the engine owns the bufs and its connection, the caller fills it between
@@ -39,6 +40,7 @@ struct http_request {
 	/* the engine's own */
 	struct token_ticket ticket;
 	size_t own_lines; /* bytes of lines that the caller filled in */
+	size_t charged;   /* to the budget */
 	struct http_request *next_waiting;
 	struct http_request *next; /* while nobody uses it */
 };
@@ -69,6 +71,9 @@ enum err_code http_new(const struct clock *clock, size_t max_connections, http_d
 		       void *ctx, struct http **ret_h, struct err *e) ATTR_MUST_CHECK;
 /* Aborts what is in flight without a result. NULL is fine. */
 void http_free(struct http *h);
+
+/* Charge what requests hold to b, a loan; before the first request. */
+void http_charge_to(struct http *h, struct budget *b);
 
 /* A request to fill, from the engine's pool. NULL: no memory. */
 struct http_request *http_request_get(struct http *h);

@@ -23,6 +23,7 @@
 #include "core/ring.h"
 #include "sink/webhook.h"
 
+struct budget;
 struct pool;
 
 /* One pipeline as the workers see it; everything is a loan for the pool's life. */
@@ -42,6 +43,7 @@ struct pool_options {
 	const struct pool_pipeline *pipelines; /* copied */
 	size_t pipeline_count;
 	const struct clock *clock;
+	struct budget *budget; /* a loan; NULL: none */
 };
 
 enum err_code pool_new(const struct pool_options *o, struct pool **ret_p,

@@ -45,6 +45,7 @@ struct worker {
 	struct pool *pool;
 	struct http *http;
 	struct compressor *compressor; /* NULL: not needed yet */
+	size_t compressor_charged;
 	struct thread thread;
 	struct random random;
 	struct flight *flights; /* all of them, enough for every share */
@@ -73,6 +74,7 @@ struct pool {
 	struct receiver *receivers;
 	size_t receiver_count;
 	const struct clock *clock;
+	struct budget *budget; /* NULL: none */
 	struct worker *workers;
 	size_t worker_count;
 	bool started;

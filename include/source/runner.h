@@ -18,6 +18,7 @@
 #include "core/parked.h"
 #include "core/ring.h"
 #include "core/standing.h"
+#include "source/runner_budget.h"
 #include "source/source.h"
 
 enum runner_state {
@@ -36,6 +37,7 @@ struct runner_pipeline {
 	struct ring *ring;             /* a loan; NULL until runner_bind */
 	bool parks;                    /* its webhook has a retry_schedule */
 	struct standing_box *standing; /* its webhook's, a loan; NULL: nothing is kept */
+	struct runner_budget budget;   /* all zero: no bound */
 };
 
 struct runner_options {
@@ -44,6 +46,7 @@ struct runner_options {
 	const struct runner_pipeline *pipelines; /* copied */
 	size_t pipeline_count;
 	const struct clock *clock;
+	struct budget *budget; /* whose changes wake it, a loan; NULL: none */
 };
 
 enum err_code runner_new(const struct runner_options *o, struct runner **ret_r,

@@ -30,7 +30,9 @@ struct runner {
 	struct thread thread;
 	atomic_bool stopping;
 	atomic_bool quiesced;
-	atomic_bool has_room; /* runner_wake was called */
+	atomic_bool has_room;  /* runner_wake was called */
+	struct budget *budget; /* NULL: none */
+	struct budget_watch watch;
 
 	/* the thread's own */
 	bool is_open;

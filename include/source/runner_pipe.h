@@ -15,6 +15,7 @@
 #include "core/parked.h"
 #include "core/ring.h"
 #include "source/runner.h"
+#include "source/runner_budget.h"
 #include "source/runner_standing.h"
 #include "source/source.h"
 
@@ -22,10 +23,12 @@ struct runner_pipe {
 	const struct pipeline_settings *settings;
 	uint32_t index;
 	struct ring *ring;
-	struct parked *parked;    /* NULL: nothing is parked */
-	struct label_set *tables; /* NULL: nobody counts */
-	bool park_settling;       /* since an open: what was loaded before may be in flight */
+	struct parked *parked;          /* NULL: nothing is parked */
+	struct label_set *tables;       /* NULL: nobody counts */
+	struct source_limit park_limit; /* of what was picked and is read next */
+	bool park_settling;             /* since an open: what was loaded before may be in flight */
 	struct runner_standing standing;
+	struct runner_budget budget;
 	char install_id[40]; /* changes only while no events exist */
 
 	struct event **events; /* read, not yet in the ring: [at, count) */
@@ -59,8 +62,13 @@ bool runner_pipe_has_events(const struct runner_pipe *p);
 enum err_code runner_pipe_read(struct runner_pipe *p, struct source *s, struct acks *acks,
 			       int64_t now_us, bool *ret_read, struct err *e) ATTR_MUST_CHECK;
 
-/* What one read may return now, when it is to be at most events. */
-struct source_limit runner_pipe_limit(const struct runner_pipe *p, size_t events);
+/* What one read may return now, when it is to be at most events; it is taken from the memory
+ * budget. false: that has none, and p is blocked. */
+bool runner_pipe_limit(struct runner_pipe *p, size_t events, int64_t now_us,
+		       struct source_limit *ret_limit);
+
+/* The read is over: what it took from the budget and did not need is given back. */
+void runner_pipe_account(struct runner_pipe *p);
 
 /* No room in the ring, now: wait for its on_room, but not for ever. */
 void runner_pipe_block(struct runner_pipe *p, int64_t now_us);

@@ -12,16 +12,26 @@
 #define HALF_BYTES_MIN (32UL * 1024)
 #define HALF_BYTES_MAX (4UL * 1024 * 1024)
 
-enum err_code log_queue_init(struct log_queue *q, size_t max_lines, struct err *e)
+static size_t half_bytes(size_t max_lines)
 {
 	size_t bytes = HALF_BYTES_MAX;
+
+	if (max_lines < HALF_BYTES_MAX / TYPICAL_LINE_BYTES * 2)
+		bytes = max_lines * TYPICAL_LINE_BYTES / 2;
+	return bytes < HALF_BYTES_MIN ? HALF_BYTES_MIN : bytes;
+}
+
+size_t log_queue_bytes(size_t max_lines)
+{
+	return 2 * half_bytes(max_lines);
+}
+
+enum err_code log_queue_init(struct log_queue *q, size_t max_lines, struct err *e)
+{
+	size_t bytes = half_bytes(max_lines);
 	int i;
 
 	assert(max_lines >= 1);
-	if (max_lines < HALF_BYTES_MAX / TYPICAL_LINE_BYTES * 2)
-		bytes = max_lines * TYPICAL_LINE_BYTES / 2;
-	if (bytes < HALF_BYTES_MIN)
-		bytes = HALF_BYTES_MIN;
 	*q = (struct log_queue){.max_lines = max_lines, .max_bytes = bytes};
 	for (i = 0; i < 2; i++) {
 		q->half[i].bytes = mem_alloc(bytes + LOG_LINE_BYTES);

@@ -24,6 +24,8 @@ const struct key_section key_sections[] = {
 	 "one pipeline, called default."},
 	{"worker", KEY_SECTION_MAPPING, "The threads that send."},
 	{"queue", KEY_SECTION_MAPPING, "The bounds of what is held in memory."},
+	{"memory", KEY_SECTION_MAPPING,
+	 "The budget that everything large in memory is charged to."},
 	{"logging", KEY_SECTION_MAPPING, "Where log lines go."},
 	{"metrics_history", KEY_SECTION_MAPPING,
 	 "The figures of /metrics over time, as lines of JSON in a file."},

@@ -22,8 +22,14 @@ static const struct key rows[] = {
 
 	{"queue.capacity", KEY_INT, SETTINGS(queue.capacity), .def = "10000", RANGE(1, 10000000),
 	 .help = "The most events in memory; the rest waits in the database."},
-	{"queue.max_bytes", KEY_SIZE, SETTINGS(queue.max_bytes), .def = "64MB",
-	 RANGE(1 * MB, 64 * GB), .help = "The most bytes of events in memory."},
+	{"queue.max_bytes", KEY_SIZE, SETTINGS(queue.max_bytes), RANGE(1 * MB, 64 * GB),
+	 .help = "The most bytes of events in memory, a part of memory.max; half of it, or what "
+		 "the pipelines ask for, when not given."},
+
+	{"memory.max", KEY_STRING, SETTINGS(memory.max), .def = "64MB", .check = check_text,
+	 .help = "The most bytes of payload in memory, whoever holds them: a size, or a share such "
+		 "as 25% of what the control group or else the machine has. When not given, no "
+		 "more than half of the control group's limit."},
 
 	{"logging.file", KEY_STRING, SETTINGS(logging.file), .def = "stderr", .check = check_text,
 	 .help = "Path of the log file, or stderr."},

@@ -370,6 +370,7 @@ static void budget_check(struct loading *l, const struct key *k, const char *nam
 static void pipelines_check(struct loading *l)
 {
 	tables_check(l);
+	memory_check(l);
 	if (mistakes_any(l->mistakes) || l->error)
 		return;
 	budget_check(l, key_find("pipelines", TEXT_LIT("capacity")), "capacity",

@@ -218,6 +218,9 @@ static void collect_pipeline(const struct metrics_inputs *in, size_t i, struct m
 	p->source = from->source;
 	p->webhook = from->webhook;
 	p->ring = ring_stats(from->ring);
+	(void)snprintf(p->priority, sizeof(p->priority), "%s",
+		       budget_priority_name(from->priority));
+	p->memory_stopped = !budget_allows(in->budget, from->priority);
 	if (from->parked)
 		p->parked = parked_stats(from->parked);
 }
@@ -251,6 +254,7 @@ void metrics_collect(const struct metrics_inputs *in, struct metrics_snapshot *r
 	s->recorder = recorder_stats(in->recorder);
 	s->tables = label_set_stats(in->tables);
 	s->memory = memory_stats();
+	s->budget = metrics_budget_collect(in->budget, &s->memory);
 	s->process = process_stats();
 	/* after the figures: no event is younger than the time it is measured by */
 	s->now_us = clock_now_us(in->clock);

@@ -3,6 +3,7 @@
 
 #include <assert.h>
 
+#include "core/budget.h"
 #include "sink/answer.h"
 #include "sink/breaker.h"
 #include "source/runner.h"
@@ -29,6 +30,16 @@ static const char *phase_value(size_t i)
 	return answer_phase_name((enum answer_phase)i);
 }
 
+static const char *level_value(size_t i)
+{
+	return budget_level_name((enum budget_level)i);
+}
+
+static const char *account_value(size_t i)
+{
+	return budget_account_name((enum budget_account)i);
+}
+
 static const struct {
 	const char *name;
 	size_t first;
@@ -42,6 +53,8 @@ static const struct {
 	[METRICS_LABEL_CLASS] = {"class", 0, 6, class_value},
 	/* ANSWER_PHASE_NONE is no failure */
 	[METRICS_LABEL_PHASE] = {"phase", ANSWER_PHASE_NONE + 1, ANSWER_PHASE_COUNT, phase_value},
+	[METRICS_LABEL_LEVEL] = {"level", BUDGET_NORMAL, BUDGET_LEVEL_COUNT, level_value},
+	[METRICS_LABEL_ACCOUNT] = {"account", 0, BUDGET_ACCOUNT_COUNT, account_value},
 };
 
 const char *metrics_label_name(enum metrics_label label)

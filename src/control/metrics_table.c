@@ -9,6 +9,9 @@
 #define AT(type, field)                                                                            \
 	.offset = offsetof(struct type, field), .size = sizeof(((struct type *)NULL)->field)
 #define GLOBAL(field) .scope = METRICS_GLOBAL, AT(metrics_snapshot, field)
+#define GLOBAL_ARRAY(field)                                                                        \
+	.scope = METRICS_GLOBAL, .offset = offsetof(struct metrics_snapshot, field),               \
+	.size = sizeof(((struct metrics_snapshot *)NULL)->field[0])
 #define SOURCE(field) .scope = METRICS_SOURCE, AT(metrics_source, field)
 #define PIPELINE(field) .scope = METRICS_PIPELINE, AT(metrics_pipeline, field)
 #define WEBHOOK(field) .scope = METRICS_WEBHOOK, AT(metrics_webhook, field)
@@ -88,6 +91,31 @@ const struct metrics_row metrics_table[] = {
 	 BYTES, .help = "Memory allocated"},
 	{"memory_heap_free_bytes", "memory.heap_free_bytes", GLOBAL(memory.heap_free_bytes), GAUGE,
 	 BYTES, .help = "Memory that is free but kept by malloc"},
+	{"memory_fragmentation_percent", "memory.fragmentation_percent",
+	 GLOBAL(budget.fragmentation_percent), GAUGE,
+	 .help = "Of what malloc holds, how much is free but kept"},
+	{"budget_max_bytes", "budget.max_bytes", GLOBAL(budget.max_bytes), GAUGE, BYTES,
+	 .help = "The budget of payload bytes: memory.max"},
+	{"budget_reserve_bytes", "budget.reserve_bytes", GLOBAL(budget.reserve_bytes), GAUGE, BYTES,
+	 .help = "Of it, for pipelines of priority critical only"},
+	{"budget_used_bytes", "budget.used_bytes", GLOBAL(budget.used_bytes), GAUGE, BYTES,
+	 .help = "Payload bytes charged to the budget"},
+	{"budget_peak_bytes", "budget.peak_bytes", GLOBAL(budget.peak_bytes), GAUGE, BYTES,
+	 .help = "The most that were charged at one time since the daemon started"},
+	{"budget_level", "budget.level", GLOBAL(budget.level), .kind = METRICS_STATE,
+	 .label = METRICS_LABEL_LEVEL,
+	 .help = "normal; attention from 70 %: smaller reads; alert from 80 %: optional work "
+		 "waits; critical from 90 %: sources stop by priority"},
+	{"budget_reached_total", "budget.reached_total", GLOBAL_ARRAY(budget.reached), COUNTER,
+	 .label = METRICS_LABEL_LEVEL,
+	 .help = "Times that each level was reached from below; normal: returned to"},
+	{"budget_account_bytes", "budget.account_bytes", GLOBAL_ARRAY(budget.account_bytes), GAUGE,
+	 BYTES, .label = METRICS_LABEL_ACCOUNT, .help = "Bytes charged, by who holds them"},
+	{"budget_refused_total", "budget.refused_total", GLOBAL_ARRAY(budget.refused), COUNTER,
+	 .label = METRICS_LABEL_ACCOUNT,
+	 .help = "Times that memory was asked for and there was none: what asked waited, or "
+		 "refused "
+		 "its client"},
 	{"process_open_fds", "process.open_fds", GLOBAL(process.open_fds), GAUGE,
 	 .help = "Open file descriptors"},
 	{"process_max_fds", "process.max_fds", GLOBAL(process.max_fds), GAUGE,
@@ -214,6 +242,10 @@ const struct metrics_row metrics_table[] = {
 	 .help = "Age of the oldest change in the ring"},
 	{"oldest_pending_seconds", "oldest_pending_seconds", PIPELINE(oldest_pending_us), GAUGE,
 	 SECONDS, .help = "How long the oldest event has been in the ring"},
+	{NULL, "priority", PIPELINE(priority), TEXT,
+	 .help = "Who is read last when memory is short"},
+	{"memory_stopped", "memory_stopped", PIPELINE(memory_stopped), GAUGE, BOOL,
+	 .help = "Its source reads nothing for it, or little, until there is more memory"},
 	{"parked", "parked", PIPELINE(parked.rows), GAUGE,
 	 .help = "Events that wait in the database by retry_schedule, or behind one that does"},
 	{"parked_keys", "parked_keys", PIPELINE(parked.keys), GAUGE,

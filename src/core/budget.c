@@ -80,6 +80,19 @@ const char *budget_level_name(enum budget_level level)
 	return names[level];
 }
 
+const char *budget_priority_name(enum priority p)
+{
+	static const char *const names[] = {
+		[PRIORITY_OPTIONAL] = "optional",
+		[PRIORITY_STANDARD] = "standard",
+		[PRIORITY_IMPORTANT] = "important",
+		[PRIORITY_CRITICAL] = "critical",
+	};
+
+	assert((size_t)p < ARRAY_LEN(names));
+	return names[p];
+}
+
 static int64_t percent(int64_t of, int64_t n)
 {
 	return of / 100 * n + of % 100 * n / 100;

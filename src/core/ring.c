@@ -23,6 +23,8 @@
 
 /* Room that is worth waking a reader for: one in RING_ROOM_SHARE. */
 #define RING_ROOM_SHARE 8
+/* The budget is charged in pieces: one or two atomic additions for some hundred events. */
+#define RING_PIECE_BYTES 65536
 
 enum err_code ring_new(const struct ring_options *o, struct ring **ret_ring, struct err *e)
 {
@@ -41,6 +43,10 @@ enum err_code ring_new(const struct ring_options *o, struct ring **ret_ring, str
 
 void ring_tell(const struct ring *r, struct ring_news news)
 {
+	if (news.charge > 0)
+		budget_charge(r->o.budget, BUDGET_QUEUE, (size_t)news.charge);
+	else if (news.charge < 0)
+		budget_release(r->o.budget, BUDGET_QUEUE, (size_t)-news.charge);
 	if (news.ready && r->o.on_ready)
 		r->o.on_ready(r->o.on_ready_ctx);
 	if (news.room && r->o.on_room)
@@ -156,6 +162,18 @@ struct ring_room ring_room(struct ring *r)
 	return room;
 }
 
+/* After bytes has changed: what has to be charged more or less, in whole pieces. */
+static int64_t ring_charge_locked(struct ring *r)
+{
+	size_t before = r->charged;
+	size_t pieces = (r->bytes + RING_PIECE_BYTES - 1) / RING_PIECE_BYTES * RING_PIECE_BYTES;
+
+	/* between the two nothing is done, or it would go up and down with each event */
+	if (pieces > before || before - pieces > RING_PIECE_BYTES || r->bytes == 0)
+		r->charged = pieces;
+	return (int64_t)r->charged - (int64_t)before;
+}
+
 /* ---- in and out ---- */
 
 static void ring_append_locked(struct ring *r, struct event *ev)
@@ -214,6 +232,7 @@ enum err_code ring_push(struct ring *r, struct event **ev)
 	news.ready = order_enter(&r->order, taken);
 	if (news.ready)
 		ready_add_fresh(&r->ready, taken);
+	news.charge = ring_charge_locked(r);
 	*ev = NULL;
 out_unlock:
 	news.ready |= ring_ends_hold_locked(r);
@@ -282,6 +301,7 @@ void ring_settle(struct ring *r, struct event *ev, enum event_state state)
 		r->settled++;
 		ev = also;
 	}
+	news.charge = ring_charge_locked(r);
 	news.room = ring_room_is_back_locked(r);
 	mutex_unlock(&r->lock);
 	ring_tell(r, news);
@@ -321,6 +341,7 @@ size_t ring_clear(struct ring *r)
 	mutex_lock(&r->lock);
 	dropped = ring_drop_locked(r);
 	r->room_wanted_bytes = 0; /* who was refused starts anew, maybe with another event */
+	news.charge = ring_charge_locked(r);
 	news.room = ring_room_is_back_locked(r);
 	mutex_unlock(&r->lock);
 	while (dropped) {

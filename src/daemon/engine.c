@@ -32,6 +32,7 @@ struct engine_webhook {
 struct engine {
 	const struct settings *settings;
 	const struct clock *clock;
+	struct budget *budget;
 	struct runner *runners[SETTINGS_SOURCES_MAX];
 	struct webhook *webhooks[SETTINGS_WEBHOOKS_MAX];
 	struct engine_webhook watched[SETTINGS_WEBHOOKS_MAX];
@@ -109,7 +110,8 @@ static ATTR_MUST_CHECK enum err_code make_runner(struct engine *g, size_t source
 	struct runner_options o = {.settings = &s->sources[source],
 				   .ops = source_find(s->sources[source].type),
 				   .pipelines = mine,
-				   .clock = g->clock};
+				   .clock = g->clock,
+				   .budget = g->budget};
 	size_t i;
 
 	if (!o.ops)
@@ -124,6 +126,9 @@ static ATTR_MUST_CHECK enum err_code make_runner(struct engine *g, size_t source
 		mine[o.pipeline_count++] = (struct runner_pipeline){
 			.settings = p,
 			.standing = webhook_standing(g->webhooks[p->webhook]),
+			.budget = {.budget = g->budget,
+				   .priority = p->priority,
+				   .max_event_bytes = (size_t)s->sources[source].max_event_bytes},
 			.parks = s->webhooks[p->webhook].retry_schedule.count > 0};
 	}
 	return runner_new(&o, &g->runners[source], e);
@@ -136,7 +141,8 @@ static ATTR_MUST_CHECK enum err_code make_pool(struct engine *g, struct err *e)
 	struct pool_options o = {.workers = (size_t)s->worker.pool_size,
 				 .pipelines = all,
 				 .pipeline_count = s->pipeline_count,
-				 .clock = g->clock};
+				 .clock = g->clock,
+				 .budget = g->budget};
 	size_t i;
 
 	for (i = 0; i < s->pipeline_count; i++) {
@@ -209,6 +215,7 @@ static ATTR_MUST_CHECK enum err_code make_rings(struct engine *g, struct err *e)
 		struct ring_options o = {.capacity = p->capacity ? (size_t)p->capacity : events,
 					 .max_bytes = p->max_bytes ? (size_t)p->max_bytes : bytes,
 					 .order = p->ordering,
+					 .budget = g->budget,
 					 .on_ready = ready_notify,
 					 .on_ready_ctx = g->pool,
 					 .on_room = room_notify,
@@ -244,7 +251,8 @@ static void fill_inputs(struct engine *g)
 							.ring = g->pipelines[i].ring,
 							.parked = g->pipelines[i].parked,
 							.source = s->pipelines[i].source,
-							.webhook = s->pipelines[i].webhook};
+							.webhook = s->pipelines[i].webhook,
+							.priority = s->pipelines[i].priority};
 	g->inputs = (struct metrics_inputs){.pool = g->pool,
 					    .sources = g->source_inputs,
 					    .source_count = s->source_count,
@@ -252,6 +260,7 @@ static void fill_inputs(struct engine *g)
 					    .webhook_count = s->webhook_count,
 					    .pipelines = g->pipeline_inputs,
 					    .pipeline_count = s->pipeline_count,
+					    .budget = g->budget,
 					    .clock = g->clock};
 }
 
@@ -269,7 +278,7 @@ static ATTR_MUST_CHECK enum err_code make_parts(struct engine *g, struct err *e)
 	return code;
 }
 
-enum err_code engine_new(const struct settings *s, const struct clock *clock,
+enum err_code engine_new(const struct settings *s, struct budget *budget, const struct clock *clock,
 			 struct engine **ret_engine, struct err *e)
 {
 	struct engine *g = mem_calloc(1, sizeof(*g));
@@ -278,6 +287,7 @@ enum err_code engine_new(const struct settings *s, const struct clock *clock,
 	if (!g)
 		return err_set(e, ERR_NOMEM, "no memory for the engine");
 	g->settings = s;
+	g->budget = budget;
 	g->clock = clock;
 	code = make_parts(g, e);
 	if (code != ERR_OK) {

@@ -20,6 +20,7 @@
 #include "control/signals.h"
 #include "daemon/command.h"
 #include "daemon/engine.h"
+#include "daemon/governor.h"
 #include "daemon/monitor.h"
 #include "sink/http.h"
 
@@ -32,6 +33,7 @@ struct run {
 	const struct clock *clock;
 	struct settings settings[2]; /* the one in force, and room for the next */
 	int at;                      /* which is in force */
+	struct governor *governor;
 	struct engine *engine;
 	struct engine_memory memory; /* what the engine before knew */
 	struct monitor *monitor;
@@ -83,6 +85,17 @@ static void stop_http(struct run *r)
 {
 	(void)r;
 	http_global_stop();
+}
+
+static ATTR_MUST_CHECK enum err_code start_governor(struct run *r, struct err *e)
+{
+	return governor_new(run_settings(r), &r->governor, e);
+}
+
+static void stop_governor(struct run *r)
+{
+	governor_free(r->governor);
+	r->governor = NULL;
 }
 
 static ATTR_MUST_CHECK enum err_code start_monitor(struct run *r, struct err *e)
@@ -158,7 +171,10 @@ static void stop_admin(struct run *r)
 
 static ATTR_MUST_CHECK enum err_code start_engine(struct run *r, struct err *e)
 {
-	enum err_code code = engine_new(run_settings(r), r->clock, &r->engine, e);
+	enum err_code code;
+
+	governor_configure(r->governor, run_settings(r));
+	code = engine_new(run_settings(r), governor_budget(r->governor), r->clock, &r->engine, e);
 
 	if (code == ERR_OK) {
 		engine_set_tables(r->engine, monitor_tables(r->monitor));
@@ -213,6 +229,7 @@ static const struct part {
 	{"signals", start_signals, stop_signals}, /* first: every thread inherits the mask */
 	{"logging", start_log, stop_log},
 	{"http", start_http, stop_http},
+	{"memory", start_governor, stop_governor},
 	{"monitor", start_monitor, stop_monitor},
 	{"metrics_history", start_recorder, stop_recorder},
 	{"admin", start_admin, stop_admin}, /* before the engine: a taken port ends it early */
@@ -358,6 +375,7 @@ static void tick(struct run *r)
 
 	recorder_note(r->recorder, s);
 	(void)memory_trim_idle(&r->trim, now_us, (size_t)s->total.queue_size, s->total.attempts);
+	(void)governor_tick(r->governor, now_us);
 	if (v->ready != r->was_ready) {
 		if (v->ready)
 			log_info("ready");
@@ -425,7 +443,8 @@ static int run_all(struct run *r)
 		return command_fail(&e);
 	log_info(APP_NAME " started", LOG_S("version", APP_VERSION),
 		 LOG_S("config", r->options->config), LOG_I("pid", getpid()),
-		 LOG_I("workers", run_settings(r)->worker.pool_size));
+		 LOG_I("workers", run_settings(r)->worker.pool_size),
+		 LOG_I("memory_max", run_settings(r)->memory.max_bytes));
 	r->watchdog_us = notify_watchdog_interval_us();
 	notify_ready();
 	run_loop(r);

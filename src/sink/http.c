@@ -18,6 +18,7 @@
 #include "base/mem.h"
 #include "sink/auth.h"
 #include "sink/posts.h"
+#include "sink/profiles.h"
 #include "sink/sockets.h"
 #include "sink/transfer.h"
 #include "sink/waiting.h"
@@ -25,15 +26,6 @@
 #define HTTP_EVENTS 128
 /* What was never needed for this long is freed. */
 #define HTTP_TRIM_US (10 * CLOCK_US_PER_S)
-
-/* One webhook's handles. */
-struct profile {
-	struct transfer_parts parts;
-	struct transfer *free;
-	size_t free_count;
-	size_t free_min; /* since the last trim: so many are not needed */
-	struct profile *next;
-};
 
 struct http {
 	CURLM *multi;
@@ -47,7 +39,7 @@ struct http {
 	int64_t finished;
 	size_t in_flight;
 	struct transfer *active;
-	struct profile *profiles;
+	struct profiles profiles;
 	struct posts posts;
 	struct waiting waiting; /* for a token */
 };
@@ -130,6 +122,7 @@ enum err_code http_new(const struct clock *clock, size_t max_connections, http_d
 	h->ctx = ctx;
 	h->timer_us = INT64_MAX;
 	h->wake_fd = -1;
+	h->profiles.sockets = (struct transfer_sockets){sockets_open, sockets_close, &h->sockets};
 	code = sockets_init(&h->sockets, e);
 	if (code == ERR_OK)
 		code = wake_setup(h, e);
@@ -145,6 +138,12 @@ enum err_code http_new(const struct clock *clock, size_t max_connections, http_d
 out_http:
 	http_free(h);
 	return code;
+}
+
+void http_charge_to(struct http *h, struct budget *b)
+{
+	h->posts.budget = b;
+	h->profiles.budget = b;
 }
 
 static void active_add(struct http *h, struct transfer *t)
@@ -168,27 +167,6 @@ static void active_remove(struct http *h, struct transfer *t)
 	h->in_flight--;
 }
 
-static void profile_put(struct transfer *t)
-{
-	struct profile *p = t->profile;
-
-	t->request = NULL;
-	t->next = p->free;
-	p->free = t;
-	p->free_count++;
-}
-
-static struct transfer *profile_pop(struct profile *p)
-{
-	struct transfer *t = p->free;
-
-	p->free = t->next;
-	p->free_count--;
-	if (p->free_min > p->free_count)
-		p->free_min = p->free_count;
-	return t;
-}
-
 /* Take t out of curl, which closes its connection when it is in the middle of something. */
 static struct http_request *transfer_end(struct http *h, struct transfer *t)
 {
@@ -196,22 +174,13 @@ static struct http_request *transfer_end(struct http *h, struct transfer *t)
 
 	(void)curl_multi_remove_handle(h->multi, t->easy);
 	active_remove(h, t);
-	profile_put(t);
+	profiles_put(t);
 	return r;
-}
-
-static void profile_free(struct profile *p)
-{
-	while (p->free)
-		transfer_free(profile_pop(p));
-	transfer_parts_close(&p->parts);
-	mem_free(p);
 }
 
 void http_free(struct http *h)
 {
 	struct http_request *r;
-	struct profile *p;
 
 	if (!h)
 		return;
@@ -219,10 +188,7 @@ void http_free(struct http *h)
 		http_request_put(h, transfer_end(h, h->active));
 	while ((r = waiting_pop(&h->waiting)))
 		http_request_put(h, r);
-	while ((p = h->profiles)) {
-		h->profiles = p->next;
-		profile_free(p);
-	}
+	profiles_done(&h->profiles);
 	posts_done(&h->posts);
 	/* closes the connections through sockets_close */
 	(void)curl_multi_cleanup(h->multi);
@@ -241,56 +207,10 @@ void http_request_put(struct http *h, struct http_request *r)
 	posts_put(&h->posts, r);
 }
 
-static ATTR_MUST_CHECK enum err_code profile_find(struct http *h, const struct webhook_settings *to,
-						  struct profile **ret_p, struct err *e)
-{
-	struct profile *p;
-	enum err_code code;
-
-	for (p = h->profiles; p; p = p->next) {
-		if (p->parts.to == to) {
-			*ret_p = p;
-			return ERR_OK;
-		}
-	}
-	p = mem_calloc(1, sizeof(*p));
-	if (!p)
-		return err_set(e, ERR_NOMEM, "no memory for a webhook's handles");
-	p->parts.sockets = (struct transfer_sockets){sockets_open, sockets_close, &h->sockets};
-	code = transfer_parts_open(&p->parts, to, e);
-	if (code != ERR_OK) {
-		profile_free(p);
-		return code;
-	}
-	p->next = h->profiles;
-	h->profiles = p;
-	*ret_p = p;
-	return ERR_OK;
-}
-
-static ATTR_MUST_CHECK enum err_code transfer_get(struct http *h, const struct webhook_settings *to,
-						  struct transfer **ret_t, struct err *e)
-{
-	struct profile *p = NULL;
-	enum err_code code = profile_find(h, to, &p, e);
-
-	if (code != ERR_OK)
-		return code;
-	assert(p);
-	if (p->free) {
-		*ret_t = profile_pop(p);
-		return ERR_OK;
-	}
-	code = transfer_new(&p->parts, ret_t, e);
-	if (code == ERR_OK)
-		(*ret_t)->profile = p;
-	return code;
-}
-
 static ATTR_MUST_CHECK enum err_code start(struct http *h, struct http_request *r, struct err *e)
 {
 	struct transfer *t;
-	enum err_code code = transfer_get(h, r->to, &t, e);
+	enum err_code code = profiles_get(&h->profiles, r->to, &t, e);
 
 	if (code != ERR_OK)
 		return code;
@@ -299,7 +219,7 @@ static ATTR_MUST_CHECK enum err_code start(struct http *h, struct http_request *
 	if (code == ERR_OK && curl_multi_add_handle(h->multi, t->easy) != CURLM_OK)
 		code = err_set(e, ERR_NOMEM, "no memory to start a request");
 	if (code != ERR_OK) {
-		profile_put(t);
+		profiles_put(t);
 		return code;
 	}
 	active_add(h, t);
@@ -308,6 +228,7 @@ static ATTR_MUST_CHECK enum err_code start(struct http *h, struct http_request *
 
 enum err_code http_send(struct http *h, struct http_request *r, struct err *e)
 {
+	posts_charge(&h->posts, r);
 	if (!auth_has_tokens(r->auth))
 		return start(h, r, e);
 	r->started_us = clock_now_us(h->clock);
@@ -410,19 +331,11 @@ static bool run_events(struct http *h, const struct epoll_event *ev, int count)
 
 static void trim(struct http *h, int64_t now_us)
 {
-	struct profile *p;
-	size_t spare;
-
 	if (now_us < h->trim_us)
 		return;
 	h->trim_us = now_us + HTTP_TRIM_US;
 	posts_trim(&h->posts);
-	/* popping lowers free_min too: it must not count the loop */
-	for (p = h->profiles; p; p = p->next) {
-		for (spare = p->free_min; spare; spare--)
-			transfer_free(profile_pop(p));
-		p->free_min = p->free_count;
-	}
+	profiles_trim(&h->profiles);
 }
 
 enum err_code http_run(struct http *h, int64_t deadline_us, struct err *e)

@@ -62,6 +62,7 @@ enum err_code pool_new(const struct pool_options *o, struct pool **ret_p, struct
 		return err_set(e, ERR_NOMEM, "no memory for the worker pool");
 	mutex_init(&p->lock);
 	p->clock = o->clock;
+	p->budget = o->budget;
 	p->timer_us = INT64_MAX;
 	code = copy_pipelines(p, o, e);
 	if (code != ERR_OK)

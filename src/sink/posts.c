@@ -17,8 +17,23 @@ static struct http_request *pop(struct posts *p)
 	return r;
 }
 
-static void post_free(struct http_request *r)
+void posts_charge(struct posts *p, struct http_request *r)
 {
+	size_t body = r->body.cap;
+	size_t held = body + r->lines.cap + r->url.cap;
+
+	held += body < POSTS_COPIED_BYTES ? body : POSTS_COPIED_BYTES;
+	/* in the usual case, a request of the size of the one before it, nothing changes */
+	if (held > r->charged)
+		budget_charge(p->budget, BUDGET_BODY, held - r->charged);
+	else if (held < r->charged)
+		budget_release(p->budget, BUDGET_BODY, r->charged - held);
+	r->charged = held;
+}
+
+static void post_free(struct posts *p, struct http_request *r)
+{
+	budget_release(p->budget, BUDGET_BODY, r->charged);
 	buf_done(&r->body);
 	buf_done(&r->lines);
 	buf_done(&r->url);
@@ -56,6 +71,7 @@ void posts_put(struct posts *p, struct http_request *r)
 	empty(&r->body);
 	empty(&r->lines);
 	empty(&r->url);
+	posts_charge(p, r);
 	r->owner = NULL;
 	r->asks = NULL;
 	r->to = NULL;
@@ -74,12 +90,12 @@ void posts_trim(struct posts *p)
 
 	/* popping lowers min too: it must not count the loop */
 	for (spare = p->min; spare; spare--)
-		post_free(pop(p));
+		post_free(p, pop(p));
 	p->min = p->count;
 }
 
 void posts_done(struct posts *p)
 {
 	while (p->free)
-		post_free(pop(p));
+		post_free(p, pop(p));
 }

@@ -12,6 +12,7 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "core/budget.h"
 #include "sink/park.h"
 #include "sink/reason.h"
 #include "sink/request.h"
@@ -62,6 +63,7 @@ static size_t flights_needed(const struct pool *p)
 enum err_code worker_init(struct worker *w, struct pool *p, struct err *e)
 {
 	size_t i, n = flights_needed(p);
+	enum err_code code;
 
 	w->pool = p;
 	random_init(&w->random);
@@ -73,13 +75,17 @@ enum err_code worker_init(struct worker *w, struct pool *p, struct err *e)
 		w->flights[i].next = w->free;
 		w->free = &w->flights[i];
 	}
-	return http_new(p->clock, n, on_result, w, &w->http, e);
+	code = http_new(p->clock, n, on_result, w, &w->http, e);
+	if (code == ERR_OK)
+		http_charge_to(w->http, p->budget);
+	return code;
 }
 
 void worker_done(struct worker *w)
 {
 	http_free(w->http);
 	compressor_free(w->compressor);
+	budget_release(w->pool->budget, BUDGET_BODY, w->compressor_charged);
 	mem_free(w->flights);
 	mem_free(w->to);
 }
@@ -143,6 +149,23 @@ static void settle_unsendable(struct worker *w, struct flight *f, struct http_re
 	worker_settle(w, f, &result);
 }
 
+/* While a body is compressed it is there twice; the compressor stays. */
+static void compress(struct worker *w, struct http_request *r)
+{
+	struct budget *b = w->pool->budget;
+	size_t bytes = r->body.len;
+
+	if (r->to->compression == WEBHOOK_COMPRESSION_NONE)
+		return;
+	if (!w->compressor_charged) {
+		w->compressor_charged = COMPRESSOR_BYTES;
+		budget_charge(b, BUDGET_BODY, COMPRESSOR_BYTES);
+	}
+	budget_charge(b, BUDGET_BODY, bytes);
+	request_compress(r, &w->compressor);
+	budget_release(b, BUDGET_BODY, bytes);
+}
+
 static void launch(struct worker *w, struct flight *f)
 {
 	const struct pool_pipeline *pp = &w->pool->pipelines[f->pipeline];
@@ -156,7 +179,7 @@ static void launch(struct worker *w, struct flight *f)
 	}
 	code = fill_request(pp, f, r, &e);
 	if (code == ERR_OK) {
-		request_compress(r, &w->compressor);
+		compress(w, r);
 		r->owner = f;
 		r->auth = webhook_auth(pp->webhook);
 		r->wall_us = clock_wall_us(w->pool->clock);

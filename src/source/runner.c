@@ -76,6 +76,7 @@ enum err_code runner_new(const struct runner_options *o, struct runner **ret_r, 
 	r->ops = o->ops;
 	r->clock = o->clock;
 	r->wake_fd = -1;
+	r->budget = o->budget;
 	r->stats.source = source_status_unknown;
 	random_init(&r->random);
 	mutex_init(&r->lock);
@@ -95,6 +96,7 @@ void runner_free(struct runner *r)
 	if (!r)
 		return;
 	assert(!r->thread.running);
+	budget_unwatch(r->budget, &r->watch); /* the thread may not have started */
 	runner_batch_done(&r->batch);
 	runner_backfill_done(&r->backfill);
 	for (i = 0; i < r->pipe_count; i++)
@@ -130,12 +132,20 @@ void runner_bind_tables(struct runner *r, struct label_set *tables)
 		r->pipes[i].tables = tables;
 }
 
+/* What had to wait for memory may have some. */
+static void budget_changed(void *ctx)
+{
+	runner_wake(ctx);
+}
+
 enum err_code runner_start(struct runner *r, struct err *e)
 {
 	size_t i;
 
 	for (i = 0; i < r->pipe_count; i++)
 		assert(r->pipes[i].ring);
+	r->watch = (struct budget_watch){.fn = budget_changed, .ctx = r};
+	budget_watch(r->budget, &r->watch);
 	return thread_start(&r->thread, "source", STACK_BYTES, runner_loop, r, e);
 }
 
@@ -158,6 +168,7 @@ void runner_stop(struct runner *r)
 	if (!is_active)
 		r->ops->interrupt(r->source);
 	thread_join(&r->thread);
+	budget_unwatch(r->budget, &r->watch);
 }
 
 void runner_wake(struct runner *r)

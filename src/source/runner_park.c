@@ -49,16 +49,18 @@ bool runner_park_pick(struct runner_pipe *p, const struct clock *clock,
 	if (!parked_pick(p->parked, clock_now_us(clock), clock_wall_us(clock), ret_pick))
 		return false;
 	room = ring_room(p->ring);
-	if (room.events && room.bytes)
+	if (!room.events || !room.bytes)
+		runner_pipe_block(p, clock_now_us(clock));
+	else if (runner_pipe_limit(p, ret_pick->events, clock_now_us(clock), &p->park_limit))
 		return true;
 	runner_park_cancel(p, ret_pick);
-	runner_pipe_block(p, clock_now_us(clock));
 	return false;
 }
 
 void runner_park_cancel(struct runner_pipe *p, const struct parked_pick *pick)
 {
 	parked_loaded(p->parked, pick, false);
+	runner_pipe_account(p);
 }
 
 enum err_code runner_park_read(struct runner_pipe *p, struct source *s, struct parked_pick *pick,
@@ -69,13 +71,12 @@ enum err_code runner_park_read(struct runner_pipe *p, struct source *s, struct p
 					  .hash_count = pick->hash_count,
 					  .due_wall_us = pick->now_wall_us,
 					  .after_seq = pick->after_seq};
-	struct source_limit limit = runner_pipe_limit(p, pick->events);
 	struct event *ev;
 	enum err_code code;
 	bool more = false;
 	size_t n = 0, i, kept = 0;
 
-	code = s->ops->parked_read(s, p->index, &sel, limit, p->events, &n, &more, e);
+	code = s->ops->parked_read(s, p->index, &sel, p->park_limit, p->events, &n, &more, e);
 	for (i = 0; code == ERR_OK && i < n; i++) {
 		ev = p->events[i];
 		if (parked_load(p->parked, pick, ev))
@@ -84,6 +85,7 @@ enum err_code runner_park_read(struct runner_pipe *p, struct source *s, struct p
 			event_free(ev);
 	}
 	p->count = kept;
+	runner_pipe_account(p);
 	parked_loaded(p->parked, pick, code == ERR_OK && !more);
 	if (code != ERR_OK)
 		return err_prefix(e, "cannot read what is parked of pipeline %s",

@@ -23,6 +23,7 @@ enum err_code runner_pipe_init(struct runner_pipe *p, const struct runner_pipeli
 	p->settings = o->settings;
 	p->index = index;
 	p->standing = (struct runner_standing){.box = o->standing, .clock = clock};
+	p->budget = o->budget;
 	p->max = batch;
 	p->more = true;
 	p->events = mem_calloc(batch, sizeof(struct event *));
@@ -38,6 +39,7 @@ static void drop_events(struct runner_pipe *p)
 	for (; p->at < p->count; p->at++)
 		event_free(p->events[p->at]);
 	p->at = p->count = 0;
+	runner_pipe_account(p);
 }
 
 void runner_pipe_done(struct runner_pipe *p)
@@ -71,15 +73,33 @@ void runner_pipe_block(struct runner_pipe *p, int64_t now_us)
 	block(p, now_us + NO_ROOM_US);
 }
 
-struct source_limit runner_pipe_limit(const struct runner_pipe *p, size_t events)
+bool runner_pipe_limit(struct runner_pipe *p, size_t events, int64_t now_us,
+		       struct source_limit *ret_limit)
 {
 	struct ring_room room = ring_room(p->ring);
+	struct source_limit limit;
 
 	events = min_size(events, room.events);
-	return (struct source_limit){
+	limit = (struct source_limit){
 		.events = events ? min_size(p->max, events) : 1,
 		.bytes = room.bytes ? min_size(READ_BYTES_MAX, room.bytes) : 1,
 	};
+	if (!runner_budget_begin(&p->budget, p->ring, &limit)) {
+		/* a change of the level wakes the runner; room without one does not */
+		block(p, now_us + LITTLE_ROOM_US);
+		return false;
+	}
+	*ret_limit = limit;
+	return true;
+}
+
+void runner_pipe_account(struct runner_pipe *p)
+{
+	size_t bytes = 0, i;
+
+	for (i = p->at; i < p->count; i++)
+		bytes += p->events[i]->bytes;
+	runner_budget_kept(&p->budget, bytes);
 }
 
 static ATTR_MUST_CHECK enum err_code push_events(struct runner_pipe *p, struct acks *acks,
@@ -132,10 +152,14 @@ enum err_code runner_pipe_read(struct runner_pipe *p, struct source *s, struct a
 {
 	struct ring_room room;
 	struct source_limit limit;
-	enum err_code code = push_events(p, acks, now_us, e);
+	enum err_code code = ERR_OK;
 	size_t i;
 
 	*ret_read = false;
+	if (runner_pipe_has_events(p)) {
+		code = push_events(p, acks, now_us, e);
+		runner_pipe_account(p);
+	}
 	if (code != ERR_OK || p->blocked || !p->more)
 		return code;
 	room = ring_room(p->ring);
@@ -143,10 +167,12 @@ enum err_code runner_pipe_read(struct runner_pipe *p, struct source *s, struct a
 		runner_pipe_block(p, now_us);
 		return ERR_OK;
 	}
-	limit = runner_pipe_limit(p, room.events);
+	if (!runner_pipe_limit(p, room.events, now_us, &limit))
+		return ERR_OK;
 	code = s->ops->read(s, p->index, limit, p->events, &p->count, &p->more, e);
 	if (code != ERR_OK) {
 		p->count = 0;
+		runner_pipe_account(p);
 		return code;
 	}
 	*ret_read = true;
@@ -156,6 +182,7 @@ enum err_code runner_pipe_read(struct runner_pipe *p, struct source *s, struct a
 		count_table(p, p->events[i]);
 	}
 	code = push_events(p, acks, now_us, e);
+	runner_pipe_account(p);
 	/* little room is left: reading row by row would cost more than waiting a moment */
 	if (code == ERR_OK && p->more && !p->blocked) {
 		room = ring_room(p->ring);

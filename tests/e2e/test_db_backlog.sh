@@ -8,7 +8,7 @@ options=()
 need_database "${1:-}" "${options[@]}"
 
 rows=${BACKLOG_ROWS:-100000}
-limit_kb=$(((64 + 32) * 1024)) # queue.max_bytes and what the daemon may have besides
+limit_kb=$(((64 + 32) * 1024)) # memory.max and what the daemon may have besides
 
 # rss_stays SECONDS-AT-MOST COMMAND...: the budget holds until COMMAND does.
 rss_stays() {

@@ -176,7 +176,7 @@ static void the_short_file_is_one_source_webhook_and_pipeline(void **state)
 		check_short_pipeline(&s.pipelines[0]);
 		assert_int_equal(s.worker.pool_size, 10);
 		assert_int_equal(s.queue.capacity, 10000);
-		assert_int_equal(s.queue.max_bytes, 67108864);
+		assert_int_equal(s.queue.max_bytes, 33554432);
 		assert_string_equal(s.logging.file, "/var/log/app-db-listener/app.log");
 		assert_int_equal(s.logging.level, LOG_LEVEL_INFO);
 		assert_int_equal(s.logging.format, LOG_FORMAT_TEXT);

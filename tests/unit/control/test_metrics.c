@@ -173,10 +173,12 @@ static void collecting_asks_every_module(void **state)
 {
 	struct fixture *f = *state;
 	struct clock_fake c;
+	struct budget *budget = NULL;
 	const struct metrics_source_input sources[] = {{"shop", NULL}};
 	const struct metrics_webhook_input webhooks[] = {{"crm", NULL}, {"erp", NULL}};
-	const struct metrics_pipeline_input pipelines[] = {{"a", NULL, NULL, 0, 1},
-							   {"b", NULL, NULL, 0, 0}};
+	const struct metrics_pipeline_input pipelines[] = {
+		{"a", NULL, NULL, 0, 1, PRIORITY_OPTIONAL},
+		{"b", NULL, NULL, 0, 0, PRIORITY_CRITICAL}};
 	struct metrics_inputs in = {
 		.version = "9",
 		.clock = clock_fake_init(&c, 50 * S, WALL),
@@ -190,6 +192,11 @@ static void collecting_asks_every_module(void **state)
 		.pipeline_count = 2,
 	};
 
+	assert_int_equal(budget_new(&(struct budget_options){.max_bytes = 1000}, &budget, NULL),
+			 ERR_OK);
+	budget_charge(budget, BUDGET_INGEST, 920);
+	assert_false(budget_take(budget, BUDGET_CACHE, 100));
+	in.budget = budget;
 	ring_of = (struct ring_stats){.capacity = 10, .events = 3, .oldest_read_us = 49 * S};
 	runner_of = (struct runner_stats){.state = RUNNER_STANDBY, .read_total = 12};
 	webhook_of = (struct webhook_stats){.delivered = 4};
@@ -207,6 +214,17 @@ static void collecting_asks_every_module(void **state)
 	assert_string_equal(f->s.pipelines[1].webhook_name, "crm");
 	assert_true(f->s.memory.rss_bytes > 0);
 	assert_true(f->s.process.open_fds > 0);
+	assert_int_equal(f->s.budget.max_bytes, 1000);
+	assert_int_equal(f->s.budget.level, BUDGET_CRITICAL);
+	assert_int_equal(f->s.budget.reached[BUDGET_ALERT], 1);
+	assert_int_equal(f->s.budget.account_bytes[BUDGET_INGEST], 920);
+	assert_int_equal(f->s.budget.refused[BUDGET_CACHE], 1);
+	assert_true(f->s.budget.fragmentation_percent >= 0);
+	assert_true(f->s.budget.fragmentation_percent <= 100);
+	assert_string_equal(f->s.pipelines[0].priority, "optional");
+	assert_true(f->s.pipelines[0].memory_stopped);
+	assert_false(f->s.pipelines[1].memory_stopped);
+	budget_free(budget);
 }
 
 int main(void)

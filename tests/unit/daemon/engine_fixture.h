@@ -116,7 +116,7 @@ static inline void fixture_start(struct fixture *f)
 {
 	struct err e = {0};
 
-	if (engine_new(&f->settings, clock_system(), &f->engine, &e) != ERR_OK ||
+	if (engine_new(&f->settings, NULL, clock_system(), &f->engine, &e) != ERR_OK ||
 	    engine_start(f->engine, &e) != ERR_OK)
 		fail_msg("%s", e.msg);
 }

@@ -129,7 +129,7 @@ static void a_type_of_source_that_this_build_lacks_is_refused(void **state)
 	(void)state;
 	fixture_open_short(&f, url);
 	f.sources[0].type = (enum source_type)99;
-	assert_int_equal(engine_new(&f.settings, clock_system(), &f.engine, &e), ERR_CONFIG);
+	assert_int_equal(engine_new(&f.settings, NULL, clock_system(), &f.engine, &e), ERR_CONFIG);
 	assert_string_equal(e.msg, "source default: this build cannot read from its type");
 	assert_null(f.engine);
 	fixture_close(&f);
@@ -151,7 +151,7 @@ static void pipelines_without_bounds_share_what_the_others_leave(void **state)
 	f.settings.queue.max_bytes = 10000;
 	f.pipelines[1].capacity = 40;
 	f.pipelines[2].max_bytes = 4000;
-	assert_int_equal(engine_new(&f.settings, clock_system(), &f.engine, NULL), ERR_OK);
+	assert_int_equal(engine_new(&f.settings, NULL, clock_system(), &f.engine, NULL), ERR_OK);
 	in = engine_inputs(f.engine);
 	assert_int_equal(in->pipeline_count, 3);
 	for (i = 0; i < 3; i++)
@@ -175,7 +175,7 @@ static void a_pipeline_gets_one_event_at_least(void **state)
 	fixture_open_short(&f, url);
 	(void)fixture_pipeline(&f, name_crm);
 	f.settings.queue.capacity = 1;
-	assert_int_equal(engine_new(&f.settings, clock_system(), &f.engine, NULL), ERR_OK);
+	assert_int_equal(engine_new(&f.settings, NULL, clock_system(), &f.engine, NULL), ERR_OK);
 	in = engine_inputs(f.engine);
 	assert_int_equal(ring_stats(in->pipelines[0].ring).capacity, 1);
 	assert_int_equal(ring_stats(in->pipelines[1].ring).capacity, 1);
@@ -192,7 +192,7 @@ static void what_metrics_look_at_bears_the_names_of_the_settings(void **state)
 	fixture_open_short(&f, url);
 	(void)fixture_webhook(&f, name_crm, url);
 	(void)fixture_pipeline(&f, name_third);
-	assert_int_equal(engine_new(&f.settings, clock_system(), &f.engine, NULL), ERR_OK);
+	assert_int_equal(engine_new(&f.settings, NULL, clock_system(), &f.engine, NULL), ERR_OK);
 	in = engine_inputs(f.engine);
 	assert_int_equal(in->source_count, 1);
 	assert_string_equal(in->sources[0].name, "default");
@@ -280,7 +280,7 @@ static void a_reload_enables_nothing_even_when_no_database_knows(void **state)
 	FIXTURE_AWAIT(fixture_breaker(&f) == BREAKER_DISABLED);
 	engine_remember(f.engine, &memory);
 	fixture_stop(&f, PEER_WAIT_US);
-	assert_int_equal(engine_new(&f.settings, clock_system(), &f.engine, NULL), ERR_OK);
+	assert_int_equal(engine_new(&f.settings, NULL, clock_system(), &f.engine, NULL), ERR_OK);
 	engine_recall(f.engine, &memory);
 	assert_int_equal(engine_start(f.engine, NULL), ERR_OK);
 	assert_int_equal(fixture_breaker(&f), BREAKER_DISABLED);
@@ -319,7 +319,7 @@ static void an_engine_that_does_not_run_is_stopped_and_freed_all_the_same(void *
 
 	(void)state;
 	fixture_open_short(&f, url);
-	assert_int_equal(engine_new(&f.settings, clock_system(), &f.engine, NULL), ERR_OK);
+	assert_int_equal(engine_new(&f.settings, NULL, clock_system(), &f.engine, NULL), ERR_OK);
 	engine_stop(f.engine, 0);
 	engine_stop(f.engine, 0);
 	engine_free(f.engine);

@@ -49,7 +49,7 @@ static struct monitor *open_idle(struct fixture *f)
 	struct monitor *m;
 
 	fixture_open_short(f, url_nowhere);
-	assert_int_equal(engine_new(&f->settings, clock_system(), &f->engine, NULL), ERR_OK);
+	assert_int_equal(engine_new(&f->settings, NULL, clock_system(), &f->engine, NULL), ERR_OK);
 	assert_int_equal(monitor_new(clock_system(), &f->settings, &m, NULL), ERR_OK);
 	return m;
 }
@@ -247,7 +247,7 @@ static void after_a_restart_the_new_limits_hold_and_counters_begin_anew(void **s
 	engine_free(f.engine);
 	f.settings.queue.capacity = 77;
 	f.webhooks[0].name = name_default;
-	assert_int_equal(engine_new(&f.settings, clock_system(), &f.engine, NULL), ERR_OK);
+	assert_int_equal(engine_new(&f.settings, NULL, clock_system(), &f.engine, NULL), ERR_OK);
 	monitor_restart(m, &f.settings);
 	monitor_refresh(m, f.engine);
 	assert_int_equal(monitor_snapshot(m)->total.queue_capacity, 77);

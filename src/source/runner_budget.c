@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: MIT */
+#include "source/runner_budget.h"
+
+/* Rows in the client library, what it has around them, and the events that are made of them. */
+#define COPIES 3
+/* The least that is worth a read. */
+#define LITTLE_BYTES (64UL * 1024)
+#define LITTLE_EVENTS 16
+
+static size_t max_size(size_t a, size_t b)
+{
+	return a > b ? a : b;
+}
+
+static void make_smaller(struct source_limit *limit, unsigned halvings)
+{
+	limit->events = max_size(limit->events >> halvings, 1);
+	limit->bytes = max_size(limit->bytes >> halvings, 1);
+}
+
+/* All that a read within limit may need. */
+static size_t need(const struct runner_budget *b, const struct source_limit *limit)
+{
+	return COPIES * max_size(limit->bytes, b->max_event_bytes);
+}
+
+static bool take(struct runner_budget *b, enum priority p, const struct source_limit *limit)
+{
+	size_t bytes = need(b, limit);
+
+	if (!budget_take_for(b->budget, BUDGET_READ, p, bytes))
+		return false;
+	b->charged += bytes;
+	return true;
+}
+
+/* Nothing is in any ring: whatever holds the budget, this read is what there is to do. */
+static bool take_alone(struct runner_budget *b, const struct source_limit *limit)
+{
+	if (budget_stats(b->budget).accounts[BUDGET_QUEUE].used_bytes)
+		return false;
+	budget_charge(b->budget, BUDGET_READ, need(b, limit));
+	b->charged += need(b, limit);
+	return true;
+}
+
+static bool take_a_little(struct runner_budget *b, struct ring *ring, struct source_limit *limit)
+{
+	if (ring_stats(ring).events)
+		return false;
+	if (limit->bytes > LITTLE_BYTES)
+		limit->bytes = LITTLE_BYTES;
+	if (limit->events > LITTLE_EVENTS)
+		limit->events = LITTLE_EVENTS;
+	/* what is reserved is not touched, what lies below it is */
+	if (b->priority != PRIORITY_OPTIONAL && take(b, PRIORITY_IMPORTANT, limit))
+		return true;
+	return take_alone(b, limit);
+}
+
+bool runner_budget_begin(struct runner_budget *b, struct ring *ring, struct source_limit *limit)
+{
+	struct source_limit smaller = *limit;
+
+	if (!b->budget)
+		return true;
+	make_smaller(&smaller, (unsigned)budget_level(b->budget));
+	b->is_short = smaller.bytes < limit->bytes;
+	*limit = smaller;
+	if (budget_allows(b->budget, b->priority)) {
+		while (!take(b, b->priority, limit)) {
+			b->is_short = true;
+			if (limit->bytes <= b->max_event_bytes || limit->bytes <= LITTLE_BYTES)
+				return take_a_little(b, ring, limit);
+			make_smaller(limit, 1);
+		}
+		return true;
+	}
+	b->is_short = true;
+	return take_a_little(b, ring, limit);
+}
+
+void runner_budget_kept(struct runner_budget *b, size_t bytes)
+{
+	if (bytes < b->charged)
+		budget_release(b->budget, BUDGET_READ, b->charged - bytes);
+	else if (bytes > b->charged)
+		budget_charge(b->budget, BUDGET_READ, bytes - b->charged);
+	b->charged = bytes;
+}

@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: MIT */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "source/runner_budget.h"
+
+#define KB ((size_t)1024)
+#define MB ((size_t)1024 * 1024)
+
+struct fixture {
+	struct budget *budget;
+	struct ring *ring;
+	struct runner_budget b;
+};
+
+static struct fixture open_all(size_t max, size_t reserve, enum priority p, size_t max_event)
+{
+	const struct budget_options o = {.max_bytes = max, .reserve_bytes = reserve};
+	const struct ring_options ro = {.capacity = 100, .max_bytes = max};
+	struct fixture f = {.b = {.priority = p, .max_event_bytes = max_event}};
+
+	assert_int_equal(budget_new(&o, &f.budget, NULL), ERR_OK);
+	assert_int_equal(ring_new(&ro, &f.ring, NULL), ERR_OK);
+	f.b.budget = f.budget;
+	return f;
+}
+
+static void close_all(struct fixture *f)
+{
+	runner_budget_kept(&f->b, 0);
+	assert_int_equal(budget_stats(f->budget).accounts[BUDGET_READ].used_bytes, 0);
+	ring_free(f->ring);
+	budget_free(f->budget);
+}
+
+static void push_one(struct ring *r)
+{
+	const struct event_fields fields = {.id = 1, .table = TEXT_LIT("t")};
+	struct event *ev = NULL;
+
+	assert_int_equal(event_new(&fields, &ev, NULL), ERR_OK);
+	assert_int_equal(ring_push(r, &ev), ERR_OK);
+}
+
+static bool begin(struct fixture *f, struct source_limit *limit)
+{
+	*limit = (struct source_limit){.events = 1000, .bytes = 2 * MB};
+	return runner_budget_begin(&f->b, f->ring, limit);
+}
+
+static size_t held(const struct fixture *f)
+{
+	return budget_stats(f->budget).accounts[BUDGET_READ].used_bytes;
+}
+
+static void reads_are_smaller_at_each_level(void **state)
+{
+	static const struct {
+		size_t used, events, bytes;
+	} cases[] = {
+		{0, 1000, 2 * MB},
+		{700 * MB, 500, MB},
+		{800 * MB, 250, 512 * KB},
+		{900 * MB, 125, 256 * KB},
+	};
+	struct fixture f = open_all(1000 * MB, 0, PRIORITY_IMPORTANT, 10 * KB);
+	struct source_limit limit;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < ARRAY_LEN(cases); i++) {
+		budget_charge(f.budget, BUDGET_INGEST, cases[i].used);
+		assert_true(begin(&f, &limit));
+		assert_int_equal(limit.events, cases[i].events);
+		assert_int_equal(limit.bytes, cases[i].bytes);
+		assert_int_equal(f.b.is_short, i > 0);
+		assert_true(held(&f) >= 2 * limit.bytes);
+		runner_budget_kept(&f.b, 1000);
+		assert_int_equal(held(&f), 1000);
+		runner_budget_kept(&f.b, 0);
+		assert_int_equal(held(&f), 0);
+		budget_release(f.budget, BUDGET_INGEST, cases[i].used);
+	}
+	close_all(&f);
+}
+
+static void a_read_that_does_not_fit_is_made_smaller(void **state)
+{
+	struct fixture f = open_all(10 * MB, 0, PRIORITY_STANDARD, 10 * KB);
+	struct source_limit limit;
+
+	(void)state;
+	budget_charge(f.budget, BUDGET_INGEST, 6 * MB); /* 3.5 MB to 95 % */
+	assert_true(begin(&f, &limit));
+	assert_int_equal(limit.bytes, MB);
+	assert_true(f.b.is_short);
+	assert_true(budget_stats(f.budget).used_bytes <= 10 * MB);
+	close_all(&f);
+}
+
+static void room_for_the_largest_row_is_taken_whatever_the_limit(void **state)
+{
+	struct fixture f = open_all(100 * MB, 0, PRIORITY_STANDARD, 5 * MB);
+	struct source_limit limit;
+
+	(void)state;
+	assert_true(begin(&f, &limit));
+	assert_true(held(&f) >= 2 * 5 * MB);
+	close_all(&f);
+}
+
+static void optional_stops_and_goes_on(void **state)
+{
+	struct fixture f = open_all(100 * MB, 0, PRIORITY_OPTIONAL, 10 * KB);
+	struct source_limit limit;
+
+	(void)state;
+	budget_charge(f.budget, BUDGET_QUEUE, 90 * MB);
+	assert_false(begin(&f, &limit));
+	assert_int_equal(held(&f), 0);
+	budget_release(f.budget, BUDGET_QUEUE, 5 * MB);
+	assert_false(begin(&f, &limit));
+	budget_release(f.budget, BUDGET_QUEUE, 1);
+	assert_true(begin(&f, &limit));
+	close_all(&f);
+}
+
+static void others_read_a_little_while_their_ring_is_empty(void **state)
+{
+	struct fixture f = open_all(100 * MB, 0, PRIORITY_STANDARD, 10 * KB);
+	struct source_limit limit;
+
+	(void)state;
+	budget_charge(f.budget, BUDGET_QUEUE, 96 * MB);
+	assert_true(begin(&f, &limit));
+	assert_true(limit.bytes <= 64 * KB);
+	assert_true(limit.events <= 16);
+	runner_budget_kept(&f.b, 0);
+	push_one(f.ring);
+	assert_false(begin(&f, &limit));
+	assert_int_equal(ring_clear(f.ring), 1);
+	budget_charge(f.budget, BUDGET_QUEUE, 4 * MB);
+	assert_false(begin(&f, &limit));
+	close_all(&f);
+}
+
+static void critical_goes_on_into_what_is_reserved_and_no_further(void **state)
+{
+	struct fixture f = open_all(100 * MB, 10 * MB, PRIORITY_CRITICAL, 10 * KB);
+	struct fixture other = open_all(100 * MB, 10 * MB, PRIORITY_IMPORTANT, 10 * KB);
+	struct source_limit limit;
+
+	(void)state;
+	other.b.budget = f.budget;
+	budget_charge(f.budget, BUDGET_QUEUE, 95 * MB);
+	assert_false(begin(&other, &limit));
+	push_one(f.ring);
+	assert_true(begin(&f, &limit));
+	assert_int_equal(limit.bytes, 256 * KB);
+	runner_budget_kept(&f.b, 0);
+	budget_charge(f.budget, BUDGET_QUEUE, 5 * MB);
+	assert_false(begin(&f, &limit));
+	other.b.budget = other.budget;
+	close_all(&other);
+	close_all(&f);
+}
+
+static void with_nothing_in_any_ring_somebody_reads(void **state)
+{
+	struct fixture f = open_all(8 * MB, 0, PRIORITY_OPTIONAL, MB);
+	struct source_limit limit;
+
+	(void)state;
+	budget_charge(f.budget, BUDGET_LOG, 7 * MB + MB / 2);
+	assert_true(begin(&f, &limit));
+	assert_true(limit.bytes <= 64 * KB);
+	close_all(&f);
+}
+
+static void without_a_budget_limits_stay(void **state)
+{
+	struct runner_budget none = {.budget = NULL};
+	struct source_limit limit = {.events = 3, .bytes = 4};
+
+	(void)state;
+	assert_true(runner_budget_begin(&none, NULL, &limit));
+	assert_int_equal(limit.events, 3);
+	assert_int_equal(limit.bytes, 4);
+	runner_budget_kept(&none, 10);
+	runner_budget_kept(&none, 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(reads_are_smaller_at_each_level),
+		cmocka_unit_test(a_read_that_does_not_fit_is_made_smaller),
+		cmocka_unit_test(room_for_the_largest_row_is_taken_whatever_the_limit),
+		cmocka_unit_test(optional_stops_and_goes_on),
+		cmocka_unit_test(others_read_a_little_while_their_ring_is_empty),
+		cmocka_unit_test(critical_goes_on_into_what_is_reserved_and_no_further),
+		cmocka_unit_test(with_nothing_in_any_ring_somebody_reads),
+		cmocka_unit_test(without_a_budget_limits_stay),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
