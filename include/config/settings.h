@@ -136,6 +136,9 @@ enum webhook_oversized {
 
 enum webhook_compression { WEBHOOK_COMPRESSION_NONE, WEBHOOK_COMPRESSION_GZIP };
 
+/* How a body is written (sink/encoding.h). */
+enum webhook_encoding { WEBHOOK_ENCODING_JSON, WEBHOOK_ENCODING_MSGPACK, WEBHOOK_ENCODING_CBOR };
+
 /* How the daemon shows its client secret to a token endpoint: RFC 6749, 2.3.1. */
 enum webhook_oauth2_auth { WEBHOOK_OAUTH2_BASIC, WEBHOOK_OAUTH2_POST };
 
@@ -149,6 +152,7 @@ struct webhook_settings {
 	struct secret url;    /* may hold a token: printed without userinfo and query */
 	bool url_is_template; /* its path or query has braces (config/template.h) */
 	enum webhook_format format;
+	enum webhook_encoding encoding;
 	char *type; /* template of the event's type; NULL: the format's own */
 	enum webhook_big_numbers big_numbers;
 	int64_t max_body_bytes; /* of one event, before compression; 0: none */

@@ -21,8 +21,12 @@ struct request_origin {
 /* Whether to's requests are arrays of events, be it of one. */
 bool request_is_batch(const struct webhook_settings *to);
 
+/* Of the bodies of to's requests. */
+const char *request_content_type(const struct webhook_settings *to);
+
 /* Fill all of r, which is empty, but its owner and its time. Errors: ERR_NOMEM, ERR_FULL,
- * ERR_DATA (the body is over max_body_bytes and the event is not to be sent in another form). */
+ * ERR_DATA: the event is not to be sent. Then the body is JSON that is over max_body_bytes, or is
+ * not, and cannot be written in the encoding. */
 enum err_code request_fill(const struct request_origin *o, const struct webhook_settings *to,
 			   const struct event_fields *f, struct http_request *r) ATTR_MUST_CHECK;
 
@@ -33,6 +37,9 @@ enum err_code request_fill(const struct request_origin *o, const struct webhook_
 enum err_code request_fill_batch(const struct request_origin *o, const struct webhook_settings *to,
 				 struct event *first, struct http_request *r,
 				 struct event **ret_rest) ATTR_MUST_CHECK;
+
+/* Of one that was answered with ERR_DATA: the size of the event's JSON, which tells why. */
+size_t request_event_bytes(const struct http_request *r);
 
 /* Compress what was filled in where its webhook's settings want it and it pays; *c, NULL at first,
  * is made when it is needed and the caller's to free. Without memory the body stays plain. */

@@ -14,6 +14,12 @@ static const struct key_word webhook_format_words[] = {
 	{"debezium", WEBHOOK_FORMAT_DEBEZIUM},
 	{NULL, 0},
 };
+static const struct key_word encoding_words[] = {
+	{"json", WEBHOOK_ENCODING_JSON},
+	{"msgpack", WEBHOOK_ENCODING_MSGPACK},
+	{"cbor", WEBHOOK_ENCODING_CBOR},
+	{NULL, 0},
+};
 static const struct key_word big_numbers_words[] = {
 	{"number", WEBHOOK_BIG_NUMBERS_AS_THEY_ARE},
 	{"string", WEBHOOK_BIG_NUMBERS_STRING},
@@ -54,6 +60,8 @@ static const struct key rows[] = {
 	{"webhook.format", KEY_WORD, WEBHOOK(format), .def = "native",
 	 .words = webhook_format_words,
 	 .help = "What a request looks like: docs/formats.md has an example of each."},
+	{"webhook.encoding", KEY_WORD, WEBHOOK(encoding), .def = "json", .words = encoding_words,
+	 .help = "How the body is written: as JSON, or as the same in MessagePack or CBOR."},
 	{"webhook.type", KEY_STRING, WEBHOOK(type), .check = check_template,
 	 .help = "The event's type in the formats that have one, from {pipeline} {schema} {table} "
 		 "{operation} {id}; app-db-listener.{table}.{operation} for cloudevents, "
@@ -63,7 +71,8 @@ static const struct key rows[] = {
 	 .help = "Whether numbers in rows and keys that a double does not hold are sent as numbers "
 		 "or as strings."},
 	{"webhook.max_body_bytes", KEY_SIZE, WEBHOOK(max_body_bytes), .def = "0", RANGE(0, 1 * GB),
-	 .help = "The most that an event's body may have, before it is compressed; 0: no limit."},
+	 .help = "The most that an event's body may have as JSON, before it is compressed; 0: no "
+		 "limit."},
 	{"webhook.oversized", KEY_WORD, WEBHOOK(oversized), .def = "key_only",
 	 .words = oversized_words,
 	 .help = "What becomes of an event with a larger body: sent with the key in place of the "

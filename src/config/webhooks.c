@@ -100,6 +100,13 @@ static void webhook_finish(struct loading *l, struct webhook_settings *w, struct
 		loading_mistake(l, node_find_key(n, "type"), &where,
 				"this format has no type: it is for cloudevents and standard");
 	}
+	if (w->encoding != WEBHOOK_ENCODING_JSON && w->format == WEBHOOK_FORMAT_CLOUDEVENTS) {
+		where = path_key(path, TEXT_LIT("encoding"));
+		loading_mistake(
+			l, node_find_key(n, "encoding"), &where,
+			"CloudEvents in one piece are JSON: cloudevents-binary has its data "
+			"in any encoding");
+	}
 	webhook_auth_check(l, w, n, path);
 	batching_check(l, w, n, path);
 	validation_check(l, w, n, path);

@@ -4,9 +4,11 @@
 #include <assert.h>
 #include <jansson.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "base/percent.h"
 #include "config/check.h"
+#include "sink/encoding.h"
 #include "sink/format.h"
 #include "sink/mask.h"
 #include "sink/oversize.h"
@@ -239,17 +241,84 @@ static ATTR_MUST_CHECK enum err_code fill_partition(const struct request_origin 
 	return code;
 }
 
+/* What was filled in from start on, which is JSON, in the encoding. Errors: also ERR_DATA. */
+static ATTR_MUST_CHECK enum err_code encode(struct http_request *r, size_t start)
+{
+	struct text json = {r->body.data + start, r->body.len - start};
+	struct buf out;
+	enum err_code code;
+
+	buf_init(&out, SIZE_MAX / 2);
+	code = buf_reserve(&out, json.len);
+	if (code == ERR_OK)
+		code = encoding_write(r->to->encoding, json, &out);
+	if (code == ERR_OK) {
+		buf_truncate(&r->body, start);
+		buf_add_text(&r->body, buf_text(&out));
+	}
+	buf_done(&out);
+	return code;
+}
+
 static ATTR_MUST_CHECK enum err_code fill_one(const struct request_origin *o,
 					      const struct event_fields *f, struct http_request *r)
 {
+	const size_t start = r->body.len;
+	enum err_code code;
+
 	if (is_partition(f))
-		return fill_partition(o, f, r);
-	return r->to->column_rules ? fill_masked(o, f, r) : fill_event(o, f, NULL, r);
+		code = fill_partition(o, f, r);
+	else
+		code = r->to->column_rules ? fill_masked(o, f, r) : fill_event(o, f, NULL, r);
+	if (code == ERR_OK && r->to->encoding != WEBHOOK_ENCODING_JSON)
+		code = encode(r, start);
+	return code;
 }
+
+/* ---- arrays ---- */
 
 bool request_is_batch(const struct webhook_settings *to)
 {
 	return to->batch_max_events > 1;
+}
+
+/* What stands in front of an element of an array. */
+static void add_separator(struct http_request *r, bool is_first)
+{
+	if (r->to->encoding == WEBHOOK_ENCODING_JSON)
+		buf_add_char(&r->body, is_first ? '[' : ',');
+}
+
+/* The end of an array; where its size stands in front, that too. */
+static void close_array(struct http_request *r, size_t count)
+{
+	size_t len = r->body.len;
+	struct buf head;
+
+	if (r->to->encoding == WEBHOOK_ENCODING_JSON) {
+		buf_add_char(&r->body, ']');
+		return;
+	}
+	buf_init(&head, SIZE_MAX / 2);
+	encoding_array(r->to->encoding, count, &head);
+	buf_add_text(&r->body, buf_text(&head));
+	if (buf_error(&head) != ERR_OK)
+		r->body.error = buf_error(&head);
+	if (buf_error(&r->body) == ERR_OK) {
+		memmove(r->body.data + head.len, r->body.data, len);
+		memcpy(r->body.data, head.data, head.len);
+	}
+	buf_done(&head);
+}
+
+const char *request_content_type(const struct webhook_settings *to)
+{
+	const struct format *format = format_get(to->format);
+	const char *encoded = encoding_content_type(to->encoding);
+
+	if (encoded)
+		return encoded;
+	return request_is_batch(to) ? format->batch_content_type : format->content_type;
 }
 
 enum err_code request_fill(const struct request_origin *o, const struct webhook_settings *to,
@@ -262,9 +331,9 @@ enum err_code request_fill(const struct request_origin *o, const struct webhook_
 		       (long long)event_public_id(f));
 	if (!request_is_batch(to))
 		return fill_one(o, f, r);
-	buf_add_char(&r->body, '[');
+	add_separator(r, true);
 	code = fill_one(o, f, r);
-	buf_add_char(&r->body, ']');
+	close_array(r, 1);
 	return code == ERR_OK ? buf_error(&r->body) : code;
 }
 
@@ -301,7 +370,7 @@ static void undo(struct http_request *r, const struct http_request *before)
 /* Append the list from first on, as much as fits; *ret_last is the last one in. */
 static ATTR_MUST_CHECK enum err_code fill_list(const struct request_origin *o, struct event *first,
 					       struct http_request *r, struct event **ret_last,
-					       uint64_t *ret_ids)
+					       size_t *ret_count, uint64_t *ret_ids)
 {
 	const size_t max = (size_t)r->to->batch_max_bytes;
 	struct http_request before;
@@ -310,7 +379,7 @@ static ATTR_MUST_CHECK enum err_code fill_list(const struct request_origin *o, s
 
 	for (ev = first; ev; *ret_last = ev, ev = ev->also) {
 		before = *r;
-		buf_add_char(&r->body, ev == first ? '[' : ',');
+		add_separator(r, ev == first);
 		code = fill_one(o, &ev->f, r);
 		if (ev != first &&
 		    (code == ERR_DATA || (code == ERR_OK && r->body.len >= max))) { /* and the ] */
@@ -319,6 +388,7 @@ static ATTR_MUST_CHECK enum err_code fill_list(const struct request_origin *o, s
 		}
 		if (code != ERR_OK)
 			return code;
+		++*ret_count;
 		*ret_ids += mix((uint64_t)event_public_id(&ev->f));
 	}
 	return ERR_OK;
@@ -330,18 +400,19 @@ enum err_code request_fill_batch(const struct request_origin *o, const struct we
 {
 	struct event *last = first;
 	uint64_t ids = 0;
+	size_t count = 0;
 	enum err_code code = reserve_all(first, (size_t)to->batch_max_bytes, &r->body);
 
 	r->to = to;
 	if (code == ERR_OK)
-		code = fill_list(o, first, r, &last, &ids);
+		code = fill_list(o, first, r, &last, &count, &ids);
 	if (code != ERR_OK && code != ERR_DATA)
 		return code;
 	*ret_rest = last->also;
 	last->also = NULL;
 	if (code != ERR_OK)
 		return code;
-	buf_add_char(&r->body, ']');
+	close_array(r, count);
 	if (last == first)
 		(void)snprintf(r->id, sizeof(r->id), "%s-%lld", o->install_id,
 			       (long long)event_public_id(&first->f));
@@ -349,6 +420,13 @@ enum err_code request_fill_batch(const struct request_origin *o, const struct we
 		(void)snprintf(r->id, sizeof(r->id), "%s-b%016llx", o->install_id,
 			       (unsigned long long)ids);
 	return buf_error(&r->body);
+}
+
+size_t request_event_bytes(const struct http_request *r)
+{
+	bool is_array = request_is_batch(r->to) && r->to->encoding == WEBHOOK_ENCODING_JSON;
+
+	return r->body.len - is_array;
 }
 
 void request_compress(struct http_request *r, struct compressor **c)

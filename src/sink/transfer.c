@@ -159,8 +159,7 @@ static ATTR_MUST_CHECK enum err_code add_format(struct curl_slist **list,
 	code = list_add(list, line, e);
 	if (code != ERR_OK || has_header(to, "Content-Type"))
 		return code;
-	(void)snprintf(line, sizeof(line), "Content-Type: %s",
-		       batch ? format->batch_content_type : format->content_type);
+	(void)snprintf(line, sizeof(line), "Content-Type: %s", request_content_type(to));
 	return list_add(list, line, e);
 }
 

@@ -124,12 +124,17 @@ static ATTR_MUST_CHECK enum err_code fill_request(const struct pool_pipeline *pp
 {
 	const struct request_origin origin = {pp->install_id, pp->name, pp->source};
 	const struct webhook_settings *to = webhook_settings(pp->webhook);
+	const size_t max = (size_t)to->max_body_bytes;
 	enum err_code code = request_is_batch(to) ? fill_batch(pp, f, &origin, r)
 						  : request_fill(&origin, to, &f->first->f, r);
 
+	if (code == ERR_DATA && max && request_event_bytes(r) > max)
+		return err_set(e, ERR_DATA, "a body of %zu bytes, max_body_bytes is %zu",
+			       request_event_bytes(r), max);
 	if (code == ERR_DATA)
-		return err_set(e, ERR_DATA, "a body of %zu bytes, max_body_bytes is %lld",
-			       r->body.len - request_is_batch(to), (long long)to->max_body_bytes);
+		return err_set(e, ERR_DATA,
+			       "its body is no JSON that another encoding can be "
+			       "made of, or nested too deep");
 	if (code != ERR_OK)
 		return err_set(e, ERR_NOMEM, "no memory for a request");
 	return ERR_OK;

@@ -152,6 +152,11 @@ static void bench_formats(const struct buf *row, double seconds)
 	to.big_numbers = WEBHOOK_BIG_NUMBERS_STRING;
 	run("native, big_numbers: string", &to, row, seconds);
 	to.big_numbers = WEBHOOK_BIG_NUMBERS_AS_THEY_ARE;
+	to.encoding = WEBHOOK_ENCODING_MSGPACK;
+	run("native, encoding: msgpack", &to, row, seconds);
+	to.encoding = WEBHOOK_ENCODING_CBOR;
+	run("native, encoding: cbor", &to, row, seconds);
+	to.encoding = WEBHOOK_ENCODING_JSON;
 	to.url.value = url;
 	to.url_is_template = true;
 	to.headers = headers;

@@ -94,4 +94,23 @@ arrived "ordering: pipeline" "$total" 4
 before=$(($(stats .requests) - before))
 ok "... in $before requests" test "$before" -le 40
 exits "it ends well" 0 process_stop daemon
+
+# ---- the same in binary encodings
+
+config_set listener.ordering key webhook.format native webhook.encoding cbor
+shop_run
+sql "UPDATE users SET n = 11 WHERE id <= 200"
+total=$((total + 200))
+arrived "encoding: cbor" "$total" 4
+exits "it ends well" 0 process_stop daemon
+sed -i 's/encoding: cbor/encoding: msgpack/' "$shop_config"
+shop_run
+sql "UPDATE users SET n = 12 WHERE id <= 200"
+total=$((total + 200))
+arrived "encoding: msgpack" "$total" 4
+is "... as what they are" "$(jq -r '.head | ascii_downcase | capture("content-type: (?<t>[^;\r]*)").t' "$record" | sort -u | xargs)" \
+	"application/cbor application/cloudevents-batch+json application/msgpack"
+is "... whole" "$(jq -c 'select(.key.id == 7) | .body | if type == "string" then fromjson else . end | select(.old_data.n == 11).data.n' \
+	"$record" | sort -u)" 12
+exits "it ends well" 0 process_stop daemon
 tests_end

@@ -70,7 +70,7 @@ static void peer_want(struct peer *p, uint32_t events)
 
 static struct text peer_body(const struct peer *p)
 {
-	if (p->head.chunked || p->head.gzip)
+	if (p->head.chunked || p->head.gzip || p->head.packed)
 		return buf_text(&p->body);
 	return (struct text){p->in.data + p->head.head_bytes, (size_t)p->head.content_length};
 }

@@ -7,6 +7,7 @@
 #include <strings.h>
 
 #include "inflate.h"
+#include "unpack.h"
 
 #define WIRE_HEAD_MAX_BYTES 65536
 #define WIRE_LINE_MAX_BYTES 8192
@@ -32,6 +33,13 @@ static int64_t number_of(struct text t)
 	return n;
 }
 
+static int packed_of(struct text type)
+{
+	if (name_is(type.s, type.len, "application/msgpack"))
+		return WIRE_MSGPACK;
+	return name_is(type.s, type.len, "application/cbor") ? WIRE_CBOR : WIRE_PLAIN;
+}
+
 static bool field_take(struct wire_head *h, const char *name, size_t name_len, struct text value)
 {
 	if (name_is(name, name_len, "content-length")) {
@@ -42,6 +50,8 @@ static bool field_take(struct wire_head *h, const char *name, size_t name_len, s
 		h->chunked = name_is(value.s, value.len, "chunked");
 	else if (name_is(name, name_len, "content-encoding"))
 		h->gzip = name_is(value.s, value.len, "gzip");
+	else if (name_is(name, name_len, "content-type"))
+		h->packed = packed_of(value);
 	else if (name_is(name, name_len, "connection"))
 		h->keep_alive = !name_is(value.s, value.len, "close");
 	else if (name_is(name, name_len, "expect"))
@@ -97,6 +107,20 @@ enum wire_result wire_head_parse(const char *bytes, size_t len, struct wire_head
 	return WIRE_DONE;
 }
 
+/* bytes may be those of body. */
+static bool unpack(const struct wire_head *h, struct text bytes, struct buf *body)
+{
+	struct buf out;
+	bool ok;
+
+	buf_init(&out, body->max_bytes);
+	ok = h->packed == WIRE_MSGPACK ? unpack_msgpack(bytes, &out) : unpack_cbor(bytes, &out);
+	buf_reset(body);
+	buf_add_text(body, buf_text(&out));
+	buf_done(&out);
+	return ok && buf_error(body) == ERR_OK;
+}
+
 enum wire_result wire_body_take(const struct wire_head *h, const char *bytes, size_t len,
 				struct buf *body)
 {
@@ -104,7 +128,12 @@ enum wire_result wire_body_take(const struct wire_head *h, const char *bytes, si
 
 	if (len < want)
 		return WIRE_MORE;
-	return !h->gzip || inflate_gzip((struct text){bytes, want}, body) ? WIRE_DONE : WIRE_BAD;
+	if (h->gzip && !inflate_gzip((struct text){bytes, want}, body))
+		return WIRE_BAD;
+	if (h->packed == WIRE_PLAIN)
+		return WIRE_DONE;
+	return unpack(h, h->gzip ? buf_text(body) : (struct text){bytes, want}, body) ? WIRE_DONE
+										      : WIRE_BAD;
 }
 
 /* One line, which must be complete: its length with the line end, 0 when it is not. */

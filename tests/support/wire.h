@@ -20,7 +20,8 @@ struct wire_head {
 	size_t head_bytes;
 	int64_t content_length; /* 0 without one */
 	bool chunked;
-	bool gzip; /* Content-Encoding */
+	bool gzip;                                           /* Content-Encoding */
+	enum { WIRE_PLAIN, WIRE_MSGPACK, WIRE_CBOR } packed; /* Content-Type */
 	bool keep_alive;
 	bool expect_continue;
 };
@@ -29,7 +30,8 @@ struct wire_head {
 enum wire_result wire_head_parse(const char *bytes, size_t len, struct wire_head *ret_head);
 
 /* A body that is not chunked, of which len bytes have come: WIRE_DONE when that is all of it. One
- * in gzip is then decoded into body; WIRE_BAD when it is not gzip or does not fit. */
+ * in gzip, MessagePack or CBOR is then decoded into body, the latter two into JSON; WIRE_BAD when
+ * it is not what it should be or does not fit. */
 enum wire_result wire_body_take(const struct wire_head *h, const char *bytes, size_t len,
 				struct buf *body);
 

@@ -28,6 +28,11 @@ static const struct {
 	{DATABASE "webhook: {url: http://h, batch_max_events: 2, format: cloudevents-binary}\n",
 	 "f:2:47: webhook.format: has one event a request, whose attributes are headers: "
 	 "cloudevents has batches\n"},
+	{DATABASE "webhook: {url: http://h, encoding: bson}\n",
+	 "f:2:36: webhook.encoding: \"bson\" is not known, did you mean json?\n"},
+	{DATABASE "webhook: {url: http://h, encoding: cbor, format: cloudevents}\n",
+	 "f:2:26: webhook.encoding: CloudEvents in one piece are JSON: cloudevents-binary has its "
+	 "data in any encoding\n"},
 	{DATABASE "webhook: {url: 'http://h/{table}', batch_max_events: 2}\n",
 	 "f:2:11: webhook.url: " DIFFER},
 	{DATABASE "webhook: {url: http://h, batch_max_events: 2,\n"

@@ -9,6 +9,7 @@
 
 #include "config/column_rules.h"
 #include "request_fixture.h"
+#include "unpack.h"
 
 static const struct event_fields an_update = {
 	.id = 42,
@@ -330,6 +331,69 @@ static void what_does_not_fit_into_a_batch_is_left_over(void **state)
 	}
 }
 
+/* The same as JSON, once it is unpacked; each element is written as it is added. */
+static void a_batch_can_be_written_in_another_encoding(void **state)
+{
+	struct webhook_settings to = {.batch_max_events = 50, .batch_max_bytes = 1 << 20};
+	struct event *rest, *first;
+	struct http_request plain, packed;
+	struct buf back;
+	size_t n;
+
+	(void)state;
+	buf_init(&back, 1 << 20);
+	for (n = 1; n <= 40; n += 13) {
+		first = list_of(n);
+		to.encoding = WEBHOOK_ENCODING_JSON;
+		request_open(&plain, 1 << 20);
+		assert_int_equal(request_fill_batch(&origin, &to, first, &plain, &rest), ERR_OK);
+		to.encoding = WEBHOOK_ENCODING_CBOR;
+		request_open(&packed, 1 << 20);
+		assert_int_equal(request_fill_batch(&origin, &to, first, &packed, &rest), ERR_OK);
+		assert_null(rest);
+		assert_string_equal(packed.id, plain.id);
+		assert_true(packed.body.len < plain.body.len);
+		buf_reset(&back);
+		assert_true(unpack_cbor(buf_text(&packed.body), &back));
+		assert_string_equal(buf_str(&back), buf_str(&plain.body));
+		assert_string_equal(request_content_type(&to), "application/cbor");
+		assert_int_equal(list_free(first), n);
+		request_done(&plain);
+		request_done(&packed);
+	}
+	buf_done(&back);
+}
+
+/* What is before it goes; then it is the first, and is refused alone. */
+static void what_cannot_be_encoded_is_not_sent(void **state)
+{
+	struct webhook_settings to = {.batch_max_events = 10,
+				      .batch_max_bytes = 1 << 20,
+				      .encoding = WEBHOOK_ENCODING_MSGPACK};
+	struct event_fields f = an_update;
+	struct event *first = list_of(2), *rest = NULL;
+	struct http_request r;
+
+	(void)state;
+	f.data = (struct text)TEXT_LIT("{\"id\":1,}");
+	assert_int_equal(event_new(&f, &first->also->also, NULL), ERR_OK);
+	request_open(&r, 1 << 20);
+	assert_int_equal(request_fill_batch(&origin, &to, first, &r, &rest), ERR_OK);
+	assert_int_equal(list_free(first), 2);
+	request_done(&r);
+	first = rest;
+	request_open(&r, 1 << 20);
+	assert_int_equal(request_fill_batch(&origin, &to, first, &r, &rest), ERR_DATA);
+	assert_null(rest);
+	request_done(&r);
+	to.batch_max_events = 1;
+	request_open(&r, 1 << 20);
+	assert_int_equal(request_fill(&origin, &to, &first->f, &r), ERR_DATA);
+	assert_in_range(request_event_bytes(&r), 1, 400);
+	request_done(&r);
+	assert_int_equal(list_free(first), 1);
+}
+
 static void the_id_of_a_batch_is_made_of_those_in_it(void **state)
 {
 	const struct webhook_settings to = {.batch_max_events = 10, .batch_max_bytes = 1 << 20};
@@ -373,6 +437,8 @@ int main(void)
 		cmocka_unit_test(a_body_is_compressed_when_it_is_wanted_large_enough_and_worth_it),
 		cmocka_unit_test(a_type_of_ones_own_stands_in_body_and_header),
 		cmocka_unit_test(what_does_not_fit_into_a_batch_is_left_over),
+		cmocka_unit_test(a_batch_can_be_written_in_another_encoding),
+		cmocka_unit_test(what_cannot_be_encoded_is_not_sent),
 		cmocka_unit_test(the_id_of_a_batch_is_made_of_those_in_it),
 	};
 
