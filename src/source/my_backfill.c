@@ -23,7 +23,8 @@
 #include "source/my_rows_out.h"
 #include "source/my_source.h"
 
-/* Columns and keys are looked up so often: a table may be altered while it is read. */
+/* Columns and keys are looked up so often: a table may be altered while it is read. Rows that the
+ * old key told apart are found by it for that long too. */
 #define PLAN_US CLOCK_US_PER_S
 /* Rows of a locking read that the look did not have. */
 #define LIMIT_SPARE 16
