@@ -122,6 +122,16 @@ struct metrics_webhook {
 	int64_t certificate_us; /* until the daemon's own runs out; 0: it has; unknown: none */
 };
 
+/* The last backfill job that the reader of a pipeline knows of. */
+struct metrics_backfill {
+	char state[12]; /* backfill_state_name; "": none */
+	int64_t job;
+	bool running;
+	int64_t rows_done;
+	int64_t rows_estimate; /* METRICS_UNKNOWN: unknown, or no job */
+	int64_t locked;
+};
+
 struct metrics_pipeline {
 	char name[METRICS_NAME_BYTES];
 	char source_name[METRICS_NAME_BYTES];
@@ -130,6 +140,7 @@ struct metrics_pipeline {
 	size_t webhook;
 	struct ring_stats ring;
 	struct parked_stats parked;
+	struct metrics_backfill backfill;
 	char priority[16];
 	bool memory_stopped; /* the budget allows its priority no reads */
 	/* derived */

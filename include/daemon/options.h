@@ -61,11 +61,11 @@ struct options {
 	const char *config;
 	bool json;
 	bool print;
+	bool keep_data;
 	const char *user;
 	const char *password_file;
 	const char *source;
 	int64_t give_up_us;
-	bool keep_data;
 	const char *pipeline;
 	const char *table;
 	int64_t id;
@@ -89,13 +89,13 @@ struct options {
 	const char *output;
 	bool in_front;
 	bool skip_superseded;
+	bool detach;
+	bool help;
 	const char *where;
 	const char *columns;
 	int64_t rate;
 	int64_t flush_every;
 	int64_t max_concurrent_pages;
-	bool detach;
-	bool help;
 };
 
 /* Read argv[0..argc), of which nothing is an option's value yet, into *ret; taken is the set of

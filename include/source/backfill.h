@@ -145,7 +145,7 @@ void backfill_list_write(struct buf *out, const struct string_list *l);
 enum err_code backfill_list_read(struct text json, struct string_list *ret,
 				 struct err *e) ATTR_MUST_CHECK;
 
-/* ERR_CONFIG: "... not supported by this source yet". */
-enum err_code backfill_unsupported(const char *type, struct err *e) ATTR_MUST_CHECK;
+/* Fill e: ERR_CONFIG, "... not supported by this source yet". */
+void backfill_unsupported(const char *type, struct err *e);
 
 #endif

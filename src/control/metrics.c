@@ -225,6 +225,32 @@ static void collect_pipeline(const struct metrics_inputs *in, size_t i, struct m
 		p->parked = parked_stats(from->parked);
 }
 
+/* The runner counts the pipelines of its source. */
+static size_t place_of(const struct metrics_inputs *in, size_t pipeline)
+{
+	size_t i, n = 0;
+
+	for (i = 0; i < pipeline; i++)
+		n += in->pipelines[i].source == in->pipelines[pipeline].source;
+	return n;
+}
+
+static void collect_backfill(const struct metrics_inputs *in, size_t i, struct metrics_backfill *b)
+{
+	struct runner *runner = in->sources[in->pipelines[i].source].runner;
+	const struct backfill_progress p = runner_backfill_of(runner, place_of(in, i));
+
+	*b = (struct metrics_backfill){.rows_estimate = METRICS_UNKNOWN};
+	if (!p.id)
+		return;
+	b->job = p.id;
+	b->running = p.state == BACKFILL_RUNNING;
+	b->rows_done = p.rows_done;
+	b->rows_estimate = p.rows_estimate;
+	b->locked = p.skipped;
+	(void)snprintf(b->state, sizeof(b->state), "%s", backfill_state_name(p.state));
+}
+
 void metrics_collect(const struct metrics_inputs *in, struct metrics_snapshot *ret_s)
 {
 	struct metrics_snapshot *s = ret_s;
@@ -246,6 +272,8 @@ void metrics_collect(const struct metrics_inputs *in, struct metrics_snapshot *r
 	}
 	for (i = 0; i < in->pipeline_count; i++)
 		collect_pipeline(in, i, &s->pipelines[i]);
+	for (i = 0; i < in->pipeline_count; i++)
+		collect_backfill(in, i, &s->pipelines[i].backfill);
 	s->source_count = in->source_count;
 	s->webhook_count = in->webhook_count;
 	s->pipeline_count = in->pipeline_count;

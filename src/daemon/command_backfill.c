@@ -39,8 +39,10 @@ static ATTR_MUST_CHECK enum err_code ops_of(const struct settings *s, size_t sou
 {
 	const struct source_admin_ops *ops = source_admin_find(s->sources[source].type);
 
-	if (!ops || !ops->backfill_create)
-		return backfill_unsupported(source_type_name(s->sources[source].type), e);
+	if (!ops || !ops->backfill_create) {
+		backfill_unsupported(source_type_name(s->sources[source].type), e);
+		return ERR_CONFIG;
+	}
 	*ret_ops = ops;
 	return ERR_OK;
 }

@@ -12,6 +12,8 @@
 #include "source/pg_quote.h"
 #include "source/pg_tables.h"
 
+#define COUNTED_MAX 10000
+
 /* What is missing is told by what has to be done. */
 static ATTR_MUST_CHECK enum err_code explain(enum err_code code, struct err *e)
 {
@@ -117,6 +119,27 @@ static int64_t plan_rows(const char *text)
 	return n;
 }
 
+/* A small table has no statistics worth the name, and is counted. */
+static ATTR_MUST_CHECK enum err_code count_small(struct making *m, struct err *e)
+{
+	struct buf sql;
+	int64_t n = -1;
+	enum err_code code;
+
+	if (m->r->where || m->estimate > COUNTED_MAX)
+		return ERR_OK;
+	buf_init(&sql, PG_SQL_MAX_BYTES);
+	buf_add_str(&sql, "SELECT count(*) FROM (");
+	add_from(&sql, m, m->t->settings->where[OP_INSERT]);
+	buf_add_fmt(&sql, " LIMIT %d) AS few", COUNTED_MAX + 1);
+	code = buf_error(&sql) == ERR_OK ? pg_admin_number(m->a, buf_str(&sql), 0, NULL, -1, &n, e)
+					 : err_set(e, ERR_NOMEM, "no memory for a filter");
+	buf_done(&sql);
+	if (code == ERR_OK)
+		m->estimate = n;
+	return code;
+}
+
 static ATTR_MUST_CHECK enum err_code estimate(struct making *m, struct err *e)
 {
 	struct buf sql;
@@ -133,7 +156,7 @@ static ATTR_MUST_CHECK enum err_code estimate(struct making *m, struct err *e)
 		return code;
 	m->estimate = PQntuples(res) ? plan_rows(PQgetvalue(res, 0, 0)) : -1;
 	PQclear(res);
-	return ERR_OK;
+	return count_small(m, e);
 }
 
 static ATTR_MUST_CHECK enum err_code find_last(struct making *m, struct err *e)

@@ -85,6 +85,7 @@ enum err_code runner_new(const struct runner_options *o, struct runner **ret_r, 
 		runner_free(r);
 		return code;
 	}
+	r->backfill.budget = o->budget;
 	*ret_r = r;
 	return ERR_OK;
 }

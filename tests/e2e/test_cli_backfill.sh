@@ -57,7 +57,7 @@ ok "... of nothing" said_is '. == []'
 process_start watcher "$ADBL" backfill users -c "$shop_config"
 ok "a job without a daemon is told" wait_until 20 grep -q 'no daemon is active' "$test_dir/watcher.log"
 process_signal watcher INT
-is "the watcher ends by SIGINT" "$(process_wait watcher; echo $?)" 130
+exits "the watcher ends by SIGINT" 130 process_wait watcher
 ok "... and says that the job goes on" grep -q 'backfill 1 goes on without this command' "$test_dir/watcher.log"
 ok "... which is so" state_is 1 running
 shop_run
@@ -90,7 +90,7 @@ is "... it stands still" "$(sql "SELECT rows_done FROM $jobs WHERE id = 3")" "$n
 exits "pause again" 64 adbl backfill pause 3
 exits "resume" 0 adbl backfill resume 3 --detach
 ok "... goes on" wait_until 20 has_read 3 $((now + 1))
-ok "metrics show it" wait_until 20 metrics_is '.pipelines[0].backfill_rows_estimate > 0 and .pipelines[0].backfill' running
+ok "metrics show it" wait_until 20 metrics_is '.pipelines[0] | "\(.backfill) \(.backfill_rows_estimate)"' 'running 50'
 exits "status" 0 adbl status
 has "... shows it" "$said" 'backfill 3'
 process_kill daemon

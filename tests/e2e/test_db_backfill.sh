@@ -34,14 +34,14 @@ for ((i = 0; i < 3 * scale; i++)); do
 	daemon_start
 done
 is "the daemon was killed between pages" "$i" $((3 * scale))
-ok "all jobs come to their end" wait_until 60 jobs_are done $((6 * scale))
+ok "all jobs come to their end" wait_until 60 jobs_are "done" $((6 * scale))
 ok "no writer failed, none was a deadlock's victim for it" workload_stop
 ok "one more of each" app backfill items
 ok "... with a composite key" app backfill pairs --flush-every 10000 --max-concurrent-pages 64
 is "... reads every row" "$(sql "SELECT sum(rows_done) FROM $jobs WHERE id > $((6 * scale))")" \
 	"$(sql 'SELECT (SELECT count(*) FROM items) + (SELECT count(*) FROM pairs)')"
 workload_verify
-reads=$(grep -c $'\tread\t' "$test_dir/delivered")
+reads=$(awk -F '\t' '$2 == "read"' "$test_dir/delivered" | wc -l)
 ok "rows were read" test "$reads" -ge "$(sql 'SELECT count(*) FROM items')"
 diag "$reads rows read"
 tests_end
