@@ -18,7 +18,7 @@
 VARIANT ?= release
 BUILD ?= build$(if $(filter-out release,$(VARIANT)),/$(VARIANT))
 
-PKGS := libpq mysqlclient sqlite3 libcurl yaml-0.1 libmicrohttpd jansson msgpack libcbor libsystemd libcrypto zlib
+PKGS := libpq mysqlclient sqlite3 libcurl yaml-0.1 libmicrohttpd jansson msgpack libcbor liblz4 libsystemd libcrypto zlib
 WARN := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith \
 	-Wvla -Wformat=2 -Wundef -Wwrite-strings -Wcast-qual
 # Sanitizers blind gcc to the ranges that -Wformat-truncation needs; release has it.

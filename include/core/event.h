@@ -52,6 +52,9 @@ struct event_fields {
 	struct text old_data;    /* JSON object, TEXT_NONE on insert and truncate */
 	/* A truncate of one partition only, of the root `table`: data is the partition's name and
 	 * old_data its schema, as JSON strings. */
+	/* data and old_data compressed (core/packed.h): the sizes they had; 0: they are not */
+	uint32_t plain_bytes;
+	uint32_t plain_old_bytes;
 	bool parked; /* read from the table `parked`, not from the outbox; what follows is of it */
 	int64_t parked_seq;         /* rising in the order of parking */
 	int64_t parked_due_wall_us; /* not before; 0: as soon as those before it are gone */

@@ -87,6 +87,8 @@ struct runner_stats {
 	int64_t state_since_us;
 	int64_t read_total; /* events */
 	int64_t read_bytes;
+	int64_t packed; /* of them, compressed while they wait */
+	int64_t packed_saved_bytes;
 	int64_t acked_total;
 	int64_t dead_total;   /* acknowledged as dead letters */
 	int64_t purged_total; /* dead letters removed for their age */

@@ -45,6 +45,8 @@ struct runner_pipe {
 
 	size_t last_count; /* what the last read returned */
 	size_t last_bytes;
+	size_t packed_events; /* since they were counted */
+	size_t packed_saved_bytes;
 };
 
 enum err_code runner_pipe_init(struct runner_pipe *p, const struct runner_pipeline *o,

@@ -126,10 +126,9 @@ static ATTR_MUST_CHECK enum err_code make_runner(struct engine *g, size_t source
 		mine[o.pipeline_count++] = (struct runner_pipeline){
 			.settings = p,
 			.standing = webhook_standing(g->webhooks[p->webhook]),
-			.budget = {.budget = g->budget,
-				   .priority = p->priority,
-				   .max_event_bytes = (size_t)s->sources[source].max_event_bytes},
 			.parks = s->webhooks[p->webhook].retry_schedule.count > 0};
+		runner_budget_init(&mine[o.pipeline_count - 1].budget, g->budget, p->priority,
+				   (size_t)s->sources[source].max_event_bytes);
 	}
 	return runner_new(&o, &g->runners[source], e);
 }

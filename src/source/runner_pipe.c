@@ -2,6 +2,7 @@
 #include "source/runner_pipe.h"
 
 #include "base/mem.h"
+#include "core/packed.h"
 
 #define READ_BYTES_MAX                                                                             \
 	(2UL << 20) /* the result and its events are in memory twice for a moment                  \
@@ -102,6 +103,15 @@ void runner_pipe_account(struct runner_pipe *p)
 	runner_budget_kept(&p->budget, bytes);
 }
 
+/* When memory is short, large rows wait compressed. */
+static void pack(struct runner_pipe *p, struct event **ev)
+{
+	size_t saved = budget_pauses(p->budget.budget) ? packed_event(ev) : 0;
+
+	p->packed_events += saved > 0;
+	p->packed_saved_bytes += saved;
+}
+
 static ATTR_MUST_CHECK enum err_code push_events(struct runner_pipe *p, struct acks *acks,
 						 int64_t now_us, struct err *e)
 {
@@ -115,6 +125,7 @@ static ATTR_MUST_CHECK enum err_code push_events(struct runner_pipe *p, struct a
 		p->reserved = left;
 	}
 	for (; p->at < p->count; p->at++, p->reserved--) {
+		pack(p, &p->events[p->at]);
 		code = ring_push(p->ring, &p->events[p->at]);
 		if (code == ERR_FULL) {
 			runner_pipe_block(p, now_us);

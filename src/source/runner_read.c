@@ -12,6 +12,9 @@ static void note_read(struct runner *r, struct runner_pipe *p)
 	r->stats.empty_reads += p->last_count == 0;
 	r->stats.read_total += (int64_t)p->last_count;
 	r->stats.read_bytes += (int64_t)p->last_bytes;
+	r->stats.packed += (int64_t)p->packed_events;
+	r->stats.packed_saved_bytes += (int64_t)p->packed_saved_bytes;
+	p->packed_events = p->packed_saved_bytes = 0;
 	mutex_unlock(&r->lock);
 }
 
