@@ -164,6 +164,13 @@ static ATTR_MUST_CHECK enum err_code keep_entries(struct paging *g, struct my_re
 	return ERR_OK;
 }
 
+static void add_condition(const struct paging *g, struct buf *sql)
+{
+	buf_add_text(sql, buf_text(&g->condition));
+	if (buf_error(&g->condition) != ERR_OK)
+		sql->error = buf_error(&g->condition);
+}
+
 /* The rows that g->condition is about: at most limit, and as many bytes as the page has left. */
 static ATTR_MUST_CHECK enum err_code look(struct paging *g, int64_t limit, struct err *e)
 {
@@ -174,7 +181,7 @@ static ATTR_MUST_CHECK enum err_code look(struct paging *g, int64_t limit, struc
 
 	buf_reset(sql);
 	my_plan_look(g->plan, sql);
-	buf_add_text(sql, buf_text(&g->condition));
+	add_condition(g, sql);
 	buf_add_str(sql, " ORDER BY ");
 	my_walk_order(sql, my_plan_walk(g->plan));
 	buf_add_fmt(sql, " LIMIT %lld", (long long)limit);
@@ -202,7 +209,7 @@ static ATTR_MUST_CHECK enum err_code lock_rows(struct paging *g, struct my_resul
 
 	buf_reset(sql);
 	my_plan_read(g->plan, sql);
-	buf_add_text(sql, buf_text(&g->condition));
+	add_condition(g, sql);
 	buf_add_str(sql, " AND ");
 	code = my_walk_upto(sql, walk, g->entries[g->count - 1].key, e);
 	my_plan_filter(g->plan, sql);

@@ -186,7 +186,8 @@ enum err_code my_plan_new(struct my_conn *c, const struct my_plan_request *r,
 		code = err_set(e, ERR_NOMEM, "no memory for a backfill");
 	if (code != ERR_OK) {
 		my_plan_free(p);
-		return err_prefix(e, "%s.%s", r->schema, r->table);
+		(void)err_prefix(e, "%s.%s", r->schema, r->table);
+		return code;
 	}
 	fill_in(p, r);
 	*ret_p = p;

@@ -135,8 +135,10 @@ enum err_code sqlite_plan_init(struct sqlite_plan *p, struct sqlite_conn *c,
 		code = choose_key(p, t, e);
 	if (code == ERR_OK)
 		code = choose_columns(p, t, e);
-	if (code != ERR_OK)
-		return err_prefix(e, "%s", r->table);
+	if (code != ERR_OK) {
+		(void)err_prefix(e, "%s", r->table);
+		return code;
+	}
 	p->trigger = (struct sqlite_trigger){
 		.pipeline = r->pipeline->name,
 		.table = r->table,
