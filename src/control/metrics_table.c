@@ -217,6 +217,14 @@ const struct metrics_row metrics_table[] = {
 	 .help = "The pipeline's source; a label of its series"},
 	{NULL, "webhook", PIPELINE(webhook_name), TEXT,
 	 .help = "The pipeline's webhook; a label of its series"},
+	{"backlog", "backlog", PIPELINE(backlog), GAUGE,
+	 .help = "Events that wait: about, while there are more in the outbox than in the ring"},
+	{"rate", "rate", PIPELINE(rate), GAUGE,
+	 .help = "Events a second that leave the ring lately, while there is a backlog"},
+	{"eta_seconds", "eta_seconds", PIPELINE(eta_us), GAUGE, SECONDS,
+	 .help = "Time until the backlog is gone, by the rate of the last minutes or by "
+		 "rate_limit; "
+		 "unknown while nothing moves"},
 	{"queue_size", "queue_size", PIPELINE(ring.events), GAUGE, .help = "Events in the ring"},
 	{"queue_capacity", "queue_capacity", PIPELINE(ring.capacity), GAUGE,
 	 .help = "Most events that the ring holds"},

@@ -67,16 +67,6 @@ static ATTR_MUST_CHECK enum err_code check_delivered(struct pg_admin *a, struct 
 	return code;
 }
 
-/* Nor for backfill jobs: nothing but the command needs it. */
-static ATTR_MUST_CHECK enum err_code check_backfill(struct pg_admin *a, struct err *e)
-{
-	static const char sql[] = "SELECT '" PG_SCHEMA
-				  "', 'table backfill is missing: the command backfill needs it' "
-				  "WHERE to_regclass('" PG_BACKFILL "') IS NULL";
-
-	return find_rows(a, FINDING_WARN, "run install", sql, 0, NULL, e);
-}
-
 /* Nor for the keys of pushed ones. */
 static ATTR_MUST_CHECK enum err_code check_ingest(struct pg_admin *a, struct err *e)
 {
@@ -87,6 +77,16 @@ static ATTR_MUST_CHECK enum err_code check_ingest(struct pg_admin *a, struct err
 		pg_admin_find(a, FINDING_FAIL, PG_SCHEMA, "run install",
 			      "table ingest_key is missing: a source of type http needs it");
 	return code;
+}
+
+/* Nor for backfill jobs: nothing but the command needs it. */
+static ATTR_MUST_CHECK enum err_code check_backfill(struct pg_admin *a, struct err *e)
+{
+	static const char sql[] = "SELECT '" PG_SCHEMA
+				  "', 'table backfill is missing: the command backfill needs it' "
+				  "WHERE to_regclass('" PG_BACKFILL "') IS NULL";
+
+	return find_rows(a, FINDING_WARN, "run install", sql, 0, NULL, e);
 }
 
 /* Privileges by catalog, not by trying: the one who checks need not be the daemon. */
@@ -295,9 +295,9 @@ enum err_code pg_check_outbox(struct pg_admin *a, struct err *e)
 	if (code == ERR_OK)
 		code = check_delivered(a, e);
 	if (code == ERR_OK)
-		code = check_backfill(a, e);
-	if (code == ERR_OK)
 		code = check_ingest(a, e);
+	if (code == ERR_OK)
+		code = check_backfill(a, e);
 	if (code == ERR_OK)
 		code = check_capture_rights(a, e);
 	if (code == ERR_OK)

@@ -471,9 +471,9 @@ static ATTR_MUST_CHECK enum err_code install_objects(struct pg_admin *a, void *c
 	if (code == ERR_OK)
 		code = pg_admin_run(a, pg_webhook_create_sql, e);
 	if (code == ERR_OK)
-		code = pg_admin_run(a, pg_backfill_create_sql, e);
-	if (code == ERR_OK)
 		code = pg_admin_run(a, pg_inlet_create_sql, e);
+	if (code == ERR_OK)
+		code = pg_admin_run(a, pg_backfill_create_sql, e);
 	if (code == ERR_OK)
 		code = install_columns(a, e);
 	if (code == ERR_OK)

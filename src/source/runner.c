@@ -36,6 +36,8 @@ static ATTR_MUST_CHECK enum err_code make_pipes(struct runner *r, const struct r
 	for (i = 0; code == ERR_OK && i < r->pipe_count; i++) {
 		r->shared[i].settings = o->pipelines[i].settings;
 		r->shared[i].index = (uint32_t)i;
+		r->shared[i].outbox_rows = -1;
+		r->pipes[i].backlog.rows = -1;
 		r->shared[i].parks = o->pipelines[i].parks;
 		code = runner_pipe_init(&r->pipes[i], &o->pipelines[i], (uint32_t)i,
 					(size_t)r->settings->batch_size, r->clock, e);

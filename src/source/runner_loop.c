@@ -24,6 +24,7 @@
 #define PROGRESS_US CLOCK_US_PER_S
 #define LOG_AGAIN_US (60 * CLOCK_US_PER_S)
 #define INSPECT_MIN_US (10 * CLOCK_US_PER_S)
+#define INSPECT_EARLY_US (5 * CLOCK_US_PER_S)
 #define INSPECT_COST 100 /* inspecting takes at most one part in so many of the time */
 #define NOMEM_US (200 * CLOCK_US_PER_MS)
 #define SETTLE_US (20 * CLOCK_US_PER_MS)
@@ -178,9 +179,9 @@ static ATTR_MUST_CHECK enum err_code inspect_due(struct runner *r, struct err *e
 	mutex_unlock(&r->lock);
 	code = r->ops->inspect(r->source, &st, e);
 	cost = now_us(r) - begin;
-	r->inspect_us = begin + INSPECT_MIN_US;
-	if (cost * INSPECT_COST > INSPECT_MIN_US)
-		r->inspect_us = begin + cost * INSPECT_COST;
+	cost *= INSPECT_COST;
+	r->inspect_us = begin + (cost > INSPECT_MIN_US ? cost : INSPECT_MIN_US);
+	r->inspect_early_us = begin + (cost > INSPECT_EARLY_US ? cost : INSPECT_EARLY_US);
 	if (code == ERR_UNAVAILABLE || code == ERR_NOMEM)
 		return err_prefix(e, "cannot inspect the source");
 	if (code != ERR_OK) { /* figures are no reason to stop delivering */
@@ -189,6 +190,7 @@ static ATTR_MUST_CHECK enum err_code inspect_due(struct runner *r, struct err *e
 			       e->msg);
 	}
 	note_status(r, &st);
+	runner_backlog_inspected(r);
 	log_status(&before, &st);
 	/* it may have found rows that were missed */
 	runner_pipes_want(r->pipes, r->pipe_count);

@@ -44,6 +44,13 @@ WEAK struct runner_stats runner_stats(struct runner *r)
 	return runner_of;
 }
 
+WEAK struct runner_backlog runner_backlog(struct runner *r, size_t p)
+{
+	(void)r;
+	(void)p;
+	return (struct runner_backlog){.rows = -1};
+}
+
 WEAK struct webhook_stats webhook_stats(struct webhook *w)
 {
 	(void)w;

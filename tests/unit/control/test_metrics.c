@@ -169,6 +169,14 @@ static void no_two_rows_have_the_same_name(void **state)
 	}
 }
 
+static void assert_archive(const struct metrics_pipeline *p)
+{
+	assert_int_equal(p->archive.events, 5);
+	assert_int_equal(p->archive_paused_us, 5 * S);
+	assert_int_equal(strlen(p->archive_path), METRICS_NAME_BYTES - 1);
+	assert_non_null(strstr(p->archive_path, "/and-another/events.json"));
+}
+
 static void assert_backfills(const struct fixture *f)
 {
 	assert_int_equal(f->s.pipelines[0].backfill.job, 0);
@@ -176,14 +184,6 @@ static void assert_backfills(const struct fixture *f)
 	assert_string_equal(f->s.pipelines[1].backfill.state, "running");
 	assert_int_equal(f->s.pipelines[1].backfill.rows_done, 20);
 	assert_int_equal(f->s.pipelines[1].backfill.locked, 2);
-}
-
-static void assert_archive(const struct metrics_pipeline *p)
-{
-	assert_int_equal(p->archive.events, 5);
-	assert_int_equal(p->archive_paused_us, 5 * S);
-	assert_int_equal(strlen(p->archive_path), METRICS_NAME_BYTES - 1);
-	assert_non_null(strstr(p->archive_path, "/and-another/events.json"));
 }
 
 static void collecting_asks_every_module(void **state)
@@ -194,8 +194,8 @@ static void collecting_asks_every_module(void **state)
 	const struct metrics_source_input sources[] = {{"shop", NULL}};
 	const struct metrics_webhook_input webhooks[] = {{"crm", NULL}, {"erp", NULL}};
 	const struct metrics_pipeline_input pipelines[] = {
-		{"a", NULL, NULL, NULL, 0, 1, PRIORITY_OPTIONAL},
-		{"b", NULL, NULL, NULL, 0, 0, PRIORITY_CRITICAL}};
+		{"a", NULL, NULL, NULL, 0, 0, 1, PRIORITY_OPTIONAL},
+		{"b", NULL, NULL, NULL, 0, 0, 0, PRIORITY_CRITICAL}};
 	struct metrics_inputs in = {
 		.version = "9",
 		.clock = clock_fake_init(&c, 50 * S, WALL),
