@@ -4,6 +4,7 @@
 # and memory is bounded and flat, whatever the table has. BACKFILL_ROWS and BACKFILL_WIDE_ROWS (of 100 KB) say how large;
 # make backfill-large has the full numbers.
 # databases: postgres mariadb sqlite
+# shellcheck disable=SC2154 # db_kind, outbox and the like come from lib.sh
 . "$(dirname "$0")/../support/lib.sh"
 options=()
 [ "${1:-}" != mariadb ] || options=(-o 'max_allowed_packet = 256M' -o 'innodb_buffer_pool_size = 256M')

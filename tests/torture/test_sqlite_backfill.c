@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A backfill without memory: made, done page by page, decided about. test_my_backfill.c has MariaDB. */
+/* A backfill without memory: made, done page by page, decided about. test_my_backfill.c has
+ * MariaDB. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
