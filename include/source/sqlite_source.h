@@ -8,6 +8,7 @@
  *     sqlite_parked.c   events that wait for a later attempt, in a table of their own
  *     sqlite_wake.c     waiting for changes
  *     sqlite_purge.c    old dead letters
+ *     sqlite_backfill.c rows that are there already
  *     sqlite_inspect.c  drift, status, stray rows, a file that went back in time
  */
 #ifndef SOURCE_SQLITE_SOURCE_H
