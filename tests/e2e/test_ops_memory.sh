@@ -23,6 +23,7 @@ rss_is_back() {
 
 receiver_start quick
 receiver_start stuck
+receiver_start alerts
 db_new shop
 note=text
 [ "$db_kind" != mariadb ] || note=longtext
@@ -39,7 +40,7 @@ webhooks:
 pipelines:
   - {name: pictures, source: shop, webhook: stuck, tables: [pictures], priority: optional, max_bytes: 15MB}
   - {name: orders, source: shop, webhook: quick, tables: [orders], priority: critical, max_bytes: 1MB}
-memory: {max: 16MB}
+memory: {max: 16MB, alert_url: "http://127.0.0.1:${port[alerts]}/hook"}
 worker: {pool_size: 2}
 admin: {listen: "127.0.0.1:$admin_port"}
 daemon: {shutdown_timeout: 1}
@@ -67,6 +68,8 @@ is "nothing of the other has been lost" "$(sql "SELECT count(*) FROM $(outbox_of
 # bodies of what is in the queue already are charged in any case
 ok "the budget held" metrics_is '.budget.peak_bytes <= 1.1 * .budget.max_bytes' true
 ok "the log tells of the level" wait_until 10 grep -q 'msg="memory level" level=\(alert\|critical\)' "$test_dir/daemon.log"
+
+ok "and the operator's own webhook" wait_until 10 stats_min .requests 1 alerts
 
 receiver_stop stuck
 receiver_start stuck
