@@ -27,9 +27,11 @@
 #include "control/process.h"
 #include "control/recorder.h"
 #include "core/budget.h"
+#include "core/deferral.h"
 #include "core/label_set.h"
 #include "core/parked.h"
 #include "core/ring.h"
+#include "sink/archive.h"
 #include "sink/pool.h"
 #include "sink/webhook.h"
 #include "source/runner.h"
@@ -63,9 +65,10 @@ struct metrics_webhook_input {
 struct metrics_pipeline_input {
 	const char *name;
 	struct ring *ring;
-	struct parked *parked; /* NULL: none */
-	size_t source;         /* index in sources */
-	size_t webhook;        /* index in webhooks */
+	struct parked *parked;    /* NULL: none */
+	struct deferral *tenants; /* NULL: it has none */
+	size_t source;            /* index in sources */
+	size_t webhook;           /* index in webhooks */
 	enum priority priority;
 };
 
@@ -130,9 +133,14 @@ struct metrics_pipeline {
 	size_t webhook;
 	struct ring_stats ring;
 	struct parked_stats parked;
+	bool has_tenants;
+	struct deferral_stats tenants;
+	struct archive_stats archive;          /* all zero without one */
+	char archive_path[METRICS_NAME_BYTES]; /* its end, where it is longer; "" without one */
 	char priority[16];
 	bool memory_stopped; /* the budget allows its priority no reads */
 	/* derived */
+	int64_t archive_paused_us; /* 0: it is not */
 	int64_t lag_us;            /* age of the oldest event inside, by its commit */
 	int64_t oldest_pending_us; /* the same, by when it was read */
 	int64_t parked_next_us;    /* until the first parked one is due; METRICS_UNKNOWN: none */
@@ -206,6 +214,9 @@ enum err_code metrics_tables_new(struct label_set **ret_s, struct err *e) ATTR_M
 
 /* Append them in the Prometheus text format. Errors stick to out. */
 void metrics_render_tables(const struct label_set *tables, struct buf *out);
+
+/* Likewise what tenants have of the pipelines: those with the most, and the sum of the others. */
+void metrics_render_tenants(const struct metrics_snapshot *s, struct buf *out);
 
 /* Append s in the Prometheus text format 0.0.4. Errors stick to out. */
 void metrics_render_prometheus(const struct metrics_snapshot *s, struct buf *out);

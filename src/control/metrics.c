@@ -84,6 +84,7 @@ static void derive_pipeline(struct metrics_snapshot *s, struct metrics_pipeline 
 	s->total.waiting += (int64_t)p->ring.waiting;
 	s->total.in_flight += (int64_t)p->ring.inflight;
 	s->total.oldest_pending_us = larger(s->total.oldest_pending_us, p->oldest_pending_us);
+	p->archive_paused_us = p->archive.paused ? s->now_us - p->archive.since_us : 0;
 }
 
 static void derive_source(struct metrics_snapshot *s, struct metrics_source *source)
@@ -207,6 +208,18 @@ static void name_copy(char out[static METRICS_NAME_BYTES], const char *name)
 	(void)snprintf(out, METRICS_NAME_BYTES, "%s", name);
 }
 
+static void collect_archive(const struct metrics_inputs *in, size_t i, struct metrics_pipeline *p)
+{
+	const char *path = "";
+	size_t len;
+
+	if (!pool_archive_stats(in->pool, i, &p->archive, &path))
+		return;
+	len = strlen(path);
+	name_copy(p->archive_path,
+		  len < METRICS_NAME_BYTES ? path : path + len - (METRICS_NAME_BYTES - 1));
+}
+
 static void collect_pipeline(const struct metrics_inputs *in, size_t i, struct metrics_pipeline *p)
 {
 	const struct metrics_pipeline_input *from = &in->pipelines[i];
@@ -218,11 +231,15 @@ static void collect_pipeline(const struct metrics_inputs *in, size_t i, struct m
 	p->source = from->source;
 	p->webhook = from->webhook;
 	p->ring = ring_stats(from->ring);
+	collect_archive(in, i, p);
 	(void)snprintf(p->priority, sizeof(p->priority), "%s",
 		       budget_priority_name(from->priority));
 	p->memory_stopped = !budget_allows(in->budget, from->priority);
 	if (from->parked)
 		p->parked = parked_stats(from->parked);
+	p->has_tenants = from->tenants != NULL;
+	if (from->tenants)
+		deferral_stats(from->tenants, &p->tenants);
 }
 
 void metrics_collect(const struct metrics_inputs *in, struct metrics_snapshot *ret_s)

@@ -199,6 +199,24 @@ static void webhooks_print(const struct status *st, const json_t *daemon)
 	}
 }
 
+static void archives_print(const json_t *daemon)
+{
+	const json_t *all = json_object_get(daemon, "pipelines"), *p;
+	size_t i;
+
+	for (i = 0; i < json_array_size(all); i++) {
+		p = json_array_get(all, i);
+		if (json_is_true(json_object_get(p, "archive_paused")))
+			(void)printf(
+				"  %-14s archive %s cannot be written for %.0f s, delivery "
+				"waits: %s\n",
+				json_string_value(json_object_get(p, "name")),
+				json_string_value(json_object_get(p, "archive")),
+				json_number_value(json_object_get(p, "archive_paused_seconds")),
+				json_string_value(json_object_get(p, "archive_error")));
+	}
+}
+
 static void status_print(const struct settings *s, const struct status *st, json_t *daemon)
 {
 	json_t *all;
@@ -217,6 +235,7 @@ static void status_print(const struct settings *s, const struct status *st, json
 	for (i = 0; i < json_array_size(st->pipelines); i++)
 		outbox_print(json_array_get(st->pipelines, i));
 	webhooks_print(st, daemon);
+	archives_print(daemon);
 }
 
 int command_status(const struct command_call *call)

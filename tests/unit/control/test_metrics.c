@@ -169,6 +169,14 @@ static void no_two_rows_have_the_same_name(void **state)
 	}
 }
 
+static void assert_archive(const struct metrics_pipeline *p)
+{
+	assert_int_equal(p->archive.events, 5);
+	assert_int_equal(p->archive_paused_us, 5 * S);
+	assert_int_equal(strlen(p->archive_path), METRICS_NAME_BYTES - 1);
+	assert_non_null(strstr(p->archive_path, "/and-another/events.json"));
+}
+
 static void collecting_asks_every_module(void **state)
 {
 	struct fixture *f = *state;
@@ -177,8 +185,8 @@ static void collecting_asks_every_module(void **state)
 	const struct metrics_source_input sources[] = {{"shop", NULL}};
 	const struct metrics_webhook_input webhooks[] = {{"crm", NULL}, {"erp", NULL}};
 	const struct metrics_pipeline_input pipelines[] = {
-		{"a", NULL, NULL, 0, 1, PRIORITY_OPTIONAL},
-		{"b", NULL, NULL, 0, 0, PRIORITY_CRITICAL}};
+		{"a", NULL, NULL, NULL, 0, 1, PRIORITY_OPTIONAL},
+		{"b", NULL, NULL, NULL, 0, 0, PRIORITY_CRITICAL}};
 	struct metrics_inputs in = {
 		.version = "9",
 		.clock = clock_fake_init(&c, 50 * S, WALL),
@@ -201,6 +209,8 @@ static void collecting_asks_every_module(void **state)
 	runner_of = (struct runner_stats){.state = RUNNER_STANDBY, .read_total = 12};
 	webhook_of = (struct webhook_stats){.delivered = 4};
 	pool_of = (struct pool_stats){.workers = 6};
+	archive_of = (struct archive_stats){
+		.events = 5, .paused = true, .since_us = 45 * S, .error = "full"};
 	metrics_collect(&in, &f->s);
 	assert_int_equal(f->s.uptime_us, 30 * S);
 	assert_int_equal(f->s.total.queue_size, 6);
@@ -212,6 +222,7 @@ static void collecting_asks_every_module(void **state)
 	assert_int_equal(f->s.webhooks[1].timeout_us, 30 * S);
 	assert_string_equal(f->s.pipelines[0].webhook_name, "erp");
 	assert_string_equal(f->s.pipelines[1].webhook_name, "crm");
+	assert_archive(&f->s.pipelines[1]);
 	assert_true(f->s.memory.rss_bytes > 0);
 	assert_true(f->s.process.open_fds > 0);
 	assert_int_equal(f->s.budget.max_bytes, 1000);
