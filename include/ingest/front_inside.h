@@ -45,7 +45,6 @@ struct front {
 	} sources[SETTINGS_SOURCES_MAX]; /* for their callbacks */
 	struct door *door;
 	struct MHD_Daemon *server;
-	struct tally tally;
 	struct refusal_log log;           /* of the server's thread */
 	char crowded[REFUSAL_HTTP_BYTES]; /* what those hear for whom there is no room */
 	_Atomic bool stopping;

@@ -199,6 +199,7 @@ void metrics_derive(struct metrics_snapshot *s, struct metrics_history *h)
 	for (i = 0; i < s->webhook_count; i++)
 		derive_webhook(s, &s->webhooks[i]);
 	derive_latency(s);
+	s->ingest_latency = quantiles_of(s->ingest.latency_count);
 	derive_history(s, h);
 }
 
@@ -250,6 +251,7 @@ void metrics_collect(const struct metrics_inputs *in, struct metrics_snapshot *r
 	s->webhook_count = in->webhook_count;
 	s->pipeline_count = in->pipeline_count;
 	s->pool = pool_stats(in->pool);
+	s->ingest = front_stats(in->front);
 	s->log = log_stats();
 	s->recorder = recorder_stats(in->recorder);
 	s->tables = label_set_stats(in->tables);

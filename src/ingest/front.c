@@ -79,7 +79,7 @@ static void connection_notify(void *cls, struct MHD_Connection *connection, void
 	}
 	guest_leave(f, *context);
 	*context = NULL;
-	f->tally.connections--;
+	f->o.tally->connections--;
 }
 
 /* The client hears why, and the server that nothing comes any more. Neither call blocks. */
@@ -99,14 +99,14 @@ static bool door_take(void *ctx, int fd, const struct sockaddr *from, socklen_t 
 {
 	struct front *f = ctx;
 
-	if (f->tally.connections >= connections_max(f)) {
-		f->tally.refused[REFUSAL_BUSY]++;
+	if (f->o.tally->connections >= connections_max(f)) {
+		f->o.tally->refused[REFUSAL_BUSY]++;
 		return false;
 	}
-	f->tally.connections++;
+	f->o.tally->connections++;
 	/* closes fd when it fails, without a call of connection_notify */
 	if (MHD_add_connection(f->server, fd, from, len) != MHD_YES)
-		f->tally.connections--;
+		f->o.tally->connections--;
 	return true;
 }
 
@@ -161,7 +161,7 @@ static ATTR_MUST_CHECK enum err_code make_committer(struct front *f, size_t i, s
 				      .ops = f->o.ops ? f->o.ops : &inlet_ops_real,
 				      .clock = f->o.clock,
 				      .budget = f->o.budget,
-				      .tally = &f->tally,
+				      .tally = f->o.tally,
 				      .on_commit = f->o.on_commit ? source_committed : NULL,
 				      .on_commit_ctx = &f->sources[i]};
 	enum err_code code;
@@ -303,7 +303,7 @@ static void await_answers(struct front *f)
 	int64_t deadline_us = clock_now_us(f->o.clock) + ANSWERS_US;
 
 	mutex_lock(&f->lock);
-	while (f->tally.in_progress && clock_now_us(f->o.clock) < deadline_us)
+	while (f->o.tally->in_progress && clock_now_us(f->o.clock) < deadline_us)
 		cond_wait_until(&f->changed, &f->lock, deadline_us);
 	mutex_unlock(&f->lock);
 }
@@ -351,7 +351,7 @@ struct ingest_stats front_stats(struct front *f)
 
 	if (!f)
 		return s;
-	s = tally_stats(&f->tally);
+	s = tally_stats(f->o.tally);
 	s.max_concurrent = f->settings->max_concurrent;
 	return s;
 }

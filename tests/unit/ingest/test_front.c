@@ -98,12 +98,12 @@ static void bodies_are_refused_for_what_they_are(void **state)
 	world_start();
 	for (i = 0; i < ARRAY_LEN(cases); i++)
 		expect_post(cases[i].body, cases[i].status, cases[i].answer);
-	/* nothing of them was kept, and nothing stands in the way of others */
-	assert_int_equal(fake_inlet_store.row_count, 0);
-	assert_int_equal(fake_inlet_store.commits, 0);
-	assert_int_equal(fake_inlet_store.rollbacks, ARRAY_LEN(cases));
+	/* nothing of them was kept, and no transaction stands open in the way of others */
 	expect_post(TEXT_LIT(EVENT), 202, "");
+	world_stop();
 	assert_int_equal(fake_inlet_store.row_count, 1);
+	assert_int_equal(fake_inlet_store.commits, 1);
+	assert_true(fake_inlet_store.rollbacks >= 1);
 }
 
 static void an_event_over_its_bound_is_named(void **state)
@@ -290,8 +290,10 @@ static void tls_is_spoken_with_a_certificate(void **state)
 static void without_address_or_source_nothing_listens(void **state)
 {
 	static char off[] = "off";
-	struct front_options o = {
-		.settings = &world.settings, .clock = clock_system(), .ops = &fake_inlet_ops};
+	struct front_options o = {.settings = &world.settings,
+				  .clock = clock_system(),
+				  .ops = &fake_inlet_ops,
+				  .tally = &world.tally};
 	struct front *f;
 	struct err e;
 
@@ -310,8 +312,10 @@ static void without_address_or_source_nothing_listens(void **state)
 
 static void a_taken_port_is_an_error(void **state)
 {
-	struct front_options o = {
-		.settings = &world.settings, .clock = clock_system(), .ops = &fake_inlet_ops};
+	struct front_options o = {.settings = &world.settings,
+				  .clock = clock_system(),
+				  .ops = &fake_inlet_ops,
+				  .tally = &world.tally};
 	static char taken[64], tls[] = "/nowhere.pem";
 	struct front *f;
 	struct err e;
