@@ -109,6 +109,11 @@ void where_read(struct loading *l, struct table_settings *t, struct node n,
 		const struct path *path);
 void headers_read(struct loading *l, struct webhook_settings *w, struct node n,
 		  const struct path *path);
+void pairs_read(struct loading *l, const struct key *k, void *base, struct node n,
+		const struct path *path);
+/* What is wrong with p's tenants, which were read from n and the listener. */
+void tenants_check(struct loading *l, const struct pipeline_settings *p, struct node n,
+		   const struct path *path);
 /* Note what contradicts itself in w's columns_* and mask_*, which are read; else make its rules. */
 void columns_check(struct loading *l, struct webhook_settings *w, struct node n,
 		   const struct path *path);

@@ -235,8 +235,13 @@ struct pipeline_settings {
 	bool operations[OP_COUNT]; /* truncate: only with PostgreSQL or audit_table */
 	enum ordering ordering;
 	enum priority priority;
-	int64_t capacity;  /* events; 0: an equal share of queue.capacity */
-	int64_t max_bytes; /* 0: an equal share of queue.max_bytes */
+	int64_t capacity;     /* events; 0: an equal share of queue.capacity */
+	int64_t max_bytes;    /* 0: an equal share of queue.max_bytes */
+	char *tenant;         /* the column that tells whose a row is; NULL: no tenants */
+	int64_t tenant_quota; /* of the ring, for each that has no other: hundredths of a per cent
+			       */
+	struct string_list tenant_tiers; /* pairs: name, quota */
+	struct string_list tenants;      /* pairs: tenant, tier or quota (config/tenant_quota.h) */
 	int64_t retain_us; /* how long delivered events are kept for a replay; 0: not at all */
 	bool always;       /* triggers ENABLE ALWAYS: also under session_replication_role=replica */
 };

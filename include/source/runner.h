@@ -14,6 +14,7 @@
 #include "base/err.h"
 #include "config/settings.h"
 #include "core/acks.h"
+#include "core/deferral.h"
 #include "core/label_set.h"
 #include "core/parked.h"
 #include "core/ring.h"
@@ -64,6 +65,10 @@ void runner_bind_tables(struct runner *r, struct label_set *tables);
 /* Likewise the set of its parked keys: a loan; none by default. Its on_due is to call runner_wake.
  */
 void runner_bind_parked(struct runner *r, size_t p, struct parked *parked);
+
+/* Likewise who its tenants are: a loan, none by default. Errors: ERR_NOMEM. */
+enum err_code runner_bind_tenants(struct runner *r, size_t p, struct deferral *deferral,
+				  struct err *e) ATTR_MUST_CHECK;
 
 enum err_code runner_start(struct runner *r, struct err *e) ATTR_MUST_CHECK;
 

@@ -17,6 +17,8 @@ const char *key_type_name(enum key_type type)
 		[KEY_DURATIONS] = "list of durations",
 		[KEY_OPS] = "list",
 		[KEY_RATE] = "rate",
+		[KEY_PERCENT] = "per cent",
+		[KEY_PAIRS] = "mapping",
 		[KEY_TOKENS] = "mapping of secrets",
 		[KEY_TABLES] = "list of tables",
 		[KEY_TABLE] = "table",

@@ -3,6 +3,7 @@
  * The rows of the key table that say what is captured and how: database and listener.
  */
 #include "config/key_rows.h"
+#include "config/tenant_quota.h"
 
 static const struct key_word type_words[] = {
 	{"postgres", SOURCE_POSTGRES},
@@ -115,6 +116,18 @@ static const struct key rows[] = {
 	 .help = "Dead letters are removed when they are older; 0s: they are kept."},
 	{"listener.retain", KEY_DURATION, PIPELINE(retain_us), .def = "0s", RANGE(0, 3650 * DAY),
 	 .help = "How long delivered events are kept for app-db-listener replay; 0s: not at all."},
+	{"listener.tenant", KEY_STRING, PIPELINE(tenant), .check = check_text,
+	 .help = "The column that tells whose a row is, so that one tenant with many rows does not "
+		 "keep those of others waiting; none when not given."},
+	{"listener.tenant_quota", KEY_PERCENT, PIPELINE(tenant_quota), .def = "1%",
+	 RANGE(1, TENANT_QUOTA_WHOLE),
+	 .help = "The part of the pipeline's capacity that each tenant may have in memory while "
+		 "others wait."},
+	{"listener.tenant_tiers", KEY_PAIRS, PIPELINE(tenant_tiers),
+	 .help = "Names for larger or smaller quotas, as in {gold: 5%, silver: 3%}."},
+	{"listener.tenants", KEY_PAIRS, PIPELINE(tenants),
+	 .help = "Tenants with another quota, by tier or in per cent, as in {acme: gold, other: "
+		 "2%}."},
 	{"listener.audit_table", KEY_STRING, SOURCE(audit_table), .check = check_audit_table,
 	 ONLY_MYSQL("it is always captured by triggers of its own"), INSTALL,
 	 .help = "An audit table of your own that is read in place of triggers and outbox, as NAME "

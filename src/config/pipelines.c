@@ -306,6 +306,7 @@ static void pipeline_read(struct loading *l, struct node n, const struct path *p
 	if (has_source)
 		pipeline_type_check(l, p, &scope, n, path);
 	tables_choose(l, p, n, path, has_source);
+	tenants_check(l, p, n, path);
 }
 
 static void source_tables_check(struct loading *l, size_t i, struct node top)

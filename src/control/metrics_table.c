@@ -295,6 +295,16 @@ const struct metrics_row metrics_table[] = {
 	{"parked_in_memory_total", "parked_in_memory_total", PIPELINE(parked.refused), COUNTER,
 	 .help = "Waits by retry_schedule that were spent in memory: retry_parked_keys was "
 		 "reached"},
+	{"tenants", "tenants", PIPELINE(tenants.tenants.known), GAUGE,
+	 .help = "Tenants told apart"},
+	{"tenants_deferred", "tenants_deferred", PIPELINE(tenants.deferred), GAUGE,
+	 .help = "Tenants with rows left behind in the outbox, for they were over their quota"},
+	{"tenants_walled", "tenants_walled", PIPELINE(tenants.walled), GAUGE, BOOL,
+	 .help = "Whether a TRUNCATE waits until no row before it is left behind"},
+	{"rows_deferred_total", "rows_deferred_total", PIPELINE(tenants.left), COUNTER,
+	 .help = "Times that a row was left behind in the outbox for its tenant's quota"},
+	{"rows_reread_total", "rows_reread_total", PIPELINE(tenants.again), COUNTER,
+	 .help = "Rows that were read once more for that"},
 
 	{"breaker", "breaker", WEBHOOK(stats.breaker.state), .kind = METRICS_STATE,
 	 .label = METRICS_LABEL_BREAKER_STATE,

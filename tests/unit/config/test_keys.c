@@ -52,6 +52,8 @@ static void fields_have_the_size_of_their_type(void **state)
 		[KEY_DURATIONS] = sizeof(struct duration_list),
 		[KEY_OPS] = sizeof(bool[OP_COUNT]),
 		[KEY_RATE] = sizeof(struct rate),
+		[KEY_PERCENT] = sizeof(int64_t),
+		[KEY_PAIRS] = sizeof(struct string_list),
 		[KEY_TOKENS] = sizeof(struct ingest_tokens),
 		[KEY_TABLES] = sizeof(void *),
 		[KEY_TABLE] = sizeof(void *),
