@@ -229,6 +229,7 @@ static void collecting_asks_every_module(void **state)
 	assert_int_equal(f->s.total.lag_us, S);
 	assert_int_equal(f->s.pool.workers, 6);
 	assert_int_equal(f->s.log.lines_written, 77);
+	assert_int_equal(f->s.ingest.refused[REFUSAL_BUSY], 5);
 	assert_int_equal(f->s.sources[0].stats.read_total, 12);
 	assert_int_equal(f->s.webhooks[1].timeout_us, 30 * S);
 	assert_backfills(f);
