@@ -79,7 +79,8 @@ enum err_code committer_new(const struct committer_options *o, struct committer 
 				   .inlet = o->inlet,
 				   .clock = o->clock,
 				   .on_commit = o->on_commit,
-				   .on_commit_ctx = o->on_commit_ctx};
+				   .on_commit_ctx = o->on_commit_ctx,
+				   .budget = o->budget};
 	enum err_code code;
 
 	if (!c)
