@@ -11,6 +11,7 @@
 
 #include "base/err.h"
 #include "core/acks.h"
+#include "core/deferral.h"
 #include "core/event.h"
 #include "core/parked.h"
 #include "core/ring.h"
@@ -30,6 +31,9 @@ struct runner_pipe {
 	struct runner_standing standing;
 	struct runner_budget budget;
 	char install_id[40]; /* changes only while no events exist */
+
+	struct deferral *deferral; /* NULL: it has no tenants (source/runner_tenant.h) */
+	int64_t *left_ids;         /* room for those of one read */
 
 	struct event **events; /* read, not yet in the ring: [at, count) */
 	size_t at;

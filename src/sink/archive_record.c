@@ -4,15 +4,15 @@
 #include <stdbool.h>
 
 #include "base/json.h"
-#include "base/json_check.h"
+#include "base/json_whole.h"
 #include "base/utf8.h"
 
 static bool is_object(struct text t)
 {
-	struct json_check c;
+	struct json_whole c;
 
-	json_check_init(&c);
-	return json_check_bytes(&c, t.s, t.len) == JSON_CHECK_DONE;
+	json_whole_init(&c);
+	return json_whole_bytes(&c, t.s, t.len) == JSON_WHOLE_DONE;
 }
 
 static void join_lines(struct buf *b)

@@ -6,7 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/json_check.h"
+#include "base/json_whole.h"
 
 #define BLOCK_BYTES 16384
 #define HEADER "[\n"
@@ -71,7 +71,7 @@ static ATTR_MUST_CHECK enum err_code find_line(const struct look *l, int64_t at,
 
 struct scan {
 	const struct look *l;
-	struct json_check check;
+	struct json_whole check;
 	int64_t line;  /* where it begins */
 	bool done;     /* the line has its object */
 	bool comma;    /* ... and a comma behind it */
@@ -82,7 +82,7 @@ struct scan {
 
 static void begin_line(struct scan *s, int64_t at)
 {
-	json_check_init(&s->check);
+	json_whole_init(&s->check);
 	s->line = at;
 	s->done = s->comma = false;
 }
@@ -90,17 +90,17 @@ static void begin_line(struct scan *s, int64_t at)
 /* A byte of a line's object. False: the whole records end before it. */
 static bool take_object(struct scan *s, unsigned char b, int64_t at)
 {
-	enum json_check_word word;
+	enum json_whole_word word;
 
 	if (at == s->line && (b != '{' || (s->found && !s->followed)))
 		return false;
-	word = json_check_byte(&s->check, b);
-	if (word == JSON_CHECK_DONE) {
+	word = json_whole_byte(&s->check, b);
+	if (word == JSON_WHOLE_DONE) {
 		s->done = s->found = true;
 		s->end = at + 1;
 		s->followed = !s->l->json;
 	}
-	return word != JSON_CHECK_BAD;
+	return word != JSON_WHOLE_BAD;
 }
 
 /* False: the whole records end with the last one found. */

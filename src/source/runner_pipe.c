@@ -3,6 +3,8 @@
 
 #include "base/mem.h"
 #include "core/packed.h"
+#include "core/share.h"
+#include "source/runner_tenant.h"
 
 #define READ_BYTES_MAX                                                                             \
 	(2UL << 20) /* the result and its events are in memory twice for a moment                  \
@@ -38,7 +40,7 @@ enum err_code runner_pipe_init(struct runner_pipe *p, const struct runner_pipeli
 static void drop_events(struct runner_pipe *p)
 {
 	for (; p->at < p->count; p->at++)
-		event_free(p->events[p->at]);
+		runner_tenant_drop(p->events[p->at]);
 	p->at = p->count = 0;
 	runner_pipe_account(p);
 }
@@ -47,6 +49,7 @@ void runner_pipe_done(struct runner_pipe *p)
 {
 	drop_events(p);
 	mem_free(p->events);
+	mem_free(p->left_ids);
 }
 
 void runner_pipe_bind(struct runner_pipe *p, struct ring *ring)
@@ -108,6 +111,8 @@ static void pack(struct runner_pipe *p, struct event **ev)
 {
 	size_t saved = budget_pauses(p->budget.budget) ? packed_event(ev) : 0;
 
+	if (saved && (*ev)->share)
+		share_shrink((*ev)->share, saved);
 	p->packed_events += saved > 0;
 	p->packed_saved_bytes += saved;
 }
@@ -171,7 +176,7 @@ enum err_code runner_pipe_read(struct runner_pipe *p, struct source *s, struct a
 		code = push_events(p, acks, now_us, e);
 		runner_pipe_account(p);
 	}
-	if (code != ERR_OK || p->blocked || !p->more)
+	if (code != ERR_OK || p->blocked || !runner_tenant_wants(p))
 		return code;
 	room = ring_room(p->ring);
 	if (!room.events || !room.bytes) {
@@ -180,7 +185,7 @@ enum err_code runner_pipe_read(struct runner_pipe *p, struct source *s, struct a
 	}
 	if (!runner_pipe_limit(p, room.events, now_us, &limit))
 		return ERR_OK;
-	code = s->ops->read(s, p->index, limit, p->events, &p->count, &p->more, e);
+	code = runner_tenant_read(p, s, limit, e);
 	if (code != ERR_OK) {
 		p->count = 0;
 		runner_pipe_account(p);
@@ -211,6 +216,7 @@ void runner_pipe_drop(struct runner_pipe *p, struct acks *acks)
 	runner_standing_reset(&p->standing);
 	drop_events(p);
 	acks_unreserve(acks, p->reserved + ring_clear(p->ring));
+	runner_tenant_reset(p);
 	p->reserved = 0;
 	p->blocked = false;
 }

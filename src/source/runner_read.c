@@ -4,6 +4,7 @@
  */
 #include "source/runner_loop.h"
 #include "source/runner_park.h"
+#include "source/runner_tenant.h"
 
 static void note_read(struct runner *r, struct runner_pipe *p)
 {
@@ -64,7 +65,7 @@ enum err_code runner_read(struct runner *r, struct err *e)
 		struct runner_pipe *p = &r->pipes[i];
 		bool did_read = false;
 
-		if (p->blocked || (!p->more && !runner_pipe_has_events(p)))
+		if (p->blocked || (!runner_pipe_has_events(p) && !runner_tenant_wants(p)))
 			continue;
 		code = runner_pipe_read(p, r->source, r->acks, clock_now_us(r->clock), &did_read,
 					e);
