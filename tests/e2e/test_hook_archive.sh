@@ -96,6 +96,39 @@ else
 	diag "no file system can be mounted here: full disks are left to tests/unit/sink/test_archive_file.c"
 fi
 
+# ---- export
+
+printf '[\n{"id":"u-1","pipeline":"default","operation":"insert","schema":null,"table":"users","key":{"id":1},"changed_at":"2026-03-01T12:00:00Z"},\n' >"$path"
+for i in 2 3; do
+	jq -nc --argjson i "$i" '{id: "u-\($i)", pipeline: "default", operation: "delete", schema: "s", table: "orders",
+		key: {id: $i}, changed_at: "2026-03-0\($i)T12:00:00Z"}'
+done | gzip >"$path.000007.gz"
+printf '{"id":"u-4","torn' >>"$path"
+exits "export archive" 0 adbl export archive
+is "... begins with the rotated files" "$(jq -rs 'map(.id) | join(" ")' <<<"$said")" "u-2 u-3 u-1"
+has "... and tells of a torn end" "$complained" "$path: line 3" 'torn'
+exits "... of a path, as an array" 0 adbl export archive --format json "$path"
+ok "... has the same" said_is 'map(.id) == ["u-2", "u-3", "u-1"]'
+while read -r filter want; do
+	read -ra options <<<"${filter//,/ }"
+	exits "export archive ${options[*]}" 0 adbl export archive "${options[@]}"
+	is "... finds ${want:-none}" "$(jq -rs 'map(.id) | join(" ")' <<<"$said")" "${want//,/ }"
+done <<CASES
+--table,users u-1
+--table,s.orders u-2,u-3
+--table,x.orders
+--operation,insert u-1
+--key,id=3 u-3
+--since,2026-03-02 u-2,u-3
+--since,2026-03-01,--until,2026-03-02 u-1
+--limit,2 u-2,u-3
+--id,3 u-3
+--pipeline,default,--operation,delete,--limit,1 u-2
+CASES
+exits "export of a pipeline without one" 64 adbl export archive --pipeline nobody
+exits "export of a file that is not there" 66 adbl export archive "$archive_dir/none"
+rm -f "$path".*
+
 # ---- what may not be
 
 cp /etc/hostname "$path"
