@@ -68,7 +68,7 @@ static ATTR_MUST_CHECK enum err_code is_meant(const struct exporting *x, struct 
 {
 	const struct dead_letter_filter *f = &x->filter;
 	enum err_code code = ERR_OK;
-	struct archive_view v;
+	struct archive_view v = {.has_op = false};
 	bool match = true;
 
 	if (x->narrow)
