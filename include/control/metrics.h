@@ -21,6 +21,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "config/settings.h"
+#include "control/eta.h"
 #include "control/history.h"
 #include "control/memory.h"
 #include "control/metrics_budget.h"
@@ -44,6 +45,7 @@ struct metrics_history {
 	struct history held;
 	struct history dead;
 	struct history errors;
+	struct eta etas[SETTINGS_PIPELINES_MAX]; /* of the engine that is */
 };
 
 void metrics_history_init(struct metrics_history *h);
@@ -68,6 +70,7 @@ struct metrics_pipeline_input {
 	struct parked *parked;    /* NULL: none */
 	struct deferral *tenants; /* NULL: it has none */
 	size_t source;            /* index in sources */
+	size_t at_source;         /* its number there */
 	size_t webhook;           /* index in webhooks */
 	enum priority priority;
 };
@@ -125,6 +128,16 @@ struct metrics_webhook {
 	int64_t certificate_us; /* until the daemon's own runs out; 0: it has; unknown: none */
 };
 
+/* The last backfill job that the reader of a pipeline knows of. */
+struct metrics_backfill {
+	char state[12]; /* backfill_state_name; "": none */
+	int64_t job;
+	bool running;
+	int64_t rows_done;
+	int64_t rows_estimate; /* METRICS_UNKNOWN: unknown, or no job */
+	int64_t locked;
+};
+
 struct metrics_pipeline {
 	char name[METRICS_NAME_BYTES];
 	char source_name[METRICS_NAME_BYTES];
@@ -137,10 +150,15 @@ struct metrics_pipeline {
 	struct deferral_stats tenants;
 	struct archive_stats archive;          /* all zero without one */
 	char archive_path[METRICS_NAME_BYTES]; /* its end, where it is longer; "" without one */
+	struct metrics_backfill backfill;
 	char priority[16];
 	bool memory_stopped; /* the budget allows its priority no reads */
+	struct runner_backlog outbox;
 	/* derived */
 	int64_t archive_paused_us; /* 0: it is not */
+	int64_t backlog;           /* events that wait, about; METRICS_UNKNOWN */
+	int64_t rate;              /* events that leave a second, lately */
+	int64_t eta_us;            /* until the backlog is gone at that rate; METRICS_UNKNOWN */
 	int64_t lag_us;            /* age of the oldest event inside, by its commit */
 	int64_t oldest_pending_us; /* the same, by when it was read */
 	int64_t parked_next_us;    /* until the first parked one is due; METRICS_UNKNOWN: none */

@@ -45,6 +45,7 @@ int command_status(const struct command_call *call);       /* command_status.c *
 int command_dead_letters(const struct command_call *call); /* command_dead_letters.c */
 int command_replay(const struct command_call *call);       /* command_dead_letters.c */
 int command_export(const struct command_call *call);       /* command_export.c */
+int command_backfill(const struct command_call *call);     /* command_backfill.c */
 int command_enable(const struct command_call *call);       /* command_webhook.c */
 int command_disable(const struct command_call *call);      /* command_webhook.c */
 int command_test_webhook(const struct command_call *call); /* command_test_webhook.c */

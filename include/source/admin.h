@@ -97,14 +97,17 @@ struct dead_letter_counts {
 	int64_t superseded; /* left out as such */
 };
 
+#define OUTBOX_STATUS_MOST 10001
+
 struct outbox_status {
 	bool installed;
-	bool active;            /* some daemon holds the leadership */
-	int64_t rows;           /* -1: not asked */
-	int64_t oldest_wall_us; /* 0: empty */
-	int64_t dead_letters;
+	bool active;              /* some daemon holds the leadership */
+	int64_t rows;             /* -1: not asked */
+	bool about;               /* rows is an estimate */
+	int64_t oldest_wall_us;   /* 0: empty */
+	int64_t dead_letters;     /* at most OUTBOX_STATUS_MOST, which means: so many or more */
 	struct standing standing; /* of its webhook; all zero: nothing is known */
-	int64_t parked;           /* rows; -1: unknown */
+	int64_t parked;           /* rows, likewise; -1: unknown */
 	char server[64];
 };
 
@@ -130,6 +133,8 @@ struct source_admin_ops {
 	 * whatever it found. */
 	enum err_code (*check)(const struct settings *s, size_t source,
 			       const struct install_options *o, struct err *e);
+	/* What waits in each pipeline, by one statement that counts for all of them and whose cost
+	 * does not grow with what waits. Errors: as check. */
 	enum err_code (*status)(const struct settings *s, size_t source, outbox_status_fn fn,
 				void *ctx, struct err *e);
 

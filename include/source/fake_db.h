@@ -106,6 +106,9 @@ int64_t fake_db_add_locked(struct fake_db *db, const char *pipeline, const struc
 /* By name; NULL: there is none. */
 struct fake_db *fake_db_find(const char *name);
 
+/* How many rows a pipeline has, read or not. */
+int64_t fake_db_count_locked(const struct fake_db *db, const char *pipeline);
+
 /* Where the list points to that row; to NULL when there is none. */
 struct fake_row **fake_db_row_locked(struct fake_db *db, const char *pipeline, int64_t id);
 /* Take the row out; false when there is none. */

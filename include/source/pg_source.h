@@ -40,6 +40,7 @@ enum pg_stmt {
 	PG_STMT_UNLOCK,
 	PG_STMT_TABLES,
 	PG_STMT_OUTBOX,
+	PG_STMT_BACKLOG,
 	PG_STMT_OLDEST,
 	PG_STMT_PARK, /* this and those behind it: only where there is the table `parked` */
 	PG_STMT_UNPARK,

@@ -112,7 +112,19 @@ struct runner_stats {
 	struct source_status source;
 };
 
+/* What is not yet in pipeline p's ring, as far as it is known. */
+struct runner_backlog {
+	int64_t rows; /* in the outbox, what is in the ring too, when the source was inspected; -1:
+			 not known */
+	int64_t settled; /* total of the ring by then */
+	bool more;       /* there is more in the outbox than what was read */
+};
+
 /* By value; any thread. */
+struct runner_backlog runner_backlog(struct runner *r, size_t p);
 struct runner_stats runner_stats(struct runner *r);
+
+/* The last backfill job of pipeline p that this runner knows of; id 0: none. Any thread. */
+struct backfill_progress runner_backfill_of(struct runner *r, size_t p);
 
 #endif

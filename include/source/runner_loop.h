@@ -11,6 +11,7 @@
 #include "base/random.h"
 #include "base/thread.h"
 #include "source/runner.h"
+#include "source/runner_backfill.h"
 #include "source/runner_batch.h"
 #include "source/runner_pipe.h"
 #include "source/runner_purge.h"
@@ -39,9 +40,11 @@ struct runner {
 	struct random random;
 	int64_t backoff_us;
 	struct runner_batch batch;
-	int64_t inspect_us; /* when next */
+	int64_t inspect_us;       /* when next */
+	int64_t inspect_early_us; /* not before, whatever for */
 	struct runner_purge purge;
 	struct runner_purge purge_delivered;
+	struct runner_backfill backfill;
 	char identity[128]; /* of the last open */
 	char logged[256];   /* the last failure that was logged, and when */
 	int64_t logged_us;
@@ -60,6 +63,13 @@ enum err_code runner_acknowledge_all(struct runner *r, struct err *e) ATTR_MUST_
 
 /* Read into the rings what there is room for. Errors: of the source; ERR_NOMEM. */
 enum err_code runner_read(struct runner *r, struct err *e) ATTR_MUST_CHECK;
+
+/* ---- runner_backlog.c ---- */
+
+/* The source was inspected, or pipeline p was read. What is known of a backlog that grows faster
+ * than it is inspected makes the next inspection come earlier. */
+void runner_backlog_inspected(struct runner *r);
+void runner_backlog_read(struct runner *r, struct runner_pipe *p);
 
 /* ---- runner_history.c ---- */
 

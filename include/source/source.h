@@ -39,6 +39,7 @@ struct source_pipeline {
 	const struct pipeline_settings *settings;
 	uint32_t index;      /* position in the array given to source_ops.new; acks carry it */
 	char install_id[40]; /* uuid, filled by open: the first part of event ids */
+	int64_t outbox_rows; /* about how many wait, filled by inspect; -1: not known */
 	bool parks;          /* its webhook has a retry_schedule: open fails where nothing can be
 				parked */
 };

@@ -20,6 +20,7 @@ void metrics_history_init(struct metrics_history *h)
 	history_init(&h->held);
 	history_init(&h->dead);
 	history_init(&h->errors);
+	memset(h->etas, 0, sizeof(h->etas));
 }
 
 void metrics_history_restart(struct metrics_history *h)
@@ -30,6 +31,7 @@ void metrics_history_restart(struct metrics_history *h)
 	history_restart(&h->held);
 	history_restart(&h->dead);
 	history_restart(&h->errors);
+	memset(h->etas, 0, sizeof(h->etas));
 }
 
 static int64_t at_least_0(int64_t v)
@@ -183,6 +185,40 @@ static void derive_history(struct metrics_snapshot *s, struct metrics_history *h
 	t->errors_last_hour = history_last_hour(&h->errors, s->now_us);
 }
 
+/* When all was read, the ring has it all. */
+static int64_t backlog_of(const struct metrics_pipeline *p)
+{
+	int64_t inside = (int64_t)p->ring.events, rows;
+
+	if (!p->outbox.more)
+		return inside;
+	if (p->outbox.rows < 0)
+		return METRICS_UNKNOWN;
+	rows = p->outbox.rows - (p->ring.settled - p->outbox.settled);
+	return larger(rows, inside);
+}
+
+static void derive_eta(struct metrics_snapshot *s, struct metrics_history *h, size_t i)
+{
+	struct metrics_pipeline *p = &s->pipelines[i];
+	const struct webhook_stats *w = &s->webhooks[p->webhook].stats;
+	struct eta_sample now = {.now_us = s->now_us,
+				 .backlog = p->backlog,
+				 .settled = p->ring.settled,
+				 .attempts = w->attempts,
+				 .waited_us = w->pace.waited_us,
+				 .interval_us = w->pace.interval_us,
+				 .batch = w->batch_size > 1 ? (int64_t)w->batch_size : 1};
+	size_t k;
+
+	for (k = 0; k < s->pipeline_count; k++)
+		if (k != i && s->pipelines[k].webhook == p->webhook && s->pipelines[k].backlog)
+			now.interval_us = 0; /* its share of the limit is what is seen */
+	eta_note(&h->etas[i], &now);
+	p->rate = (int64_t)(eta_rate(&h->etas[i]) + 0.5);
+	p->eta_us = eta_us(&h->etas[i]);
+}
+
 void metrics_derive(struct metrics_snapshot *s, struct metrics_history *h)
 {
 	size_t i;
@@ -199,6 +235,10 @@ void metrics_derive(struct metrics_snapshot *s, struct metrics_history *h)
 		derive_source(s, &s->sources[i]);
 	for (i = 0; i < s->webhook_count; i++)
 		derive_webhook(s, &s->webhooks[i]);
+	for (i = 0; i < s->pipeline_count; i++)
+		s->pipelines[i].backlog = backlog_of(&s->pipelines[i]);
+	for (i = 0; i < s->pipeline_count; i++)
+		derive_eta(s, h, i);
 	derive_latency(s);
 	derive_history(s, h);
 }
@@ -230,7 +270,8 @@ static void collect_pipeline(const struct metrics_inputs *in, size_t i, struct m
 	name_copy(p->webhook_name, in->webhooks[from->webhook].name);
 	p->source = from->source;
 	p->webhook = from->webhook;
-	p->ring = ring_stats(from->ring);
+	p->outbox = runner_backlog(in->sources[from->source].runner, from->at_source);
+	p->ring = ring_stats(from->ring); /* after it: nothing settled is counted twice */
 	collect_archive(in, i, p);
 	(void)snprintf(p->priority, sizeof(p->priority), "%s",
 		       budget_priority_name(from->priority));
@@ -240,6 +281,32 @@ static void collect_pipeline(const struct metrics_inputs *in, size_t i, struct m
 	p->has_tenants = from->tenants != NULL;
 	if (from->tenants)
 		deferral_stats(from->tenants, &p->tenants);
+}
+
+/* The runner counts the pipelines of its source. */
+static size_t place_of(const struct metrics_inputs *in, size_t pipeline)
+{
+	size_t i, n = 0;
+
+	for (i = 0; i < pipeline; i++)
+		n += in->pipelines[i].source == in->pipelines[pipeline].source;
+	return n;
+}
+
+static void collect_backfill(const struct metrics_inputs *in, size_t i, struct metrics_backfill *b)
+{
+	struct runner *runner = in->sources[in->pipelines[i].source].runner;
+	const struct backfill_progress p = runner_backfill_of(runner, place_of(in, i));
+
+	*b = (struct metrics_backfill){.rows_estimate = METRICS_UNKNOWN};
+	if (!p.id)
+		return;
+	b->job = p.id;
+	b->running = p.state == BACKFILL_RUNNING;
+	b->rows_done = p.rows_done;
+	b->rows_estimate = p.rows_estimate;
+	b->locked = p.skipped;
+	(void)snprintf(b->state, sizeof(b->state), "%s", backfill_state_name(p.state));
 }
 
 void metrics_collect(const struct metrics_inputs *in, struct metrics_snapshot *ret_s)
@@ -263,6 +330,8 @@ void metrics_collect(const struct metrics_inputs *in, struct metrics_snapshot *r
 	}
 	for (i = 0; i < in->pipeline_count; i++)
 		collect_pipeline(in, i, &s->pipelines[i]);
+	for (i = 0; i < in->pipeline_count; i++)
+		collect_backfill(in, i, &s->pipelines[i].backfill);
 	s->source_count = in->source_count;
 	s->webhook_count = in->webhook_count;
 	s->pipeline_count = in->pipeline_count;

@@ -194,8 +194,9 @@ static const char *const record_source[] = {
 	"failures_total", NULL,
 };
 static const char *const record_pipeline[] = {
-	"queue_size",    "in_flight",   "waiting", "events_total", "settled_total",
-	"retries_total", "lag_seconds", "parked",  NULL,
+	"queue_size",    "in_flight",     "waiting", "events_total",
+	"settled_total", "retries_total", "backlog", "rate",
+	"lag_seconds",   "parked",        NULL,
 };
 static const char *const record_webhook[] = {
 	"breaker",          "attempts_total", "delivered_total", "retried_total",

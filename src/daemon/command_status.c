@@ -8,6 +8,7 @@
 
 #include "base/buf.h"
 #include "base/clock.h"
+#include "daemon/backfill_status.h"
 #include "daemon/command.h"
 #include "daemon/endpoint.h"
 #include "source/admin.h"
@@ -17,9 +18,11 @@
 struct status {
 	const struct options *options;
 	json_t *pipelines;
+	json_t *backfills;
 	json_t *webhooks; /* what databases know of them, the disabled and failing ones */
 	const struct settings *settings;
 	const char *source;
+	const json_t *daemon; /* NULL: none answers */
 };
 
 /* ---- the daemon, by its own /metrics ---- */
@@ -95,6 +98,45 @@ static void standing_note(struct status *st, const char *pipeline, const struct 
 			  known->reason, "failing_since", wall_time(known->failing_wall_us)));
 }
 
+/* Of what is counted to a bound only. */
+static bool is_more(int64_t count)
+{
+	return count >= OUTBOX_STATUS_MOST;
+}
+
+static json_int_t told(int64_t count)
+{
+	return is_more(count) ? OUTBOX_STATUS_MOST - 1 : (json_int_t)count;
+}
+
+/* When the daemon will be through with rows that wait, in seconds; -1: that is not known. It knows
+ * how fast it goes; how much there is, was looked at just now. */
+static double eta_of(const struct status *st, const char *pipeline, int64_t rows)
+{
+	const json_t *all = json_object_get(st->daemon, "pipelines"), *p, *eta;
+	double backlog;
+	size_t i;
+
+	for (i = 0; i < json_array_size(all); i++) {
+		p = json_array_get(all, i);
+		eta = json_object_get(p, "eta_seconds");
+		if (strcmp(json_string_value(json_object_get(p, "name")), pipeline) != 0)
+			continue;
+		backlog = json_number_value(json_object_get(p, "backlog"));
+		if (rows == 0)
+			return 0;
+		if (!json_is_number(eta) || backlog <= 0)
+			return -1;
+		return json_number_value(eta) * (double)rows / backlog;
+	}
+	return -1;
+}
+
+static json_t *eta_json(double seconds)
+{
+	return seconds < 0 ? json_null() : json_real(seconds);
+}
+
 static void outbox_note(void *ctx, const char *pipeline, const struct outbox_status *o)
 {
 	struct status *st = ctx;
@@ -103,12 +145,37 @@ static void outbox_note(void *ctx, const char *pipeline, const struct outbox_sta
 	clock_format_wall(o->oldest_wall_us, when);
 	(void)json_array_append_new(
 		st->pipelines,
-		json_pack("{s:s, s:s, s:s, s:b, s:b, s:I, s:s?, s:I, s:I}", "pipeline", pipeline,
-			  "source", st->source, "server", o->server, "installed", o->installed,
-			  "active", o->active, "undelivered", (json_int_t)o->rows, "oldest",
-			  o->oldest_wall_us ? when : NULL, "dead_letters",
-			  (json_int_t)o->dead_letters, "parked", (json_int_t)o->parked));
+		json_pack("{s:s, s:s, s:s, s:b, s:b, s:I, s:b, s:o, s:s?, s:I, s:b, s:I, s:b}",
+			  "pipeline", pipeline, "source", st->source, "server", o->server,
+			  "installed", o->installed, "active", o->active, "undelivered",
+			  (json_int_t)o->rows, "undelivered_about", o->about, "eta_seconds",
+			  eta_json(eta_of(st, pipeline, o->rows)), "oldest",
+			  o->oldest_wall_us ? when : NULL, "dead_letters", told(o->dead_letters),
+			  "dead_letters_more", is_more(o->dead_letters), "parked", told(o->parked),
+			  "parked_more", is_more(o->parked)));
 	standing_note(st, pipeline, &o->standing);
+}
+
+/* "1 h 2 min" */
+static void eta_print(double seconds)
+{
+	long long s = (long long)(seconds + 0.5);
+
+	if (s >= 86400)
+		(void)printf(", done in about %lld d %lld h", s / 86400, s % 86400 / 3600);
+	else if (s >= 3600)
+		(void)printf(", done in about %lld h %lld min", s / 3600, s % 3600 / 60);
+	else if (s >= 60)
+		(void)printf(", done in about %lld min %lld s", s / 60, s % 60);
+	else
+		(void)printf(", done in about %lld s", s);
+}
+
+static void count_print(const char *label, const json_t *p, const char *name, const char *more)
+{
+	(void)printf(", %s %s%lld", label,
+		     json_is_true(json_object_get(p, more)) ? "more than " : "",
+		     (long long)json_integer_value(json_object_get(p, name)));
 }
 
 static void outbox_print(const json_t *p)
@@ -120,15 +187,17 @@ static void outbox_print(const json_t *p)
 		(void)printf("  %-14s not installed: run app-db-listener install\n", name);
 		return;
 	}
-	(void)printf("  %-14s %s, undelivered %lld, oldest %s, dead letters %lld", name,
+	(void)printf("  %-14s %s, undelivered %s%lld", name,
 		     json_is_true(json_object_get(p, "active")) ? "a daemon is active"
 								: "no daemon is active",
-		     (long long)json_integer_value(json_object_get(p, "undelivered")),
-		     oldest ? oldest : "-",
-		     (long long)json_integer_value(json_object_get(p, "dead_letters")));
+		     json_is_true(json_object_get(p, "undelivered_about")) ? "about " : "",
+		     (long long)json_integer_value(json_object_get(p, "undelivered")));
+	if (json_number_value(json_object_get(p, "eta_seconds")) > 0)
+		eta_print(json_number_value(json_object_get(p, "eta_seconds")));
+	(void)printf(", oldest %s", oldest ? oldest : "-");
+	count_print("dead letters", p, "dead_letters", "dead_letters_more");
 	if (json_integer_value(json_object_get(p, "parked")) > 0)
-		(void)printf(", parked %lld",
-			     (long long)json_integer_value(json_object_get(p, "parked")));
+		count_print("parked", p, "parked", "parked_more");
 	(void)puts("");
 }
 
@@ -137,11 +206,13 @@ static ATTR_MUST_CHECK enum err_code status_source(const struct settings *s, siz
 {
 	struct status *st = ctx;
 	const struct source_admin_ops *ops = source_admin_find(s->sources[source].type);
+	enum err_code code;
 
 	if (!ops)
 		return err_set(e, ERR_CONFIG, "this build cannot read its type");
 	st->source = s->sources[source].name;
-	return ops->status(s, source, outbox_note, st, e);
+	code = ops->status(s, source, outbox_note, st, e);
+	return code == ERR_OK ? backfill_status_add(s, source, st->backfills, e) : code;
 }
 
 /* As the running daemon has it. */
@@ -223,8 +294,9 @@ static void status_print(const struct settings *s, const struct status *st, json
 	size_t i;
 
 	if (st->options->json) {
-		all = json_pack("{s:O?, s:O, s:O}", "daemon", daemon, "pipelines", st->pipelines,
-				"webhooks", st->webhooks);
+		all = json_pack("{s:O?, s:O, s:O, s:O}", "daemon", daemon, "pipelines",
+				st->pipelines, "webhooks", st->webhooks, "backfills",
+				st->backfills);
 		(void)json_dumpf(all, stdout, JSON_COMPACT);
 		(void)puts("");
 		json_decref(all);
@@ -234,6 +306,7 @@ static void status_print(const struct settings *s, const struct status *st, json
 	(void)puts("pipelines:");
 	for (i = 0; i < json_array_size(st->pipelines); i++)
 		outbox_print(json_array_get(st->pipelines, i));
+	backfill_status_print(st->backfills);
 	webhooks_print(st, daemon);
 	archives_print(daemon);
 }
@@ -248,12 +321,15 @@ int command_status(const struct command_call *call)
 	if (status != EX_OK)
 		return status;
 	daemon = metrics_fetch(&s);
+	st.daemon = daemon;
 	st.pipelines = json_array();
 	st.webhooks = json_array();
+	st.backfills = json_array();
 	status = command_each_source(&s, call->options, status_source, &st);
 	status_print(&s, &st, daemon);
 	json_decref(st.pipelines);
 	json_decref(st.webhooks);
+	json_decref(st.backfills);
 	json_decref(daemon);
 	settings_done(&s);
 	return status;

@@ -272,6 +272,7 @@ static void fill_inputs(struct engine *g)
 							.parked = g->pipelines[i].parked,
 							.tenants = g->pipelines[i].tenants,
 							.source = s->pipelines[i].source,
+							.at_source = g->pipelines[i].at_source,
 							.webhook = s->pipelines[i].webhook,
 							.priority = s->pipelines[i].priority};
 	g->inputs = (struct metrics_inputs){.pool = g->pool,

@@ -328,10 +328,14 @@ static ATTR_MUST_CHECK enum err_code fake_inspect(struct source *base,
 	struct fake_source *s = fake_source_of(base);
 	struct source_status st = {.notify = true, .connections = 1, .dead_rows = -1};
 	enum err_code code;
+	size_t i;
 
 	mutex_lock(&s->db->lock);
 	code = fake_source_enter_locked(s, FAKE_INSPECT, e);
 	st.outbox_rows = (int64_t)s->db->stats.rows;
+	for (i = 0; i < s->env.pipeline_count; i++)
+		s->env.pipelines[i].outbox_rows =
+			fake_db_count_locked(s->db, s->env.pipelines[i].settings->name);
 	st.dead_letters = (int64_t)s->db->stats.dead_letters;
 	st.parked = (int64_t)s->db->stats.parked;
 	(void)snprintf(st.server, sizeof(st.server), "fake");

@@ -120,6 +120,16 @@ int64_t fake_db_begin(struct fake_db *db, const char *pipeline, const struct eve
 	return add_row(db, pipeline, f, false);
 }
 
+int64_t fake_db_count_locked(const struct fake_db *db, const char *pipeline)
+{
+	const struct fake_row *row;
+	int64_t n = 0;
+
+	for (row = db->rows; row; row = row->next)
+		n += strcmp(row->pipeline, pipeline) == 0;
+	return n;
+}
+
 struct fake_row **fake_db_row_locked(struct fake_db *db, const char *pipeline, int64_t id)
 {
 	struct fake_row **at = &db->rows;

@@ -146,6 +146,7 @@ static ATTR_MUST_CHECK enum err_code count_rows(struct my_source *s, const struc
 		code = figure(s, n, &span, e);
 		n = span > n ? span : n;
 	}
+	p->pub->outbox_rows = n;
 	if (code == ERR_OK && n >= 0)
 		st->outbox_rows = (st->outbox_rows > 0 ? st->outbox_rows : 0) + n;
 	return code;
@@ -171,7 +172,13 @@ static ATTR_MUST_CHECK enum err_code count_letters(struct my_source *s, struct s
 						   struct err *e)
 {
 	buf_reset(&s->sql);
-	buf_add_str(&s->sql, "SELECT COUNT(*) FROM " MY_DEAD_LETTER);
+	/* exact while it is cheap */
+	buf_add_str(&s->sql,
+		    "SELECT IF(n > 10000, GREATEST(n, COALESCE((SELECT table_rows FROM "
+		    "information_schema.tables WHERE table_schema = DATABASE() AND table_name = "
+		    "'" MY_DEAD_LETTER
+		    "'), 0)), n) FROM (SELECT COUNT(*) AS n FROM (SELECT 1 FROM " MY_DEAD_LETTER
+		    " LIMIT 10001) AS t) AS c");
 	return figure(s, -1, &st->dead_letters, e);
 }
 

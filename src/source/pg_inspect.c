@@ -156,6 +156,20 @@ static ATTR_MUST_CHECK enum err_code find_strays(struct pg_pipe *p, const PGresu
 	return ERR_OK;
 }
 
+static ATTR_MUST_CHECK enum err_code inspect_backlog(struct pg_source *s, struct pg_pipe *p,
+						     struct err *e)
+{
+	enum err_code code;
+	PGresult *res;
+
+	code = run_by_pipeline(s, PG_STMT_BACKLOG, p->pub->settings->name, NULL, false, &res, e);
+	if (code != ERR_OK)
+		return code;
+	p->pub->outbox_rows = PQntuples(res) == 1 ? cell_i64(res, 0) : -1;
+	PQclear(res);
+	return ERR_OK;
+}
+
 static ATTR_MUST_CHECK enum err_code inspect_oldest(struct pg_source *s, struct pg_pipe *p,
 						    struct source_status *st, struct err *e)
 {
@@ -208,6 +222,8 @@ enum err_code pg_inspect(struct source *base, struct source_status *ret_status, 
 			code = inspect_sequence(s, p, &st, e);
 		if (code == ERR_OK)
 			code = inspect_tables(s, p, &st, e);
+		if (code == ERR_OK)
+			code = inspect_backlog(s, p, e);
 		if (code == ERR_OK)
 			code = inspect_oldest(s, p, &st, e);
 	}

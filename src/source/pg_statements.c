@@ -162,6 +162,14 @@ static const struct {
 			    ".dead_letter'"
 			    "::pg_catalog.regclass) FROM pg_catalog.pg_class AS c "
 			    "WHERE c.oid = '" PG_SCHEMA ".outbox'::pg_catalog.regclass"},
+	/* exact while it is cheap, then as if none were missing between the ends */
+	[PG_STMT_BACKLOG] = {"adbl_backlog",
+			     "SELECT CASE WHEN n.n > 10000 THEN (SELECT o.id FROM " PG_SCHEMA
+			     ".outbox AS o WHERE o.pipeline = $1::text ORDER BY o.id DESC LIMIT 1) "
+			     "- (SELECT o.id FROM " PG_SCHEMA ".outbox AS o WHERE o.pipeline = "
+			     "$1::text ORDER BY o.id LIMIT 1) + 1 ELSE n.n END FROM (SELECT "
+			     "count(*) AS n FROM (SELECT 1 FROM " PG_SCHEMA ".outbox AS o WHERE "
+			     "o.pipeline = $1::text ORDER BY o.id LIMIT 10001) AS x) AS n"},
 	[PG_STMT_OLDEST] = {"adbl_oldest", "SELECT id, changed_at FROM " PG_SCHEMA ".outbox "
 					   "WHERE pipeline = $1::text ORDER BY id LIMIT $2::int8"},
 

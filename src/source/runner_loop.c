@@ -3,7 +3,7 @@
  * The thread has no state machine of its own beside "open or not": it goes round and round
  *
  *     acknowledge what is due ─► load what is parked and due ─► read each pipeline once
- *     ─► inspect, if due ─► wait, if nothing is left to read
+ *     ─► a page of each backfill that may go on ─► inspect, if due ─► wait, if nothing is left
  *
  * and every failure but a lack of memory ends in lose(): close, drop what is queued, try again
  * later. What is in flight then, and acknowledgements not yet made, are taken up by resume().
@@ -24,6 +24,7 @@
 #define PROGRESS_US CLOCK_US_PER_S
 #define LOG_AGAIN_US (60 * CLOCK_US_PER_S)
 #define INSPECT_MIN_US (10 * CLOCK_US_PER_S)
+#define INSPECT_EARLY_US (5 * CLOCK_US_PER_S)
 #define INSPECT_COST 100 /* inspecting takes at most one part in so many of the time */
 #define NOMEM_US (200 * CLOCK_US_PER_MS)
 #define SETTLE_US (20 * CLOCK_US_PER_MS)
@@ -178,9 +179,9 @@ static ATTR_MUST_CHECK enum err_code inspect_due(struct runner *r, struct err *e
 	mutex_unlock(&r->lock);
 	code = r->ops->inspect(r->source, &st, e);
 	cost = now_us(r) - begin;
-	r->inspect_us = begin + INSPECT_MIN_US;
-	if (cost * INSPECT_COST > INSPECT_MIN_US)
-		r->inspect_us = begin + cost * INSPECT_COST;
+	cost *= INSPECT_COST;
+	r->inspect_us = begin + (cost > INSPECT_MIN_US ? cost : INSPECT_MIN_US);
+	r->inspect_early_us = begin + (cost > INSPECT_EARLY_US ? cost : INSPECT_EARLY_US);
 	if (code == ERR_UNAVAILABLE || code == ERR_NOMEM)
 		return err_prefix(e, "cannot inspect the source");
 	if (code != ERR_OK) { /* figures are no reason to stop delivering */
@@ -189,6 +190,7 @@ static ATTR_MUST_CHECK enum err_code inspect_due(struct runner *r, struct err *e
 			       e->msg);
 	}
 	note_status(r, &st);
+	runner_backlog_inspected(r);
 	log_status(&before, &st);
 	/* it may have found rows that were missed */
 	runner_pipes_want(r->pipes, r->pipe_count);
@@ -222,6 +224,11 @@ static int64_t wait_deadline(const struct runner *r, bool quiesced)
 		deadline = r->purge.next_us;
 	if (r->purge_delivered.next_us < deadline)
 		deadline = r->purge_delivered.next_us;
+	if (!quiesced) {
+		due_us = runner_backfill_due_us(&r->backfill, r->source, r->pipes);
+		if (due_us < deadline)
+			deadline = due_us;
+	}
 	for (i = 0; i < r->pipe_count && !quiesced; i++) {
 		const struct runner_pipe *p = &r->pipes[i];
 
@@ -345,6 +352,7 @@ static ATTR_MUST_CHECK enum err_code resume(struct runner *r, struct err *e)
 	if (!runner_history_is_same(r))
 		settle_old_history(r);
 	runner_history_adopt(r);
+	runner_backfill_begin(&r->backfill);
 	for (i = 0; i < r->pipe_count; i++)
 		runner_park_begin(&r->pipes[i]);
 	for (i = 0; code == ERR_OK && i < r->pipe_count; i++)
@@ -420,6 +428,8 @@ static ATTR_MUST_CHECK enum err_code go_round(struct runner *r, struct err *e)
 	code = acknowledge_due(r, e);
 	if (code == ERR_OK)
 		code = runner_read(r, e);
+	if (code == ERR_OK && !atomic_load(&r->quiesced))
+		code = runner_backfill_step(&r->backfill, r->source, r->pipes, e);
 	if (code == ERR_OK)
 		code = inspect_due(r, e);
 	if (code == ERR_OK)

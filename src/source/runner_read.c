@@ -69,8 +69,10 @@ enum err_code runner_read(struct runner *r, struct err *e)
 			continue;
 		code = runner_pipe_read(p, r->source, r->acks, clock_now_us(r->clock), &did_read,
 					e);
-		if (did_read)
+		if (did_read) {
 			note_read(r, p);
+			runner_backlog_read(r, p);
+		}
 		if (code != ERR_OK)
 			return err_prefix(e, "cannot read pipeline %s", p->settings->name);
 	}

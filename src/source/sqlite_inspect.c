@@ -128,8 +128,7 @@ static ATTR_MUST_CHECK enum err_code inspect_install(struct sqlite_source *s, st
 
 /* ---- figures and strays ---- */
 
-static ATTR_MUST_CHECK enum err_code inspect_figures(struct sqlite_source *s,
-						     const struct sqlite_pipe *p,
+static ATTR_MUST_CHECK enum err_code inspect_figures(struct sqlite_source *s, struct sqlite_pipe *p,
 						     struct source_status *st, struct err *e)
 {
 	sqlite3_stmt *stmt = p->stmts[SQLITE_STMT_FIGURES];
@@ -139,7 +138,8 @@ static ATTR_MUST_CHECK enum err_code inspect_figures(struct sqlite_source *s,
 	if (code == ERR_OK)
 		code = sqlite_conn_step(s->conn, stmt, &row, e);
 	if (code == ERR_OK && row) {
-		st->outbox_rows += sqlite3_column_int64(stmt, 0);
+		p->pub->outbox_rows = sqlite3_column_int64(stmt, 0);
+		st->outbox_rows += p->pub->outbox_rows;
 		st->dead_letters += sqlite3_column_int64(stmt, 1);
 	}
 	(void)sqlite3_reset(stmt);

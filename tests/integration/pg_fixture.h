@@ -175,7 +175,7 @@ static inline int fixture_setup(void **state)
 	};
 	for (i = 0; i < FIXTURE_PIPELINES; i++) {
 		f->pipelines[i].tables = f->tables[i];
-		for (op = 0; op < OP_COUNT; op++)
+		for (op = 0; op < OP_READ; op++)
 			f->pipelines[i].operations[op] = true;
 	}
 	f->pipelines[0].name = (char *)(uintptr_t) "default";

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "quota.h"
 #include "wire.h"
 
 static const char *const mode_names[BEHAVIOUR_MODE_COUNT] = {
@@ -30,6 +31,8 @@ static const struct param {
 	{"fail_first", PARAM_INT, offsetof(struct behaviour, fail_first), 0, 126},
 	{"fail_status", PARAM_INT, offsetof(struct behaviour, fail_status), 100, 999},
 	{"max_events", PARAM_INT, offsetof(struct behaviour, max_events), 0, 100000},
+	{"limit", PARAM_INT, offsetof(struct behaviour, limit), 0, QUOTA_MAX},
+	{"window_ms", PARAM_INT, offsetof(struct behaviour, window_ms), 1, 86400000},
 	{"match", PARAM_TEXT, offsetof(struct behaviour, match), 0, 256},
 	{"poison", PARAM_TEXT, offsetof(struct behaviour, poison), 0, 256},
 	{"retry_after", PARAM_TEXT, offsetof(struct behaviour, retry_after), 0, 64},
@@ -52,6 +55,7 @@ void behaviour_init(struct behaviour *b)
 		.poison_status = 500,
 		.fail_status = 503,
 		.rate = 1.0,
+		.window_ms = 60000,
 	};
 }
 

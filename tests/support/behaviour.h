@@ -24,6 +24,9 @@
  *
  *   max_events=N        arrays of more than N events get 413 (0: never), whatever the mode
  *
+ *   limit=N             more than N requests in any window_ms (60000) get 429, whatever the mode
+ *   window_ms=MS
+ *
  *   allow_origin=TEXT   how OPTIONS is answered, whatever the mode: consent.h
  *   allow_rate=TEXT
  *
@@ -66,6 +69,8 @@ struct behaviour {
 	int64_t fail_first;
 	int64_t fail_status;
 	int64_t max_events;
+	int64_t limit;
+	int64_t window_ms;
 	double rate;
 	char match[256];
 	char poison[256];

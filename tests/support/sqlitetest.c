@@ -58,7 +58,7 @@ static void fill_settings(struct sqlitetest *t)
 			.name = mem_strdup(p ? "second" : "default"),
 			.tables = t->tables[p],
 		};
-		for (op = 0; op < OP_COUNT; op++)
+		for (op = 0; op < OP_READ; op++)
 			t->pipelines[p].operations[op] = true;
 	}
 	t->settings = (struct settings){.sources = &t->source,

@@ -311,6 +311,9 @@ struct behaviour_answer station_behave(struct station *s, struct text head, stru
 {
 	if (!tokens_allow(&s->tokens, head))
 		return (struct behaviour_answer){BEHAVIOUR_STATUS, 401};
+	if (!quota_take(&s->quota, s->now_us, (size_t)s->behaviour.limit,
+			s->behaviour.window_ms * CLOCK_US_PER_MS))
+		return (struct behaviour_answer){BEHAVIOUR_STATUS, 429};
 	return behaviour_at_body(&s->behaviour, &s->random, body, load);
 }
 

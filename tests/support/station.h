@@ -17,6 +17,7 @@
 #include "consent.h"
 #include "journal.h"
 #include "ledger.h"
+#include "quota.h"
 #include "timers.h"
 #include "tokens.h"
 #include "wire.h"
@@ -40,6 +41,7 @@ struct station {
 	bool stop;
 	int64_t now_us; /* of this turn of the loop */
 	struct behaviour behaviour;
+	struct quota quota;
 	struct tokens tokens;
 	struct consent consent;
 	struct random random;

@@ -26,6 +26,7 @@
 
 static struct ring_stats ring_of;
 static struct runner_stats runner_of;
+static struct backfill_progress backfill_of[2]; /* by the place of the pipeline in its source */
 static struct webhook_stats webhook_of;
 static struct pool_stats pool_of;
 static struct archive_stats archive_of; /* of every pipeline, while it has events */
@@ -41,6 +42,13 @@ WEAK struct runner_stats runner_stats(struct runner *r)
 {
 	(void)r;
 	return runner_of;
+}
+
+WEAK struct runner_backlog runner_backlog(struct runner *r, size_t p)
+{
+	(void)r;
+	(void)p;
+	return (struct runner_backlog){.rows = -1};
 }
 
 WEAK struct webhook_stats webhook_stats(struct webhook *w)
@@ -80,6 +88,17 @@ WEAK struct recorder_stats recorder_stats(struct recorder *r)
 {
 	(void)r;
 	return (struct recorder_stats){.records = 66};
+}
+
+WEAK struct backfill_progress runner_backfill_of(struct runner *r, size_t p)
+{
+	(void)r;
+	return backfill_of[p % 2];
+}
+
+WEAK const char *backfill_state_name(enum backfill_state state)
+{
+	return state == BACKFILL_PAUSED ? "paused" : "running";
 }
 
 WEAK const char *runner_state_name(enum runner_state state)

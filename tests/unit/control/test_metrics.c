@@ -177,6 +177,15 @@ static void assert_archive(const struct metrics_pipeline *p)
 	assert_non_null(strstr(p->archive_path, "/and-another/events.json"));
 }
 
+static void assert_backfills(const struct fixture *f)
+{
+	assert_int_equal(f->s.pipelines[0].backfill.job, 0);
+	assert_int_equal(f->s.pipelines[0].backfill.rows_estimate, METRICS_UNKNOWN);
+	assert_string_equal(f->s.pipelines[1].backfill.state, "running");
+	assert_int_equal(f->s.pipelines[1].backfill.rows_done, 20);
+	assert_int_equal(f->s.pipelines[1].backfill.locked, 2);
+}
+
 static void collecting_asks_every_module(void **state)
 {
 	struct fixture *f = *state;
@@ -185,8 +194,8 @@ static void collecting_asks_every_module(void **state)
 	const struct metrics_source_input sources[] = {{"shop", NULL}};
 	const struct metrics_webhook_input webhooks[] = {{"crm", NULL}, {"erp", NULL}};
 	const struct metrics_pipeline_input pipelines[] = {
-		{"a", NULL, NULL, NULL, 0, 1, PRIORITY_OPTIONAL},
-		{"b", NULL, NULL, NULL, 0, 0, PRIORITY_CRITICAL}};
+		{"a", NULL, NULL, NULL, 0, 0, 1, PRIORITY_OPTIONAL},
+		{"b", NULL, NULL, NULL, 0, 0, 0, PRIORITY_CRITICAL}};
 	struct metrics_inputs in = {
 		.version = "9",
 		.clock = clock_fake_init(&c, 50 * S, WALL),
@@ -207,6 +216,8 @@ static void collecting_asks_every_module(void **state)
 	in.budget = budget;
 	ring_of = (struct ring_stats){.capacity = 10, .events = 3, .oldest_read_us = 49 * S};
 	runner_of = (struct runner_stats){.state = RUNNER_STANDBY, .read_total = 12};
+	backfill_of[1] = (struct backfill_progress){
+		.id = 8, .rows_done = 20, .rows_estimate = 50, .skipped = 2};
 	webhook_of = (struct webhook_stats){.delivered = 4};
 	pool_of = (struct pool_stats){.workers = 6};
 	archive_of = (struct archive_stats){
@@ -220,6 +231,7 @@ static void collecting_asks_every_module(void **state)
 	assert_int_equal(f->s.log.lines_written, 77);
 	assert_int_equal(f->s.sources[0].stats.read_total, 12);
 	assert_int_equal(f->s.webhooks[1].timeout_us, 30 * S);
+	assert_backfills(f);
 	assert_string_equal(f->s.pipelines[0].webhook_name, "erp");
 	assert_string_equal(f->s.pipelines[1].webhook_name, "crm");
 	assert_archive(&f->s.pipelines[1]);
