@@ -178,8 +178,9 @@ static void add_inlet(struct loading *l, size_t source, size_t at)
 	struct inlet_settings *in = &s->inlets[s->inlet_count];
 	size_t p;
 
-	*in = (struct inlet_settings){
-		.name = mem_strdup(s->sources[source].name), .source = at, .is_own = at == source};
+	in->name = mem_strdup(s->sources[source].name);
+	in->source = at;
+	in->is_own = at == source;
 	if (!in->name)
 		l->error = ERR_NOMEM;
 	for (p = 0; p < s->pipeline_count; p++) {
@@ -210,7 +211,7 @@ static void take_out(struct settings *s, size_t source)
 
 void inlets_resolve(struct loading *l, const struct path *paths)
 {
-	size_t stores[SETTINGS_SOURCES_MAX], i, count = 0;
+	size_t stores[SETTINGS_SOURCES_MAX] = {0}, i, count = 0;
 	struct settings *s = &l->settings;
 
 	for (i = 0; i < s->source_count; i++) {
