@@ -6,7 +6,6 @@
  */
 #include <stdio.h>
 
-#include "base/mem.h"
 #include "config/field.h"
 #include "config/inlets.h"
 #include "config/suggest.h"
@@ -178,11 +177,10 @@ static void add_inlet(struct loading *l, size_t source, size_t at)
 	struct inlet_settings *in = &s->inlets[s->inlet_count];
 	size_t p;
 
-	in->name = mem_strdup(s->sources[source].name);
-	in->source = at;
-	in->is_own = at == source;
-	if (!in->name)
+	if (!inlet_settings_init(in, s->sources[source].name)) {
 		l->error = ERR_NOMEM;
+		return;
+	}
 	for (p = 0; p < s->pipeline_count; p++) {
 		if (s->pipelines[p].pushed || s->pipelines[p].source != source)
 			continue;
@@ -191,6 +189,8 @@ static void add_inlet(struct loading *l, size_t source, size_t at)
 		s->pipelines[p].source = at;
 	}
 	s->inlet_count++;
+	in->source = at;
+	in->is_own = at == source;
 }
 
 /* Nobody refers to it any more. */
