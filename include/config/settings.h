@@ -304,9 +304,10 @@ struct settings {
 		int64_t max_bytes; /* of them; of memory.max_bytes */
 	} queue;
 	struct {
-		char *max;             /* as it is written: a size, or a share as "25%" */
-		int64_t max_bytes;     /* what it comes to */
-		int64_t reserve_bytes; /* of it, for critical pipelines; 0: there are none */
+		char *max;               /* as it is written: a size, or a share as "25%" */
+		int64_t max_bytes;       /* what it comes to */
+		int64_t reserve_bytes;   /* of it, for critical pipelines; 0: there are none */
+		struct secret alert_url; /* who hears of its levels; NULL: nobody */
 	} memory;
 	struct {
 		char *file;
