@@ -197,7 +197,7 @@ for wrong in "{hash: name, key: [$mask_key]}" "{hash: name, key: {a: $mask_key}}
 	run_all
 done
 cp "$test_dir/good.yaml" "$shop_config"
-for wrong in "[$ingest_token]" "{shop: [$ingest_token]}" "{shop: ${secrets[6]}}" "{shop: $ingest_token, crm: $ingest_token}" \
+for wrong in "[$ingest_token]" "{shop: [$ingest_token]}" "{shop: ${secrets[7]}}" "{shop: $ingest_token, crm: $ingest_token}" \
 	"{Shop: $ingest_token}" "{shop: {file: x, $ingest_token: y}}"; do
 	config_set ingest.tokens "$wrong"
 	process_signal daemon HUP
