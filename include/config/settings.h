@@ -337,6 +337,9 @@ struct settings {
 	} daemon;
 };
 
+/* Make in one of that name, which is copied. false: no memory. settings_done frees it. */
+bool inlet_settings_init(struct inlet_settings *in, const char *name);
+
 /* What the pipeline's source is called in the configuration: also of an inlet with a store. */
 const char *pipeline_source_name(const struct settings *s, const struct pipeline_settings *p);
 
