@@ -10,6 +10,7 @@
 ## make coverage     tests under gcov, report in build/coverage, gate in tests/coverage.gate
 ## make fuzz         libFuzzer on every target, FUZZ_SECONDS=60 each
 ## make soak bench   long runs, and the figures of docs/BENCHMARKS.md
+## make backfill-large  backfills of 2,000,000 rows in each database
 ## make archive-kills   kill -9 at 200 random points while it archives, ARCHIVE_KILLS=200
 ## make clean
 ##
@@ -83,7 +84,7 @@ RUN = tests/run --label
 .DELETE_ON_ERROR:
 .SECONDARY:
 .PHONY: all lib deps deps-build deps-test deps-lint tools tests demo check lint analyzer unit unit-tsan \
-	contract torture corpus integration e2e fuzz soak archive-kills coverage coverage-gate bench install uninstall clean help
+	contract torture corpus integration e2e fuzz soak backfill-large archive-kills coverage coverage-gate bench install uninstall clean help
 
 all: $(DAEMON)
 
@@ -164,6 +165,9 @@ archive-kills: deps-test all tools
 	@ARCHIVE_KILLS=$(or $(ARCHIVE_KILLS),200) $(RUN) archive-kills --jobs 1 --timeout 3600 tests/e2e/test_hook_archive_kill.sh
 soak: deps-test all tools
 	@tests/e2e/soak
+
+backfill-large: deps-test all tools
+	@tests/e2e/backfill_large
 coverage: deps
 	@tests/support/coverage all
 coverage-gate:
