@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/random.h"
+#include "config/archive_path.h"
 #include "daemon/command.h"
 #include "sink/http.h"
 #include "sink/request.h"
@@ -121,6 +122,15 @@ static ATTR_MUST_CHECK enum err_code trial_run(struct trial *t, struct err *e)
 	return code;
 }
 
+/* Nothing is sent to a file. */
+static void trial_skip(const struct options *o, const struct webhook_settings *to)
+{
+	if (o->json)
+		(void)printf("{\"webhook\":\"%s\",\"ok\":true,\"file\":true}\n", to->name);
+	else
+		(void)printf("%s: a file, to which nothing is sent\n", to->name);
+}
+
 static int trial_each(const struct options *o, const struct settings *s)
 {
 	struct trial t = {.options = o};
@@ -133,6 +143,10 @@ static int trial_each(const struct options *o, const struct settings *s)
 		if (o->webhook && strcmp(o->webhook, s->webhooks[i].name) != 0)
 			continue;
 		any = true;
+		if (archive_path_is_all(&s->webhooks[i])) {
+			trial_skip(o, &s->webhooks[i]);
+			continue;
+		}
 		t.to = &s->webhooks[i];
 		t.done = t.ok = false;
 		if (trial_run(&t, &e) != ERR_OK)

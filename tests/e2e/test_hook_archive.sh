@@ -38,6 +38,8 @@ config_set webhook.archive_path '""'
 sed -i '/archive_path/d' "$shop_config"
 config_set webhook.url "file://$path"
 exits "a file is a destination" 0 adbl check --offline
+exits "... to which nothing is sent" 0 adbl test-webhook --json
+ok "... and test-webhook says so" said_is '.ok and .file'
 shop_run
 sql 'UPDATE users SET n = 1' 'UPDATE users SET n = 2' 'DELETE FROM users WHERE id = 8'
 ok "all is in the file" wait_until 20 archive_has "$path" 17

@@ -250,6 +250,26 @@ static void a_request_may_take_its_whole_timeout(void **state)
 	assert_false(f->v.ready);
 }
 
+static void an_archive_that_cannot_be_written_leaves_it_ready_with_a_warning(void **state)
+{
+	struct fixture *f = *state;
+
+	f->s.pipelines[0].ring.ready = 100;
+	f->s.pipelines[0].ring.inflight = 3;
+	f->s.pipelines[0].archive.paused = true;
+	f->s.pipelines[0].archive_paused_us = 12 * S;
+	(void)snprintf(f->s.pipelines[0].archive.error, 64, "/x: no space");
+	judge_after(f, 4000);
+	assert_true(f->v.alive && f->v.ready);
+	assert_non_null(strstr(f->v.warning, "its archive cannot be written for 12 s, events are "
+					     "held: /x: no space"));
+	/* once it can, they have to move */
+	f->s.pipelines[0].archive.paused = false;
+	judge_after(f, 1);
+	judge_after(f, 4000);
+	assert_false(f->v.ready);
+}
+
 static void a_receiver_outage_leaves_it_ready_with_a_warning(void **state)
 {
 	static const enum breaker_state cases[] = {BREAKER_OPEN, BREAKER_HALF_OPEN,
@@ -411,6 +431,7 @@ int main(void)
 		WITH(a_rate_limit_is_no_standstill),
 		WITH(a_request_may_take_its_whole_timeout),
 		WITH(a_receiver_outage_leaves_it_ready_with_a_warning),
+		WITH(an_archive_that_cannot_be_written_leaves_it_ready_with_a_warning),
 		WITH(a_pause_that_the_receiver_asked_for_leaves_it_ready_with_a_warning),
 		WITH(rows_that_nobody_reads_make_it_not_ready),
 		WITH(a_standing_alarm_is_a_warning),
