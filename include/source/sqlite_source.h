@@ -59,7 +59,7 @@ struct sqlite_wake {
 	int alarm_fd; /* epoll over the interrupt and the caller's descriptor */
 	int directory_watch, file_watch, wal_watch, journal_watch;
 	int64_t hinted_us; /* when a hint was last followed */
-	bool cached;       /* rows were read: pages of theirs are in SQLite's cache, 2 MB at most */
+	int64_t forgot_us; /* when SQLite last gave back what it can of its cache, 2 MB at most */
 };
 
 struct sqlite_source {

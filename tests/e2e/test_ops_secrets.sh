@@ -7,7 +7,7 @@
 need_postgres
 . tests/e2e/shop.sh
 
-secrets=(Pw-4f1c9e Url-77aa3b Query-0d2e8f Header-b6c5d4 Admin-e9f8a7 Mask-1d2c3b)
+secrets=(Pw-4f1c9e Url-77aa3b Query-0d2e8f Header-b6c5d4 Admin-e9f8a7 Mask-1d2c3b Alert-3c7d1e)
 mask_key=${secrets[5]}-0123456789abcdef01234567
 # of these two a part is looked for: a mistaken one must not be repeated either
 sign_hmac=whsec_U2lnbmluZ1NlY3JldE9uZUZvclRoZVRlc3Q=
@@ -60,6 +60,7 @@ sed -i '/^  password:/d; /^  token:/d' "$shop_config"
 # shellcheck disable=SC2016 # the variables are the daemon's
 config_set database.user listener database.password_file "$test_dir/password" admin.token_credential admin-token \
 	webhook.url '"${WEBHOOK_URL}"' webhook.headers '{X-Secret: "${HEADER_SECRET}"}' \
+	memory.alert_url "\"http://127.0.0.1:1/alerts?token=${secrets[6]}\"" \
 	webhook.mask '{hash: name, key: "${MASK_KEY}"}' \
 	webhook.signing_secrets '["${SIGN_HMAC}", {credential: signing}]' logging.level debug \
 	logging.file "$test_dir/app.log" webhook.retry_count 1 webhook.retry_delay 20ms webhook.breaker_failures 3

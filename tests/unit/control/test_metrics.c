@@ -197,6 +197,17 @@ static void assert_backfills(const struct fixture *f)
 	assert_int_equal(f->s.pipelines[1].backfill.locked, 2);
 }
 
+static void assert_budget(const struct metrics_budget *b)
+{
+	assert_int_equal(b->max_bytes, 1000);
+	assert_int_equal(b->level, BUDGET_CRITICAL);
+	assert_int_equal(b->reached[BUDGET_ALERT], 1);
+	assert_int_equal(b->account_bytes[BUDGET_INGEST], 920);
+	assert_int_equal(b->refused[BUDGET_CACHE], 1);
+	assert_true(b->fragmentation_percent >= 0);
+	assert_true(b->fragmentation_percent <= 100);
+}
+
 static void collecting_asks_every_module(void **state)
 {
 	struct fixture *f = *state;
@@ -236,6 +247,7 @@ static void collecting_asks_every_module(void **state)
 	assert_int_equal(f->s.uptime_us, 30 * S);
 	assert_totals(f);
 	assert_int_equal(f->s.log.lines_written, 77);
+	assert_int_equal(f->s.ingest.refused[REFUSAL_BUSY], 5);
 	assert_int_equal(f->s.sources[0].stats.read_total, 12);
 	assert_int_equal(f->s.webhooks[1].timeout_us, 30 * S);
 	assert_backfills(f);
@@ -244,13 +256,7 @@ static void collecting_asks_every_module(void **state)
 	assert_archive(&f->s.pipelines[1]);
 	assert_true(f->s.memory.rss_bytes > 0);
 	assert_true(f->s.process.open_fds > 0);
-	assert_int_equal(f->s.budget.max_bytes, 1000);
-	assert_int_equal(f->s.budget.level, BUDGET_CRITICAL);
-	assert_int_equal(f->s.budget.reached[BUDGET_ALERT], 1);
-	assert_int_equal(f->s.budget.account_bytes[BUDGET_INGEST], 920);
-	assert_int_equal(f->s.budget.refused[BUDGET_CACHE], 1);
-	assert_true(f->s.budget.fragmentation_percent >= 0);
-	assert_true(f->s.budget.fragmentation_percent <= 100);
+	assert_budget(&f->s.budget);
 	assert_string_equal(f->s.pipelines[0].priority, "optional");
 	assert_true(f->s.pipelines[0].memory_stopped);
 	assert_false(f->s.pipelines[1].memory_stopped);
