@@ -38,7 +38,6 @@ struct my_job {
 };
 
 struct entry {
-	char *key;
 	int64_t bytes;
 	bool is_meant; /* by the filter */
 };
@@ -51,6 +50,7 @@ struct paging {
 	struct my_plan *plan;
 	struct string_list skipped; /* at the end of the page */
 	struct entry *entries;      /* of the last look */
+	struct string_list keys;    /* of the entries */
 	size_t found, count;        /* all of them, and those that fit in this page */
 	char *cursor;               /* where it ends; NULL: where it began */
 	int64_t rows;               /* to look at, still */
@@ -133,11 +133,10 @@ static ATTR_MUST_CHECK enum err_code find_plan(struct paging *g, struct err *e)
 
 static void forget_entries(struct paging *g)
 {
-	while (g->found)
-		mem_free(g->entries[--g->found].key);
+	string_list_done(&g->keys);
 	mem_free(g->entries);
 	g->entries = NULL;
-	g->count = 0;
+	g->found = g->count = 0;
 }
 
 static ATTR_MUST_CHECK enum err_code keep_entries(struct paging *g, struct my_result *r,
@@ -151,15 +150,13 @@ static ATTR_MUST_CHECK enum err_code keep_entries(struct paging *g, struct my_re
 	g->entries = mem_calloc(n, sizeof(*g->entries));
 	if (!g->entries)
 		return err_set(e, ERR_NOMEM, "no memory for a page of a backfill");
-	while (my_result_next(r)) {
+	for (; g->found < n && my_result_next(r); g->found++) {
 		struct entry *at = &g->entries[g->found];
 
-		at->key = mem_strdup(my_result_str(r, 0));
-		if (!at->key)
-			return err_set(e, ERR_NOMEM, "no memory for a page of a backfill");
 		at->bytes = my_result_i64(r, 1, -1);
 		at->is_meant = at->bytes >= 0;
-		g->found++;
+		if (string_list_add(&g->keys, my_result_text(r, 0)) != ERR_OK)
+			return err_set(e, ERR_NOMEM, "no memory for a page of a backfill");
 	}
 	return ERR_OK;
 }
@@ -211,7 +208,7 @@ static ATTR_MUST_CHECK enum err_code lock_rows(struct paging *g, struct my_resul
 	my_plan_read(g->plan, sql);
 	add_condition(g, sql);
 	buf_add_str(sql, " AND ");
-	code = my_walk_upto(sql, walk, g->entries[g->count - 1].key, e);
+	code = my_walk_upto(sql, walk, g->keys.items[g->count - 1], e);
 	my_plan_filter(g->plan, sql);
 	buf_add_str(sql, " ORDER BY ");
 	my_walk_order(sql, walk);
@@ -241,14 +238,14 @@ static ATTR_MUST_CHECK enum err_code pass(struct paging *g, size_t *at, const ch
 	enum err_code code = ERR_OK;
 	size_t end = *at;
 
-	while (end < g->count && (!key || strcmp(g->entries[end].key, key) != 0))
+	while (end < g->count && (!key || strcmp(g->keys.items[end], key) != 0))
 		end++;
 	*ret_found = key && end < g->count;
 	if (key && !*ret_found)
 		return ERR_OK;
 	for (; code == ERR_OK && *at < end; ++*at) {
 		if (g->entries[*at].is_meant)
-			code = skip(g, g->entries[*at].key, e);
+			code = skip(g, g->keys.items[*at], e);
 		if (g->is_stopped)
 			return ERR_OK;
 	}
@@ -293,7 +290,7 @@ add_conditions(struct paging *g, const struct string_list *keys, size_t n, struc
 
 	buf_reset(&g->condition);
 	buf_add_char(&g->condition, '(');
-	for (i = 0; code == ERR_OK && i < n; i++) {
+	for (i = 0; code == ERR_OK && keys->items && i < n; i++) {
 		buf_add_str(&g->condition, i ? " OR " : "");
 		code = my_walk_is(&g->condition, my_plan_walk(g->plan), keys->items[i], e);
 	}
@@ -310,10 +307,10 @@ static ATTR_MUST_CHECK enum err_code ask_again(struct paging *g, struct err *e)
 
 	if (g->row.skipped.s)
 		code = backfill_list_read(g->row.skipped, &keys, e);
-	n = !g->page->again ? 0 : keys.count;
+	n = g->page->again && keys.items ? keys.count : 0;
 	if ((int64_t)n > g->rows)
 		n = (size_t)g->rows;
-	for (i = n; code == ERR_OK && i < keys.count; i++)
+	for (i = n; code == ERR_OK && keys.items && i < keys.count; i++)
 		code = skip(g, keys.items[i], e);
 	if (code == ERR_OK && n) {
 		code = add_conditions(g, &keys, n, e);
@@ -322,7 +319,7 @@ static ATTR_MUST_CHECK enum err_code ask_again(struct paging *g, struct err *e)
 		if (code == ERR_OK)
 			code = take_entries(g, &done, e);
 		for (i = g->count; code == ERR_OK && i < g->found; i++)
-			code = skip(g, g->entries[i].key, e);
+			code = skip(g, g->keys.items[i], e);
 		g->rows -= (int64_t)n;
 	}
 	string_list_done(&keys);
@@ -355,7 +352,7 @@ static ATTR_MUST_CHECK enum err_code walk_on(struct paging *g, struct err *e)
 	g->r.at_end = (int64_t)g->found < g->rows && done == g->found;
 	if (!done)
 		return ERR_OK;
-	g->cursor = mem_strdup(g->entries[done - 1].key);
+	g->cursor = mem_strdup(g->keys.items[done - 1]);
 	return g->cursor ? ERR_OK : err_set(e, ERR_NOMEM, "no memory for a page of a backfill");
 }
 

@@ -51,8 +51,9 @@ static void add_literal(struct buf *out, struct text t)
 			i++;
 		buf_add(out, t.s + from, i - from);
 		if (i < t.len) {
-			buf_add_char(out, '\\');
-			buf_add_char(out, t.s[i] ? t.s[i] : '0');
+			buf_add_str(out, t.s[i] ? "\\" : "\\0");
+			if (t.s[i])
+				buf_add_char(out, t.s[i]);
 			i++;
 		}
 	}
