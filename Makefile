@@ -11,6 +11,8 @@
 ## make fuzz         libFuzzer on every target, FUZZ_SECONDS=60 each
 ## make soak bench   long runs, and the figures of docs/BENCHMARKS.md
 ## make load-ingest  1,000 connections that post 1 to 10 MB each, with a kill
+## make backfill-large  backfills of 2,000,000 rows in each database
+## make archive-kills   kill -9 at 200 random points while it archives, ARCHIVE_KILLS=200
 ## make clean
 ##
 ## VARIANT=release|debug|asan|tsan|coverage|analyzer|clang|fuzz; each builds in build/VARIANT.
@@ -85,7 +87,7 @@ RUN = tests/run --label
 .DELETE_ON_ERROR:
 .SECONDARY:
 .PHONY: all lib deps deps-build deps-test deps-lint tools tests demo check lint analyzer unit unit-tsan \
-	contract torture corpus integration e2e fuzz soak load-ingest coverage coverage-gate bench install uninstall clean help
+	contract torture corpus integration e2e fuzz soak backfill-large archive-kills load-ingest coverage coverage-gate bench install uninstall clean help
 
 all: $(DAEMON)
 
@@ -162,11 +164,16 @@ analyzer: deps-lint
 fuzz: deps-lint
 	@$(MAKE) --no-print-directory VARIANT=fuzz BUILD=build/fuzz $(FUZZ:$(BUILD)/%=build/fuzz/%)
 	@tests/fuzz/run $(FUZZ:$(BUILD)/%=build/fuzz/%)
+archive-kills: deps-test all tools
+	@ARCHIVE_KILLS=$(or $(ARCHIVE_KILLS),200) $(RUN) archive-kills --jobs 1 --timeout 3600 tests/e2e/test_hook_archive_kill.sh
 soak: deps-test all tools
 	@tests/e2e/soak
 load-ingest: deps-test all tools
 	@LOAD_CONNECTIONS=1000 LOAD_REQUESTS=1 LOAD_MIN_KB=1024 LOAD_MAX_KB=10240 LOAD_TRIES=8 LOAD_PAUSE_MS=2000 \
 		$(RUN) load --timeout 1800 tests/e2e/test_ingest_load.sh
+
+backfill-large: deps-test all tools
+	@tests/e2e/backfill_large
 coverage: deps
 	@tests/support/coverage all
 coverage-gate:

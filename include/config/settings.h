@@ -277,6 +277,7 @@ struct ingest_settings {
 	int64_t max_concurrent; /* requests */
 	struct rate rate_limit; /* of each token */
 	int64_t idempotency_window_us;
+	int64_t idempotency_cache; /* keys that are in memory too */
 	int64_t body_timeout_us; /* for a whole request to come in */
 	int64_t idle_timeout_us; /* without a byte */
 	char *tls_cert;          /* PEM, with the chain; NULL: no TLS */
@@ -304,9 +305,10 @@ struct settings {
 		int64_t max_bytes; /* of them; of memory.max_bytes */
 	} queue;
 	struct {
-		char *max;             /* as it is written: a size, or a share as "25%" */
-		int64_t max_bytes;     /* what it comes to */
-		int64_t reserve_bytes; /* of it, for critical pipelines; 0: there are none */
+		char *max;               /* as it is written: a size, or a share as "25%" */
+		int64_t max_bytes;       /* what it comes to */
+		int64_t reserve_bytes;   /* of it, for critical pipelines; 0: there are none */
+		struct secret alert_url; /* who hears of its levels; NULL: nobody */
 	} memory;
 	struct {
 		char *file;

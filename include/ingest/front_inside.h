@@ -38,6 +38,7 @@ struct front {
 	bool is_tls;
 	char *pem[2]; /* certificate and key */
 	struct tokens *tokens;
+	struct recent *recent;                              /* NULL: none */
 	struct committer *committers[SETTINGS_SOURCES_MAX]; /* one an inlet */
 	struct front_source {
 		struct front *front;

@@ -90,7 +90,7 @@ static void stop_http(struct run *r)
 
 static ATTR_MUST_CHECK enum err_code start_governor(struct run *r, struct err *e)
 {
-	return governor_new(run_settings(r), &r->governor, e);
+	return governor_new(run_settings(r), r->clock, &r->governor, e);
 }
 
 static void stop_governor(struct run *r)

@@ -162,6 +162,7 @@ static ATTR_MUST_CHECK enum err_code make_committer(struct front *f, size_t i, s
 				      .clock = f->o.clock,
 				      .budget = f->o.budget,
 				      .tally = f->o.tally,
+				      .recent = f->recent,
 				      .on_commit = f->o.on_commit ? source_committed : NULL,
 				      .on_commit_ctx = &f->sources[i]};
 	enum err_code code;
@@ -244,6 +245,8 @@ static ATTR_MUST_CHECK enum err_code parts_start(struct front *f, struct err *e)
 
 	if (code == ERR_OK)
 		code = tokens_new(f->settings, &f->tokens, e);
+	if (code == ERR_OK)
+		code = recent_new(f->settings, f->o.budget, f->o.clock, &f->recent, e);
 	if (code == ERR_OK)
 		code = door_open(f->settings->listen, &ops, f->o.clock, &f->door, e);
 	for (i = 0; code == ERR_OK && i < f->o.settings->inlet_count; i++)
@@ -330,6 +333,7 @@ void front_stop(struct front *f, int64_t deadline_us)
 		committer_free(f->committers[i]);
 	door_free(f->door);
 	tokens_free(f->tokens);
+	recent_free(f->recent);
 	for (i = 0; i < ARRAY_LEN(f->pem); i++) {
 		if (f->pem[i])
 			mem_wipe(f->pem[i], strlen(f->pem[i]));
@@ -353,5 +357,8 @@ struct ingest_stats front_stats(struct front *f)
 		return s;
 	s = tally_stats(f->o.tally);
 	s.max_concurrent = f->settings->max_concurrent;
+	s.recent = recent_stats(f->recent);
+	if (s.recent.hits)
+		s.recent_percent = 100 * s.recent.hits / (s.recent.hits + s.recent.misses);
 	return s;
 }

@@ -158,6 +158,51 @@ static void the_same_key_stores_once(void **state)
 	expect(&other, 202, "");
 }
 
+/* The same as above, but the store is asked only for what is new: repetitions are answered even
+ * while it is away. */
+static void what_is_repeated_soon_is_answered_without_the_store(void **state)
+{
+	const struct question q = {.headers = {JSON_TYPE, "Idempotency-Key: k1"},
+				   .body = TEXT_LIT("[" EVENT "," EVENT "]")};
+	struct question other = q;
+	struct ingest_stats s;
+	struct reply r;
+
+	(void)state;
+	world.settings.ingest.idempotency_cache = 100;
+	world.settings.ingest.idempotency_window_us = 60 * CLOCK_US_PER_S;
+	world_start();
+	expect(&q, 202, "");
+	other.body = TEXT_LIT("{");
+	other.headers[1] = "Idempotency-Key: k2";
+	expect(&other, 400, "");
+	fake_inlet_store.fails_begin = ERR_UNAVAILABLE;
+	ask(&q, &r);
+	assert_int_equal(r.status, 202);
+	assert_string_equal(buf_str(&r.body), "{\"stored\":2}\n");
+	assert_non_null(strstr(buf_str(&r.head), "Idempotent-Replayed: true"));
+	reply_done(&r);
+	other = q;
+	other.body = TEXT_LIT(EVENT);
+	expect(&other, 422, "Idempotency-Key came before");
+	/* what is not known goes to the store: another token's, one that was refused, none */
+	other.token = OTHER_TOKEN;
+	expect(&other, 503, "");
+	other = q;
+	other.headers[1] = "Idempotency-Key: k2";
+	expect(&other, 503, "");
+	other.headers[1] = NULL;
+	expect(&other, 503, "");
+	assert_int_equal(fake_inlet_store.row_count, 2);
+	s = front_stats(world.front);
+	assert_int_equal(s.duplicates, 1);
+	assert_int_equal(s.events, 2);
+	assert_int_equal(s.recent.entries, 1);
+	assert_int_equal(s.recent.hits, 2);
+	assert_int_equal(s.recent.misses, 4);
+	assert_int_equal(s.recent_percent, 33);
+}
+
 static void each_token_has_its_rate(void **state)
 {
 	struct reply r;
@@ -342,6 +387,7 @@ int main(void)
 		TEST(bodies_are_refused_for_what_they_are),
 		TEST(an_event_over_its_bound_is_named),
 		TEST(the_same_key_stores_once),
+		TEST(what_is_repeated_soon_is_answered_without_the_store),
 		TEST(each_token_has_its_rate),
 		TEST(a_store_that_is_away_is_said),
 		TEST(what_waits_together_shares_a_commit),
