@@ -10,6 +10,7 @@
 ## make coverage     tests under gcov, report in build/coverage, gate in tests/coverage.gate
 ## make fuzz         libFuzzer on every target, FUZZ_SECONDS=60 each
 ## make soak bench   long runs, and the figures of docs/BENCHMARKS.md
+## make load-ingest  1,000 connections that post 1 to 10 MB each, with a kill
 ## make backfill-large  backfills of 2,000,000 rows in each database
 ## make archive-kills   kill -9 at 200 random points while it archives, ARCHIVE_KILLS=200
 ## make clean
@@ -57,7 +58,7 @@ UNITDIR = $(DESTDIR)$(PREFIX)/lib/systemd/system
 CONFDIR = $(DESTDIR)$(SYSCONFDIR)/app-db-listener
 
 # What is tested and how it is found: see docs/testing.md.
-TEST_MAINS := tests/support/receiver.c tests/support/fuzz_main.c
+TEST_MAINS := tests/support/receiver.c tests/support/poster.c tests/support/fuzz_main.c
 LIB_OBJ := $(patsubst %.c,$(BUILD)/%.o,$(filter-out src/daemon/main.c,$(wildcard src/*/*.c)))
 SUPPORT_OBJ := $(patsubst %.c,$(BUILD)/%.o,$(filter-out $(TEST_MAINS),$(wildcard tests/support/*.c)))
 tests-of = $(patsubst %.c,$(BUILD)/%,$(wildcard $(1)))
@@ -71,6 +72,7 @@ E2E ?= $(wildcard tests/e2e/test_*.sh)
 FUZZ := $(call tests-of,tests/fuzz/fuzz_*.c)
 BENCH := $(call tests-of,tests/bench/*.c)
 RECEIVER := $(BUILD)/tests/support/receiver
+POSTER := $(BUILD)/tests/support/poster
 DAEMON := $(BUILD)/app-db-listener
 MAN := $(wildcard docs/man/*.[1-8])
 WRAP := -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=strdup
@@ -79,12 +81,13 @@ WRAP := -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=strdup
 export TEST_BUILD := $(BUILD)
 export ADBL := $(CURDIR)/$(DAEMON)
 export RECEIVER_BIN := $(CURDIR)/$(RECEIVER)
+export POSTER_BIN := $(CURDIR)/$(POSTER)
 RUN = tests/run --label
 
 .DELETE_ON_ERROR:
 .SECONDARY:
 .PHONY: all lib deps deps-build deps-test deps-lint tools tests demo check lint analyzer unit unit-tsan \
-	contract torture corpus integration e2e fuzz soak backfill-large archive-kills coverage coverage-gate bench install uninstall clean help
+	contract torture corpus integration e2e fuzz soak backfill-large archive-kills load-ingest coverage coverage-gate bench install uninstall clean help
 
 all: $(DAEMON)
 
@@ -107,7 +110,7 @@ $(BUILD)/%.a:
 LINK = $(call Q,LD)$(CC) $(ALL_LDFLAGS) $^ $(ALL_LIBS)
 $(DAEMON): $(BUILD)/src/daemon/main.o $(BUILD)/lib.a
 	$(LINK) -o $@
-$(RECEIVER) $(BENCH) $(BUILD)/tests/fuzz/config_keys: $(BUILD)/tests/%: $(BUILD)/tests/%.o $(BUILD)/support.a $(BUILD)/lib.a
+$(RECEIVER) $(POSTER) $(BENCH) $(BUILD)/tests/fuzz/config_keys: $(BUILD)/tests/%: $(BUILD)/tests/%.o $(BUILD)/support.a $(BUILD)/lib.a
 	$(LINK) -o $@
 $(BUILD)/tests/fuzz/%: $(BUILD)/tests/fuzz/%.o \
 		$(if $(filter fuzz,$(VARIANT)),,$(BUILD)/tests/support/fuzz_main.o) $(BUILD)/support.a $(BUILD)/lib.a
@@ -129,7 +132,7 @@ $(patsubst %,$(BUILD)/src/%.o,config/column_rules config/document config/headers
 	FLAGS_analyzer += -Wno-analyzer-malloc-leak
 
 lib: $(patsubst %.c,$(BUILD)/%.o,$(wildcard src/*/*.c))
-tools: $(RECEIVER) $(BENCH)
+tools: $(RECEIVER) $(POSTER) $(BENCH)
 tests: $(UNIT) $(CONTRACT) $(TORTURE) $(INTEGRATION) $(FUZZ)
 
 demo: deps-test all tools
@@ -165,6 +168,9 @@ archive-kills: deps-test all tools
 	@ARCHIVE_KILLS=$(or $(ARCHIVE_KILLS),200) $(RUN) archive-kills --jobs 1 --timeout 3600 tests/e2e/test_hook_archive_kill.sh
 soak: deps-test all tools
 	@tests/e2e/soak
+load-ingest: deps-test all tools
+	@LOAD_CONNECTIONS=1000 LOAD_REQUESTS=1 LOAD_MIN_KB=1024 LOAD_MAX_KB=10240 LOAD_TRIES=8 LOAD_PAUSE_MS=2000 \
+		$(RUN) load --timeout 1800 tests/e2e/test_ingest_load.sh
 
 backfill-large: deps-test all tools
 	@tests/e2e/backfill_large

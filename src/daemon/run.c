@@ -382,7 +382,9 @@ static void tick(struct run *r)
 	int64_t now_us = clock_now_us(r->clock);
 
 	recorder_note(r->recorder, s);
-	(void)memory_trim_idle(&r->trim, now_us, (size_t)s->total.queue_size, s->total.attempts);
+	(void)memory_trim_idle(&r->trim, now_us,
+			       (size_t)(s->total.queue_size + s->ingest.in_progress),
+			       s->total.attempts + s->ingest.bytes);
 	(void)governor_tick(r->governor, now_us);
 	if (v->ready != r->was_ready) {
 		if (v->ready)

@@ -117,10 +117,12 @@ static ATTR_MUST_CHECK enum err_code connect_file(struct sqlite_inlet *s, struct
 	if (code != ERR_OK)
 		return code;
 	sqlite_conn_set_patience(s->conn, s->env->source->statement_timeout_us);
-	return sqlite_conn_exec(s->conn,
+	code = sqlite_conn_exec(s->conn,
 				sqlite_conn_is_wal(s->conn) ? "PRAGMA synchronous = FULL"
 							    : "PRAGMA synchronous = EXTRA",
 				e);
+	/* it only appends: what SQLite would keep of that (2 MB) is never read again */
+	return code == ERR_OK ? sqlite_conn_exec(s->conn, "PRAGMA cache_size = -256", e) : code;
 }
 
 static ATTR_MUST_CHECK enum err_code sqlite_inlet_open(const struct inlet_env *env,
