@@ -278,10 +278,10 @@ struct ingest_settings {
 	struct rate rate_limit; /* of each token */
 	int64_t idempotency_window_us;
 	int64_t idempotency_cache; /* keys that are in memory too */
-	int64_t body_timeout_us; /* for a whole request to come in */
-	int64_t idle_timeout_us; /* without a byte */
-	char *tls_cert;          /* PEM, with the chain; NULL: no TLS */
-	char *tls_key;           /* of tls_cert; given when that is */
+	int64_t body_timeout_us;   /* for a whole request to come in */
+	int64_t idle_timeout_us;   /* without a byte */
+	char *tls_cert;            /* PEM, with the chain; NULL: no TLS */
+	char *tls_key;             /* of tls_cert; given when that is */
 	char *spill_dir;
 };
 
