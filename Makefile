@@ -17,7 +17,7 @@
 VARIANT ?= release
 BUILD ?= build$(if $(filter-out release,$(VARIANT)),/$(VARIANT))
 
-PKGS := libpq mysqlclient sqlite3 libcurl yaml-0.1 libmicrohttpd jansson msgpack libcbor libsystemd libcrypto zlib
+PKGS := libpq mysqlclient sqlite3 libcurl yaml-0.1 libmicrohttpd jansson msgpack libcbor liblz4 libsystemd libcrypto zlib
 WARN := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith \
 	-Wvla -Wformat=2 -Wundef -Wwrite-strings -Wcast-qual
 # Sanitizers blind gcc to the ranges that -Wformat-truncation needs; release has it.
@@ -61,7 +61,7 @@ SUPPORT_OBJ := $(patsubst %.c,$(BUILD)/%.o,$(filter-out $(TEST_MAINS),$(wildcard
 tests-of = $(patsubst %.c,$(BUILD)/%,$(wildcard $(1)))
 UNIT := $(call tests-of,tests/unit/*/test_*.c)
 UNIT_TSAN := $(filter $(BUILD)/tests/unit/base/% $(BUILD)/tests/unit/core/% $(BUILD)/tests/unit/source/% \
-	$(BUILD)/tests/unit/sink/% $(BUILD)/tests/unit/control/% $(BUILD)/tests/unit/daemon/%,$(UNIT))
+	$(BUILD)/tests/unit/sink/% $(BUILD)/tests/unit/ingest/% $(BUILD)/tests/unit/control/% $(BUILD)/tests/unit/daemon/%,$(UNIT))
 CONTRACT := $(call tests-of,tests/contract/test_*.c)
 TORTURE := $(call tests-of,tests/torture/test_*.c)
 INTEGRATION := $(call tests-of,tests/integration/test_*.c)
@@ -122,7 +122,7 @@ $(patsubst $(BUILD)/%,$(BUILD)/%.o,$(UNIT) $(CONTRACT) $(TORTURE) $(INTEGRATION)
 $(BUILD)/src/base/mem.o: FLAGS_analyzer := -O1 -g
 # gcc 12's analyzer loses what is kept in an array's element, in a list, or by the address of a member, and calls it a
 # leak. LeakSanitizer watches these files in the tests.
-$(patsubst %,$(BUILD)/src/%.o,config/column_rules config/document config/headers config/mistakes sink/http source/fake source/fake_db source/pg_tables source/postgres \
+$(patsubst %,$(BUILD)/src/%.o,config/column_rules config/document config/headers config/ingest_tokens config/mistakes sink/http source/fake source/fake_db source/pg_tables source/postgres \
 	source/my_audit source/my_columns source/my_keys source/my_owners source/sqlite): \
 	FLAGS_analyzer += -Wno-analyzer-malloc-leak
 

@@ -32,4 +32,10 @@ static inline int text_eq(struct text a, struct text b)
 	return a.len == b.len && memcmp(a.s, b.s, a.len) == 0;
 }
 
+/* t; TEXT_NONE when it is empty. */
+static inline struct text text_or_none(struct text t)
+{
+	return t.len ? t : TEXT_NONE;
+}
+
 #endif

@@ -19,6 +19,7 @@ extern const struct key_rows key_rows_of_source;
 extern const struct key_rows key_rows_of_webhook;
 extern const struct key_rows key_rows_of_pipeline;
 extern const struct key_rows key_rows_of_daemon;
+extern const struct key_rows key_rows_of_ingest;
 
 /* the columns target, offset and size of a field */
 #define FIELD(in, type, field)                                                                     \
@@ -47,6 +48,10 @@ extern const struct key_rows key_rows_of_daemon;
 	.why = "a file has no server, only path"
 #define ONLY_POSTGRES(reason) .types = KEY_TYPE_BIT(SOURCE_POSTGRES), .why = (reason)
 #define ONLY_MYSQL(reason) .types = KEY_TYPE_BIT(SOURCE_MYSQL), .why = (reason)
-#define ONLY_SQLITE(reason) .types = KEY_TYPE_BIT(SOURCE_SQLITE), .why = (reason)
+#define ONLY_HTTP(reason) .types = KEY_TYPE_BIT(SOURCE_HTTP), .why = (reason)
+#define NOT_HTTP                                                                                   \
+	.types = KEY_TYPE_BIT(SOURCE_POSTGRES) | KEY_TYPE_BIT(SOURCE_MYSQL) |                      \
+		 KEY_TYPE_BIT(SOURCE_SQLITE),                                                      \
+	.why = "events come in when they are posted, and say what they are"
 
 #endif

@@ -42,6 +42,9 @@ enum key_type {
 	KEY_OPS,       /* bool[OP_COUNT] */
 	KEY_DURATIONS, /* struct duration_list */
 	KEY_RATE,      /* struct rate */
+	KEY_PERCENT,   /* int64_t, hundredths of a per cent */
+	KEY_PAIRS,     /* struct string_list of names and values by turns: a mapping */
+	KEY_TOKENS,    /* struct ingest_tokens */
 
 	/* those with a shape of their own (config/loading.h) */
 	KEY_TABLES,  /* struct table_settings * and count: a list of tables */

@@ -109,9 +109,16 @@ void where_read(struct loading *l, struct table_settings *t, struct node n,
 		const struct path *path);
 void headers_read(struct loading *l, struct webhook_settings *w, struct node n,
 		  const struct path *path);
+void pairs_read(struct loading *l, const struct key *k, void *base, struct node n,
+		const struct path *path);
+/* What is wrong with p's tenants, which were read from n and the listener. */
+void tenants_check(struct loading *l, const struct pipeline_settings *p, struct node n,
+		   const struct path *path);
 /* Note what contradicts itself in w's columns_* and mask_*, which are read; else make its rules. */
 void columns_check(struct loading *l, struct webhook_settings *w, struct node n,
 		   const struct path *path);
+void ingest_tokens_read(struct loading *l, const struct key *k, void *base, struct node n,
+			const struct path *path);
 void signing_read(struct loading *l, const struct key *k, void *base, struct node n,
 		  const struct path *path);
 
@@ -119,6 +126,11 @@ void signing_read(struct loading *l, const struct key *k, void *base, struct nod
  * which of the files they name cannot be used. */
 void webhook_auth_check(struct loading *l, const struct webhook_settings *w, struct node n,
 			const struct path *path);
+/* The same for a certificate and its key: files, a password or NULL. */
+void tls_pair_check(struct loading *l, const char *cert, const char *key, const char *password,
+		    struct node n, const struct path *path);
+/* What contradicts itself in the section ingest, or is missing there: after all else was read. */
+void ingest_check(struct loading *l);
 /* What contradicts batch_max_events in w, read from n. */
 void batching_check(struct loading *l, const struct webhook_settings *w, struct node n,
 		    const struct path *path);

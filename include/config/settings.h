@@ -235,10 +235,41 @@ struct pipeline_settings {
 	bool operations[OP_COUNT]; /* truncate: only with PostgreSQL or audit_table */
 	enum ordering ordering;
 	enum priority priority;
-	int64_t capacity;  /* events; 0: an equal share of queue.capacity */
-	int64_t max_bytes; /* 0: an equal share of queue.max_bytes */
+	int64_t capacity;     /* events; 0: an equal share of queue.capacity */
+	int64_t max_bytes;    /* 0: an equal share of queue.max_bytes */
+	char *tenant;         /* the column that tells whose a row is; NULL: no tenants */
+	int64_t tenant_quota; /* of the ring, for each that has no other: hundredths of a per cent
+			       */
+	struct string_list tenant_tiers; /* pairs: name, quota */
+	struct string_list tenants;      /* pairs: tenant, tier or quota (config/tenant_quota.h) */
 	int64_t retain_us; /* how long delivered events are kept for a replay; 0: not at all */
 	bool always;       /* triggers ENABLE ALWAYS: also under session_replication_role=replica */
+};
+
+/* Who may post events, by name. */
+struct ingest_token {
+	char *name;
+	struct secret value;
+};
+
+struct ingest_tokens {
+	struct ingest_token *items;
+	size_t count;
+};
+
+/* Events over HTTP (ingest/front.h). */
+struct ingest_settings {
+	char *listen; /* as admin.listen */
+	struct ingest_tokens tokens;
+	int64_t max_body_bytes;
+	int64_t max_concurrent; /* requests */
+	struct rate rate_limit; /* of each token */
+	int64_t idempotency_window_us;
+	int64_t body_timeout_us; /* for a whole request to come in */
+	int64_t idle_timeout_us; /* without a byte */
+	char *tls_cert;          /* PEM, with the chain; NULL: no TLS */
+	char *tls_key;           /* of tls_cert; given when that is */
+	char *spill_dir;
 };
 
 struct settings {
@@ -285,11 +316,15 @@ struct settings {
 		char *listen; /* "127.0.0.1:8080", "[::1]:8080", "off" */
 		struct secret token;
 	} admin;
+	struct ingest_settings ingest;
 	struct {
 		int64_t shutdown_timeout_us; /* in-flight requests get this long after SIGTERM */
 		bool core_dumps;             /* a crash may leave one, with secrets in it */
 	} daemon;
 };
+
+/* What the pipeline's source is called in the configuration: also of an inlet with a store. */
+const char *pipeline_source_name(const struct settings *s, const struct pipeline_settings *p);
 
 /* Free everything inside s and wipe its secrets; s itself is the caller's. */
 void settings_done(struct settings *s);

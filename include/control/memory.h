@@ -27,18 +27,22 @@ struct memory_stats memory_stats(void);
 /* Not more often than this. */
 #define MEMORY_TRIM_INTERVAL_US 10000000LL
 /* Not for less than this. */
-#define MEMORY_TRIM_MIN_BYTES (4LL * 1024 * 1024)
+#define MEMORY_TRIM_MIN_BYTES (1LL * 1024 * 1024)
+/* So often after the last work: handles and buffers that are kept for the next requests go back to
+ * malloc 10 to 20 s after it. */
+#define MEMORY_TRIM_TIMES 3
 
 /* A plain value, cleared at the start; not thread-safe. */
 struct memory_trim {
-	bool wanted;         /* there was work since the last trim */
+	int wanted;          /* so many times still */
 	int64_t moved;       /* counter of work at the last call */
 	int64_t last_try_us; /* 0: never */
 };
 
 /* Call about once a second. queued: events in the rings; moved: a counter that changes with every
  * piece of work, so that a burst between two calls is seen. Trims when the queues went from busy to
- * empty, rate-limited, if malloc keeps enough to be worth it. Returns whether it trimmed. */
+ * empty, and twice more, rate-limited, if malloc keeps enough to be worth it. Returns whether it
+ * trimmed. */
 bool memory_trim_idle(struct memory_trim *t, int64_t now_us, size_t queued, int64_t moved);
 
 #endif

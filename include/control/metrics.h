@@ -28,6 +28,7 @@
 #include "control/process.h"
 #include "control/recorder.h"
 #include "core/budget.h"
+#include "core/deferral.h"
 #include "core/label_set.h"
 #include "core/parked.h"
 #include "core/ring.h"
@@ -65,10 +66,11 @@ struct metrics_webhook_input {
 struct metrics_pipeline_input {
 	const char *name;
 	struct ring *ring;
-	struct parked *parked; /* NULL: none */
-	size_t source;         /* index in sources */
-	size_t at_source;      /* its number there */
-	size_t webhook;        /* index in webhooks */
+	struct parked *parked;    /* NULL: none */
+	struct deferral *tenants; /* NULL: it has none */
+	size_t source;            /* index in sources */
+	size_t at_source;         /* its number there */
+	size_t webhook;           /* index in webhooks */
 	enum priority priority;
 };
 
@@ -133,6 +135,8 @@ struct metrics_pipeline {
 	size_t webhook;
 	struct ring_stats ring;
 	struct parked_stats parked;
+	bool has_tenants;
+	struct deferral_stats tenants;
 	char priority[16];
 	bool memory_stopped; /* the budget allows its priority no reads */
 	struct runner_backlog outbox;
@@ -213,6 +217,9 @@ enum err_code metrics_tables_new(struct label_set **ret_s, struct err *e) ATTR_M
 
 /* Append them in the Prometheus text format. Errors stick to out. */
 void metrics_render_tables(const struct label_set *tables, struct buf *out);
+
+/* Likewise what tenants have of the pipelines: those with the most, and the sum of the others. */
+void metrics_render_tenants(const struct metrics_snapshot *s, struct buf *out);
 
 /* Append s in the Prometheus text format 0.0.4. Errors stick to out. */
 void metrics_render_prometheus(const struct metrics_snapshot *s, struct buf *out);

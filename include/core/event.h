@@ -52,6 +52,9 @@ struct event_fields {
 	struct text old_data;    /* JSON object, TEXT_NONE on insert and truncate */
 	/* A truncate of one partition only, of the root `table`: data is the partition's name and
 	 * old_data its schema, as JSON strings. */
+	/* data and old_data compressed (core/packed.h): the sizes they had; 0: they are not */
+	uint32_t plain_bytes;
+	uint32_t plain_old_bytes;
 	bool parked; /* read from the table `parked`, not from the outbox; what follows is of it */
 	int64_t parked_seq;         /* rising in the order of parking */
 	int64_t parked_due_wall_us; /* not before; 0: as soon as those before it are gone */
@@ -64,6 +67,8 @@ static inline int64_t event_public_id(const struct event_fields *f)
 {
 	return f->origin_id ? f->origin_id : f->id;
 }
+
+struct share;
 
 struct event {
 	struct event_fields f; /* texts point into this allocation */
@@ -81,8 +86,11 @@ struct event {
 	char last_reason[160]; /* of the last failed attempt, for the dead letter */
 	size_t batch_max; /* of events that it may be sent together with, itself included; 0: any */
 
+	struct share *share; /* its tenant's, which has counted it (core/share.h); NULL: none */
+
 	/* the ring's own */
 	int64_t seq;    /* in push order, from 1 */
+	int64_t turn;   /* the lowest ready one goes first: seq, or what its share says */
 	int64_t rank;   /* in a heap: due_us, or what orders ready events */
 	int waits;      /* lanes it does not head, plus 1 behind a barrier; 0: may go */
 	int lane_count; /* 0: unordered */

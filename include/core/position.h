@@ -59,6 +59,13 @@ void position_forget(struct position *p, int64_t id);
 /* Was the row of id read, or held, and not yet acknowledged? */
 bool position_is_outstanding(const struct position *p, int64_t id);
 
+/* These n rows were seen and are not taken: they are outstanding no longer, and whoever wants them
+ * reads them again. No row with an id below from is left so; INT64_MAX: none is (any more). */
+void position_leave(struct position *p, const int64_t *ids, size_t n, int64_t from);
+
+/* May the row of id have been left so? */
+bool position_is_left(const struct position *p, int64_t id);
+
 /* May the row of id still be read: is it above the cursor or in a gap? */
 bool position_is_missing(const struct position *p, int64_t id);
 

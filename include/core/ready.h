@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The events of a ring that may go now, in the order in which they shall: released ones first, then
- * the others by age. Its links are inside the events, so that adding one cannot fail. A plain
- * value, not thread-safe.
+ * the others by their turns, which is by age, or among tenants a fair order (core/share.h). Its
+ * links are inside the events, so that adding one cannot fail. A plain value, not thread-safe.
  */
 #ifndef CORE_READY_H
 #define CORE_READY_H
@@ -20,7 +20,7 @@ struct ready {
 	struct heap late;
 };
 
-/* Add ev, which was just pushed: younger than all others. */
+/* Add ev, which was just pushed. */
 void ready_add_fresh(struct ready *q, struct event *ev);
 
 /* Add ev, which had to wait for something. */

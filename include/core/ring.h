@@ -22,6 +22,10 @@
  *    settled, and later ones wait for it (unless order is ORDERING_NONE: an event like any other);
  *  - a retry keeps its place at the head of its lane, and holds no worker.
  *
+ * An event with a share (core/share.h) has been counted there by who pushes it; the ring gives it
+ * back when it is settled or dropped, calls on_room when the share's owner waits for that, and
+ * takes such events by their tenants' turns instead of by age.
+ *
  * Every function may be called from any thread. Time is given by the caller.
  */
 #ifndef CORE_RING_H

@@ -26,6 +26,7 @@ struct ring {
 	size_t inflight;
 	size_t inflight_bytes;
 	int64_t last_seq;
+	int64_t turn;    /* of the last one taken that has a share */
 	uint64_t rides;  /* requests put together so far (core/ride.h) */
 	size_t held_for; /* a batch waits until so many are queued; 0: none does */
 	bool paused;

@@ -36,6 +36,10 @@ enum err_code engine_start(struct engine *g, struct err *e) ATTR_MUST_CHECK;
  * delivered, stop. What is left stays in the outbox. Does nothing when it is not running. */
 void engine_stop(struct engine *g, int64_t deadline_us);
 
+/* Something was put into the outbox of that source, in settings.sources: read it now. Any thread,
+ * between engine_new and engine_free. */
+void engine_look(struct engine *g, size_t source);
+
 /* What metrics and health look at; valid as long as the engine. */
 const struct metrics_inputs *engine_inputs(const struct engine *g);
 

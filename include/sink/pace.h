@@ -10,9 +10,8 @@
  *     ... after a pause, rate_limit_burst: 3
  *     │││      │      │      │      │          the interval is longer, so that this holds too
  *
- * It is the generic cell rate algorithm (ITU-T I.371, annex A): a request may start when the
- * theoretical time `tat`, which moves on by the interval with each, is no further ahead than the
- * tolerance. In any stretch of length L then at most 1 + (L + tolerance) / interval start. With
+ * It is the generic cell rate algorithm (core/gcra.h): in any stretch of length L at most
+ * 1 + (L + tolerance) / interval requests start. With
  *
  *     tolerance = (burst - 1) * interval + late
  *     interval  = (period + slack) / (count - burst + 1), rounded up

@@ -37,6 +37,7 @@ enum fake_call {
 	FAKE_PARKED_READ,
 	FAKE_STANDING, /* loading and saving */
 	FAKE_PURGE,
+	FAKE_REREAD,
 	FAKE_BACKFILL_LOAD,
 	FAKE_BACKFILL_PAGE,
 	FAKE_CALL_COUNT
@@ -87,7 +88,8 @@ struct fake_db_stats {
 	size_t parked;
 	int64_t calls[FAKE_CALL_COUNT];
 	int64_t standings_saved;
-	int64_t held; /* ids given to hold, in total */
+	int64_t reread; /* rows returned by it */
+	int64_t held;   /* ids given to hold, in total */
 	int64_t last_dead_id;
 	int last_dead_attempts;
 	char last_dead_reason[128];

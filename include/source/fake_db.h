@@ -20,6 +20,7 @@ struct fake_row {
 	char pipeline[41];
 	bool committed;
 	bool seen; /* by the present connection */
+	bool left; /* seen, and not taken */
 };
 
 /* What is kept of the webhook of a pipeline; "": free. */

@@ -85,6 +85,9 @@ enum err_code my_read(struct source *base, uint32_t p, struct source_limit limit
 		      struct event **out, size_t *ret_count, bool *ret_more,
 		      struct err *e) ATTR_MUST_CHECK;
 
+enum err_code my_reread(struct source *base, uint32_t p, struct source_limit limit, int64_t *from,
+			struct event **out, size_t *ret_count, struct err *e) ATTR_MUST_CHECK;
+
 /* ---- my_events.c ---- */
 
 /* Append "id, operation, ..." as my_events_add wants them. */

@@ -11,6 +11,7 @@ struct pg_read {
 	struct pg_source *s;
 	struct pg_pipe *pipe;
 	struct batch batch;
+	int64_t from; /* rows from this id on are read again; 0: those above the cursor */
 	struct position_gap *gaps; /* those below the cursor, as they were before; NULL: none */
 	size_t gap_count;
 	bool is_wide;
@@ -33,12 +34,17 @@ struct pg_read_call {
 	char overhead[24];
 };
 
-/* PG_STMT_READ: the rows above the cursor, within what the batch has left. */
+/* PG_STMT_READ: the rows above the cursor, or from r->from on, within what the batch has left. */
 void pg_read_call_head(struct pg_read_call *c, struct pg_read *r);
 
 /* PG_STMT_READ_GAPS or PG_STMT_READ_BY_TIME: the rows whose ids lie in the ranges in s->params,
  * likewise. Errors: ERR_NOMEM. */
 enum err_code pg_read_call_ids(struct pg_read_call *c, struct pg_read *r, enum pg_stmt stmt,
 			       struct err *e) ATTR_MUST_CHECK;
+
+/* ---- pg_read_strays.c ---- */
+
+/* Those there is room for. Errors: as pg_source_run. */
+enum err_code pg_read_strays(struct pg_read *r, struct err *e) ATTR_MUST_CHECK;
 
 #endif

@@ -47,6 +47,9 @@ enum err_code pg_schema_is_installed(struct pg_admin *a, bool *ret_installed,
 /* Is the table of delivered events there? Likewise. */
 enum err_code pg_schema_has_delivered(struct pg_admin *a, bool *ret_has,
 				      struct err *e) ATTR_MUST_CHECK;
+/* Or one of idempotency keys? */
+enum err_code pg_schema_has_ingest(struct pg_admin *a, bool *ret_has,
+				   struct err *e) ATTR_MUST_CHECK;
 
 /* Is the table of parked events there? An installation of before it was made has none. */
 enum err_code pg_schema_has_parked(struct pg_admin *a, bool *ret_has,

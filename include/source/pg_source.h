@@ -130,6 +130,9 @@ enum err_code pg_read(struct source *base, uint32_t p, struct source_limit limit
 		      struct event **out, size_t *ret_count, bool *ret_more,
 		      struct err *e) ATTR_MUST_CHECK;
 
+enum err_code pg_reread(struct source *base, uint32_t p, struct source_limit limit, int64_t *from,
+			struct event **out, size_t *ret_count, struct err *e) ATTR_MUST_CHECK;
+
 /* ---- pg_events.c: a batch on its way out ---- */
 
 /* The columns of the reading statements. */

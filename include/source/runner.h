@@ -14,6 +14,7 @@
 #include "base/err.h"
 #include "config/settings.h"
 #include "core/acks.h"
+#include "core/deferral.h"
 #include "core/label_set.h"
 #include "core/parked.h"
 #include "core/ring.h"
@@ -65,6 +66,10 @@ void runner_bind_tables(struct runner *r, struct label_set *tables);
  */
 void runner_bind_parked(struct runner *r, size_t p, struct parked *parked);
 
+/* Likewise who its tenants are: a loan, none by default. Errors: ERR_NOMEM. */
+enum err_code runner_bind_tenants(struct runner *r, size_t p, struct deferral *deferral,
+				  struct err *e) ATTR_MUST_CHECK;
+
 enum err_code runner_start(struct runner *r, struct err *e) ATTR_MUST_CHECK;
 
 /* Stop reading; keep acknowledging until runner_stop. */
@@ -75,6 +80,10 @@ void runner_stop(struct runner *r);
 
 /* There is room in a ring, or something else to look at. Any thread, never blocks. */
 void runner_wake(struct runner *r);
+
+/* The outbox has something new: read it now, whatever the database says. Any thread, never blocks.
+ */
+void runner_look(struct runner *r);
 
 /* Where workers put settled events of this source; they set ack.pipeline to the runner's p. */
 struct acks *runner_acks(struct runner *r);
@@ -87,6 +96,8 @@ struct runner_stats {
 	int64_t state_since_us;
 	int64_t read_total; /* events */
 	int64_t read_bytes;
+	int64_t packed; /* of them, compressed while they wait */
+	int64_t packed_saved_bytes;
 	int64_t acked_total;
 	int64_t dead_total;   /* acknowledged as dead letters */
 	int64_t purged_total; /* dead letters removed for their age */

@@ -20,9 +20,14 @@ struct runner_budget {
 	struct budget *budget; /* a loan; NULL: no bound */
 	enum priority priority;
 	size_t max_event_bytes; /* one row may be as large, whatever a read's limit */
+	size_t share_bytes;     /* of all, that one read may be */
 	size_t charged;
 	bool is_short; /* the last read was refused, or had to be smaller than it could be */
 };
+
+/* budget is a loan, NULL: no bound; all zero is the same. max_event_bytes: see above. */
+void runner_budget_init(struct runner_budget *b, struct budget *budget, enum priority p,
+			size_t max_event_bytes);
 
 /* May this pipeline read now? *limit, which has events and bytes >= 1, is made smaller, the more so
  * the higher the level; false: not now. ring is its ring: who has nothing there, and is not

@@ -30,6 +30,7 @@ struct runner {
 	atomic_bool stopping;
 	atomic_bool quiesced;
 	atomic_bool has_room;  /* runner_wake was called */
+	atomic_bool has_news;  /* runner_look was called */
 	struct budget *budget; /* NULL: none */
 	struct budget_watch watch;
 

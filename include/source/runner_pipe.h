@@ -11,6 +11,7 @@
 
 #include "base/err.h"
 #include "core/acks.h"
+#include "core/deferral.h"
 #include "core/event.h"
 #include "core/parked.h"
 #include "core/ring.h"
@@ -31,6 +32,9 @@ struct runner_pipe {
 	struct runner_budget budget;
 	char install_id[40]; /* changes only while no events exist */
 
+	struct deferral *deferral; /* NULL: it has no tenants (source/runner_tenant.h) */
+	int64_t *left_ids;         /* room for those of one read */
+
 	struct event **events; /* read, not yet in the ring: [at, count) */
 	size_t at;
 	size_t count;
@@ -46,6 +50,8 @@ struct runner_pipe {
 	struct runner_backlog backlog; /* the runner's: under its lock */
 	size_t last_count;             /* what the last read returned */
 	size_t last_bytes;
+	size_t packed_events; /* since they were counted */
+	size_t packed_saved_bytes;
 };
 
 enum err_code runner_pipe_init(struct runner_pipe *p, const struct runner_pipeline *o,

@@ -132,6 +132,21 @@ struct source_ops {
 	enum err_code (*read)(struct source *s, uint32_t p, struct source_limit limit,
 			      struct event **out, size_t *ret_count, bool *ret_more, struct err *e);
 
+	/* These ids of what was just read of pipeline p are not taken, and no row with an id below
+	 * from is left so any more; INT64_MAX: none is. They are not returned by read again, but by
+	 * reread. Their events are the caller's still. */
+	void (*leave)(struct source *s, uint32_t p, const int64_t *ids, size_t n, int64_t from);
+
+	/* Would leave and reread keep the order of rows now? */
+	bool (*may_leave)(struct source *s, uint32_t p);
+
+	/* As read, from the id *from (> 0) on: what was left, what is new, and first what came late
+	 * below, in one view of the database. *from moves up: all rows below that are visible were
+	 * returned or are outstanding; INT64_MAX: all there are. It moves, or rows are returned. */
+	enum err_code (*reread)(struct source *s, uint32_t p, struct source_limit limit,
+				int64_t *from, struct event **out, size_t *ret_count,
+				struct err *e);
+
 	/* Make acks durable, in order, all or none: what becomes of each row is said in
 	 * core/acks.h. Of those parked, of whatever key, an earlier one gets a lower seq. An ack
 	 * whose row is not there any more does nothing. Blocks up to statement_timeout.

@@ -58,6 +58,7 @@ struct sqlite_wake {
 	int alarm_fd; /* epoll over the interrupt and the caller's descriptor */
 	int directory_watch, file_watch, wal_watch, journal_watch;
 	int64_t hinted_us; /* when a hint was last followed */
+	bool cached;       /* rows were read: pages of theirs are in SQLite's cache, 2 MB at most */
 };
 
 struct sqlite_source {
@@ -95,6 +96,9 @@ enum err_code sqlite_source_check(struct sqlite_source *s, struct err *e) ATTR_M
 enum err_code sqlite_read(struct source *base, uint32_t p, struct source_limit limit,
 			  struct event **out, size_t *ret_count, bool *ret_more,
 			  struct err *e) ATTR_MUST_CHECK;
+enum err_code sqlite_reread(struct source *base, uint32_t p, struct source_limit limit,
+			    int64_t *from, struct event **out, size_t *ret_count,
+			    struct err *e) ATTR_MUST_CHECK;
 
 /* The row at hand as fields; the texts are loans until the next row, or until they are forgotten.
  * Errors: ERR_NOMEM, ERR_DB (it makes no sense). */

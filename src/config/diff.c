@@ -132,7 +132,7 @@ static void rest_of_pipeline(struct diff *d, const void *old, const void *new, c
 		same = is_same_table(&a->tables[i], &b->tables[i]);
 	if (!same)
 		diff_other(d, "pipelines.tables", name);
-	if (strcmp(d->old->sources[a->source].name, d->new->sources[b->source].name) != 0)
+	if (strcmp(pipeline_source_name(d->old, a), pipeline_source_name(d->new, b)) != 0)
 		diff_other(d, "pipelines.source", name);
 	if (strcmp(d->old->webhooks[a->webhook].name, d->new->webhooks[b->webhook].name) != 0)
 		diff_other(d, "pipelines.webhook", name);
@@ -233,6 +233,29 @@ static void diff_items(struct diff *d, const struct diff_kind *kind)
 	}
 }
 
+/* Sources of type http that have a store: what else they say is the store's. */
+static void diff_inlets(struct diff *d, const struct settings *from, const struct settings *to,
+			const char *what)
+{
+	const struct inlet_settings *in;
+	size_t i, k;
+
+	for (i = 0; i < from->inlet_count; i++) {
+		in = &from->inlets[i];
+		for (k = 0; k < to->inlet_count; k++)
+			if (!strcmp(in->name, to->inlets[k].name) &&
+			    !strcmp(from->sources[in->source].name,
+				    to->sources[to->inlets[k].source].name))
+				break;
+		if (in->is_own || k < to->inlet_count)
+			continue;
+		begin(d, "source", NULL);
+		buf_add_fmt(d->out, "%s with store %s %s", in->name, from->sources[in->source].name,
+			    what);
+		end(d, true);
+	}
+}
+
 size_t config_diff(const struct settings *old, const struct settings *new, struct buf *out)
 {
 	struct diff d = {.old = old, .new = new, .out = out, .start = out->len};
@@ -240,6 +263,8 @@ size_t config_diff(const struct settings *old, const struct settings *new, struc
 
 	for (i = 0; i < ARRAY_LEN(diff_kinds); i++)
 		diff_items(&d, &diff_kinds[i]);
+	diff_inlets(&d, old, new, "removed");
+	diff_inlets(&d, new, old, "added");
 	diff_fields(&d, KEY_IN_SETTINGS, old, new, NULL);
 	return d.installs;
 }

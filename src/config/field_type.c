@@ -6,7 +6,10 @@
 #include "base/mem.h"
 #include "config/durations.h"
 #include "config/field.h"
+#include "config/ingest_tokens.h"
 #include "config/operations.h"
+#include "config/pairs.h"
+#include "config/percentage.h"
 #include "config/quote.h"
 #include "config/rate.h"
 #include "config/signing.h"
@@ -431,6 +434,11 @@ const struct field_type field_types[KEY_TYPE_COUNT] = {
 		     operations_print, operations_is_equal},
 	[KEY_DURATIONS] = DURATIONS_FIELD,
 	[KEY_RATE] = {rate_set, NULL, rate_done, always_given, rate_print, rate_is_equal},
+	[KEY_PERCENT] = {percentage_set, NULL, number_done, always_given, percentage_print,
+			 number_is_equal},
+	[KEY_PAIRS] = {pairs_set, NULL, list_done, list_is_given, pairs_print, list_is_equal},
+	[KEY_TOKENS] = {ingest_tokens_set, NULL, ingest_tokens_done, ingest_tokens_is_given,
+			ingest_tokens_print, ingest_tokens_is_equal},
 	[KEY_SIGNING] = {signing_set, signing_add, signing_done, signing_is_given, signing_print,
 			 signing_is_equal},
 };

@@ -31,15 +31,15 @@ const struct key_section key_sections[] = {
 	 "The figures of /metrics over time, as lines of JSON in a file."},
 	{"admin", KEY_SECTION_MAPPING, "The HTTP address for metrics, health and steering."},
 	{"daemon", KEY_SECTION_MAPPING, "The process itself."},
+	{"ingest", KEY_SECTION_MAPPING,
+	 "Where applications post events over HTTP, for sources of type http."},
 };
 const size_t key_section_count = ARRAY_LEN(key_sections);
 
 /* in the order of the documentation */
 static const struct key_rows *const tables[] = {
-	&key_rows_of_source,
-	&key_rows_of_webhook,
-	&key_rows_of_pipeline,
-	&key_rows_of_daemon,
+	&key_rows_of_source, &key_rows_of_webhook, &key_rows_of_pipeline,
+	&key_rows_of_daemon, &key_rows_of_ingest,
 };
 
 const struct key *key_at(size_t i)

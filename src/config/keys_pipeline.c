@@ -46,7 +46,7 @@ static const struct key rows[] = {
 	{"pipelines.tables", KEY_TABLES, PIPELINE(tables), INSTALL,
 	 .help = "The tables, a list as described under tables; those of the source when not "
 		 "given."},
-	{"pipelines.operations", KEY_OPS, PIPELINE(operations), .alias = true, INSTALL,
+	{"pipelines.operations", KEY_OPS, PIPELINE(operations), .alias = true, NOT_HTTP, INSTALL,
 	 .help = "Another name for listener.modes."},
 	{"pipelines.capacity", KEY_INT, PIPELINE(capacity), .def = "0", RANGE(0, 10000000),
 	 .help = "The most events of this pipeline in memory; 0: an equal share of "

@@ -3,10 +3,16 @@
  * The rows of the key table that say what is captured and how: database and listener.
  */
 #include "config/key_rows.h"
+#include "config/tenant_quota.h"
 
 static const struct key_word type_words[] = {
-	{"postgres", SOURCE_POSTGRES}, {"postgresql", SOURCE_POSTGRES}, {"mysql", SOURCE_MYSQL},
-	{"mariadb", SOURCE_MYSQL},     {"sqlite", SOURCE_SQLITE},       {NULL, 0},
+	{"postgres", SOURCE_POSTGRES},
+	{"postgresql", SOURCE_POSTGRES},
+	{"mysql", SOURCE_MYSQL},
+	{"mariadb", SOURCE_MYSQL},
+	{"sqlite", SOURCE_SQLITE},
+	{"http", SOURCE_HTTP},
+	{NULL, 0},
 };
 static const struct key_word sslmode_words[] = {
 	{"disable", 0},   {"allow", 0},       {"prefer", 0}, {"require", 0},
@@ -53,8 +59,13 @@ static const struct key rows[] = {
 	{"database.database", KEY_STRING, SOURCE(database), .check = check_text, ONLY_SERVERS,
 	 .help = "Name of the database; required."},
 	{"database.path", KEY_STRING, SOURCE(path), .check = check_path,
-	 ONLY_SQLITE("it is the file of an SQLite database"),
-	 .help = "Path of the database file; required."},
+	 .types = KEY_TYPE_BIT(SOURCE_SQLITE) | KEY_TYPE_BIT(SOURCE_HTTP),
+	 .why = "it is the file of an SQLite database",
+	 .help = "Path of the database file; required. With http the daemon makes it, to keep the "
+		 "events in."},
+	{"database.store", KEY_STRING, SOURCE(store), .check = check_name, INSTALL,
+	 ONLY_HTTP("it is where the events of a source of type http are kept"),
+	 .help = "The source whose database keeps the events, in place of path."},
 	{"database.table", KEY_TABLE, PIPELINE(tables), .alias = true,
 	 .help = "The one table to capture, as TABLE or SCHEMA.TABLE (sqlite: TABLE)."},
 	{"database.tables", KEY_TABLES, PIPELINE(tables), .alias = true,
@@ -80,13 +91,14 @@ static const struct key rows[] = {
 	 RANGE(100 * MS, HOUR), .help = "The longest wait between attempts to connect again."},
 
 	{"listener.modes", KEY_OPS, PIPELINE(operations), .def = "insert,update,delete,truncate",
-	 INSTALL,
+	 NOT_HTTP, INSTALL,
 	 .help = "The operations to capture, as a list or with commas between; truncate is for "
 		 "postgres only."},
 	{"listener.ordering", KEY_WORD, PIPELINE(ordering), .def = "key", .words = ordering_words,
 	 .help = "Which events wait for each other: those of one row, one table, the pipeline, "
 		 "none."},
 	{"listener.wakeup", KEY_WORD, SOURCE(wakeup), .def = "auto", .words = wakeup_words,
+	 NOT_HTTP,
 	 .help = "Whether the database notifies the daemon of changes or is only polled; mysql and "
 		 "sqlite are always polled."},
 	{"listener.poll_interval", KEY_DURATION, SOURCE(poll_interval_us), .def = "2s",
@@ -104,6 +116,18 @@ static const struct key rows[] = {
 	 .help = "Dead letters are removed when they are older; 0s: they are kept."},
 	{"listener.retain", KEY_DURATION, PIPELINE(retain_us), .def = "0s", RANGE(0, 3650 * DAY),
 	 .help = "How long delivered events are kept for app-db-listener replay; 0s: not at all."},
+	{"listener.tenant", KEY_STRING, PIPELINE(tenant), .check = check_text,
+	 .help = "The column that tells whose a row is, so that one tenant with many rows does not "
+		 "keep those of others waiting; none when not given."},
+	{"listener.tenant_quota", KEY_PERCENT, PIPELINE(tenant_quota), .def = "1%",
+	 RANGE(1, TENANT_QUOTA_WHOLE),
+	 .help = "The part of the pipeline's capacity that each tenant may have in memory while "
+		 "others wait."},
+	{"listener.tenant_tiers", KEY_PAIRS, PIPELINE(tenant_tiers),
+	 .help = "Names for larger or smaller quotas, as in {gold: 5%, silver: 3%}."},
+	{"listener.tenants", KEY_PAIRS, PIPELINE(tenants),
+	 .help = "Tenants with another quota, by tier or in per cent, as in {acme: gold, other: "
+		 "2%}."},
 	{"listener.audit_table", KEY_STRING, SOURCE(audit_table), .check = check_audit_table,
 	 ONLY_MYSQL("it is always captured by triggers of its own"), INSTALL,
 	 .help = "An audit table of your own that is read in place of triggers and outbox, as NAME "

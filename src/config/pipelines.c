@@ -6,7 +6,7 @@
 #include <stdio.h>
 
 #include "config/field.h"
-#include "config/loading.h"
+#include "config/inlets.h"
 #include "config/suggest.h"
 #include "config/value.h"
 
@@ -132,6 +132,11 @@ static void tables_choose(struct loading *l, struct pipeline_settings *p, struct
 	struct path source;
 
 	l->tables_source = has_source ? &l->settings.sources[p->source] : NULL;
+	if (has_source && l->tables_source->type == SOURCE_HTTP) {
+		source = source_path(l, p->source);
+		inlets_refuse_tables(l, p->source, &source, n, path);
+		return;
+	}
 	if (tables_within(l, p, n, path))
 		return;
 	if (has_source) {
@@ -188,7 +193,8 @@ static void pipeline_truncate_check(struct loading *l, struct pipeline_settings 
 	struct path where = path_key(&listener, text_of(names[0]));
 	size_t i;
 
-	if (s->type == SOURCE_POSTGRES || s->audit_table || !p->operations[OP_TRUNCATE])
+	if (s->type == SOURCE_POSTGRES || s->type == SOURCE_HTTP || s->audit_table ||
+	    !p->operations[OP_TRUNCATE])
 		return;
 	for (i = 0; i < ARRAY_LEN(names); i++) {
 		if (!node_is_given(node_find(n, names[i])))
@@ -300,6 +306,7 @@ static void pipeline_read(struct loading *l, struct node n, const struct path *p
 	if (has_source)
 		pipeline_type_check(l, p, &scope, n, path);
 	tables_choose(l, p, n, path, has_source);
+	tenants_check(l, p, n, path);
 }
 
 static void source_tables_check(struct loading *l, size_t i, struct node top)
@@ -367,9 +374,20 @@ static void budget_check(struct loading *l, const struct key *k, const char *nam
 	buf_done(&text);
 }
 
+static void resolve_inlets(struct loading *l)
+{
+	struct path paths[SETTINGS_SOURCES_MAX];
+	size_t i;
+
+	for (i = 0; i < l->settings.source_count; i++)
+		paths[i] = source_path(l, i);
+	inlets_resolve(l, paths);
+}
+
 static void pipelines_check(struct loading *l)
 {
 	tables_check(l);
+	resolve_inlets(l);
 	memory_check(l);
 	if (mistakes_any(l->mistakes) || l->error)
 		return;

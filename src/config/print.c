@@ -94,12 +94,13 @@ static void print_table(struct buf *out, const struct table_settings *t)
 static void print_pipeline(struct buf *out, const struct settings *s,
 			   const struct pipeline_settings *p)
 {
-	struct print_rows rows = {"listener", KEY_IN_PIPELINE, s->sources[p->source].type, "    "};
+	struct print_rows rows = {"listener", KEY_IN_PIPELINE,
+				  p->pushed ? SOURCE_HTTP : s->sources[p->source].type, "    "};
 	size_t i;
 
 	print_name(out, p->name);
 	buf_add_str(out, "    source: ");
-	quote_text(text_of(s->sources[p->source].name), out);
+	quote_text(text_of(pipeline_source_name(s, p)), out);
 	buf_add_str(out, "\n    webhook: ");
 	quote_text(text_of(s->webhooks[p->webhook].name), out);
 	buf_add_char(out, '\n');
@@ -137,6 +138,17 @@ static void print_source(struct buf *out, const struct source_settings *s)
 	print_rows(out, &rows, s);
 }
 
+/* A source that is none: its events are in another's database. */
+static void print_inlet(struct buf *out, const struct settings *s, const struct inlet_settings *in)
+{
+	if (in->is_own)
+		return;
+	print_name(out, in->name);
+	buf_add_str(out, "    type: http\n    store: ");
+	quote_text(text_of(s->sources[in->source].name), out);
+	buf_add_char(out, '\n');
+}
+
 /* The sections of struct settings. */
 static void print_sections(struct buf *out, const struct settings *s)
 {
@@ -165,6 +177,8 @@ void config_print(const struct settings *s, struct buf *out)
 	buf_add_str(out, "sources:\n");
 	for (i = 0; i < s->source_count; i++)
 		print_source(out, &s->sources[i]);
+	for (i = 0; i < s->inlet_count; i++)
+		print_inlet(out, s, &s->inlets[i]);
 	buf_add_str(out, "webhooks:\n");
 	for (i = 0; i < s->webhook_count; i++)
 		print_webhook(out, &s->webhooks[i]);

@@ -174,8 +174,12 @@ static void read_value(struct loading *l, const struct key *k, void *base, struc
 		break;
 	default:
 		assert(field_is_plain(k));
-		if (k->type == KEY_SIGNING && via == SCOPE_VALUE)
+		if (k->type == KEY_TOKENS)
+			ingest_tokens_read(l, k, base, n, path);
+		else if (k->type == KEY_SIGNING && via == SCOPE_VALUE)
 			signing_read(l, k, base, n, path);
+		else if (k->type == KEY_PAIRS)
+			pairs_read(l, k, base, n, path);
 		else if (field_is_list(k) && node_kind(n) == NODE_LIST)
 			read_items(l, k, base, n, path);
 		else

@@ -54,6 +54,11 @@ static void pipeline_done(struct pipeline_settings *p)
 	field_done_all(KEY_IN_PIPELINE, p);
 }
 
+const char *pipeline_source_name(const struct settings *s, const struct pipeline_settings *p)
+{
+	return p->pushed ? s->inlets[p->inlet].name : s->sources[p->source].name;
+}
+
 void settings_done(struct settings *s)
 {
 	size_t i;

@@ -2,7 +2,7 @@
 #include <stdio.h>
 
 #include "config/field.h"
-#include "config/loading.h"
+#include "config/inlets.h"
 
 static bool is_name_taken(const struct source_settings *sources, size_t count, const char *name)
 {
@@ -53,8 +53,9 @@ static void source_check_type(struct loading *l, const struct source_reading *r)
 	if (s->name && strcmp(s->name, "default") != 0)
 		(void)snprintf(whose, sizeof(whose), ", which source %s is", s->name);
 	scope_check_type(l, &r->own_scope, r->own, s->type, "");
-	scope_check_type(l, &r->listener_scope, r->listener, s->type, whose);
-	if (s->type == SOURCE_POSTGRES)
+	if (s->type != SOURCE_HTTP || inlets_are_all(l))
+		scope_check_type(l, &r->listener_scope, r->listener, s->type, whose);
+	if (s->type == SOURCE_POSTGRES || s->type == SOURCE_HTTP)
 		return;
 	at = setting_find(r, "wakeup", &path);
 	if (s->wakeup == SOURCE_WAKEUP_NOTIFY)
@@ -98,7 +99,9 @@ static void source_finish(struct loading *l, const struct source_reading *r)
 
 	source_check_type(l, r);
 	source_set_defaults(l, r);
-	if (s->type == SOURCE_SQLITE)
+	if (s->type == SOURCE_HTTP)
+		inlets_check_place(l, n, path);
+	else if (s->type == SOURCE_SQLITE)
 		require(l, n, path, "path", " for sqlite");
 	else
 		require(l, n, path, "database",

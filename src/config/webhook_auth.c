@@ -161,8 +161,8 @@ static void check_file(struct loading *l, struct node n, const struct path *path
 	loading_note(l, node_find(n, name), &where, code, &e);
 }
 
-static void check_pair(struct loading *l, const struct webhook_settings *w, struct node n,
-		       const struct path *path)
+void tls_pair_check(struct loading *l, const char *cert, const char *key_file, const char *password,
+		    struct node n, const struct path *path)
 {
 	struct path where = path_key(path, TEXT_LIT("tls_key"));
 	size_t before = loading_mistake_count(l);
@@ -172,13 +172,12 @@ static void check_pair(struct loading *l, const struct webhook_settings *w, stru
 
 	buf_init(&pem, CERTIFICATE_BYTES_MAX);
 	buf_init(&key, CERTIFICATE_BYTES_MAX);
-	check_file(l, n, path, "tls_cert", w->tls_cert, &pem);
-	if (file_read(l, n, path, "tls_key", w->tls_key, &key) &&
+	check_file(l, n, path, "tls_cert", cert, &pem);
+	if (file_read(l, n, path, "tls_key", key_file, &key) &&
 	    loading_mistake_count(l) == before) {
-		code = certificate_check_key(buf_text(&pem), buf_text(&key),
-					     w->tls_key_password.value, &e);
+		code = certificate_check_key(buf_text(&pem), buf_text(&key), password, &e);
 		if (code == ERR_DATA)
-			code = err_prefix(&e, "%s", w->tls_key);
+			code = err_prefix(&e, "%s", key_file);
 		loading_note(l, node_find(n, "tls_key"), &where, code, &e);
 	}
 	secret_buf_done(&key);
@@ -194,7 +193,7 @@ void webhook_auth_check(struct loading *l, const struct webhook_settings *w, str
 	check_authorization(l, w, n, path);
 	check_scheme(l, w, n, path);
 	if (w->tls_cert && w->tls_key)
-		check_pair(l, w, n, path);
+		tls_pair_check(l, w->tls_cert, w->tls_key, w->tls_key_password.value, n, path);
 	if (w->ca_file) {
 		buf_init(&pem, CERTIFICATE_BYTES_MAX);
 		check_file(l, n, path, "ca_file", w->ca_file, &pem);

@@ -13,10 +13,11 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/bearer.h"
 #include "base/fd.h"
 #include "base/json.h"
+#include "base/listen.h"
 #include "base/mem.h"
-#include "control/listen.h"
 
 #define CONNECTIONS_MAX 32U
 #define TIMEOUT_S 10U
@@ -195,28 +196,12 @@ static enum MHD_Result readyz_answer(const struct request *r)
 	return page_send(r, ADMIN_READYZ, TYPE_JSON);
 }
 
-/* Equal, in a time that depends on the length of given only. */
-static bool token_is_equal(const char *token, const char *given)
-{
-	size_t token_len = strlen(token);
-	size_t given_len = strlen(given);
-	volatile unsigned char differ = token_len != given_len;
-	size_t i;
-
-	for (i = 0; i < given_len; i++)
-		differ |= (unsigned char)(given[i] ^ token[token_len ? i % token_len : 0]);
-	return differ == 0;
-}
-
 static bool request_is_authorized(const struct request *r)
 {
-	static const char scheme[] = "Bearer ";
-	const char *given = MHD_lookup_connection_value(r->connection, MHD_HEADER_KIND,
-							MHD_HTTP_HEADER_AUTHORIZATION);
+	const char *given = bearer_find(MHD_lookup_connection_value(r->connection, MHD_HEADER_KIND,
+								    MHD_HTTP_HEADER_AUTHORIZATION));
 
-	/* RFC 6750 section 2.1; the scheme's name in any case: RFC 9110 section 11.1 */
-	return given && strncasecmp(given, scheme, sizeof(scheme) - 1) == 0 &&
-	       token_is_equal(r->admin->token, given + sizeof(scheme) - 1);
+	return given && bearer_is_equal(r->admin->token, given);
 }
 
 #define WEBHOOKS "/webhooks/"

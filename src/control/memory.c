@@ -55,14 +55,14 @@ bool memory_trim_idle(struct memory_trim *t, int64_t now_us, size_t queued, int6
 {
 	if (queued > 0 || moved != t->moved) {
 		t->moved = moved;
-		t->wanted = true;
+		t->wanted = MEMORY_TRIM_TIMES;
 	}
 	if (!t->wanted || queued > 0)
 		return false;
 	if (t->last_try_us && now_us - t->last_try_us < MEMORY_TRIM_INTERVAL_US)
 		return false;
 	t->last_try_us = now_us;
-	t->wanted = false;
+	t->wanted--;
 	if ((int64_t)mallinfo2().fordblks < MEMORY_TRIM_MIN_BYTES)
 		return false;
 	(void)malloc_trim(0);

@@ -264,6 +264,9 @@ static void collect_pipeline(const struct metrics_inputs *in, size_t i, struct m
 	p->memory_stopped = !budget_allows(in->budget, from->priority);
 	if (from->parked)
 		p->parked = parked_stats(from->parked);
+	p->has_tenants = from->tenants != NULL;
+	if (from->tenants)
+		deferral_stats(from->tenants, &p->tenants);
 }
 
 void metrics_collect(const struct metrics_inputs *in, struct metrics_snapshot *ret_s)

@@ -10,6 +10,7 @@
 struct position {
 	int64_t cursor;
 	int64_t late;
+	int64_t left_from; /* INT64_MAX: nothing is left */
 	struct idset outstanding;
 	struct gaps *gaps; /* apart: looking at them moves memory, which is no change to callers */
 };
@@ -26,6 +27,7 @@ enum err_code position_new(size_t max_gaps, struct position **ret_p, struct err 
 		return err_set(e, ERR_NOMEM, "no memory for the gaps of a position");
 	}
 	gaps_init(p->gaps, max_gaps);
+	p->left_from = INT64_MAX;
 	*ret_p = p;
 	return ERR_OK;
 }
@@ -44,6 +46,7 @@ void position_reset(struct position *p)
 	gaps_done(p->gaps);
 	idset_done(&p->outstanding);
 	p->cursor = 0;
+	p->left_from = INT64_MAX;
 }
 
 /* Memory for whatever one id may change. */
@@ -103,6 +106,20 @@ void position_forget(struct position *p, int64_t id)
 bool position_is_outstanding(const struct position *p, int64_t id)
 {
 	return idset_has(&p->outstanding, id);
+}
+
+void position_leave(struct position *p, const int64_t *ids, size_t n, int64_t from)
+{
+	size_t i;
+
+	for (i = 0; i < n; i++)
+		idset_remove(&p->outstanding, ids[i]);
+	p->left_from = from;
+}
+
+bool position_is_left(const struct position *p, int64_t id)
+{
+	return id >= p->left_from;
 }
 
 bool position_is_missing(const struct position *p, int64_t id)

@@ -1,14 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Most events are ready when they are pushed, and come by age by themselves: those stand in a
- * queue. The others (the next of a lane, behind a barrier, retries, released ones) stand in a heap
- * by seq. Taking compares the two heads, so the heap costs only who needs it.
+ * queue. The others (the next of a lane, behind a barrier, retries, released ones, those whose
+ * tenant's turn comes earlier than the last one's) stand in a heap by their turns. Taking compares
+ * the two heads, so the heap costs only who needs it.
  */
 #include "core/ready.h"
 
 void ready_add_fresh(struct ready *q, struct event *ev)
 {
-	ev->rank = ev->seq;
+	ev->rank = ev->turn;
+	if (q->fresh_tail && q->fresh_tail->rank > ev->rank) {
+		heap_push(&q->late, ev);
+		return;
+	}
 	ev->queue_next = NULL;
 	if (q->fresh_tail)
 		q->fresh_tail->queue_next = ev;
@@ -20,7 +25,7 @@ void ready_add_fresh(struct ready *q, struct event *ev)
 
 void ready_add_late(struct ready *q, struct event *ev)
 {
-	ev->rank = ev->seq;
+	ev->rank = ev->turn;
 	heap_push(&q->late, ev);
 }
 

@@ -30,7 +30,7 @@ static void ride_follow(struct ride *r, struct event *ev)
 	ev->ride = r->number;
 	if (++ev->ride_count < ev->waits)
 		return;
-	ev->rank = ev->seq;
+	ev->rank = ev->turn;
 	heap_push(&r->followers, ev);
 }
 

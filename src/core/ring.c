@@ -20,6 +20,7 @@
 
 #include "base/mem.h"
 #include "core/ring_inside.h"
+#include "core/share.h"
 
 /* Room that is worth waking a reader for: one in RING_ROOM_SHARE. */
 #define RING_ROOM_SHARE 8
@@ -176,9 +177,20 @@ static int64_t ring_charge_locked(struct ring *r)
 
 /* ---- in and out ---- */
 
+static int64_t ring_turn_locked(const struct ring *r, const struct event *ev)
+{
+	struct share *s = ev->share;
+
+	if (!s)
+		return ev->seq;
+	s->turn = (s->turn > r->turn ? s->turn : r->turn) + s->step;
+	return s->turn;
+}
+
 static void ring_append_locked(struct ring *r, struct event *ev)
 {
 	ev->seq = ++r->last_seq;
+	ev->turn = ring_turn_locked(r, ev);
 	ev->next = NULL;
 	ev->prev = r->newest;
 	if (r->newest)
@@ -190,7 +202,8 @@ static void ring_append_locked(struct ring *r, struct event *ev)
 	r->bytes += ev->bytes;
 }
 
-static void ring_unlink_locked(struct ring *r, struct event *ev)
+/* Returns whether its tenant has room that somebody waits for. */
+static bool ring_unlink_locked(struct ring *r, struct event *ev)
 {
 	if (ev->prev)
 		ev->prev->next = ev->next;
@@ -204,6 +217,7 @@ static void ring_unlink_locked(struct ring *r, struct event *ev)
 	ev->prev = NULL;
 	r->events--;
 	r->bytes -= ev->bytes;
+	return ev->share && share_give_back(ev->share, ev->bytes);
 }
 
 static ATTR_MUST_CHECK enum err_code ring_admit_locked(struct ring *r, const struct event *ev)
@@ -297,12 +311,12 @@ void ring_settle(struct ring *r, struct event *ev, enum event_state state)
 
 		event_to_settled(ev, state);
 		news.ready |= order_leave(&r->order, ev, &r->ready);
-		ring_unlink_locked(r, ev);
+		news.room |= ring_unlink_locked(r, ev);
 		r->settled++;
 		ev = also;
 	}
 	news.charge = ring_charge_locked(r);
-	news.room = ring_room_is_back_locked(r);
+	news.room |= ring_room_is_back_locked(r);
 	mutex_unlock(&r->lock);
 	ring_tell(r, news);
 }
@@ -325,7 +339,7 @@ static struct event *ring_drop_locked(struct ring *r)
 			continue;
 		}
 		event_to_dropped(ev);
-		ring_unlink_locked(r, ev);
+		(void)ring_unlink_locked(r, ev);
 		ev->queue_next = dropped;
 		dropped = ev;
 	}

@@ -40,6 +40,8 @@ static void ring_send_locked(struct ring *r, struct event *ev)
 	assert(ev->state == EVENT_QUEUED);
 	ev->state = EVENT_INFLIGHT;
 	ev->also = NULL;
+	if (ev->share && ev->turn > r->turn)
+		r->turn = ev->turn;
 	r->inflight++;
 	r->inflight_bytes += ev->bytes;
 }

@@ -5,9 +5,11 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "daemon/tenancy.h"
 #include "sink/keeper.h"
 #include "sink/pool.h"
 #include "sink/webhook.h"
+#include "source/inlet.h"
 #include "source/runner.h"
 
 /* Bodies of requests are copies; this part of a ring's bytes may be in flight at once, so that both
@@ -20,6 +22,7 @@
 struct engine_pipeline {
 	struct ring *ring;
 	struct parked *parked;
+	struct deferral *tenants; /* NULL: it has none */
 	size_t at_source;
 };
 
@@ -126,10 +129,9 @@ static ATTR_MUST_CHECK enum err_code make_runner(struct engine *g, size_t source
 		mine[o.pipeline_count++] = (struct runner_pipeline){
 			.settings = p,
 			.standing = webhook_standing(g->webhooks[p->webhook]),
-			.budget = {.budget = g->budget,
-				   .priority = p->priority,
-				   .max_event_bytes = (size_t)s->sources[source].max_event_bytes},
 			.parks = s->webhooks[p->webhook].retry_schedule.count > 0};
+		runner_budget_init(&mine[o.pipeline_count - 1].budget, g->budget, p->priority,
+				   (size_t)s->sources[source].max_event_bytes);
 	}
 	return runner_new(&o, &g->runners[source], e);
 }
@@ -201,6 +203,22 @@ static ATTR_MUST_CHECK enum err_code make_parked(struct engine *g, size_t pipeli
 	return ERR_OK;
 }
 
+/* Whose rows they are, if the pipeline has tenants. */
+static ATTR_MUST_CHECK enum err_code make_tenants(struct engine *g, size_t pipeline,
+						  const struct ring_options *ring, struct err *e)
+{
+	const struct pipeline_settings *p = &g->settings->pipelines[pipeline];
+	struct engine_pipeline *mine = &g->pipelines[pipeline];
+	enum err_code code;
+
+	if (!p->tenant)
+		return ERR_OK;
+	code = tenancy_new(p, ring, &mine->tenants, e);
+	if (code != ERR_OK)
+		return code;
+	return runner_bind_tenants(g->runners[p->source], mine->at_source, mine->tenants, e);
+}
+
 static ATTR_MUST_CHECK enum err_code make_rings(struct engine *g, struct err *e)
 {
 	const struct settings *s = g->settings;
@@ -228,6 +246,8 @@ static ATTR_MUST_CHECK enum err_code make_rings(struct engine *g, struct err *e)
 		pool_bind(g->pool, i, g->pipelines[i].ring);
 		runner_bind(r, g->pipelines[i].at_source, g->pipelines[i].ring);
 		code = make_parked(g, i, o.capacity, e);
+		if (code == ERR_OK)
+			code = make_tenants(g, i, &o, e);
 		if (code != ERR_OK)
 			return code;
 	}
@@ -250,6 +270,7 @@ static void fill_inputs(struct engine *g)
 			(struct metrics_pipeline_input){.name = s->pipelines[i].name,
 							.ring = g->pipelines[i].ring,
 							.parked = g->pipelines[i].parked,
+							.tenants = g->pipelines[i].tenants,
 							.source = s->pipelines[i].source,
 							.at_source = g->pipelines[i].at_source,
 							.webhook = s->pipelines[i].webhook,
@@ -270,6 +291,8 @@ static ATTR_MUST_CHECK enum err_code make_parts(struct engine *g, struct err *e)
 	enum err_code code = make_webhooks(g, e);
 	size_t i;
 
+	for (i = 0; code == ERR_OK && i < g->settings->inlet_count; i++)
+		code = inlet_make_store(g->settings, i, e);
 	for (i = 0; code == ERR_OK && i < g->settings->source_count; i++)
 		code = make_runner(g, i, e);
 	if (code == ERR_OK)
@@ -312,6 +335,7 @@ void engine_free(struct engine *g)
 	for (i = 0; i < g->settings->pipeline_count; i++) {
 		ring_free(g->pipelines[i].ring);
 		parked_free(g->pipelines[i].parked);
+		deferral_free(g->pipelines[i].tenants);
 	}
 	for (i = 0; i < g->settings->webhook_count; i++)
 		webhook_free(g->webhooks[i]);
@@ -356,6 +380,11 @@ void engine_stop(struct engine *g, int64_t deadline_us)
 	for (i = 0; i < g->runners_running; i++)
 		runner_stop(g->runners[i]);
 	g->runners_running = 0;
+}
+
+void engine_look(struct engine *g, size_t source)
+{
+	runner_look(g->runners[source]);
 }
 
 const struct metrics_inputs *engine_inputs(const struct engine *g)

@@ -178,6 +178,7 @@ static void page_render_locked(const struct monitor *m, enum admin_page page, st
 	case ADMIN_METRICS_PROMETHEUS:
 		metrics_render_prometheus(m->snapshot, out);
 		metrics_render_tables(m->tables, out);
+		metrics_render_tenants(m->snapshot, out);
 		break;
 	case ADMIN_HEALTHZ:
 		*ret_ok = m->verdict.alive;

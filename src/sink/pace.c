@@ -4,6 +4,7 @@
 #include <assert.h>
 
 #include "base/clock.h"
+#include "core/gcra.h"
 
 /* How much more crowded than sent requests may arrive: this, or a part of the period. */
 #define PACE_SLACK_US (500 * CLOCK_US_PER_MS)
@@ -81,8 +82,8 @@ static void note_wait_locked(struct pace *p, int64_t now_us, int64_t next_us)
 
 size_t pace_take(struct pace *p, int64_t now_us, size_t want)
 {
-	int64_t tat_us, ahead_us;
-	size_t n = 0;
+	struct gcra g;
+	size_t n;
 
 	assert(want && pace_is_limited(p));
 	mutex_lock(&p->lock);
@@ -90,14 +91,9 @@ size_t pace_take(struct pace *p, int64_t now_us, size_t want)
 		p->begun = true;
 		p->tat_us = now_us + p->tolerance_us + p->interval_us;
 	}
-	tat_us = p->tat_us > now_us ? p->tat_us : now_us;
-	ahead_us = now_us + p->tolerance_us - tat_us;
-	if (ahead_us >= 0) {
-		n = (size_t)(ahead_us / p->interval_us) + 1;
-		if (n > want)
-			n = want;
-		p->tat_us = tat_us + (int64_t)n * p->interval_us;
-	}
+	g = (struct gcra){p->interval_us, p->tolerance_us, p->tat_us};
+	n = gcra_take(&g, now_us, want);
+	p->tat_us = g.tat_us;
 	if (n < want)
 		note_wait_locked(p, now_us, p->tat_us - p->tolerance_us);
 	mutex_unlock(&p->lock);

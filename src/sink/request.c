@@ -8,6 +8,7 @@
 
 #include "base/percent.h"
 #include "config/check.h"
+#include "core/packed.h"
 #include "sink/encoding.h"
 #include "sink/format.h"
 #include "sink/mask.h"
@@ -260,16 +261,35 @@ static ATTR_MUST_CHECK enum err_code encode(struct http_request *r, size_t start
 	return code;
 }
 
+static ATTR_MUST_CHECK enum err_code
+fill_plain(const struct request_origin *o, const struct event_fields *f, struct http_request *r)
+{
+	if (is_partition(f))
+		return fill_partition(o, f, r);
+	return r->to->column_rules ? fill_masked(o, f, r) : fill_event(o, f, NULL, r);
+}
+
+static ATTR_MUST_CHECK enum err_code
+fill_packed(const struct request_origin *o, const struct event_fields *f, struct http_request *r)
+{
+	struct event_fields plain;
+	struct buf room;
+	enum err_code code;
+
+	buf_init(&room, SIZE_MAX / 2);
+	code = packed_open(f, &plain, &room);
+	if (code == ERR_OK)
+		code = fill_plain(o, &plain, r);
+	buf_done(&room);
+	return code;
+}
+
 static ATTR_MUST_CHECK enum err_code fill_one(const struct request_origin *o,
 					      const struct event_fields *f, struct http_request *r)
 {
 	const size_t start = r->body.len;
-	enum err_code code;
+	enum err_code code = packed_is(f) ? fill_packed(o, f, r) : fill_plain(o, f, r);
 
-	if (is_partition(f))
-		code = fill_partition(o, f, r);
-	else
-		code = r->to->column_rules ? fill_masked(o, f, r) : fill_event(o, f, NULL, r);
 	if (code == ERR_OK && r->to->encoding != WEBHOOK_ENCODING_JSON)
 		code = encode(r, start);
 	return code;

@@ -12,10 +12,10 @@
 
 enum err_code fake_source_enter_locked(struct fake_source *s, enum fake_call call, struct err *e)
 {
-	static const char *const names[] = {"open",        "hold",          "read",
-					    "acknowledge", "wait",          "inspect",
-					    "parked_list", "parked_read",   "standing",
-					    "purge",       "backfill_load", "backfill_page"};
+	static const char *const names[] = {
+		"open",    "hold",          "read",         "acknowledge", "wait",
+		"inspect", "parked_list",   "parked_read",  "standing",    "purge",
+		"reread",  "backfill_load", "backfill_page"};
 	struct fake_failure *f = &s->db->failures[call];
 
 	s->db->stats.calls[call]++;
@@ -90,7 +90,7 @@ static void begin_session_locked(struct fake_source *s)
 	s->db->changed = true;
 	(void)snprintf(s->identity, sizeof(s->identity), "%s", s->db->identity);
 	for (row = s->db->rows; row; row = row->next)
-		row->seen = false;
+		row->seen = row->left = false;
 	for (i = 0; i < s->env.pipeline_count; i++)
 		if (strcmp(s->env.pipelines[i].install_id, s->db->install_id) != 0)
 			(void)snprintf(s->env.pipelines[i].install_id,
@@ -143,26 +143,30 @@ static ATTR_MUST_CHECK enum err_code fake_hold(struct source *base, uint32_t p, 
 	return code;
 }
 
-/* The next row to hand out; NULL: none. */
-static struct fake_row *next_row_locked(struct fake_source *s, uint32_t p)
+/* The next row to hand out, from this id on also of those that were left; NULL: none. */
+static struct fake_row *next_row_locked(struct fake_source *s, uint32_t p, int64_t from)
 {
 	struct fake_row *row;
 
-	for (row = s->db->rows; row; row = row->next)
-		if (row->committed && !row->seen && strcmp(row->pipeline, pipeline_name(s, p)) == 0)
+	for (row = s->db->rows; row; row = row->next) {
+		bool wanted = !row->seen || (row->left && row->event->f.id >= from);
+
+		if (row->committed && wanted && strcmp(row->pipeline, pipeline_name(s, p)) == 0)
 			return row;
+	}
 	return NULL;
 }
 
 static ATTR_MUST_CHECK enum err_code read_locked(struct fake_source *s, uint32_t p,
-						 struct source_limit limit, struct event **out,
-						 size_t *ret_count, struct err *e)
+						 struct source_limit limit, int64_t from,
+						 struct event **out, size_t *ret_count,
+						 struct err *e)
 {
 	enum err_code code = ERR_OK;
 	size_t n = 0, bytes = 0;
 	struct fake_row *row;
 
-	while (code == ERR_OK && n < limit.events && (row = next_row_locked(s, p))) {
+	while (code == ERR_OK && n < limit.events && (row = next_row_locked(s, p, from))) {
 		bytes += row->event->bytes;
 		if (n && bytes > limit.bytes)
 			break;
@@ -171,6 +175,7 @@ static ATTR_MUST_CHECK enum err_code read_locked(struct fake_source *s, uint32_t
 			break;
 		out[n++]->read_us = clock_now_us(s->env.clock);
 		row->seen = true;
+		row->left = false;
 	}
 	if (code != ERR_OK && n == 0)
 		return code;
@@ -188,10 +193,58 @@ static ATTR_MUST_CHECK enum err_code fake_read(struct source *base, uint32_t p,
 	mutex_lock(&s->db->lock);
 	code = fake_source_enter_locked(s, FAKE_READ, e);
 	if (code == ERR_OK)
-		code = read_locked(s, p, limit, out, ret_count, e);
+		code = read_locked(s, p, limit, INT64_MAX, out, ret_count, e);
 	if (code == ERR_OK)
-		*ret_more = next_row_locked(s, p) != NULL;
+		*ret_more = next_row_locked(s, p, INT64_MAX) != NULL;
 	s->db->changed = false;
+	mutex_unlock(&s->db->lock);
+	return code;
+}
+
+static void fake_leave(struct source *base, uint32_t p, const int64_t *ids, size_t n, int64_t from)
+{
+	struct fake_source *s = fake_source_of(base);
+	struct fake_row *row;
+	size_t i;
+
+	(void)from;
+	mutex_lock(&s->db->lock);
+	for (i = 0; i < n; i++) {
+		row = *fake_db_row_locked(s->db, pipeline_name(s, p), ids[i]);
+		if (row)
+			row->left = true;
+	}
+	mutex_unlock(&s->db->lock);
+}
+
+static bool fake_may_leave(struct source *base, uint32_t p)
+{
+	(void)base;
+	(void)p;
+	return true;
+}
+
+static ATTR_MUST_CHECK enum err_code fake_reread(struct source *base, uint32_t p,
+						 struct source_limit limit, int64_t *from,
+						 struct event **out, size_t *ret_count,
+						 struct err *e)
+{
+	struct fake_source *s = fake_source_of(base);
+	int64_t last;
+	enum err_code code;
+
+	mutex_lock(&s->db->lock);
+	code = fake_source_enter_locked(s, FAKE_REREAD, e);
+	if (code == ERR_OK)
+		code = read_locked(s, p, limit, *from, out, ret_count, e);
+	if (code == ERR_OK) {
+		last = *ret_count ? out[*ret_count - 1]->f.id : 0;
+		if (!next_row_locked(s, p, *from))
+			*from = INT64_MAX;
+		else if (last >= *from)
+			*from = last + 1;
+		s->db->stats.reread += *ret_count;
+	}
 	mutex_unlock(&s->db->lock);
 	return code;
 }
@@ -329,6 +382,9 @@ const struct source_ops source_fake = {
 	.identity = fake_identity,
 	.hold = fake_hold,
 	.read = fake_read,
+	.leave = fake_leave,
+	.may_leave = fake_may_leave,
+	.reread = fake_reread,
 	.acknowledge = fake_acknowledge,
 	.parked_list = fake_parked_list,
 	.parked_read = fake_parked_read,

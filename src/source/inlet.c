@@ -42,11 +42,13 @@ static int64_t now_us(const struct inlet *in)
 static const struct inlet_store_ops *store_find(enum source_type type)
 {
 	switch (type) {
+	case SOURCE_POSTGRES:
+		return &inlet_store_postgres;
+	case SOURCE_MYSQL:
+		return &inlet_store_mysql;
 	case SOURCE_SQLITE:
 	case SOURCE_HTTP:
 		return &inlet_store_sqlite;
-	case SOURCE_POSTGRES:
-	case SOURCE_MYSQL:
 	case SOURCE_FAKE:
 		break;
 	}

@@ -3,6 +3,7 @@
  * The session is made read-only first, so that nothing below can change anything by mistake.
  */
 #include "source/my_check.h"
+#include "source/my_inlet.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -118,6 +119,21 @@ static ATTR_MUST_CHECK enum err_code check_delivered(struct my_admin *a, struct 
 	return ERR_OK;
 }
 
+/* Likewise of the keys of pushed events. */
+static ATTR_MUST_CHECK enum err_code check_ingest(struct my_admin *a, struct err *e)
+{
+	bool has = false;
+	enum err_code code = my_objects_has(a, MY_INGEST_KEY, &has, e);
+
+	if (code != ERR_OK)
+		return code;
+	if (has)
+		return check_table_rights(a, MY_INGEST_KEY, true, e);
+	my_admin_find(a, FINDING_FAIL, MY_INGEST_KEY, "run install",
+		      "is missing, or this user may not see it: a source of type http needs it");
+	return ERR_OK;
+}
+
 /* Of the account that checks, so only when that is the daemon's. */
 static ATTR_MUST_CHECK enum err_code check_rights(struct my_admin *a, struct err *e)
 {
@@ -136,6 +152,8 @@ static ATTR_MUST_CHECK enum err_code check_rights(struct my_admin *a, struct err
 		code = check_table_rights(a, MY_CAPTURED, false, e);
 	if (code == ERR_OK && !my_audit_table_is(a))
 		code = check_delivered(a, e);
+	if (code == ERR_OK && source_admin_takes_events(s, a->source_index))
+		code = check_ingest(a, e);
 	if (code == ERR_OK)
 		code = check_table_rights(a, MY_DEAD_LETTER, true, e);
 	for (i = 0; i < s->pipeline_count && code == ERR_OK; i++) {

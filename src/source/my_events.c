@@ -94,7 +94,7 @@ static ATTR_MUST_CHECK enum err_code row_fields(const struct my_result *r,
 	struct event_fields f = {
 		.id = my_result_i64(r, COL_ID, 0),
 		.truncated = my_result_i64(r, COL_TRUNCATED, 0),
-		.schema = my_result_text(r, COL_SCHEMA),
+		.schema = text_or_none(my_result_text(r, COL_SCHEMA)),
 		.table = my_result_text(r, COL_TABLE),
 		.key = my_result_text(r, COL_KEY),
 		.old_key = my_result_text(r, COL_OLD_KEY),

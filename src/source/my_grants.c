@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "source/my_audit_table.h"
+#include "source/my_inlet.h"
 #include "source/my_install.h"
 
 struct grants {
@@ -54,6 +55,8 @@ static ATTR_MUST_CHECK enum err_code give_objects(struct grants *g, struct err *
 		code = give(g, "SELECT, INSERT, UPDATE", g->a->database, MY_WEBHOOK, e);
 	if (code == ERR_OK && my_audit_table_is(g->a))
 		return give(g, "SELECT, UPDATE", NULL, NULL, e);
+	if (code == ERR_OK && source_admin_takes_events(s, g->a->source_index))
+		code = give(g, "SELECT, INSERT, UPDATE, DELETE", g->a->database, MY_INGEST_KEY, e);
 	if (code == ERR_OK)
 		code = give(g, "SELECT", g->a->database, MY_CAPTURED, e);
 	if (code == ERR_OK)

@@ -190,7 +190,8 @@ static void find_strays(struct my_pipe *p, struct my_result *r)
 	p->stray_count = 0;
 	while (p->stray_count < MY_STRAYS_MAX && my_result_next(r)) {
 		id = my_result_i64(r, 0, 0);
-		if (!position_is_outstanding(p->position, id) &&
+		if (!position_is_left(p->position, id) &&
+		    !position_is_outstanding(p->position, id) &&
 		    !position_is_missing(p->position, id))
 			p->strays[p->stray_count++] = id;
 	}

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "source/my_audit_table.h"
+#include "source/my_inlet.h"
 #include "source/my_install.h"
 
 enum err_code my_objects_has(struct my_admin *a, const char *name, bool *ret_has, struct err *e)
@@ -234,6 +235,8 @@ enum err_code my_objects_install(struct my_admin *a, const struct my_tables *t, 
 	for (i = 0; i < ARRAY_LEN(objects) && code == ERR_OK; i++)
 		if (!objects[i].outbox || !my_audit_table_is(a))
 			code = put_table(a, objects[i].name, objects[i].build, e);
+	if (code == ERR_OK && source_admin_takes_events(s, a->source_index))
+		code = put_table(a, MY_INGEST_KEY, my_inlet_create, e);
 	for (i = 0; i < s->pipeline_count && code == ERR_OK; i++)
 		if (my_admin_has_pipeline(a, i))
 			code = put_pipeline(a, s->pipelines[i].name, e);

@@ -40,11 +40,22 @@ struct my_reading {
 	size_t id_count;
 	size_t gap_limit;
 	size_t head_limit;
+	int64_t from;     /* rows from this id on are read again; 0: those above the cursor */
+	int64_t next;     /* of a reread: all below was looked at */
 	int64_t complete; /* every visible row up to here is among ids */
 	bool is_cut;      /* there is more */
 };
 
+/* Ids are cheap to find, and a read that gives none has to be made again. */
+#define AGAIN_SPARE 256
+
 /* ---- which rows ---- */
+
+/* The first id that is not below. */
+static int64_t head_of(const struct my_reading *r)
+{
+	return r->from ? r->from : position_cursor(r->pipe->position) + 1;
+}
 
 /* How many outstanding rows the gaps may span. */
 static size_t spanned(const struct my_reading *r, const struct position_gap *gaps, size_t n)
@@ -58,21 +69,38 @@ static size_t spanned(const struct my_reading *r, const struct position_gap *gap
 	return (uint64_t)ids < outstanding ? (size_t)ids : outstanding;
 }
 
+/* The gaps below the head. */
+static const struct position_gap *gaps_below(const struct my_reading *r, size_t *ret_n)
+{
+	const struct position_gap *gaps = position_gaps(r->pipe->position, ret_n);
+
+	while (*ret_n && gaps[*ret_n - 1].lo >= head_of(r))
+		(*ret_n)--;
+	return gaps;
+}
+
+/* A reread leaves them to the next read: they are in no order to anything. */
+static size_t strays_of(const struct my_reading *r)
+{
+	return r->from ? 0 : r->pipe->stray_count;
+}
+
 static void add_gap_ranges(const struct my_reading *r, struct buf *sql)
 {
 	const struct my_pipe *p = r->pipe;
 	size_t i, n;
-	const struct position_gap *gaps = position_gaps(p->position, &n);
+	const struct position_gap *gaps = gaps_below(r, &n);
 	const char * or = "";
+	int64_t head = head_of(r);
 
 	for (i = 0; i < n; i++, or = " OR ") {
 		buf_add_str(sql, or);
 		buf_add_str(sql, "id BETWEEN ");
 		buf_add_i64(sql, gaps[i].lo);
 		buf_add_str(sql, " AND ");
-		buf_add_i64(sql, gaps[i].hi);
+		buf_add_i64(sql, gaps[i].hi < head ? gaps[i].hi : head - 1);
 	}
-	if (p->stray_count) {
+	if (strays_of(r)) {
 		buf_add_str(sql, or);
 		my_ack_ids(sql, "id", p->strays, p->stray_count);
 	}
@@ -82,11 +110,11 @@ static void add_gaps(struct my_reading *r, struct buf *sql)
 {
 	const struct my_pipe *p = r->pipe;
 	size_t n;
-	const struct position_gap *gaps = position_gaps(p->position, &n);
+	const struct position_gap *gaps = gaps_below(r, &n);
 
-	if (!n && !p->stray_count)
+	if (!n && !strays_of(r))
 		return;
-	r->gap_limit = r->batch.limit.events + spanned(r, gaps, n) + p->stray_count;
+	r->gap_limit = r->batch.limit.events + spanned(r, gaps, n) + strays_of(r);
 	buf_add_fmt(sql, "(SELECT id, %s FROM %s WHERE (", p->bytes, buf_str(&p->from));
 	add_gap_ranges(r, sql);
 	buf_add_fmt(sql, ")%s ORDER BY id LIMIT %zu) UNION ALL ", p->filter, r->gap_limit);
@@ -95,13 +123,15 @@ static void add_gaps(struct my_reading *r, struct buf *sql)
 static void add_head(struct my_reading *r, struct buf *sql)
 {
 	const struct my_pipe *p = r->pipe;
-	int64_t cursor = position_cursor(p->position);
+	int64_t head = head_of(r);
 
 	r->head_limit = r->batch.limit.events;
-	if (cursor < p->held_upto)
+	if (r->from)
+		r->head_limit += AGAIN_SPARE; /* outstanding ones between them */
+	else if (head <= p->held_upto)
 		r->head_limit += position_stats(p->position).outstanding;
-	buf_add_fmt(sql, "(SELECT id, %s FROM %s WHERE id > %lld%s ORDER BY id LIMIT %zu)",
-		    p->bytes, buf_str(&p->from), (long long)cursor, p->filter, r->head_limit);
+	buf_add_fmt(sql, "(SELECT id, %s FROM %s WHERE id >= %lld%s ORDER BY id LIMIT %zu)",
+		    p->bytes, buf_str(&p->from), (long long)head, p->filter, r->head_limit);
 }
 
 static int by_id(const void *a, const void *b)
@@ -115,7 +145,7 @@ static int by_id(const void *a, const void *b)
 static ATTR_MUST_CHECK enum err_code keep_found(struct my_reading *r, struct my_result *rows,
 						struct err *e)
 {
-	int64_t cursor = position_cursor(r->pipe->position);
+	int64_t head = head_of(r);
 	size_t below = 0, count = my_result_rows(rows);
 	bool is_rising = true;
 
@@ -130,16 +160,19 @@ static ATTR_MUST_CHECK enum err_code keep_found(struct my_reading *r, struct my_
 
 		is_rising =
 			is_rising && (!r->found_count || r->found[r->found_count - 1].id < f.id);
-		below += f.id <= cursor;
+		below += f.id < head;
 		r->found[r->found_count++] = f;
 	}
 	if (!is_rising)
 		qsort(r->found, r->found_count, sizeof(*r->found), by_id);
 	r->is_cut = count - below == r->head_limit;
+	if (r->is_cut)
+		r->next = r->found[r->found_count - 1].id + 1;
 	if (r->gap_limit && below == r->gap_limit) {
 		r->found_count = below;
 		r->is_cut = true;
 		r->complete = 0;
+		r->next = r->from;
 	}
 	return ERR_OK;
 }
@@ -166,6 +199,8 @@ static ATTR_MUST_CHECK enum err_code choose(struct my_reading *r, struct err *e)
 			r->is_cut = true;
 			if (r->complete >= f->id)
 				r->complete = f->id - 1;
+			if (r->next > f->id)
+				r->next = f->id > r->from ? f->id : r->from;
 			break;
 		}
 		bytes += cost;
@@ -200,13 +235,15 @@ static void end_before(struct my_reading *r, int64_t id)
 	r->is_cut = true;
 	if (r->complete >= id)
 		r->complete = id - 1;
+	if (r->next > id)
+		r->next = id > r->from ? id : r->from;
 }
 
 static ATTR_MUST_CHECK enum err_code look_again(struct my_reading *r, struct err *e)
 {
 	const struct my_pipe *p = r->pipe;
 	struct buf *sql = &r->s->sql;
-	int64_t cursor = position_cursor(p->position), last;
+	int64_t head = head_of(r), last;
 	struct my_result *rows;
 	enum err_code code;
 	size_t n;
@@ -214,16 +251,15 @@ static ATTR_MUST_CHECK enum err_code look_again(struct my_reading *r, struct err
 	if (!r->id_count)
 		return ERR_OK;
 	last = r->ids[r->id_count - 1];
-	(void)position_gaps(p->position, &n);
-	if (!n && !p->stray_count && last - cursor == (int64_t)r->id_count)
+	(void)gaps_below(r, &n);
+	if (!n && !strays_of(r) && last - head + 1 == (int64_t)r->id_count)
 		return ERR_OK; /* nothing is missing */
 	buf_reset(sql);
 	buf_add_fmt(sql, "SELECT id FROM %s WHERE (", buf_str(&p->from));
 	add_gap_ranges(r, sql);
 	buf_add_fmt(sql, "%sid BETWEEN %lld AND %lld)%s AND id <= %lld ORDER BY id LIMIT %zu",
-		    n || p->stray_count ? " OR " : "", (long long)cursor + 1, (long long)last,
-		    p->filter, (long long)last,
-		    r->id_count + position_stats(p->position).outstanding + 1);
+		    n || strays_of(r) ? " OR " : "", (long long)head, (long long)last, p->filter,
+		    (long long)last, r->id_count + position_stats(p->position).outstanding + 1);
 	code = my_conn_query_buf(r->s->conn, sql, &rows, e);
 	if (code != ERR_OK)
 		return code;
@@ -321,7 +357,7 @@ static void close_gaps(struct my_reading *r)
 {
 	struct my_owners *o = &r->pipe->owners;
 
-	if (!o->closable || r->complete < o->closable || r->batch.is_full)
+	if (r->from || !o->closable || r->complete < o->closable || r->batch.is_full)
 		return;
 	position_close_gaps(r->pipe->position, o->closable);
 	o->closable = 0;
@@ -369,5 +405,33 @@ enum err_code my_read(struct source *base, uint32_t p, struct source_limit limit
 	*ret_count = r.batch.count;
 	*ret_more = r.is_cut || r.batch.is_full || code != ERR_OK;
 	poll_looked(&s->poll, r.batch.count > 0 || *ret_more);
+	return ERR_OK;
+}
+
+enum err_code my_reread(struct source *base, uint32_t p, struct source_limit limit, int64_t *from,
+			struct event **out, size_t *ret_count, struct err *e)
+{
+	struct my_source *s = my_source_of(base);
+	struct my_reading r = {.s = s, .pipe = &s->pipes[p], .from = *from, .next = INT64_MAX};
+	enum err_code code;
+
+	r.batch = (struct batch){.position = r.pipe->position,
+				 .limit = limit,
+				 .out = out,
+				 .now_us = my_source_now(s)};
+	code = find(&r, e);
+	if (code == ERR_OK)
+		code = fetch_all(&r, e);
+	mem_free(r.found);
+	mem_free(r.ids);
+	if (code != ERR_OK && !is_kept(&r, code)) {
+		batch_drop(&r.batch);
+		return code;
+	}
+	*ret_count = r.batch.count;
+	if (r.batch.is_full || code != ERR_OK)
+		r.next = r.batch.last_id + 1;
+	if (r.next > *from)
+		*from = r.next;
 	return ERR_OK;
 }

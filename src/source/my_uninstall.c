@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "source/my_inlet.h"
 #include "source/my_install.h"
 #include "source/my_locks.h"
 
@@ -163,8 +164,8 @@ static ATTR_MUST_CHECK enum err_code drop_table(struct my_admin *a, void *ctx, s
 static ATTR_MUST_CHECK enum err_code drop_tables(struct my_admin *a, struct err *e)
 {
 	static char captured[] = MY_CAPTURED, dead[] = MY_DEAD_LETTER, installed[] = MY_INSTALL;
-	static char webhook[] = MY_WEBHOOK, delivered[] = MY_DELIVERED;
-	char *const last[] = {captured, dead, delivered, webhook, installed};
+	static char webhook[] = MY_WEBHOOK, delivered[] = MY_DELIVERED, keys[] = MY_INGEST_KEY;
+	char *const last[] = {captured, dead, delivered, webhook, keys, installed};
 	struct my_result *r = NULL;
 	char name[MY_NAME_BYTES];
 	size_t i;

@@ -398,6 +398,19 @@ static void my_interrupt(struct source *base)
 	fd_wake(my_source_of(base)->interrupt_fd);
 }
 
+static void my_leave(struct source *base, uint32_t p, const int64_t *ids, size_t n, int64_t from)
+{
+	position_leave(my_source_of(base)->pipes[p].position, ids, n, from);
+}
+
+/* Gaps must be apart: one that spans rows that were left would return them. */
+static bool my_may_leave(struct source *base, uint32_t p)
+{
+	const struct my_pipe *pipe = &my_source_of(base)->pipes[p];
+
+	return !pipe->audit && position_stats(pipe->position).gaps < GAPS_MAX / 2;
+}
+
 const struct source_ops source_mysql = {
 	.type = "mysql",
 	.new = my_new,
@@ -407,6 +420,9 @@ const struct source_ops source_mysql = {
 	.identity = my_identity,
 	.hold = my_hold,
 	.read = my_read,
+	.leave = my_leave,
+	.may_leave = my_may_leave,
+	.reread = my_reread,
 	.acknowledge = my_acknowledge,
 	.parked_list = my_parked_list,
 	.parked_read = my_parked_read,

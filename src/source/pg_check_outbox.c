@@ -67,6 +67,18 @@ static ATTR_MUST_CHECK enum err_code check_delivered(struct pg_admin *a, struct 
 	return code;
 }
 
+/* Nor for the keys of pushed ones. */
+static ATTR_MUST_CHECK enum err_code check_ingest(struct pg_admin *a, struct err *e)
+{
+	bool has = false;
+	enum err_code code = pg_schema_has_ingest(a, &has, e);
+
+	if (code == ERR_OK && !has && source_admin_takes_events(a->settings, a->source_index))
+		pg_admin_find(a, FINDING_FAIL, PG_SCHEMA, "run install",
+			      "table ingest_key is missing: a source of type http needs it");
+	return code;
+}
+
 /* Privileges by catalog, not by trying: the one who checks need not be the daemon. */
 static ATTR_MUST_CHECK enum err_code check_privileges(struct pg_admin *a, struct err *e)
 {
@@ -86,7 +98,8 @@ static ATTR_MUST_CHECK enum err_code check_privileges(struct pg_admin *a, struct
 		"('dead_letter', 'DELETE'), ('parked', 'SELECT'), ('parked', 'INSERT'), "
 		"('parked', 'UPDATE'), ('parked', 'DELETE'), ('delivered', 'SELECT'), "
 		"('delivered', 'INSERT'), ('delivered', 'UPDATE'), ('delivered', 'DELETE'), "
-		"('install', 'SELECT'), "
+		"('ingest_key', 'SELECT'), ('ingest_key', 'INSERT'), "
+		"('ingest_key', 'UPDATE'), ('ingest_key', 'DELETE'), ('install', 'SELECT'), "
 		"('captured', 'SELECT'), ('webhook', 'SELECT'), ('webhook', 'INSERT'), "
 		"('webhook', 'UPDATE')) "
 		"v(name, priv) JOIN o ON o.relname = v.name WHERE NOT "
@@ -269,6 +282,8 @@ enum err_code pg_check_outbox(struct pg_admin *a, struct err *e)
 		code = check_parked(a, e);
 	if (code == ERR_OK)
 		code = check_delivered(a, e);
+	if (code == ERR_OK)
+		code = check_ingest(a, e);
 	if (code == ERR_OK)
 		code = check_capture_rights(a, e);
 	if (code == ERR_OK)

@@ -29,7 +29,7 @@ static ATTR_MUST_CHECK enum err_code row_fields(const PGresult *res, int row,
 	struct event_fields f = {
 		.id = pg_get_i64(PQgetvalue(res, row, PG_COL_ID)),
 		.truncated = *PQgetvalue(res, row, PG_COL_TRUNCATED),
-		.schema = column_text(res, row, PG_COL_SCHEMA),
+		.schema = text_or_none(column_text(res, row, PG_COL_SCHEMA)),
 		.table = column_text(res, row, PG_COL_TABLE),
 		.key = column_text(res, row, PG_COL_KEY),
 		.old_key = column_text(res, row, PG_COL_OLD_KEY),

@@ -145,7 +145,7 @@ static ATTR_MUST_CHECK enum err_code find_strays(struct pg_pipe *p, const PGresu
 
 	for (row = 0; row < rows && p->stray_count < PG_STRAYS_MAX; row++) {
 		id = pg_get_i64(PQgetvalue(res, row, 0));
-		if (id > cursor)
+		if (id > cursor || position_is_left(p->position, id))
 			break;
 		code = position_see(p->position, id, &is_new, e);
 		if (code != ERR_OK)

@@ -162,63 +162,11 @@ static void settle(struct pg_read *r)
 {
 	int64_t close;
 
-	if (r->batch.is_full || r->pipe->by_time)
+	if (r->batch.is_full || r->pipe->by_time || r->from)
 		return;
 	close = pg_owners_settle(&r->pipe->owners);
 	if (close)
 		position_close_gaps(r->pipe->position, close);
-}
-
-/* ---- strays: see pg_inspect.c ---- */
-
-/* Strays up to id are returned, or their rows are gone. */
-static void forget_strays(struct pg_read *r, int64_t upto)
-{
-	const struct batch *b = &r->batch;
-	struct pg_pipe *p = r->pipe;
-	size_t i, n = 0, at = 0;
-
-	for (; n < p->stray_count && p->strays[n] <= upto; n++) {
-		while (at < b->count && b->out[at]->f.id < p->strays[n])
-			at++;
-		if (at == b->count || b->out[at]->f.id != p->strays[n])
-			position_forget(p->position, p->strays[n]);
-	}
-	for (i = n; i < p->stray_count; i++)
-		p->strays[i - n] = p->strays[i];
-	p->stray_count -= n;
-}
-
-static ATTR_MUST_CHECK enum err_code read_strays(struct pg_read *r, struct err *e)
-{
-	struct pg_pipe *p = r->pipe;
-	struct pg_read_call c;
-	PGresult *res;
-	enum err_code code;
-	size_t i;
-	int j;
-
-	for (j = 0; j < 2; j++) {
-		buf_reset(&r->s->params[j]);
-		pg_array_begin(&r->s->params[j], PG_OID_INT8, p->stray_count);
-		for (i = 0; i < p->stray_count; i++)
-			pg_array_i64(&r->s->params[j], p->strays[i]);
-	}
-	code = pg_read_call_ids(&c, r, PG_STMT_READ_GAPS, e);
-	if (code == ERR_OK)
-		code = pg_source_run(r->s, &c.call, &res, e);
-	if (code != ERR_OK)
-		return code;
-	r->batch.position = NULL;
-	code = pg_batch_add(&r->batch, res, e);
-	PQclear(res);
-	r->batch.position = p->position;
-	if (code == ERR_OK && !r->batch.is_full && r->batch.count < r->batch.limit.events)
-		forget_strays(r, INT64_MAX);
-	else
-		forget_strays(r, r->batch.count ? r->batch.out[r->batch.count - 1]->f.id : 0);
-	r->batch.is_full = true; /* what else there is comes with the next read */
-	return code;
 }
 
 /* ---- the whole ---- */
@@ -228,12 +176,16 @@ static ATTR_MUST_CHECK enum err_code copy_gaps(struct pg_read *r, struct err *e)
 {
 	const struct position_gap *gaps = position_gaps(r->pipe->position, &r->gap_count);
 
+	while (r->from && r->gap_count && gaps[r->gap_count - 1].lo >= r->from)
+		r->gap_count--;
 	if (!r->gap_count)
 		return ERR_OK;
 	r->gaps = mem_alloc(r->gap_count * sizeof(*gaps));
 	if (!r->gaps)
 		return err_set(e, ERR_NOMEM, "no memory to read gaps");
 	memcpy(r->gaps, gaps, r->gap_count * sizeof(*gaps));
+	if (r->from && r->gaps[r->gap_count - 1].hi >= r->from)
+		r->gaps[r->gap_count - 1].hi = r->from - 1;
 	return ERR_OK;
 }
 
@@ -346,20 +298,21 @@ static ATTR_MUST_CHECK enum err_code read_rows(struct pg_read *r, struct err *e)
 	struct answer a = {.head = NULL};
 	enum err_code code;
 
-	pg_owners_begin(&r->pipe->owners);
+	if (!r->from)
+		pg_owners_begin(&r->pipe->owners);
 	r->is_wide = are_wide(r->gaps, r->gap_count);
-	r->is_looking = is_look_due(r);
+	r->is_looking = !r->from && is_look_due(r);
 	r->pipe->is_empty = false;
 	code = ask(r, &a, e);
 	if (code == ERR_OK)
 		note_cache(r, a.head);
-	if (code != ERR_OK || r->pipe->by_time)
+	if (code != ERR_OK || (r->pipe->by_time && !r->from))
 		goto out_answer;
 	code = read_below(r, &a, e);
 	if (code == ERR_OK)
 		code = add_head_rows(r, a.head, e);
-	r->pipe->is_empty = code == ERR_OK && PQntuples(a.head) == 0 && !r->batch.is_full &&
-			    r->batch.count == 0;
+	r->pipe->is_empty = !r->from && code == ERR_OK && PQntuples(a.head) == 0 &&
+			    !r->batch.is_full && r->batch.count == 0;
 out_answer:
 	answer_done(&a);
 	return code;
@@ -422,12 +375,24 @@ static ATTR_MUST_CHECK enum err_code read_backlog(struct pg_read *r, struct err 
 	return ERR_OK;
 }
 
+static ATTR_MUST_CHECK enum err_code read_by_id(struct pg_read *r, struct err *e)
+{
+	enum err_code code = copy_gaps(r, e);
+
+	if (code == ERR_OK)
+		code = read_rows(r, e);
+	mem_free(r->gaps);
+	return end_transaction(r, code, e);
+}
+
 static ATTR_MUST_CHECK enum err_code read_all(struct pg_read *r, struct err *e)
 {
 	enum err_code code;
 
+	if (r->from)
+		return read_by_id(r, e);
 	if (r->pipe->stray_count)
-		return read_strays(r, e);
+		return pg_read_strays(r, e);
 	if (r->pipe->is_backlog) {
 		code = read_backlog(r, e);
 		if (code != ERR_OK || r->batch.is_full)
@@ -435,11 +400,7 @@ static ATTR_MUST_CHECK enum err_code read_all(struct pg_read *r, struct err *e)
 	}
 	if (r->pipe->by_time)
 		return read_by_time(r, INT64_MAX, e);
-	code = copy_gaps(r, e);
-	if (code == ERR_OK)
-		code = read_rows(r, e);
-	mem_free(r->gaps);
-	code = end_transaction(r, code, e);
+	code = read_by_id(r, e);
 	if (code == ERR_OK && r->pipe->by_time && r->batch.count == 0)
 		code = read_by_time(r, INT64_MAX, e);
 	return code;
@@ -475,5 +436,31 @@ enum err_code pg_read(struct source *base, uint32_t p, struct source_limit limit
 	*ret_count = r.batch.count;
 	*ret_more = r.batch.is_full || code != ERR_OK;
 	pg_wake_after_read(s, r.batch.count > 0 || *ret_more);
+	return ERR_OK;
+}
+
+enum err_code pg_reread(struct source *base, uint32_t p, struct source_limit limit, int64_t *from,
+			struct event **out, size_t *ret_count, struct err *e)
+{
+	struct pg_source *s = pg_source_of(base);
+	struct pg_read r = {.s = s, .pipe = &s->pipes[p], .from = *from};
+	enum err_code code;
+
+	r.batch = (struct batch){.position = r.pipe->position,
+				 .limit = limit,
+				 .out = out,
+				 .now_us = pg_source_now(s)};
+	code = read_all(&r, e);
+	if (code != ERR_OK && !is_kept(&r, code)) {
+		batch_drop(&r.batch);
+		return code;
+	}
+	*ret_count = r.batch.count;
+	/* behind a large row the server may have left out others: only an empty answer is the end
+	 */
+	if (r.batch.last_id >= *from)
+		*from = r.batch.last_id + 1;
+	else if (!r.batch.is_full && code == ERR_OK)
+		*from = INT64_MAX;
 	return ERR_OK;
 }

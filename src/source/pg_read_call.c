@@ -30,7 +30,7 @@ void pg_read_call_head(struct pg_read_call *c, struct pg_read *r)
 {
 	call_fill(c, r, PG_STMT_READ);
 	(void)snprintf(c->cursor, sizeof(c->cursor), "%lld",
-		       (long long)position_cursor(r->pipe->position));
+		       (long long)(r->from ? r->from - 1 : position_cursor(r->pipe->position)));
 	c->values[1] = c->cursor;
 	c->call.n = 5;
 }

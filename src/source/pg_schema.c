@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "source/pg_inlet.h"
 #include "source/pg_quote.h"
 #include "source/pg_trigger.h"
 #include "source/pg_webhook.h"
@@ -153,6 +154,11 @@ enum err_code pg_schema_has_parked(struct pg_admin *a, bool *ret_has, struct err
 enum err_code pg_schema_has_delivered(struct pg_admin *a, bool *ret_has, struct err *e)
 {
 	return has_table(a, "delivered", ret_has, e);
+}
+
+enum err_code pg_schema_has_ingest(struct pg_admin *a, bool *ret_has, struct err *e)
+{
+	return has_table(a, "ingest_key", ret_has, e);
 }
 
 enum err_code pg_schema_pipelines_undelivered(struct pg_admin *a, PGresult **ret_res, struct err *e)
@@ -382,7 +388,7 @@ static ATTR_MUST_CHECK enum err_code grant_all(struct pg_admin *a, const char *r
 	static const char *const grants[] = {
 		"USAGE ON SCHEMA " PG_SCHEMA,
 		"SELECT, INSERT, DELETE ON " PG_SCHEMA ".outbox, " PG_SCHEMA ".dead_letter",
-		"SELECT, INSERT, UPDATE, DELETE ON " PG_PARKED ", " PG_DELIVERED,
+		"SELECT, INSERT, UPDATE, DELETE ON " PG_PARKED ", " PG_DELIVERED ", " PG_INGEST_KEY,
 		"SELECT, INSERT, UPDATE ON " PG_SCHEMA ".webhook",
 		"SELECT ON " PG_SCHEMA ".install, " PG_SCHEMA ".captured",
 		"USAGE, SELECT ON ALL SEQUENCES IN SCHEMA " PG_SCHEMA,
@@ -462,6 +468,8 @@ static ATTR_MUST_CHECK enum err_code install_objects(struct pg_admin *a, void *c
 		code = pg_admin_run(a, table_sql[i], e);
 	if (code == ERR_OK)
 		code = pg_admin_run(a, pg_webhook_create_sql, e);
+	if (code == ERR_OK)
+		code = pg_admin_run(a, pg_inlet_create_sql, e);
 	if (code == ERR_OK)
 		code = install_columns(a, e);
 	if (code == ERR_OK)

@@ -339,6 +339,20 @@ static void pg_interrupt(struct source *base)
 	fd_wake(pg_source_of(base)->interrupt_fd);
 }
 
+static void pg_leave(struct source *base, uint32_t p, const int64_t *ids, size_t n, int64_t from)
+{
+	position_leave(pg_source_of(base)->pipes[p].position, ids, n, from);
+}
+
+/* Ids must be in order, and gaps apart: one that spans rows that were left would return them. */
+static bool pg_may_leave(struct source *base, uint32_t p)
+{
+	const struct pg_pipe *pipe = &pg_source_of(base)->pipes[p];
+
+	return !pipe->by_time && !pipe->is_backlog &&
+	       position_stats(pipe->position).gaps < GAPS_MAX / 2;
+}
+
 const struct source_ops source_postgres = {
 	.type = "postgres",
 	.new = pg_new,
@@ -348,6 +362,9 @@ const struct source_ops source_postgres = {
 	.identity = pg_identity,
 	.hold = pg_hold,
 	.read = pg_read,
+	.leave = pg_leave,
+	.may_leave = pg_may_leave,
+	.reread = pg_reread,
 	.acknowledge = pg_acknowledge,
 	.parked_list = pg_parked_list,
 	.parked_read = pg_parked_read,

@@ -6,6 +6,7 @@
 #include "base/fd.h"
 #include "base/mem.h"
 #include "source/runner_loop.h"
+#include "source/runner_tenant.h"
 
 #define STACK_BYTES (512UL * 1024) /* name lookup and TLS happen in the thread */
 
@@ -122,6 +123,13 @@ void runner_bind_parked(struct runner *r, size_t p, struct parked *parked)
 	r->pipes[p].parked = parked;
 }
 
+enum err_code runner_bind_tenants(struct runner *r, size_t p, struct deferral *deferral,
+				  struct err *e)
+{
+	assert(p < r->pipe_count && !r->thread.running);
+	return runner_tenant_bind(&r->pipes[p], deferral, e);
+}
+
 void runner_bind_tables(struct runner *r, struct label_set *tables)
 {
 	size_t i;
@@ -173,6 +181,12 @@ void runner_stop(struct runner *r)
 void runner_wake(struct runner *r)
 {
 	atomic_store(&r->has_room, true);
+	fd_wake(r->wake_fd);
+}
+
+void runner_look(struct runner *r)
+{
+	atomic_store(&r->has_news, true);
 	fd_wake(r->wake_fd);
 }
 

@@ -3,6 +3,8 @@
 
 /* Rows in the client library, what it has around them, and the events that are made of them. */
 #define COPIES 3
+/* A read is no larger part of the budget, or the level would rise and fall with each. */
+#define SHARE 64
 /* The least that is worth a read. */
 #define LITTLE_BYTES (64UL * 1024)
 #define LITTLE_EVENTS 16
@@ -58,12 +60,25 @@ static bool take_a_little(struct runner_budget *b, struct ring *ring, struct sou
 	return take_alone(b, limit);
 }
 
+void runner_budget_init(struct runner_budget *b, struct budget *budget, enum priority p,
+			size_t max_event_bytes)
+{
+	*b = (struct runner_budget){
+		.budget = budget,
+		.priority = p,
+		.max_event_bytes = max_event_bytes,
+		.share_bytes = max_size(budget_stats(budget).max_bytes / SHARE, LITTLE_BYTES),
+	};
+}
+
 bool runner_budget_begin(struct runner_budget *b, struct ring *ring, struct source_limit *limit)
 {
 	struct source_limit smaller = *limit;
 
 	if (!b->budget)
 		return true;
+	if (smaller.bytes > b->share_bytes)
+		smaller.bytes = b->share_bytes;
 	make_smaller(&smaller, (unsigned)budget_level(b->budget));
 	b->is_short = smaller.bytes < limit->bytes;
 	*limit = smaller;

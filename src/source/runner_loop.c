@@ -17,6 +17,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "source/runner_park.h"
+#include "source/runner_tenant.h"
 
 #define BACKOFF_MIN_US (100 * CLOCK_US_PER_MS)
 #define STANDBY_US CLOCK_US_PER_S
@@ -247,12 +248,16 @@ static ATTR_MUST_CHECK enum err_code wait_for_work(struct runner *r, struct err 
 	for (i = 0; i < r->pipe_count && !quiesced; i++) {
 		if (r->pipes[i].blocked)
 			continue;
-		if (r->pipes[i].more)
+		if (runner_tenant_wants(&r->pipes[i]))
 			return ERR_OK;
 		idle = true;
 	}
 	if (is_stopping(r) || atomic_load(&r->has_room))
 		return ERR_OK;
+	if (idle && atomic_exchange(&r->has_news, false)) {
+		runner_pipes_want(r->pipes, r->pipe_count);
+		return ERR_OK;
+	}
 	code = r->ops->wait(r->source, idle, r->wake_fd, wait_deadline(r, quiesced), &woken, e);
 	if (code != ERR_OK)
 		return code;

@@ -6,6 +6,7 @@
 #include "source/runner_park.h"
 
 #include "base/mem.h"
+#include "source/runner_tenant.h"
 
 #define SETTLE_US (20 * CLOCK_US_PER_MS)
 
@@ -79,10 +80,12 @@ enum err_code runner_park_read(struct runner_pipe *p, struct source *s, struct p
 	code = s->ops->parked_read(s, p->index, &sel, p->park_limit, p->events, &n, &more, e);
 	for (i = 0; code == ERR_OK && i < n; i++) {
 		ev = p->events[i];
-		if (parked_load(p->parked, pick, ev))
-			p->events[kept++] = ev;
-		else
+		if (!parked_load(p->parked, pick, ev)) {
 			event_free(ev);
+			continue;
+		}
+		runner_tenant_charge(p, ev);
+		p->events[kept++] = ev;
 	}
 	p->count = kept;
 	runner_pipe_account(p);

@@ -2,6 +2,8 @@
 #include "source/runner_pipe.h"
 
 #include "base/mem.h"
+#include "core/packed.h"
+#include "source/runner_tenant.h"
 
 #define READ_BYTES_MAX                                                                             \
 	(2UL << 20) /* the result and its events are in memory twice for a moment                  \
@@ -37,7 +39,7 @@ enum err_code runner_pipe_init(struct runner_pipe *p, const struct runner_pipeli
 static void drop_events(struct runner_pipe *p)
 {
 	for (; p->at < p->count; p->at++)
-		event_free(p->events[p->at]);
+		runner_tenant_drop(p->events[p->at]);
 	p->at = p->count = 0;
 	runner_pipe_account(p);
 }
@@ -46,6 +48,7 @@ void runner_pipe_done(struct runner_pipe *p)
 {
 	drop_events(p);
 	mem_free(p->events);
+	mem_free(p->left_ids);
 }
 
 void runner_pipe_bind(struct runner_pipe *p, struct ring *ring)
@@ -102,6 +105,15 @@ void runner_pipe_account(struct runner_pipe *p)
 	runner_budget_kept(&p->budget, bytes);
 }
 
+/* When memory is short, large rows wait compressed. */
+static void pack(struct runner_pipe *p, struct event **ev)
+{
+	size_t saved = budget_pauses(p->budget.budget) ? packed_event(ev) : 0;
+
+	p->packed_events += saved > 0;
+	p->packed_saved_bytes += saved;
+}
+
 static ATTR_MUST_CHECK enum err_code push_events(struct runner_pipe *p, struct acks *acks,
 						 int64_t now_us, struct err *e)
 {
@@ -115,6 +127,7 @@ static ATTR_MUST_CHECK enum err_code push_events(struct runner_pipe *p, struct a
 		p->reserved = left;
 	}
 	for (; p->at < p->count; p->at++, p->reserved--) {
+		pack(p, &p->events[p->at]);
 		code = ring_push(p->ring, &p->events[p->at]);
 		if (code == ERR_FULL) {
 			runner_pipe_block(p, now_us);
@@ -160,7 +173,7 @@ enum err_code runner_pipe_read(struct runner_pipe *p, struct source *s, struct a
 		code = push_events(p, acks, now_us, e);
 		runner_pipe_account(p);
 	}
-	if (code != ERR_OK || p->blocked || !p->more)
+	if (code != ERR_OK || p->blocked || !runner_tenant_wants(p))
 		return code;
 	room = ring_room(p->ring);
 	if (!room.events || !room.bytes) {
@@ -169,7 +182,7 @@ enum err_code runner_pipe_read(struct runner_pipe *p, struct source *s, struct a
 	}
 	if (!runner_pipe_limit(p, room.events, now_us, &limit))
 		return ERR_OK;
-	code = s->ops->read(s, p->index, limit, p->events, &p->count, &p->more, e);
+	code = runner_tenant_read(p, s, limit, e);
 	if (code != ERR_OK) {
 		p->count = 0;
 		runner_pipe_account(p);
@@ -200,6 +213,7 @@ void runner_pipe_drop(struct runner_pipe *p, struct acks *acks)
 	runner_standing_reset(&p->standing);
 	drop_events(p);
 	acks_unreserve(acks, p->reserved + ring_clear(p->ring));
+	runner_tenant_reset(p);
 	p->reserved = 0;
 	p->blocked = false;
 }

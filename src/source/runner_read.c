@@ -4,6 +4,7 @@
  */
 #include "source/runner_loop.h"
 #include "source/runner_park.h"
+#include "source/runner_tenant.h"
 
 static void note_read(struct runner *r, struct runner_pipe *p)
 {
@@ -12,6 +13,9 @@ static void note_read(struct runner *r, struct runner_pipe *p)
 	r->stats.empty_reads += p->last_count == 0;
 	r->stats.read_total += (int64_t)p->last_count;
 	r->stats.read_bytes += (int64_t)p->last_bytes;
+	r->stats.packed += (int64_t)p->packed_events;
+	r->stats.packed_saved_bytes += (int64_t)p->packed_saved_bytes;
+	p->packed_events = p->packed_saved_bytes = 0;
 	mutex_unlock(&r->lock);
 }
 
@@ -61,7 +65,7 @@ enum err_code runner_read(struct runner *r, struct err *e)
 		struct runner_pipe *p = &r->pipes[i];
 		bool did_read = false;
 
-		if (p->blocked || (!p->more && !runner_pipe_has_events(p)))
+		if (p->blocked || (!runner_pipe_has_events(p) && !runner_tenant_wants(p)))
 			continue;
 		code = runner_pipe_read(p, r->source, r->acks, clock_now_us(r->clock), &did_read,
 					e);

@@ -359,6 +359,19 @@ static void sqlite_interrupt_source(struct source *base)
 	fd_wake(sqlite_source_of(base)->interrupt_fd);
 }
 
+static void sqlite_leave(struct source *base, uint32_t p, const int64_t *ids, size_t n,
+			 int64_t from)
+{
+	position_leave(sqlite_source_of(base)->pipes[p].position, ids, n, from);
+}
+
+static bool sqlite_may_leave(struct source *base, uint32_t p)
+{
+	(void)base;
+	(void)p;
+	return true;
+}
+
 const struct source_ops source_sqlite = {
 	.type = "sqlite",
 	.new = sqlite_new,
@@ -368,6 +381,9 @@ const struct source_ops source_sqlite = {
 	.identity = sqlite_identity,
 	.hold = sqlite_hold,
 	.read = sqlite_read,
+	.leave = sqlite_leave,
+	.may_leave = sqlite_may_leave,
+	.reread = sqlite_reread,
 	.acknowledge = sqlite_acknowledge,
 	.parked_list = sqlite_parked_list,
 	.parked_read = sqlite_parked_read,

@@ -68,6 +68,14 @@ static ATTR_MUST_CHECK enum err_code check_delivered(struct sqlite_admin *a, str
 	return code;
 }
 
+/* Nor for keys of what is pushed. */
+static ATTR_MUST_CHECK enum err_code check_ingest(struct sqlite_admin *a, struct err *e)
+{
+	if (!source_admin_takes_events(a->settings, a->source_index))
+		return ERR_OK;
+	return check_table_exists(a, SQLITE_INGEST_KEY, e);
+}
+
 static ATTR_MUST_CHECK enum err_code check_pipeline(struct sqlite_admin *a, const char *pipeline,
 						    struct err *e)
 {
@@ -109,6 +117,8 @@ static ATTR_MUST_CHECK enum err_code check_outbox(struct sqlite_admin *a, struct
 		code = check_table_exists(a, names[i], e);
 	if (code == ERR_OK)
 		code = check_delivered(a, e);
+	if (code == ERR_OK)
+		code = check_ingest(a, e);
 	for (i = 0; i < s->pipeline_count && code == ERR_OK; i++)
 		if (sqlite_admin_has_pipeline(a, i))
 			code = check_pipeline(a, s->pipelines[i].name, e);

@@ -48,6 +48,7 @@ struct sqlite_inlet {
 	sqlite3_stmt
 		*adds[SETTINGS_PIPELINES_MAX]; /* ?1 operation, table, key, data, ?5 old_data */
 	int64_t purge_before_wall_us;          /* with the next transaction; 0: none */
+	bool has_mark;
 };
 
 static struct sqlite_inlet *inlet_of(struct inlet_store *s)
@@ -207,6 +208,7 @@ static ATTR_MUST_CHECK enum err_code sqlite_inlet_begin(struct inlet_store *base
 	enum err_code code = sqlite_file_check(sqlite_conn_file(s->conn), e);
 
 	sqlite_conn_set_patience(s->conn, s->env->source->statement_timeout_us);
+	s->has_mark = false;
 	if (code == ERR_OK)
 		code = sqlite_conn_exec(s->conn, "BEGIN IMMEDIATE", e);
 	return code == ERR_OK ? purge_now(s, e) : code;
@@ -230,12 +232,17 @@ static void sqlite_inlet_rollback(struct inlet_store *base)
 
 static ATTR_MUST_CHECK enum err_code sqlite_inlet_mark(struct inlet_store *base, struct err *e)
 {
-	return sqlite_conn_exec(inlet_of(base)->conn, "SAVEPOINT request", e);
+	struct sqlite_inlet *s = inlet_of(base);
+	bool had = s->has_mark;
+
+	s->has_mark = true;
+	return sqlite_conn_exec(
+		s->conn, had ? "RELEASE request; SAVEPOINT request" : "SAVEPOINT request", e);
 }
 
 static ATTR_MUST_CHECK enum err_code sqlite_inlet_go_back(struct inlet_store *base, struct err *e)
 {
-	return sqlite_conn_exec(inlet_of(base)->conn, "ROLLBACK TO request; RELEASE request", e);
+	return sqlite_conn_exec(inlet_of(base)->conn, "ROLLBACK TO request", e);
 }
 
 /* ---- keys ---- */

@@ -162,7 +162,8 @@ static ATTR_MUST_CHECK enum err_code note_stray(struct sqlite_pipe *p, int64_t i
 	bool is_new = false;
 	enum err_code code = ERR_OK;
 
-	if (id <= position_cursor(p->position) && p->stray_count < SQLITE_STRAYS_MAX)
+	if (id <= position_cursor(p->position) && !position_is_left(p->position, id) &&
+	    p->stray_count < SQLITE_STRAYS_MAX)
 		code = position_see(p->position, id, &is_new, e);
 	if (code == ERR_OK && is_new)
 		p->strays[p->stray_count++] = id;

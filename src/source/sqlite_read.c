@@ -141,8 +141,9 @@ static ATTR_MUST_CHECK enum err_code read_strays(struct sqlite_source *s, struct
 	return ERR_OK;
 }
 
+/* The rows behind id `after`. */
 static ATTR_MUST_CHECK enum err_code read_head(struct sqlite_source *s, struct sqlite_pipe *p,
-					       struct batch *b, struct err *e)
+					       int64_t after, struct batch *b, struct err *e)
 {
 	sqlite3_stmt *stmt = p->stmts[SQLITE_STMT_READ];
 	struct event_fields f;
@@ -150,7 +151,7 @@ static ATTR_MUST_CHECK enum err_code read_head(struct sqlite_source *s, struct s
 	bool row = true;
 	int rows;
 
-	(void)sqlite3_bind_int64(stmt, 1, position_cursor(p->position));
+	(void)sqlite3_bind_int64(stmt, 1, after);
 	for (rows = 0; code == ERR_OK && !b->is_full; rows++) {
 		code = sqlite_conn_step(s->conn, stmt, &row, e);
 		if (code != ERR_OK || !row)
@@ -197,13 +198,40 @@ enum err_code sqlite_read(struct source *base, uint32_t p, struct source_limit l
 	if (code == ERR_OK && pipe->stray_count)
 		code = read_strays(s, pipe, &b, e);
 	if (code == ERR_OK && !b.is_full)
-		code = read_head(s, pipe, &b, e);
+		code = read_head(s, pipe, position_cursor(pipe->position), &b, e);
 	sqlite_read_forget_row(s);
 	poll_looked(&s->wake.poll, b.count > 0);
+	s->wake.cached |= b.count > 0;
 	/* what was read before a failure is a valid batch: positions have seen exactly that */
 	if (code != ERR_OK && !b.count)
 		return code;
 	*ret_count = b.count;
 	*ret_more = b.is_full || code != ERR_OK;
+	return ERR_OK;
+}
+
+enum err_code sqlite_reread(struct source *base, uint32_t p, struct source_limit limit,
+			    int64_t *from, struct event **out, size_t *ret_count, struct err *e)
+{
+	struct sqlite_source *s = sqlite_source_of(base);
+	struct sqlite_pipe *pipe = &s->pipes[p];
+	struct batch b = {
+		.position = pipe->position,
+		.limit = limit,
+		.out = out,
+		.now_us = sqlite_source_now(s),
+	};
+	enum err_code code = sqlite_source_check(s, e);
+
+	if (code == ERR_OK)
+		code = read_head(s, pipe, *from - 1, &b, e);
+	sqlite_read_forget_row(s);
+	if (code != ERR_OK && !b.count)
+		return code;
+	*ret_count = b.count;
+	if (!b.is_full && code == ERR_OK)
+		*from = INT64_MAX;
+	else if (b.last_id >= *from)
+		*from = b.last_id + 1;
 	return ERR_OK;
 }

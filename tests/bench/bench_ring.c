@@ -28,6 +28,7 @@
 
 struct bench {
 	struct ring *r;
+	struct budget *budget; /* as in the daemon */
 	struct event **events;
 	size_t count;
 	struct mutex lock;
@@ -185,6 +186,7 @@ static void run(struct bench *b, size_t workers, bool hot)
 {
 	struct ring_options o = {.capacity = CAPACITY,
 				 .max_bytes = SIZE_MAX / 2,
+				 .budget = b->budget,
 				 .on_ready = wake_worker,
 				 .on_ready_ctx = b,
 				 .on_room = wake_reader,
@@ -213,7 +215,8 @@ static void run(struct bench *b, size_t workers, bool hot)
 /* No contention: TAKE_MAX pushed, taken and settled by this thread, and so on. */
 static void run_alone(struct bench *b)
 {
-	struct ring_options o = {.capacity = CAPACITY, .max_bytes = SIZE_MAX / 2};
+	struct ring_options o = {
+		.capacity = CAPACITY, .max_bytes = SIZE_MAX / 2, .budget = b->budget};
 	struct event *out[TAKE_MAX];
 	enum err_code rc;
 	int64_t cpu;
@@ -245,6 +248,7 @@ static void run_alone(struct bench *b)
 int main(int argc, char **argv)
 {
 	static const size_t workers[] = {1, 4, 10};
+	const struct budget_options all = {.max_bytes = 64UL << 20};
 	struct bench b = {.count = argc > 1 ? strtoul(argv[1], NULL, 10) : 300000};
 	enum err_code rc;
 	size_t i;
@@ -254,6 +258,8 @@ int main(int argc, char **argv)
 	mutex_init(&b.lock);
 	cond_init(&b.ready);
 	rc = fd_wake_open(&b.room_fd, NULL);
+	assert(rc == ERR_OK);
+	rc = budget_new(&all, &b.budget, NULL);
 	assert(rc == ERR_OK);
 	(void)rc;
 	calibrate(&b);
@@ -266,6 +272,7 @@ int main(int argc, char **argv)
 	fd_close(&b.room_fd);
 	cond_done(&b.ready);
 	mutex_done(&b.lock);
+	budget_free(b.budget);
 	mem_free(b.events);
 	return 0;
 }

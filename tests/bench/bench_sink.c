@@ -30,6 +30,7 @@ struct bench {
 	struct pool *pool;
 	struct acks *acks;
 	struct webhook *webhook;
+	struct budget *budget;
 	int fd;
 };
 
@@ -81,6 +82,7 @@ static void open_bench(struct bench *b, struct webhook_settings *to, size_t work
 	const struct ring_options ro = {.capacity = CAPACITY,
 					.max_bytes = 64UL << 20,
 					.max_inflight_bytes = 4UL << 20,
+					.budget = b->budget,
 					.on_ready = on_ready,
 					.on_ready_ctx = b,
 					.on_room = on_room,
@@ -90,7 +92,8 @@ static void open_bench(struct bench *b, struct webhook_settings *to, size_t work
 	const struct pool_options po = {.workers = workers,
 					.pipelines = &pipeline,
 					.pipeline_count = 1,
-					.clock = clock_system()};
+					.clock = clock_system(),
+					.budget = b->budget};
 	struct err e;
 
 	must(http_global_start(&e), &e);
@@ -155,8 +158,10 @@ int main(int argc, char **argv)
 				      .max_response_bytes = 16384,
 				      .batch_max_bytes = 1 << 20,
 				      .tls_verify = true};
+	const struct budget_options all = {.max_bytes = 64UL << 20};
 	struct bench b = {.fd = -1};
 	int64_t wall, cpu;
+	struct err e;
 
 	if (argc < 3) {
 		(void)fprintf(stderr,
@@ -165,6 +170,7 @@ int main(int argc, char **argv)
 	}
 	to.url.value = argv[1];
 	to.batch_max_events = strtol(argv[2], NULL, 10);
+	must(budget_new(&all, &b.budget, &e), &e);
 	open_bench(&b, &to, workers);
 	wall = clock_now_us(clock_system());
 	cpu = cpu_us();
@@ -177,6 +183,7 @@ int main(int argc, char **argv)
 	ring_free(b.ring);
 	webhook_free(b.webhook);
 	acks_free(b.acks);
+	budget_free(b.budget);
 	fd_close(&b.fd);
 	http_global_stop();
 	return 0;

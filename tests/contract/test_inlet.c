@@ -363,6 +363,9 @@ static void an_idle_reader_wakes_up(void **state)
 int main(void)
 {
 	const struct CMUnitTest sqlite[] = TESTS(LAB_SQLITE);
+	const struct CMUnitTest postgres[] = TESTS(LAB_POSTGRES);
+	const struct CMUnitTest mysql[] = TESTS(LAB_MYSQL);
 
-	return RUN(LAB_SQLITE, true, sqlite);
+	return RUN(LAB_SQLITE, true, sqlite) + RUN(LAB_POSTGRES, getenv("TEST_PG_PORT"), postgres) +
+	       RUN(LAB_MYSQL, getenv("TEST_MY_PORT"), mysql);
 }

@@ -10,6 +10,7 @@
 
 #include "base/buf.h"
 #include "config/keys.h"
+#include "config/percentage.h"
 #include "config/value.h"
 
 static void print_words(const struct key *k, const char *between)
@@ -63,6 +64,8 @@ static void print_bound(const struct key *k, int64_t v)
 		value_print_duration(&text, v);
 	else if (k->type == KEY_SIZE)
 		value_print_size(&text, v);
+	else if (k->type == KEY_PERCENT)
+		percentage_add(&text, v);
 	else
 		buf_add_i64(&text, v);
 	printf("%s", buf_str(&text));
@@ -136,6 +139,9 @@ static const char *sample(const struct key *k)
 		       {"database.sslrootcert", "/etc/ssl/certs/db-ca.pem"},
 		       {"database.sslcert", "/etc/app-db-listener/client.pem"},
 		       {"database.sslkey", "/etc/app-db-listener/client.key"},
+		       {"listener.tenant", "customer_id"},
+		       {"listener.tenant_tiers", "{gold: 5%, silver: 3%}"},
+		       {"listener.tenants", "{acme: gold, initech: 2%}"},
 		       {"listener.audit_table", "audit_log"},
 		       {"webhook.url", "${WEBHOOK_URL}"},
 		       {"webhook.headers", "{X-Api-Key: \"${WEBHOOK_API_KEY}\"}"},

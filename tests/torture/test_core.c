@@ -13,6 +13,7 @@
 
 #include "base/fd.h"
 #include "core/acks.h"
+#include "core/deferral.h"
 #include "core/event.h"
 #include "core/label_set.h"
 #include "core/position.h"
@@ -232,6 +233,48 @@ static void a_label_set_survives_every_failed_allocation(void **state)
 	torture_run(use_label_set, NULL);
 }
 
+/* Rows of one tenant that are over its quota, and of another: none needs memory. */
+static ATTR_MUST_CHECK enum err_code use_deferral(void *ctx)
+{
+	struct deferral_options o = {
+		.tenants = {.capacity = 4, .max_bytes = 1 << 20, .quota = 100, .max = 4},
+		.column = "c"};
+	struct event_fields f = {.op = OP_INSERT,
+				 .table = TEXT_LIT("t"),
+				 .key = TEXT_LIT("1"),
+				 .data = TEXT_LIT("{\"c\":\"a\\u0020b\"}")};
+	struct deferral_read news = {.from = 0};
+	struct event *events[4] = {NULL};
+	struct deferral *d = NULL;
+	struct err e;
+	enum err_code rc = deferral_new(&o, &d, &e);
+	size_t i, taken = 0;
+
+	(void)ctx;
+	if (rc != ERR_OK)
+		return rc;
+	deferral_begin(d, &news, true);
+	for (i = 0; i < 4 && rc == ERR_OK; i++) {
+		f.id = (int64_t)i + 1;
+		rc = event_new(&f, &events[i], &e);
+		if (rc == ERR_OK)
+			taken += deferral_takes(d, events[i]);
+	}
+	deferral_end(d, 0);
+	if (rc == ERR_OK)
+		assert_int_equal(taken, 2);
+	for (i = 0; i < 4; i++)
+		event_free(events[i]);
+	deferral_free(d);
+	return rc;
+}
+
+static void a_deferral_survives_every_failed_allocation(void **state)
+{
+	(void)state;
+	torture_run(use_deferral, NULL);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -239,6 +282,7 @@ int main(void)
 		cmocka_unit_test(acks_survive_every_failed_allocation),
 		cmocka_unit_test(a_position_survives_every_failed_allocation),
 		cmocka_unit_test(a_label_set_survives_every_failed_allocation),
+		cmocka_unit_test(a_deferral_survives_every_failed_allocation),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -63,7 +63,11 @@ static void trimming_waits_for_work_and_keeps_its_distance(void **state)
 	assert_false(memory_trim_idle(&t, now_us, 0, 0)); /* no work yet */
 	assert_false(memory_trim_idle(&t, now_us, 3, 7)); /* busy */
 	assert_true(memory_trim_idle(&t, now_us, 0, 7));
-	assert_false(memory_trim_idle(&t, now_us + CLOCK_US_PER_S, 0, 7)); /* once is enough */
+	assert_false(memory_trim_idle(&t, now_us + CLOCK_US_PER_S, 0, 7)); /* not at once again */
+	/* what others let go of later is given back too */
+	assert_true(memory_trim_idle(&t, now_us += MEMORY_TRIM_INTERVAL_US, 0, 7));
+	assert_true(memory_trim_idle(&t, now_us += MEMORY_TRIM_INTERVAL_US, 0, 7));
+	assert_false(memory_trim_idle(&t, now_us + MEMORY_TRIM_INTERVAL_US, 0, 7));
 	mem_free(blocks[BLOCKS]);
 	burst_leave();
 	/* a burst between two looks shows in the counter; too soon now, but not forgotten */

@@ -177,8 +177,8 @@ static void collecting_asks_every_module(void **state)
 	const struct metrics_source_input sources[] = {{"shop", NULL}};
 	const struct metrics_webhook_input webhooks[] = {{"crm", NULL}, {"erp", NULL}};
 	const struct metrics_pipeline_input pipelines[] = {
-		{"a", NULL, NULL, 0, 0, 1, PRIORITY_OPTIONAL},
-		{"b", NULL, NULL, 0, 0, 0, PRIORITY_CRITICAL}};
+		{"a", NULL, NULL, NULL, 0, 0, 1, PRIORITY_OPTIONAL},
+		{"b", NULL, NULL, NULL, 0, 0, 0, PRIORITY_CRITICAL}};
 	struct metrics_inputs in = {
 		.version = "9",
 		.clock = clock_fake_init(&c, 50 * S, WALL),

@@ -5,9 +5,11 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "config/column_rules.h"
+#include "core/packed.h"
 #include "request_fixture.h"
 #include "unpack.h"
 
@@ -394,6 +396,27 @@ static void what_cannot_be_encoded_is_not_sent(void **state)
 	assert_int_equal(list_free(first), 1);
 }
 
+static void a_row_that_waited_compressed_is_sent_as_it_was(void **state)
+{
+	const struct webhook_settings to = {.format = WEBHOOK_FORMAT_NATIVE};
+	struct http_request plain, packed;
+	struct event_fields f = an_update;
+	struct event *ev;
+	char row[20000];
+
+	(void)state;
+	(void)snprintf(row, sizeof(row), "{\"id\":1,\"v\":\"%019900d\"}", 1);
+	f.data = text_of(row);
+	assert_int_equal(event_new(&f, &ev, NULL), ERR_OK);
+	fill(&plain, &to, &ev->f);
+	assert_true(packed_event(&ev) > 0);
+	fill(&packed, &to, &ev->f);
+	assert_string_equal(buf_str(&packed.body), buf_str(&plain.body));
+	request_done(&plain);
+	request_done(&packed);
+	event_free(ev);
+}
+
 static void the_id_of_a_batch_is_made_of_those_in_it(void **state)
 {
 	const struct webhook_settings to = {.batch_max_events = 10, .batch_max_bytes = 1 << 20};
@@ -439,6 +462,7 @@ int main(void)
 		cmocka_unit_test(what_does_not_fit_into_a_batch_is_left_over),
 		cmocka_unit_test(a_batch_can_be_written_in_another_encoding),
 		cmocka_unit_test(what_cannot_be_encoded_is_not_sent),
+		cmocka_unit_test(a_row_that_waited_compressed_is_sent_as_it_was),
 		cmocka_unit_test(the_id_of_a_batch_is_made_of_those_in_it),
 	};
 

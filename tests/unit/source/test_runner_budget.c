@@ -21,11 +21,11 @@ static struct fixture open_all(size_t max, size_t reserve, enum priority p, size
 {
 	const struct budget_options o = {.max_bytes = max, .reserve_bytes = reserve};
 	const struct ring_options ro = {.capacity = 100, .max_bytes = max};
-	struct fixture f = {.b = {.priority = p, .max_event_bytes = max_event}};
+	struct fixture f = {.budget = NULL};
 
 	assert_int_equal(budget_new(&o, &f.budget, NULL), ERR_OK);
 	assert_int_equal(ring_new(&ro, &f.ring, NULL), ERR_OK);
-	f.b.budget = f.budget;
+	runner_budget_init(&f.b, f.budget, p, max_event);
 	return f;
 }
 
@@ -88,17 +88,29 @@ static void reads_are_smaller_at_each_level(void **state)
 	close_all(&f);
 }
 
-static void a_read_that_does_not_fit_is_made_smaller(void **state)
+static void a_read_is_no_large_part_of_the_budget(void **state)
 {
-	struct fixture f = open_all(10 * MB, 0, PRIORITY_STANDARD, 10 * KB);
+	struct fixture f = open_all(64 * MB, 0, PRIORITY_STANDARD, 10 * KB);
 	struct source_limit limit;
 
 	(void)state;
-	budget_charge(f.budget, BUDGET_INGEST, 6 * MB); /* 3.5 MB to 95 % */
 	assert_true(begin(&f, &limit));
 	assert_int_equal(limit.bytes, MB);
+	assert_true(held(&f) < 64 * MB / 16);
+	close_all(&f);
+}
+
+static void a_read_that_does_not_fit_is_made_smaller(void **state)
+{
+	struct fixture f = open_all(128 * MB, 0, PRIORITY_STANDARD, 10 * KB);
+	struct source_limit limit;
+
+	(void)state;
+	/* just below 95 % */
+	budget_charge(f.budget, BUDGET_INGEST, 128 * MB / 100 * 95 - 600 * KB);
+	assert_true(begin(&f, &limit));
+	assert_int_equal(limit.bytes, 128 * KB); /* of 256 at this level; it is taken three times */
 	assert_true(f.b.is_short);
-	assert_true(budget_stats(f.budget).used_bytes <= 10 * MB);
 	close_all(&f);
 }
 
@@ -160,7 +172,7 @@ static void critical_goes_on_into_what_is_reserved_and_no_further(void **state)
 	assert_false(begin(&other, &limit));
 	push_one(f.ring);
 	assert_true(begin(&f, &limit));
-	assert_int_equal(limit.bytes, 256 * KB);
+	assert_int_equal(limit.bytes, 100 * MB / 64 / 8);
 	runner_budget_kept(&f.b, 0);
 	budget_charge(f.budget, BUDGET_QUEUE, 5 * MB);
 	assert_false(begin(&f, &limit));
@@ -183,10 +195,11 @@ static void with_nothing_in_any_ring_somebody_reads(void **state)
 
 static void without_a_budget_limits_stay(void **state)
 {
-	struct runner_budget none = {.budget = NULL};
+	struct runner_budget none;
 	struct source_limit limit = {.events = 3, .bytes = 4};
 
 	(void)state;
+	runner_budget_init(&none, NULL, PRIORITY_OPTIONAL, MB);
 	assert_true(runner_budget_begin(&none, NULL, &limit));
 	assert_int_equal(limit.events, 3);
 	assert_int_equal(limit.bytes, 4);
@@ -198,6 +211,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(reads_are_smaller_at_each_level),
+		cmocka_unit_test(a_read_is_no_large_part_of_the_budget),
 		cmocka_unit_test(a_read_that_does_not_fit_is_made_smaller),
 		cmocka_unit_test(room_for_the_largest_row_is_taken_whatever_the_limit),
 		cmocka_unit_test(optional_stops_and_goes_on),

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "control/listen.h"
+#include "base/listen.h"
 
 #include <errno.h>
 #include <netdb.h>
@@ -11,7 +11,7 @@
 
 #include "base/fd.h"
 
-#define BACKLOG 32
+#define BACKLOG 512 /* a burst of clients; the system's own limit is below or above */
 #define HOST_BYTES 256
 #define PORT_BYTES 6
 #define PORT_MAX 65535

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* A listening TCP socket for "host:port". */
-#ifndef CONTROL_LISTEN_H
-#define CONTROL_LISTEN_H
+#ifndef BASE_LISTEN_H
+#define BASE_LISTEN_H
 
 #include "base/err.h"
 

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the keys of the section ingest must agree on.
+ */
+#include "config/loading.h"
+
+static bool is_on(const struct ingest_settings *s)
+{
+	return s->listen && strcmp(s->listen, "off") != 0;
+}
+
+static void check_tls(struct loading *l, struct node n, const struct path *path)
+{
+	const struct ingest_settings *s = &l->settings.ingest;
+	bool has_cert = node_is_given(node_find_key(n, "tls_cert"));
+	bool has_key = node_is_given(node_find_key(n, "tls_key"));
+	const char *have = has_cert ? "tls_cert" : "tls_key";
+	struct path where = path_key(path, text_of(have));
+
+	if (has_cert != has_key)
+		loading_mistake(l, node_find_key(n, have), &where, "needs %s",
+				has_cert ? "tls_key (which may name the same file)" : "tls_cert");
+	else if (s->tls_cert && s->tls_key)
+		tls_pair_check(l, s->tls_cert, s->tls_key, NULL, n, path);
+}
+
+void ingest_check(struct loading *l)
+{
+	struct node n = node_find(l->root, "ingest");
+	struct path path = path_of("ingest"), where;
+
+	if (is_on(&l->settings.ingest) && !node_is_given(node_find(n, "tokens"))) {
+		where = path_key(&path, TEXT_LIT("tokens"));
+		loading_mistake(l, n, &where, "required with listen: who may post");
+	}
+	if (node_is_given(n))
+		check_tls(l, n, &path);
+}

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Between one read and the ring, with a source of one row.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "core/packed.h"
+#include "source/runner_pipe.h"
+
+#define MAX_BYTES (8UL << 20)
+
+static char row[50000];
+
+static enum err_code read_one(struct source *s, uint32_t p, struct source_limit limit,
+			      struct event **out, size_t *ret_count, bool *ret_more, struct err *e)
+{
+	static int64_t id;
+	const struct event_fields f = {.id = ++id,
+				       .table = TEXT_LIT("items"),
+				       .key = TEXT_LIT("{\"id\":1}"),
+				       .data = text_of(row)};
+
+	(void)s;
+	(void)p;
+	(void)limit;
+	*ret_count = 1;
+	*ret_more = true;
+	return event_new(&f, &out[0], e);
+}
+
+static const struct source_ops ops = {.read = read_one};
+
+/* The one event in the ring after a read, with so much of the memory in use by others. */
+static size_t bytes_in_ring(size_t used, struct runner_pipe *p, struct budget *budget,
+			    struct acks *acks)
+{
+	struct source source = {&ops};
+	struct event *ev;
+	size_t bytes;
+	bool did_read;
+
+	budget_charge(budget, BUDGET_LOG, used);
+	assert_int_equal(runner_pipe_read(p, &source, acks, 0, &did_read, NULL), ERR_OK);
+	assert_true(did_read);
+	budget_release(budget, BUDGET_LOG, used);
+	assert_int_equal(ring_take(p->ring, 0, &ev, 1), 1);
+	bytes = ev->bytes;
+	assert_int_equal(packed_is(&ev->f), bytes < sizeof(row));
+	ring_settle(p->ring, ev, EVENT_DELIVERED);
+	event_free(ev);
+	return bytes;
+}
+
+static void large_rows_wait_compressed_when_memory_is_short(void **state)
+{
+	const struct budget_options bo = {.max_bytes = MAX_BYTES};
+	const struct pipeline_settings settings = {.priority = PRIORITY_CRITICAL};
+	struct ring_options ro = {.capacity = 10, .max_bytes = MAX_BYTES, .order = ORDERING_KEY};
+	struct runner_pipeline rp = {.settings = &settings};
+	struct runner_pipe p;
+	struct budget *budget;
+	struct acks *acks;
+
+	(void)state;
+	memset(row, 'x', sizeof(row) - 1);
+	assert_int_equal(budget_new(&bo, &budget, NULL), ERR_OK);
+	ro.budget = budget;
+	assert_int_equal(ring_new(&ro, &rp.ring, NULL), ERR_OK);
+	assert_int_equal(acks_new(-1, 10, &acks, NULL), ERR_OK);
+	memset(&p, 0, sizeof(p));
+	assert_int_equal(runner_pipe_init(&p, &rp, 0, 10, clock_system(), NULL), ERR_OK);
+	p.budget = (struct runner_budget){.budget = budget, .priority = PRIORITY_CRITICAL};
+	assert_true(bytes_in_ring(0, &p, budget, acks) > sizeof(row));
+	assert_int_equal(p.packed_events, 0);
+	assert_true(bytes_in_ring(MAX_BYTES * 85 / 100, &p, budget, acks) < 2000);
+	assert_int_equal(p.packed_events, 1);
+	assert_true(p.packed_saved_bytes > 48000);
+	assert_true(bytes_in_ring(0, &p, budget, acks) > sizeof(row));
+	acks_unreserve(acks, 3);
+	runner_pipe_done(&p);
+	acks_free(acks);
+	ring_free(rp.ring);
+	budget_free(budget);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(large_rows_wait_compressed_when_memory_is_short),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
