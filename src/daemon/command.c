@@ -125,10 +125,17 @@ static const struct command {
 	 OPTION_CONFIG | OPTION_SOURCE | OPTION_PIPELINE | OPTION_TABLE | OPTION_OPERATION |
 		 OPTION_KEYS | OPTION_SINCE | OPTION_UNTIL | OPTION_LIMIT | OPTION_OLDER_THAN |
 		 OPTION_ID | OPTION_STATUS | OPTION_ERROR | OPTION_FORMAT | OPTION_OUTPUT,
-	 2, "dead-letters [ID]", "write events as JSON, one after the other, in flat memory",
+	 2, "outbox | dead-letters [ID]",
+	 "write events as JSON, one after the other, in flat memory",
 	 "In lines, or with --format json as one array. Filters are joined by \"and\".\n"
+	 "outbox is what waits, oldest first, but for parked events; --since and --until are of "
+	 "the "
+	 "change.\nIt may run beside the daemon and its writers. What is delivered meanwhile may "
+	 "be "
+	 "missing.\n"
 	 "dead-letters takes those of dead-letters export, which it is.\n"
 	 "\nExamples:\n"
+	 "  app-db-listener export outbox --table users --operation delete -o waiting.ndjson\n"
 	 "  app-db-listener export dead-letters --table users --since 2h\n"
 	 "  app-db-listener export dead-letters --format json -o letters.json\n"},
 	{"enable", command_enable, OPTION_CONFIG, 1, "WEBHOOK",
