@@ -10,6 +10,7 @@
 ## make coverage     tests under gcov, report in build/coverage, gate in tests/coverage.gate
 ## make fuzz         libFuzzer on every target, FUZZ_SECONDS=60 each
 ## make soak bench   long runs, and the figures of docs/BENCHMARKS.md
+## make weeks        525,000 events with faults on the way: the figures of docs/RELIABILITY.md
 ## make clean
 ##
 ## VARIANT=release|debug|asan|tsan|coverage|analyzer|clang|fuzz; each builds in build/VARIANT.
@@ -82,7 +83,7 @@ RUN = tests/run --label
 .DELETE_ON_ERROR:
 .SECONDARY:
 .PHONY: all lib deps deps-build deps-test deps-lint tools tests demo check lint analyzer unit unit-tsan \
-	contract torture corpus integration e2e fuzz soak coverage coverage-gate bench install uninstall clean help
+	contract torture corpus integration e2e fuzz soak weeks coverage coverage-gate bench install uninstall clean help
 
 all: $(DAEMON)
 
@@ -161,6 +162,8 @@ fuzz: deps-lint
 	@tests/fuzz/run $(FUZZ:$(BUILD)/%=build/fuzz/%)
 soak: deps-test all tools
 	@tests/e2e/soak
+weeks: deps-test all tools
+	@WEEKS_EVENTS=$${WEEKS_EVENTS:-525000} $(RUN) weeks --jobs 1 --timeout 7200 tests/e2e/test_ops_weeks.sh
 coverage: deps
 	@tests/support/coverage all
 coverage-gate:

@@ -25,9 +25,10 @@ peak_kb() {
 	wait "$pid" && echo "$peak"
 }
 
+receiver_start receiver
 shop_new || give_up 'the shop opens'
 sql 'CREATE TABLE orders (id bigint PRIMARY KEY, name text, n int)'
-sed -i 's/^  table: users$/  tables: [users, orders]/' "$shop_config"
+sed -i 's/^  table: "users"$/  tables: [users, orders]/' "$shop_config"
 exits "install" 0 adbl install
 counted "nothing waits" 0
 is "... as an array" "$(adbl export outbox --format json && jq -c . "$test_dir/stdout")" '[]'
@@ -58,7 +59,6 @@ is "... that is whole" "$(wc -l <"$test_dir/out.ndjson")" 5
 
 # ---- the ids are those that the receiver gets
 
-receiver_start receiver
 exits "export, then deliver" 0 adbl export outbox
 jq -r .event_id "$test_dir/stdout" | sort >"$test_dir/ids"
 shop_run
