@@ -134,6 +134,11 @@ void ingest_check(struct loading *l);
 /* What contradicts batch_max_events in w, read from n. */
 void batching_check(struct loading *l, const struct webhook_settings *w, struct node n,
 		    const struct path *path);
+/* What contradicts itself in w's archive, read from n. */
+void archive_check(struct loading *l, const struct webhook_settings *w, struct node n,
+		   const struct path *path);
+/* Two pipelines, or the log, with one file; after all is read. */
+void archives_check(struct loading *l);
 /* What contradicts validate in w, read from n, or asks for it; fills in who asks. */
 void validation_check(struct loading *l, struct webhook_settings *w, struct node n,
 		      const struct path *path);

@@ -136,6 +136,9 @@ enum webhook_oversized {
 
 enum webhook_compression { WEBHOOK_COMPRESSION_NONE, WEBHOOK_COMPRESSION_GZIP };
 
+/* What an archive's file is; auto: json when its name ends in .json, ndjson when not. */
+enum webhook_archive_format { WEBHOOK_ARCHIVE_AUTO, WEBHOOK_ARCHIVE_JSON, WEBHOOK_ARCHIVE_NDJSON };
+
 /* How a body is written (sink/encoding.h). */
 enum webhook_encoding { WEBHOOK_ENCODING_JSON, WEBHOOK_ENCODING_MSGPACK, WEBHOOK_ENCODING_CBOR };
 
@@ -211,6 +214,15 @@ struct webhook_settings {
 	char *proxy;                     /* NULL or "": none, whatever the environment says */
 	struct string_list network_deny; /* config/network_rule.h */
 	struct string_list network_allow;
+	/* config/archive_path.h says whether there is one, and where */
+	char *archive_path;          /* NULL: none beside url */
+	int64_t archive_flush_every; /* most events in one write */
+	int64_t archive_flush_interval_us;
+	int64_t archive_rotate_size; /* 0: never */
+	int64_t archive_keep;        /* rotated files; 0: all */
+	enum webhook_archive_format archive_format;
+	bool archive_fsync;
+	bool archive_compress;
 };
 
 /* One entry of a pipeline's tables. */

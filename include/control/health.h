@@ -15,6 +15,7 @@
  *   receiver outage: breaker open, half open                  yes     yes     warning
  *   a pause that the receiver asked for with Retry-After      yes     yes     warning
  *   webhook disabled: 410, disable_after, an operator         yes     yes     warning
+ *   an archive that cannot be written: disk full, ...         yes     yes     warning
  *   a standing alarm of a source (drift, ...)                 yes     yes     warning
  *   a source's loop, or all workers' with work, stand still   no      no      reason
  *

@@ -32,6 +32,7 @@
 #include "core/label_set.h"
 #include "core/parked.h"
 #include "core/ring.h"
+#include "sink/archive.h"
 #include "sink/pool.h"
 #include "sink/webhook.h"
 #include "source/runner.h"
@@ -127,6 +128,16 @@ struct metrics_webhook {
 	int64_t certificate_us; /* until the daemon's own runs out; 0: it has; unknown: none */
 };
 
+/* The last backfill job that the reader of a pipeline knows of. */
+struct metrics_backfill {
+	char state[12]; /* backfill_state_name; "": none */
+	int64_t job;
+	bool running;
+	int64_t rows_done;
+	int64_t rows_estimate; /* METRICS_UNKNOWN: unknown, or no job */
+	int64_t locked;
+};
+
 struct metrics_pipeline {
 	char name[METRICS_NAME_BYTES];
 	char source_name[METRICS_NAME_BYTES];
@@ -137,10 +148,14 @@ struct metrics_pipeline {
 	struct parked_stats parked;
 	bool has_tenants;
 	struct deferral_stats tenants;
+	struct archive_stats archive;          /* all zero without one */
+	char archive_path[METRICS_NAME_BYTES]; /* its end, where it is longer; "" without one */
+	struct metrics_backfill backfill;
 	char priority[16];
 	bool memory_stopped; /* the budget allows its priority no reads */
 	struct runner_backlog outbox;
 	/* derived */
+	int64_t archive_paused_us; /* 0: it is not */
 	int64_t backlog;           /* events that wait, about; METRICS_UNKNOWN */
 	int64_t rate;              /* events that leave a second, lately */
 	int64_t eta_us;            /* until the backlog is gone at that rate; METRICS_UNKNOWN */

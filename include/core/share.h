@@ -30,6 +30,9 @@ struct share {
 /* One more event. Any thread. */
 void share_take(struct share *s, size_t bytes);
 
+/* One of them has so many bytes less now. Any thread. */
+void share_shrink(struct share *s, size_t bytes);
+
 /* One less; true: the room somebody waits for is there. Any thread. */
 bool share_give_back(struct share *s, size_t bytes);
 

@@ -49,5 +49,6 @@ int command_export(const struct command_call *call);        /* command_export.c 
 int command_enable(const struct command_call *call);        /* command_webhook.c */
 int command_disable(const struct command_call *call);       /* command_webhook.c */
 int command_test_webhook(const struct command_call *call);  /* command_test_webhook.c */
+int command_backfill(const struct command_call *call);      /* command_backfill.c */
 
 #endif

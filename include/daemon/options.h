@@ -47,6 +47,7 @@ enum option {
 	OPTION_IN_FRONT = 1 << 27,
 	OPTION_SKIP_SUPERSEDED = 1 << 28,
 	OPTION_OPERATION = 1 << 29,
+	OPTION_BACKFILL = 1 << 30, /* what a backfill job is to be like: several rows */
 };
 
 /* What an option that may be repeated was given. */
@@ -60,11 +61,11 @@ struct options {
 	const char *config;
 	bool json;
 	bool print;
+	bool keep_data;
 	const char *user;
 	const char *password_file;
 	const char *source;
 	int64_t give_up_us;
-	bool keep_data;
 	const char *pipeline;
 	const char *table;
 	int64_t id;
@@ -88,7 +89,13 @@ struct options {
 	const char *output;
 	bool in_front;
 	bool skip_superseded;
+	bool detach;
 	bool help;
+	const char *where;
+	const char *columns;
+	int64_t rate;
+	int64_t flush_every;
+	int64_t max_concurrent_pages;
 };
 
 /* Read argv[0..argc), of which nothing is an option's value yet, into *ret; taken is the set of

@@ -29,6 +29,7 @@ struct http_request {
 	size_t plain_bytes; /* of body before it was compressed; 0: it was not */
 	/* events in it of which texts were cut, or only the key is sent (webhook.oversized) */
 	size_t cut_count, key_only_count;
+	bool is_record;  /* the body alone is wanted, for an archive: no lines, no URL */
 	char id[64];     /* webhook-id */
 	int64_t wall_us; /* webhook-timestamp */
 	const struct webhook_settings *to;

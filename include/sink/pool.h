@@ -23,6 +23,8 @@
 #include "core/ring.h"
 #include "sink/webhook.h"
 
+struct archive_stats;
+struct archiving;
 struct budget;
 struct pool;
 
@@ -34,8 +36,9 @@ struct pool_pipeline {
 	struct ring *ring;                    /* NULL at pool_new: set by pool_bind */
 	struct parked *parked;                /* likewise, by pool_bind_parked; NULL: none */
 	struct webhook *webhook;
-	struct acks *acks;     /* where settled events go */
-	uint32_t ack_pipeline; /* ack.pipeline to set */
+	struct archiving *archive; /* the pool's own; NULL: none */
+	struct acks *acks;         /* where settled events go */
+	uint32_t ack_pipeline;     /* ack.pipeline to set */
 };
 
 struct pool_options {
@@ -56,10 +59,17 @@ void pool_bind(struct pool *p, size_t i, struct ring *ring);
 /* The set of its parked keys; before pool_start. */
 void pool_bind_parked(struct pool *p, size_t i, struct parked *parked);
 
+/* Start the archives and the workers. Errors: ERR_NOMEM, ERR_IO; ERR_BUSY, ERR_CONFIG (as
+ * archive_start). */
 enum err_code pool_start(struct pool *p, struct err *e) ATTR_MUST_CHECK;
 
+/* Of pipeline i, whose path is in *ret_path, a loan; false: it has no archive. Any thread. */
+bool pool_archive_stats(struct pool *p, size_t i, struct archive_stats *ret_s,
+			const char **ret_path);
+
 /* Take nothing more; give requests in flight until deadline_us (monotonic) to finish, then abort
- * them (their events go back to the ring), and join the workers. */
+ * them (their events go back to the ring), and join the workers; then give the archives until then
+ * to write what they have. */
 void pool_stop(struct pool *p, int64_t deadline_us);
 
 /* Something is ready in a ring. Any thread, never blocks, cheap when all workers are awake. */

@@ -38,6 +38,12 @@ enum err_code request_fill_batch(const struct request_origin *o, const struct we
 				 struct event *first, struct http_request *r,
 				 struct event **ret_rest) ATTR_MUST_CHECK;
 
+/* Append to r's body what an archive holds of the event: its body, without headers; where the
+ * format has a part of the event in headers, in the form that has not. JSON whatever the encoding.
+ * Errors: as request_fill. */
+enum err_code request_fill_record(const struct request_origin *o, const struct webhook_settings *to,
+				  const struct event_fields *f,
+				  struct http_request *r) ATTR_MUST_CHECK;
 /* Of one that was answered with ERR_DATA: the size of the event's JSON, which tells why. */
 size_t request_event_bytes(const struct http_request *r);
 

@@ -86,6 +86,9 @@ struct webhook_attempt {
 /* Count a, and with concurrency: adaptive learn from it. Its reservation is given back after. */
 void webhook_record(struct webhook *w, const struct webhook_attempt *a);
 
+/* So many events are in the file that stands in place of a receiver. */
+void webhook_note_written(struct webhook *w, size_t events);
+
 /* Whether the breaker's state differs from that of the last call, so that exactly one caller tells
  * of each change. A probe under way counts as OPEN. Cheap. */
 bool webhook_breaker_moved(struct webhook *w, enum breaker_state *ret_state);

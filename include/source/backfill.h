@@ -13,7 +13,8 @@
  * The walk is by the primary key, upwards. One page is one short transaction:
  *
  *     1. the job's row is locked; it goes on only when it is still RUNNING
- *     2. keys above the cursor, in order, at most `rows` of them
+ *     2. keys above the cursor, in order, at most `rows` of them, up to the largest key that there
+ *        was when the job was made: an end that writers cannot push ahead of the walk
  *     3. their rows are locked so that no writer is in the middle of them, without ever waiting
  *        for one: a row that somebody has is left out, its key remembered as skipped
  *     4. each row goes into the outbox as a trigger would write an insert of it, but with operation
@@ -144,7 +145,7 @@ void backfill_list_write(struct buf *out, const struct string_list *l);
 enum err_code backfill_list_read(struct text json, struct string_list *ret,
 				 struct err *e) ATTR_MUST_CHECK;
 
-/* ERR_CONFIG: "... not supported by this source yet". */
-enum err_code backfill_unsupported(const char *type, struct err *e) ATTR_MUST_CHECK;
+/* Fill e: ERR_CONFIG, "... not supported by this source yet". */
+void backfill_unsupported(const char *type, struct err *e);
 
 #endif

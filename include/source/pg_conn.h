@@ -24,6 +24,7 @@
 #define PG_SCHEMA "app_db_listener"
 #define PG_PARKED PG_SCHEMA ".parked"
 #define PG_DELIVERED PG_SCHEMA ".delivered"
+#define PG_BACKFILL PG_SCHEMA ".backfill"
 #define PG_CHANNEL "app_db_listener"
 /* Advisory locks, two-key form: pg_try_advisory_lock(PG_LOCK_CLASS, ...). "adbl" in ASCII. */
 #define PG_LOCK_CLASS 1633968748

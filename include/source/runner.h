@@ -125,4 +125,7 @@ struct runner_backlog {
 struct runner_backlog runner_backlog(struct runner *r, size_t p);
 struct runner_stats runner_stats(struct runner *r);
 
+/* The last backfill job of pipeline p that this runner knows of; id 0: none. Any thread. */
+struct backfill_progress runner_backfill_of(struct runner *r, size_t p);
+
 #endif

@@ -11,6 +11,7 @@
 #include "base/random.h"
 #include "base/thread.h"
 #include "source/runner.h"
+#include "source/runner_backfill.h"
 #include "source/runner_batch.h"
 #include "source/runner_pipe.h"
 #include "source/runner_purge.h"
@@ -43,6 +44,7 @@ struct runner {
 	int64_t inspect_early_us; /* not before, whatever for */
 	struct runner_purge purge;
 	struct runner_purge purge_delivered;
+	struct runner_backfill backfill;
 	char identity[128]; /* of the last open */
 	char logged[256];   /* the last failure that was logged, and when */
 	int64_t logged_us;

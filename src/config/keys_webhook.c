@@ -2,6 +2,7 @@
 /*
  * The rows of the key table that say where changes are sent and how.
  */
+#include "config/archive_path.h"
 #include "config/column_rules.h"
 #include "config/key_rows.h"
 #include "config/network_rule.h"
@@ -41,6 +42,12 @@ static const struct key_word compression_words[] = {
 	{"gzip", WEBHOOK_COMPRESSION_GZIP},
 	{NULL, 0},
 };
+static const struct key_word archive_format_words[] = {
+	{"auto", WEBHOOK_ARCHIVE_AUTO},
+	{"json", WEBHOOK_ARCHIVE_JSON},
+	{"ndjson", WEBHOOK_ARCHIVE_NDJSON},
+	{NULL, 0},
+};
 static const struct key_word oauth2_auth_words[] = {
 	{"basic", WEBHOOK_OAUTH2_BASIC},
 	{"post", WEBHOOK_OAUTH2_POST},
@@ -55,8 +62,9 @@ static const struct key_word tls_min_words[] = {
 /* A field that is a pointer to a struct has a pointer's size: that is what is meant. */
 /* NOLINTBEGIN(bugprone-sizeof-expression) */
 static const struct key rows[] = {
-	{"webhook.url", KEY_URL, WEBHOOK(url), .check = check_url,
-	 .help = "Where to POST; required. Path and query may have the placeholders of type."},
+	{"webhook.url", KEY_URL, WEBHOOK(url), .check = check_webhook_url,
+	 .help = "Where to POST; required. Path and query may have the placeholders of type. Or "
+		 "file:///PATH: an archive (archive_format and so on) in place of a receiver."},
 	{"webhook.format", KEY_WORD, WEBHOOK(format), .def = "native",
 	 .words = webhook_format_words,
 	 .help = "What a request looks like: docs/formats.md has an example of each."},
@@ -216,6 +224,29 @@ static const struct key rows[] = {
 	 .help = "Addresses to connect to all the same: literal (the address that the URL spells, "
 		 "or "
 		 "localhost), none, an address or a block."},
+	{"webhook.archive_path", KEY_STRING, WEBHOOK(archive_path), .check = check_archive_path,
+	 .help = "A file to append each event to that the receiver has taken; {pipeline} in it "
+		 "gives each pipeline one of its own. None when not given."},
+	{"webhook.archive_format", KEY_WORD, WEBHOOK(archive_format), .def = "auto",
+	 .words = archive_format_words,
+	 .help = "Whether the file is one array of JSON (json) or an object a line (ndjson); auto "
+		 "is json when its name ends in .json."},
+	{"webhook.archive_flush_every", KEY_INT, WEBHOOK(archive_flush_every), .def = "1000",
+	 RANGE(1, 100000), .help = "The most events in one write to the file."},
+	{"webhook.archive_flush_interval", KEY_DURATION, WEBHOOK(archive_flush_interval_us),
+	 .def = "0s", RANGE(0, MIN),
+	 .help = "How long an event waits for others to fill the write; 0 writes what is there."},
+	{"webhook.archive_fsync", KEY_BOOL, WEBHOOK(archive_fsync), .def = "true",
+	 .help = "Whether a write is on the disk before its events are acknowledged: without it, "
+		 "they are lost when the machine dies, though not when the daemon does."},
+	{"webhook.archive_rotate_size", KEY_SIZE, WEBHOOK(archive_rotate_size), .def = "0",
+	 RANGE(0, 1024 * GB),
+	 .help = "A file that would grow beyond is renamed to PATH.NUMBER, and a new one begun; 0: "
+		 "never."},
+	{"webhook.archive_keep", KEY_INT, WEBHOOK(archive_keep), .def = "0", RANGE(0, 100000),
+	 .help = "So many rotated files are kept, and older ones removed; 0: all are kept."},
+	{"webhook.archive_compress", KEY_BOOL, WEBHOOK(archive_compress), .def = "false",
+	 .help = "Whether rotated files are compressed, to PATH.NUMBER.gz."},
 };
 /* NOLINTEND(bugprone-sizeof-expression) */
 

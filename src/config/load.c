@@ -102,6 +102,7 @@ static void root_read(struct loading *l)
 	webhooks_read(l);
 	pipelines_read(l);
 	ingest_check(l);
+	archives_check(l);
 }
 
 static ATTR_MUST_CHECK enum err_code document_read(const struct document *doc, const char *name,

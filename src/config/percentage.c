@@ -48,7 +48,7 @@ enum err_code percentage_parse(struct text v, int64_t *ret, struct err *e)
 
 enum err_code percentage_set(const struct key *k, void *field, struct text v, struct err *e)
 {
-	int64_t n;
+	int64_t n = 0;
 	enum err_code code = percentage_parse(v, &n, e);
 
 	if (code != ERR_OK)

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include "config/archive_path.h"
 #include "config/field.h"
 #include "config/loading.h"
 #include "config/template.h"
@@ -92,8 +93,8 @@ static void webhook_finish(struct loading *l, struct webhook_settings *w, struct
 	rate_finish(l, w, n, path);
 	columns_check(l, w, n, path);
 	oversized_check(l, w, n, path);
-	w->url_is_template =
-		w->url.value && template_has_braces(w->url.value + check_url_front(w->url.value));
+	w->url_is_template = w->url.value && !archive_path_is_all(w) &&
+			     template_has_braces(w->url.value + check_url_front(w->url.value));
 	if (w->type &&
 	    (w->format == WEBHOOK_FORMAT_NATIVE || w->format == WEBHOOK_FORMAT_DEBEZIUM)) {
 		where = path_key(path, TEXT_LIT("type"));
@@ -110,6 +111,7 @@ static void webhook_finish(struct loading *l, struct webhook_settings *w, struct
 	webhook_auth_check(l, w, n, path);
 	batching_check(l, w, n, path);
 	validation_check(l, w, n, path);
+	archive_check(l, w, n, path);
 }
 
 static void webhook_require(struct loading *l, const struct webhook_settings *w, struct node n,

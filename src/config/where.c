@@ -34,9 +34,11 @@ static ATTR_MUST_CHECK enum err_code write_row(const struct where_state *s, bool
 {
 	if (s->form == WHERE_OWN && s->op == OP_INSERT && is_old)
 		return err_set(e, ERR_DATA, "an insert has no OLD row");
+	if (s->form == WHERE_OWN && s->op == OP_READ && is_old)
+		return err_set(e, ERR_DATA, "a row that is read has no OLD row");
 	if (s->form == WHERE_OWN && s->op == OP_DELETE && !is_old)
 		return err_set(e, ERR_DATA, "a delete has no NEW row");
-	if (s->op == OP_INSERT)
+	if (s->op == OP_INSERT || s->op == OP_READ)
 		is_old = false;
 	if (s->op == OP_DELETE)
 		is_old = true;

@@ -162,6 +162,12 @@ static bool is_held(const struct metrics_snapshot *s, const struct metrics_webho
 	       (w->stats.validates && w->stats.handshake.state != HANDSHAKE_ALLOWED);
 }
 
+/* The same of a pipeline. */
+static bool is_pipeline_held(const struct metrics_snapshot *s, const struct metrics_pipeline *p)
+{
+	return p->archive.paused || is_held(s, &s->webhooks[p->webhook]);
+}
+
 static void judge_workers(struct judging *j)
 {
 	bool work = j->s->pool.in_flight > 0;
@@ -174,7 +180,7 @@ static void judge_workers(struct judging *j)
 	for (i = 0; i < j->s->pipeline_count; i++) {
 		const struct metrics_pipeline *p = &j->s->pipelines[i];
 
-		work = work || (p->ring.ready > 0 && !is_held(j->s, &j->s->webhooks[p->webhook]));
+		work = work || (p->ring.ready > 0 && !is_pipeline_held(j->s, p));
 		moved += p->ring.settled + p->ring.retried;
 	}
 	stuck_us = progress_stuck_us(&j->h->workers, "workers", j->s->now_us, moved, work);
@@ -187,7 +193,7 @@ static void judge_pipeline(struct judging *j, size_t i)
 {
 	const struct metrics_pipeline *p = &j->s->pipelines[i];
 	const struct metrics_webhook *w = &j->s->webhooks[p->webhook];
-	bool pending = (p->ring.ready > 0 || p->ring.inflight > 0) && !is_held(j->s, w);
+	bool pending = (p->ring.ready > 0 || p->ring.inflight > 0) && !is_pipeline_held(j->s, p);
 	int64_t limit_us = j->h->limits.no_progress_us;
 	int64_t stuck_us = progress_stuck_us(&j->h->pipelines[i], p->name, j->s->now_us,
 					     p->ring.settled + p->ring.retried, pending);
@@ -199,6 +205,16 @@ static void judge_pipeline(struct judging *j, size_t i)
 	if (stuck_us > limit_us)
 		not_ready(j->v, "pipeline %s: %zu events are pending and nothing moved for %lld s",
 			  p->name, p->ring.events, (long long)(stuck_us / CLOCK_US_PER_S));
+}
+
+static void judge_archive(struct judging *j, size_t i)
+{
+	const struct metrics_pipeline *p = &j->s->pipelines[i];
+
+	if (p->archive.paused)
+		warn(j->v,
+		     "pipeline %s: its archive cannot be written for %lld s, events are held: %s",
+		     p->name, (long long)(p->archive_paused_us / CLOCK_US_PER_S), p->archive.error);
 }
 
 /* Does any ring of source i hold events? Then it is the webhook's turn, not the source's. */
@@ -288,6 +304,8 @@ void health_judge(struct health *h, const struct metrics_snapshot *s, struct hea
 		judge_pipeline(&j, i);
 	for (i = 0; i < s->webhook_count; i++)
 		judge_webhook(&j, i);
+	for (i = 0; i < s->pipeline_count; i++)
+		judge_archive(&j, i);
 }
 
 void health_render(const struct health_verdict *v, bool about_ready, struct buf *out)

@@ -86,6 +86,7 @@ static void derive_pipeline(struct metrics_snapshot *s, struct metrics_pipeline 
 	s->total.waiting += (int64_t)p->ring.waiting;
 	s->total.in_flight += (int64_t)p->ring.inflight;
 	s->total.oldest_pending_us = larger(s->total.oldest_pending_us, p->oldest_pending_us);
+	p->archive_paused_us = p->archive.paused ? s->now_us - p->archive.since_us : 0;
 }
 
 static void derive_source(struct metrics_snapshot *s, struct metrics_source *source)
@@ -247,6 +248,18 @@ static void name_copy(char out[static METRICS_NAME_BYTES], const char *name)
 	(void)snprintf(out, METRICS_NAME_BYTES, "%s", name);
 }
 
+static void collect_archive(const struct metrics_inputs *in, size_t i, struct metrics_pipeline *p)
+{
+	const char *path = "";
+	size_t len;
+
+	if (!pool_archive_stats(in->pool, i, &p->archive, &path))
+		return;
+	len = strlen(path);
+	name_copy(p->archive_path,
+		  len < METRICS_NAME_BYTES ? path : path + len - (METRICS_NAME_BYTES - 1));
+}
+
 static void collect_pipeline(const struct metrics_inputs *in, size_t i, struct metrics_pipeline *p)
 {
 	const struct metrics_pipeline_input *from = &in->pipelines[i];
@@ -259,6 +272,7 @@ static void collect_pipeline(const struct metrics_inputs *in, size_t i, struct m
 	p->webhook = from->webhook;
 	p->outbox = runner_backlog(in->sources[from->source].runner, from->at_source);
 	p->ring = ring_stats(from->ring); /* after it: nothing settled is counted twice */
+	collect_archive(in, i, p);
 	(void)snprintf(p->priority, sizeof(p->priority), "%s",
 		       budget_priority_name(from->priority));
 	p->memory_stopped = !budget_allows(in->budget, from->priority);
@@ -267,6 +281,32 @@ static void collect_pipeline(const struct metrics_inputs *in, size_t i, struct m
 	p->has_tenants = from->tenants != NULL;
 	if (from->tenants)
 		deferral_stats(from->tenants, &p->tenants);
+}
+
+/* The runner counts the pipelines of its source. */
+static size_t place_of(const struct metrics_inputs *in, size_t pipeline)
+{
+	size_t i, n = 0;
+
+	for (i = 0; i < pipeline; i++)
+		n += in->pipelines[i].source == in->pipelines[pipeline].source;
+	return n;
+}
+
+static void collect_backfill(const struct metrics_inputs *in, size_t i, struct metrics_backfill *b)
+{
+	struct runner *runner = in->sources[in->pipelines[i].source].runner;
+	const struct backfill_progress p = runner_backfill_of(runner, place_of(in, i));
+
+	*b = (struct metrics_backfill){.rows_estimate = METRICS_UNKNOWN};
+	if (!p.id)
+		return;
+	b->job = p.id;
+	b->running = p.state == BACKFILL_RUNNING;
+	b->rows_done = p.rows_done;
+	b->rows_estimate = p.rows_estimate;
+	b->locked = p.skipped;
+	(void)snprintf(b->state, sizeof(b->state), "%s", backfill_state_name(p.state));
 }
 
 void metrics_collect(const struct metrics_inputs *in, struct metrics_snapshot *ret_s)
@@ -290,6 +330,8 @@ void metrics_collect(const struct metrics_inputs *in, struct metrics_snapshot *r
 	}
 	for (i = 0; i < in->pipeline_count; i++)
 		collect_pipeline(in, i, &s->pipelines[i]);
+	for (i = 0; i < in->pipeline_count; i++)
+		collect_backfill(in, i, &s->pipelines[i].backfill);
 	s->source_count = in->source_count;
 	s->webhook_count = in->webhook_count;
 	s->pipeline_count = in->pipeline_count;

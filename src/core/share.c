@@ -16,6 +16,13 @@ void share_take(struct share *s, size_t bytes)
 		take(s->all, bytes);
 }
 
+void share_shrink(struct share *s, size_t bytes)
+{
+	(void)atomic_fetch_sub(&s->bytes, bytes);
+	if (s->all)
+		(void)atomic_fetch_sub(&s->all->bytes, bytes);
+}
+
 static void give_back(struct share *s, size_t bytes)
 {
 	size_t events = atomic_fetch_sub(&s->events, 1),

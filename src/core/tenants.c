@@ -142,7 +142,7 @@ static void settle_in(struct tenants *t, struct tenant *one, struct text name, u
 	mutex_lock(&t->lock);
 	t->gone_taken += atomic_exchange(&one->taken, 0);
 	t->gone_left += atomic_exchange(&one->left, 0);
-	if (len)
+	if (len && name.s)
 		memcpy(one->name, name.s, len);
 	one->name[len] = '\0';
 	one->hash = hash;

@@ -138,6 +138,22 @@ static const struct command {
 	 "  app-db-listener export outbox --table users --operation delete -o waiting.ndjson\n"
 	 "  app-db-listener export dead-letters --table users --since 2h\n"
 	 "  app-db-listener export dead-letters --format json -o letters.json\n"},
+	{"backfill", command_backfill,
+	 OPTION_CONFIG | OPTION_JSON | OPTION_SOURCE | OPTION_PIPELINE | OPTION_TABLE |
+		 OPTION_BACKFILL,
+	 2, "TABLE|list|follow|pause|resume|cancel [ID]",
+	 "deliver the rows that a table has already, as operation read",
+	 "Makes a job that the running daemon does page by page beside the changes, which go "
+	 "first.\n"
+	 "A row is never older than a change of it that was delivered before. Shows how far it is\n"
+	 "until it ends; the job goes on without this command, and after a restart of the daemon.\n"
+	 "A table whose name is one of the words above is named with --table.\n"
+	 "\nExamples:\n"
+	 "  app-db-listener backfill users\n"
+	 "  app-db-listener backfill orders --where \"state = 'open'\" --rate 500\n"
+	 "  app-db-listener backfill sales.orders --pipeline crm --columns id,total --detach\n"
+	 "  app-db-listener backfill list\n"
+	 "  app-db-listener backfill cancel 3\n"},
 	{"enable", command_enable, OPTION_CONFIG, 1, "WEBHOOK",
 	 "send to a webhook again that was disabled",
 	 "A webhook is disabled by an answer 410, by disable_header, by disable_after or by "

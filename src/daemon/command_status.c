@@ -8,6 +8,7 @@
 
 #include "base/buf.h"
 #include "base/clock.h"
+#include "daemon/backfill_status.h"
 #include "daemon/command.h"
 #include "daemon/endpoint.h"
 #include "source/admin.h"
@@ -17,6 +18,7 @@
 struct status {
 	const struct options *options;
 	json_t *pipelines;
+	json_t *backfills;
 	json_t *webhooks; /* what databases know of them, the disabled and failing ones */
 	const struct settings *settings;
 	const char *source;
@@ -204,11 +206,13 @@ static ATTR_MUST_CHECK enum err_code status_source(const struct settings *s, siz
 {
 	struct status *st = ctx;
 	const struct source_admin_ops *ops = source_admin_find(s->sources[source].type);
+	enum err_code code;
 
 	if (!ops)
 		return err_set(e, ERR_CONFIG, "this build cannot read its type");
 	st->source = s->sources[source].name;
-	return ops->status(s, source, outbox_note, st, e);
+	code = ops->status(s, source, outbox_note, st, e);
+	return code == ERR_OK ? backfill_status_add(s, source, st->backfills, e) : code;
 }
 
 /* As the running daemon has it. */
@@ -266,14 +270,33 @@ static void webhooks_print(const struct status *st, const json_t *daemon)
 	}
 }
 
+static void archives_print(const json_t *daemon)
+{
+	const json_t *all = json_object_get(daemon, "pipelines"), *p;
+	size_t i;
+
+	for (i = 0; i < json_array_size(all); i++) {
+		p = json_array_get(all, i);
+		if (json_is_true(json_object_get(p, "archive_paused")))
+			(void)printf(
+				"  %-14s archive %s cannot be written for %.0f s, delivery "
+				"waits: %s\n",
+				json_string_value(json_object_get(p, "name")),
+				json_string_value(json_object_get(p, "archive")),
+				json_number_value(json_object_get(p, "archive_paused_seconds")),
+				json_string_value(json_object_get(p, "archive_error")));
+	}
+}
+
 static void status_print(const struct settings *s, const struct status *st, json_t *daemon)
 {
 	json_t *all;
 	size_t i;
 
 	if (st->options->json) {
-		all = json_pack("{s:O?, s:O, s:O}", "daemon", daemon, "pipelines", st->pipelines,
-				"webhooks", st->webhooks);
+		all = json_pack("{s:O?, s:O, s:O, s:O}", "daemon", daemon, "pipelines",
+				st->pipelines, "webhooks", st->webhooks, "backfills",
+				st->backfills);
 		(void)json_dumpf(all, stdout, JSON_COMPACT);
 		(void)puts("");
 		json_decref(all);
@@ -283,7 +306,9 @@ static void status_print(const struct settings *s, const struct status *st, json
 	(void)puts("pipelines:");
 	for (i = 0; i < json_array_size(st->pipelines); i++)
 		outbox_print(json_array_get(st->pipelines, i));
+	backfill_status_print(st->backfills);
 	webhooks_print(st, daemon);
+	archives_print(daemon);
 }
 
 int command_status(const struct command_call *call)
@@ -299,10 +324,12 @@ int command_status(const struct command_call *call)
 	st.daemon = daemon;
 	st.pipelines = json_array();
 	st.webhooks = json_array();
+	st.backfills = json_array();
 	status = command_each_source(&s, call->options, status_source, &st);
 	status_print(&s, &st, daemon);
 	json_decref(st.pipelines);
 	json_decref(st.webhooks);
+	json_decref(st.backfills);
 	json_decref(daemon);
 	settings_done(&s);
 	return status;

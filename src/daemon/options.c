@@ -83,6 +83,19 @@ static const struct option_row {
 	 "export as json (an array) or ndjson (default)"},
 	{OPTION_OUTPUT, 'o', "output", KIND_STRING, offsetof(struct options, output), "FILE",
 	 "export into FILE, which appears when it is whole"},
+	{OPTION_BACKFILL, 0, "where", KIND_STRING, offsetof(struct options, where), "SQL",
+	 "only rows that this condition on their columns means"},
+	{OPTION_BACKFILL, 0, "columns", KIND_STRING, offsetof(struct options, columns), "A,B",
+	 "only these columns, and the key (default: all that are captured)"},
+	{OPTION_BACKFILL, 0, "rate", KIND_COUNT, offsetof(struct options, rate), "N",
+	 "at most N rows a second (default: what the webhook takes)"},
+	{OPTION_BACKFILL, 0, "flush-every", KIND_COUNT, offsetof(struct options, flush_every), "N",
+	 "at most N rows in one transaction (default 500)"},
+	{OPTION_BACKFILL, 0, "max-concurrent-pages", KIND_COUNT,
+	 offsetof(struct options, max_concurrent_pages), "N",
+	 "at most so many times that wait for delivery (default 2)"},
+	{OPTION_BACKFILL, 0, "detach", KIND_FLAG, offsetof(struct options, detach), NULL,
+	 "make the job, print its id and leave it to the daemon"},
 };
 
 static const struct option_row *row_find(const char *word, size_t len, unsigned taken)

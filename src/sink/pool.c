@@ -5,6 +5,8 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "config/archive_path.h"
+#include "sink/archiving.h"
 #include "sink/worker.h"
 
 /* A few busy workers cost less than many that wake for every answer: measured with 64 in flight, 53
@@ -93,6 +95,8 @@ void pool_free(struct pool *p)
 	assert(!p->started);
 	for (i = 0; i < p->worker_count; i++)
 		worker_done(&p->workers[i]);
+	for (i = 0; p->pipelines && i < p->pipeline_count; i++)
+		archiving_free(p->pipelines[i].archive);
 	mem_free(p->workers);
 	mem_free(p->receivers);
 	mem_free(p->receiver_of);
@@ -131,6 +135,43 @@ static void bind_tokens(struct pool *p, oauth2_notify_fn fn)
 		auth_bind(webhook_auth(p->receivers[i].webhook), fn, p);
 }
 
+static ATTR_MUST_CHECK enum err_code start_archives(struct pool *p, struct err *e)
+{
+	enum err_code code = ERR_OK;
+	size_t i;
+
+	for (i = 0; i < p->pipeline_count && code == ERR_OK; i++) {
+		struct pool_pipeline *pp = &p->pipelines[i];
+
+		if (!archive_path_is_given(webhook_settings(pp->webhook)))
+			continue;
+		code = archiving_new(p, pp, p->clock, p->budget, &pp->archive, e);
+		if (code == ERR_OK)
+			code = archiving_start(pp->archive, e);
+	}
+	return code;
+}
+
+/* Those that are not running too. */
+static void stop_archives(struct pool *p, int64_t deadline_us)
+{
+	size_t i;
+
+	for (i = 0; i < p->pipeline_count; i++)
+		if (p->pipelines[i].archive)
+			archiving_stop(p->pipelines[i].archive, deadline_us);
+}
+
+bool pool_archive_stats(struct pool *p, size_t i, struct archive_stats *ret_s,
+			const char **ret_path)
+{
+	if (!p->pipelines[i].archive)
+		return false;
+	*ret_s = archiving_stats(p->pipelines[i].archive);
+	*ret_path = archiving_path(p->pipelines[i].archive);
+	return true;
+}
+
 enum err_code pool_start(struct pool *p, struct err *e)
 {
 	enum err_code code = ERR_OK;
@@ -142,6 +183,7 @@ enum err_code pool_start(struct pool *p, struct err *e)
 	p->started = true;
 	bind_tokens(p, wake_all);
 	atomic_store(&p->awake, p->worker_count);
+	code = start_archives(p, e);
 	for (i = 0; code == ERR_OK && i < p->worker_count; i++) {
 		atomic_store(&p->workers[i].progress_us, now_us);
 		code = thread_start(&p->workers[i].thread, "worker", 0, worker_main, &p->workers[i],
@@ -164,6 +206,7 @@ void pool_stop(struct pool *p, int64_t deadline_us)
 		http_wake(p->workers[i].http);
 	for (i = 0; i < p->worker_count; i++)
 		thread_join(&p->workers[i].thread);
+	stop_archives(p, deadline_us);
 	bind_tokens(p, NULL);
 	p->started = false;
 }

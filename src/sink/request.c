@@ -155,14 +155,22 @@ static ATTR_MUST_CHECK enum err_code decode(struct text json, json_t **ret_tree,
 	return ERR_OK;
 }
 
+/* A file has no headers. */
+static const struct format *format_of(const struct http_request *r)
+{
+	if (r->is_record && r->to->format == WEBHOOK_FORMAT_CLOUDEVENTS_BINARY)
+		return format_get(WEBHOOK_FORMAT_CLOUDEVENTS);
+	return format_get(r->to->format);
+}
+
 static ATTR_MUST_CHECK enum err_code fill_all(const struct format_event *ev, struct http_request *r)
 {
 	const struct webhook_settings *to = r->to;
-	const struct format *format = format_get(to->format);
+	const struct format *format = format_of(r);
 	enum err_code code = fill_bounded(format, ev, r);
 	size_t i;
 
-	if (code != ERR_OK || request_is_batch(to))
+	if (code != ERR_OK || r->is_record || request_is_batch(to))
 		return code;
 	if (format->lines)
 		format->lines(ev, &r->lines);
@@ -189,7 +197,7 @@ static ATTR_MUST_CHECK enum err_code fill_event(const struct request_origin *o,
 		.quote_big = r->to->big_numbers == WEBHOOK_BIG_NUMBERS_STRING,
 		.pipeline = o->pipeline,
 		.source = o->source,
-		.type = r->to->type ? r->to->type : format_get(r->to->format)->type,
+		.type = r->to->type ? r->to->type : format_of(r)->type,
 		.values =
 			{
 				[TEMPLATE_PIPELINE] = text_of(o->pipeline),
@@ -290,7 +298,7 @@ static ATTR_MUST_CHECK enum err_code fill_one(const struct request_origin *o,
 	const size_t start = r->body.len;
 	enum err_code code = packed_is(f) ? fill_packed(o, f, r) : fill_plain(o, f, r);
 
-	if (code == ERR_OK && r->to->encoding != WEBHOOK_ENCODING_JSON)
+	if (code == ERR_OK && !r->is_record && r->to->encoding != WEBHOOK_ENCODING_JSON)
 		code = encode(r, start);
 	return code;
 }
@@ -355,6 +363,14 @@ enum err_code request_fill(const struct request_origin *o, const struct webhook_
 	code = fill_one(o, f, r);
 	close_array(r, 1);
 	return code == ERR_OK ? buf_error(&r->body) : code;
+}
+
+enum err_code request_fill_record(const struct request_origin *o, const struct webhook_settings *to,
+				  const struct event_fields *f, struct http_request *r)
+{
+	r->to = to;
+	r->is_record = true;
+	return fill_one(o, f, r);
 }
 
 /* The finalizer of SplitMix64 (Steele, Lea, Flood, "Fast Splittable Pseudorandom Number

@@ -2,7 +2,7 @@
 /*
  * What becomes of the events of a request when it has ended.
  *
- *     delivered            acknowledged as delivered
+ *     delivered            acknowledged as delivered; with an archive when it is in there
  *     refused              acknowledged as dead
  *     failed, counts       waits for its next attempt; after the last, acknowledged as parked when
  *                          the schedule has a step left, as dead when not
@@ -25,7 +25,9 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "core/event.h"
+#include "sink/archiving.h"
 #include "sink/backoff.h"
+#include "sink/delivered.h"
 #include "sink/keeper.h"
 #include "sink/park.h"
 #include "sink/worker.h"
@@ -98,17 +100,11 @@ static void leave_ring(const struct verdict *v, enum event_state state)
 
 static void settle_delivered(const struct verdict *v)
 {
-	struct ack ack = {.pipeline = v->pp->ack_pipeline, .outcome = ACK_DELIVERED};
-	const struct event *ev;
-
 	record(v, WEBHOOK_DELIVERED);
-	for (ev = v->ev; ev; ev = ev->also) {
-		ack.id = ev->f.id;
-		ack.from_parked = ev->f.parked;
-		acks_push(v->pp->acks, &ack);
-		park_left(v->pp, ev);
-	}
-	leave_ring(v, EVENT_DELIVERED);
+	if (v->pp->archive)
+		archiving_put(v->pp->archive, v->ev);
+	else
+		delivered_finish(v->pp, v->ev);
 }
 
 /* The delay before attempt number `attempt` + 1. */

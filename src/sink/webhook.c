@@ -345,6 +345,13 @@ void webhook_record(struct webhook *w, const struct webhook_attempt *a)
 	mutex_unlock(&w->lock);
 }
 
+void webhook_note_written(struct webhook *w, size_t events)
+{
+	mutex_lock(&w->lock);
+	w->counts.delivered += (int64_t)events;
+	mutex_unlock(&w->lock);
+}
+
 bool webhook_breaker_moved(struct webhook *w, enum breaker_state *ret_state)
 {
 	enum breaker_state state = breaker_stats(w->breaker).state;

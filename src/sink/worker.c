@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "core/budget.h"
+#include "sink/archiving.h"
 #include "sink/park.h"
 #include "sink/reason.h"
 #include "sink/request.h"
@@ -257,6 +258,8 @@ static struct ring_batch batch_of(const struct pool_pipeline *pp)
 {
 	const struct webhook_settings *to = webhook_settings(pp->webhook);
 
+	if (pp->archive && archiving_is_all(pp->archive))
+		return archiving_batch(pp->archive);
 	return (struct ring_batch){
 		.max_events = batch_size_get(webhook_batch_size(pp->webhook)),
 		.max_bytes = (size_t)to->batch_max_bytes,
@@ -311,6 +314,12 @@ static bool has_more(struct ring *ring, int64_t now_us)
 	return ring_stats(ring).ready > 0 || ring_next_due_us(ring) <= now_us;
 }
 
+/* May something be sent for pp now, as far as its receiver and its archive go? */
+static bool may_send(struct worker *w, const struct pool_pipeline *pp)
+{
+	return (!pp->archive || archiving_may_send(pp->archive)) && permission_has(w, pp);
+}
+
 /* Take from pipeline k until it has no more; returns whether it has, for the rate allows no more
  * now, or this worker has its share. One by one, so that no more is asked for than would be sent.
  */
@@ -319,7 +328,7 @@ static bool take_paced(struct worker *w, size_t k, struct receiver *to)
 	struct ring *ring = w->pool->pipelines[k].ring;
 	size_t i = w->pool->receiver_of[k];
 
-	if (!permission_has(w, &w->pool->pipelines[k]))
+	if (!may_send(w, &w->pool->pipelines[k]))
 		return false;
 	while (has_more(ring, w->pass_us)) {
 		if (atomic_load(&w->to[i]) == to->share) {
@@ -354,14 +363,19 @@ static bool take_from(struct worker *w, size_t k)
 {
 	size_t i = w->pool->receiver_of[k];
 	const struct receiver *to = &w->pool->receivers[i];
+	const struct pool_pipeline *pp = &w->pool->pipelines[k];
 	size_t room, n;
 
-	if (!permission_has(w, &w->pool->pipelines[k]))
+	if (pp->archive && archiving_is_all(pp->archive)) {
+		archiving_take(pp->archive, w->pass_us);
+		return false;
+	}
+	if (!may_send(w, pp))
 		return false;
 	for (;;) {
 		room = to->share - atomic_load(&w->to[i]);
 		if (!room)
-			return has_more(w->pool->pipelines[k].ring, w->pass_us);
+			return has_more(pp->ring, w->pass_us);
 		n = webhook_admit(to->webhook, w->pass_us,
 				  room < WORKER_BATCH ? room : WORKER_BATCH);
 		if (!n || !take_some(w, k, n))

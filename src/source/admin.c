@@ -5,6 +5,7 @@
 #include "source/my_dead_letter.h"
 #include "source/my_install.h"
 #include "source/my_webhook.h"
+#include "source/pg_backfill.h"
 #include "source/pg_check.h"
 #include "source/pg_dead_letter.h"
 #include "source/pg_install.h"
@@ -20,6 +21,9 @@ const struct source_admin_ops source_admin_postgres = {
 	.dead_letter_list = pg_dead_letter_list,
 	.dead_letter_replay = pg_dead_letter_replay,
 	.dead_letter_purge = pg_dead_letter_purge,
+	.backfill_create = pg_backfill_create,
+	.backfill_list = pg_backfill_list,
+	.backfill_decide = pg_backfill_decide,
 };
 
 const struct source_admin_ops source_admin_mysql = {

@@ -112,7 +112,7 @@ enum err_code backfill_list_read(struct text json, struct string_list *ret, stru
 	return err_set(e, code, code == ERR_DATA ? "no list of strings" : "no memory for a list");
 }
 
-enum err_code backfill_unsupported(const char *type, struct err *e)
+void backfill_unsupported(const char *type, struct err *e)
 {
-	return err_set(e, ERR_CONFIG, "backfill is not supported by this source yet: %s", type);
+	(void)err_set(e, ERR_CONFIG, "backfill is not supported by this source yet: %s", type);
 }

@@ -243,7 +243,7 @@ static ATTR_MUST_CHECK enum err_code fake_reread(struct source *base, uint32_t p
 			*from = INT64_MAX;
 		else if (last >= *from)
 			*from = last + 1;
-		s->db->stats.reread += *ret_count;
+		s->db->stats.reread += (int64_t)*ret_count;
 	}
 	mutex_unlock(&s->db->lock);
 	return code;

@@ -177,6 +177,16 @@ static ATTR_MUST_CHECK enum err_code keep_found(struct my_reading *r, struct my_
 	return ERR_OK;
 }
 
+/* From this row on nothing is returned. */
+static void cut_before(struct my_reading *r, int64_t id)
+{
+	r->is_cut = true;
+	if (r->complete >= id)
+		r->complete = id - 1;
+	if (r->next > id)
+		r->next = id > r->from ? id : r->from;
+}
+
 /* Of the found ones those that are new, until they are enough. */
 static ATTR_MUST_CHECK enum err_code choose(struct my_reading *r, struct err *e)
 {
@@ -196,11 +206,7 @@ static ATTR_MUST_CHECK enum err_code choose(struct my_reading *r, struct err *e)
 		cost = overhead + (f->bytes > 0 ? (size_t)f->bytes : 0);
 		if (r->id_count == limit->events ||
 		    (r->id_count && (cost > limit->bytes || bytes > limit->bytes - cost))) {
-			r->is_cut = true;
-			if (r->complete >= f->id)
-				r->complete = f->id - 1;
-			if (r->next > f->id)
-				r->next = f->id > r->from ? f->id : r->from;
+			cut_before(r, f->id);
 			break;
 		}
 		bytes += cost;
@@ -232,11 +238,7 @@ static void end_before(struct my_reading *r, int64_t id)
 {
 	while (r->id_count && r->ids[r->id_count - 1] > id)
 		r->id_count--;
-	r->is_cut = true;
-	if (r->complete >= id)
-		r->complete = id - 1;
-	if (r->next > id)
-		r->next = id > r->from ? id : r->from;
+	cut_before(r, id);
 }
 
 static ATTR_MUST_CHECK enum err_code look_again(struct my_reading *r, struct err *e)

@@ -27,75 +27,9 @@
  * Errors in the handlers take only what they guard; a statement that is cancelled stays cancelled.
  * What remains: somebody drops the outbox by hand while triggers exist. Uninstall never does.
  */
+#include "source/pg_capture.h"
 #include "source/pg_schema.h"
 #include "source/pg_trigger.h"
-
-/* The JSON of ROW, all of it or the columns asked for; `fast` goes when ROW is too large. */
-#define ROW_DATA(ROW, JSON, DATA)                                                                  \
-	"      IF pg_column_size(" ROW ") > 65536 THEN\n"                                          \
-	"        fast := false;\n"                                                                 \
-	"      ELSE\n"                                                                             \
-	"        " JSON " := row_to_json(" ROW ");\n"                                              \
-	"        IF TG_ARGV[5] = '' THEN\n"                                                        \
-	"          " DATA " := " JSON ";\n"                                                        \
-	"        ELSE\n"                                                                           \
-	"          SELECT concat('{', string_agg(concat(to_json(c.key)::text, ':', c.value::text)" \
-	", ','), '}')\n"                                                                           \
-	"            INTO " DATA " FROM json_each(" JSON ") AS c\n"                                \
-	"            WHERE (c.key = ANY (substr(TG_ARGV[5], 2)::text[]))"                          \
-	" = starts_with(TG_ARGV[5], '+');\n"                                                       \
-	"        END IF;\n"                                                                        \
-	"      END IF;\n"
-
-#define ROW_KEY(JSON, KEY)                                                                         \
-	"      IF TG_NARGS = 9 THEN\n"                                                             \
-	"        " KEY " := concat(TG_ARGV[7], coalesce((" JSON " -> TG_ARGV[8])::text, 'null'),"  \
-	" '}');\n"                                                                                 \
-	"      ELSIF TG_NARGS > 9 THEN\n"                                                          \
-	"        FOR i IN 7 .. TG_NARGS - 1 BY 2 LOOP\n"                                           \
-	"          " KEY " := concat(" KEY ", TG_ARGV[i],\n"                                       \
-	"            coalesce((" JSON " -> TG_ARGV[i + 1])::text, 'null'));\n"                     \
-	"        END LOOP;\n"                                                                      \
-	"        " KEY " := concat(" KEY ", '}');\n"                                               \
-	"      END IF;\n"
-
-/* The same with statements made for the row's type as it is now. */
-#define SLOW_ROW(ROW, DATA, KEY)                                                                   \
-	"      BEGIN\n"                                                                            \
-	"        IF TG_NARGS > 7 THEN\n"                                                           \
-	"          SELECT string_agg(CASE WHEN a.attnum IS NULL THEN format('NULL::text AS %I'"    \
-	", k.name)\n"                                                                              \
-	"              ELSE format('($1).%I', k.name) END, ', ' ORDER BY k.pos) INTO fields\n"     \
-	"            FROM (SELECT TG_ARGV[8 + 2 * g], g FROM generate_series(0, (TG_NARGS - 9) "   \
-	"/ 2) AS g) AS k(name, pos)\n"                                                             \
-	"            LEFT JOIN pg_attribute AS a ON a.attrelid = TG_RELID AND a.attnum > 0\n"      \
-	"              AND NOT a.attisdropped AND a.attname = k.name;\n"                           \
-	"          EXECUTE format('SELECT row_to_json(r)::text FROM (SELECT %s) AS r', fields)\n"  \
-	"            INTO " KEY " USING " ROW ";\n"                                                \
-	"        END IF;\n"                                                                        \
-	"      EXCEPTION WHEN OTHERS THEN\n"                                                       \
-	"        " KEY " := NULL;\n"                                                               \
-	"      END;\n"                                                                             \
-	"      BEGIN\n"                                                                            \
-	"        IF TG_ARGV[5] <> '' OR pg_column_size(" ROW ") <= cap THEN\n"                     \
-	"          SELECT string_agg(format('($1).%I', a.attname), ', ' ORDER BY a.attnum)"        \
-	" INTO fields\n"                                                                           \
-	"            FROM pg_attribute AS a WHERE a.attrelid = TG_RELID AND a.attnum > 0\n"        \
-	"              AND NOT a.attisdropped AND (TG_ARGV[5] = ''\n"                              \
-	"              OR (a.attname = ANY (substr(TG_ARGV[5], 2)::text[]))"                       \
-	" = starts_with(TG_ARGV[5], '+'));\n"                                                      \
-	"          EXECUTE format('SELECT CASE WHEN pg_column_size(r) <= $2 THEN "                 \
-	"row_to_json(r)::text END '\n"                                                             \
-	"              'FROM (SELECT %s) AS r', fields)\n"                                         \
-	"            INTO " DATA " USING " ROW ", cap;\n"                                          \
-	"        END IF;\n"                                                                        \
-	"      EXCEPTION WHEN OTHERS THEN\n"                                                       \
-	"        " DATA " := NULL;\n"                                                              \
-	"      END;\n"
-
-#define OUTBOX_ID                                                                                  \
-	"CASE WHEN TG_ARGV[4] = '' THEN nextval('" PG_SCHEMA ".outbox_id_seq')\n"                  \
-	"              ELSE nextval(TG_ARGV[4]::regclass) END"
 
 static const char capture_sql[] =
 	"CREATE OR REPLACE FUNCTION " PG_SCHEMA ".capture() RETURNS trigger\n"
@@ -124,7 +58,7 @@ static const char capture_sql[] =
 	"    END;\n"
 	"    INSERT INTO " PG_SCHEMA ".outbox (id, pipeline, operation, schema_name, table_name,\n"
 	"        bytes, data, old_data)\n"
-	"      VALUES (" OUTBOX_ID ",\n"
+	"      VALUES (" PG_CAPTURE_ID ",\n"
 	"              TG_ARGV[0], 'truncate',\n"
 	"              CASE WHEN new_data IS NULL THEN TG_TABLE_SCHEMA ELSE TG_ARGV[1] END,\n"
 	"              CASE WHEN new_data IS NULL THEN TG_TABLE_NAME ELSE TG_ARGV[2] END,\n"
@@ -132,14 +66,15 @@ static const char capture_sql[] =
 	"              new_data, old_data);\n"
 	"  ELSE\n"
 	"    BEGIN\n"
-	"    IF TG_OP <> 'DELETE' THEN\n" ROW_DATA("NEW", "new_json", "new_data") /**/
+	"    IF TG_OP <> 'DELETE' THEN\n" PG_CAPTURE_DATA("NEW", "new_json", "new_data") /**/
 	"    END IF;\n"
-	"    IF TG_OP <> 'INSERT' AND fast THEN\n" ROW_DATA("OLD", "old_json", "old_data") /**/
+	"    IF TG_OP <> 'INSERT' AND fast THEN\n" PG_CAPTURE_DATA("OLD", "old_json",
+								   "old_data") /**/
 	"      IF new_data = old_data THEN\n"
 	"        RETURN NULL;\n"
-	"      END IF;\n" ROW_KEY("old_json", "prior_key") /**/
+	"      END IF;\n" PG_CAPTURE_KEY("old_json", "prior_key") /**/
 	"    END IF;\n"
-	"    IF TG_OP <> 'DELETE' AND fast THEN\n" ROW_KEY("new_json", "new_key") /**/
+	"    IF TG_OP <> 'DELETE' AND fast THEN\n" PG_CAPTURE_KEY("new_json", "new_key") /**/
 	"    END IF;\n"
 	"    EXCEPTION WHEN OTHERS THEN\n"
 	"      fast := false;\n"
@@ -148,9 +83,9 @@ static const char capture_sql[] =
 	"      cap := TG_ARGV[3];\n"
 	"      IF NOT fast THEN\n"
 	"        new_data := NULL; new_key := NULL; old_data := NULL; prior_key := NULL;\n"
-	"        IF TG_OP <> 'DELETE' THEN\n" SLOW_ROW("NEW", "new_data", "new_key") /**/
+	"        IF TG_OP <> 'DELETE' THEN\n" PG_CAPTURE_SLOW("NEW", "new_data", "new_key") /**/
 	"        END IF;\n"
-	"        IF TG_OP <> 'INSERT' THEN\n" SLOW_ROW("OLD", "old_data", "prior_key") /**/
+	"        IF TG_OP <> 'INSERT' THEN\n" PG_CAPTURE_SLOW("OLD", "old_data", "prior_key") /**/
 	"        END IF;\n"
 	"        IF new_data = old_data THEN\n"
 	"          RETURN NULL;\n"
@@ -169,7 +104,7 @@ static const char capture_sql[] =
 	"    END IF;\n"
 	"    INSERT INTO " PG_SCHEMA ".outbox (id, pipeline, operation, schema_name, table_name,\n"
 	"        row_key, old_key, bytes, truncated, data, old_data)\n"
-	"      VALUES (" OUTBOX_ID ",\n"
+	"      VALUES (" PG_CAPTURE_ID ",\n"
 	"              TG_ARGV[0], lower(TG_OP COLLATE \"C\"), TG_ARGV[1], TG_ARGV[2],\n"
 	"              coalesce(new_key, prior_key),\n"
 	"              CASE WHEN prior_key <> new_key THEN prior_key END,\n"

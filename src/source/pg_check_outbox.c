@@ -79,6 +79,16 @@ static ATTR_MUST_CHECK enum err_code check_ingest(struct pg_admin *a, struct err
 	return code;
 }
 
+/* Nor for backfill jobs: nothing but the command needs it. */
+static ATTR_MUST_CHECK enum err_code check_backfill(struct pg_admin *a, struct err *e)
+{
+	static const char sql[] = "SELECT '" PG_SCHEMA
+				  "', 'table backfill is missing: the command backfill needs it' "
+				  "WHERE to_regclass('" PG_BACKFILL "') IS NULL";
+
+	return find_rows(a, FINDING_WARN, "run install", sql, 0, NULL, e);
+}
+
 /* Privileges by catalog, not by trying: the one who checks need not be the daemon. */
 static ATTR_MUST_CHECK enum err_code check_privileges(struct pg_admin *a, struct err *e)
 {
@@ -101,11 +111,13 @@ static ATTR_MUST_CHECK enum err_code check_privileges(struct pg_admin *a, struct
 		"('ingest_key', 'SELECT'), ('ingest_key', 'INSERT'), "
 		"('ingest_key', 'UPDATE'), ('ingest_key', 'DELETE'), ('install', 'SELECT'), "
 		"('captured', 'SELECT'), ('webhook', 'SELECT'), ('webhook', 'INSERT'), "
-		"('webhook', 'UPDATE')) "
+		"('webhook', 'UPDATE'), ('backfill', 'SELECT'), ('backfill', 'INSERT'), "
+		"('backfill', 'UPDATE'), ('backfill', 'DELETE')) "
 		"v(name, priv) JOIN o ON o.relname = v.name WHERE NOT "
 		"has_table_privilege(r.oid, o.oid, v.priv) "
 		"UNION ALL SELECT 'role ' || r.rolname, 'may not use sequence ' || o.relname "
-		"FROM r, o WHERE o.relkind = 'S' AND o.relname <> 'parked_seq_seq' AND NOT "
+		"FROM r, o WHERE o.relkind = 'S' AND o.relname NOT IN ('parked_seq_seq', "
+		"'backfill_id_seq') AND NOT "
 		"has_sequence_privilege(r.oid, o.oid, 'USAGE')";
 	const char *const values[] = {a->source->user};
 
@@ -284,6 +296,8 @@ enum err_code pg_check_outbox(struct pg_admin *a, struct err *e)
 		code = check_delivered(a, e);
 	if (code == ERR_OK)
 		code = check_ingest(a, e);
+	if (code == ERR_OK)
+		code = check_backfill(a, e);
 	if (code == ERR_OK)
 		code = check_capture_rights(a, e);
 	if (code == ERR_OK)

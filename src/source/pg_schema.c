@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "source/pg_backfill.h"
 #include "source/pg_inlet.h"
 #include "source/pg_quote.h"
 #include "source/pg_trigger.h"
@@ -390,6 +391,7 @@ static ATTR_MUST_CHECK enum err_code grant_all(struct pg_admin *a, const char *r
 		"SELECT, INSERT, DELETE ON " PG_SCHEMA ".outbox, " PG_SCHEMA ".dead_letter",
 		"SELECT, INSERT, UPDATE, DELETE ON " PG_PARKED ", " PG_DELIVERED ", " PG_INGEST_KEY,
 		"SELECT, INSERT, UPDATE ON " PG_SCHEMA ".webhook",
+		"SELECT, INSERT, UPDATE, DELETE ON " PG_BACKFILL,
 		"SELECT ON " PG_SCHEMA ".install, " PG_SCHEMA ".captured",
 		"USAGE, SELECT ON ALL SEQUENCES IN SCHEMA " PG_SCHEMA,
 	};
@@ -470,6 +472,8 @@ static ATTR_MUST_CHECK enum err_code install_objects(struct pg_admin *a, void *c
 		code = pg_admin_run(a, pg_webhook_create_sql, e);
 	if (code == ERR_OK)
 		code = pg_admin_run(a, pg_inlet_create_sql, e);
+	if (code == ERR_OK)
+		code = pg_admin_run(a, pg_backfill_create_sql, e);
 	if (code == ERR_OK)
 		code = install_columns(a, e);
 	if (code == ERR_OK)

@@ -81,7 +81,7 @@ static ATTR_MUST_CHECK enum err_code drop_objects(struct pg_admin *a, void *ctx,
 		("DROP FUNCTION IF EXISTS " PG_SCHEMA ".capture()"),
 		("DROP TABLE IF EXISTS " PG_SCHEMA ".outbox, " PG_SCHEMA ".dead_letter, " PG_PARKED
 		 ", " PG_DELIVERED ", " PG_SCHEMA ".captured, " PG_SCHEMA ".install"),
-		("DROP TABLE IF EXISTS " PG_SCHEMA ".webhook, " PG_INGEST_KEY),
+		("DROP TABLE IF EXISTS " PG_SCHEMA ".webhook, " PG_INGEST_KEY ", " PG_BACKFILL),
 		("DROP SCHEMA IF EXISTS " PG_SCHEMA),
 	};
 	enum err_code code = ERR_OK;

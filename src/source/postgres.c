@@ -13,6 +13,7 @@
 #include "base/fd.h"
 #include "base/mem.h"
 #include "source/pg_array.h"
+#include "source/pg_backfill.h"
 #include "source/pg_source.h"
 
 #define GAPS_MAX 16384
@@ -372,5 +373,8 @@ const struct source_ops source_postgres = {
 	.inspect = pg_inspect,
 	PG_KEEPS_STANDINGS,
 	.purge = pg_purge,
+	.backfill_load = pg_backfill_load,
+	.backfill_page = pg_backfill_page,
+	.backfill_fail = pg_backfill_fail,
 	.interrupt = pg_interrupt,
 };

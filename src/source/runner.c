@@ -54,6 +54,8 @@ static ATTR_MUST_CHECK enum err_code make_parts(struct runner *r, const struct r
 	if (code == ERR_OK)
 		code = runner_batch_init(&r->batch, (size_t)o->settings->batch_size, e);
 	if (code == ERR_OK)
+		code = runner_backfill_init(&r->backfill, r->pipe_count, r->clock, e);
+	if (code == ERR_OK)
 		code = fd_wake_open(&r->wake_fd, e);
 	if (code == ERR_OK)
 		code = acks_new(r->wake_fd, (size_t)o->settings->batch_size, &r->acks, e);
@@ -86,6 +88,7 @@ enum err_code runner_new(const struct runner_options *o, struct runner **ret_r, 
 		runner_free(r);
 		return code;
 	}
+	r->backfill.budget = o->budget;
 	*ret_r = r;
 	return ERR_OK;
 }
@@ -99,6 +102,7 @@ void runner_free(struct runner *r)
 	assert(!r->thread.running);
 	budget_unwatch(r->budget, &r->watch); /* the thread may not have started */
 	runner_batch_done(&r->batch);
+	runner_backfill_done(&r->backfill);
 	for (i = 0; i < r->pipe_count; i++)
 		runner_pipe_done(&r->pipes[i]);
 	if (r->source)
@@ -209,4 +213,9 @@ struct runner_stats runner_stats(struct runner *r)
 	mutex_unlock(&r->lock);
 	st.acks_pending += (int64_t)acks_count(r->acks);
 	return st;
+}
+
+struct backfill_progress runner_backfill_of(struct runner *r, size_t p)
+{
+	return runner_backfill_shown(&r->backfill, p);
 }

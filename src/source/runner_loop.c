@@ -3,7 +3,7 @@
  * The thread has no state machine of its own beside "open or not": it goes round and round
  *
  *     acknowledge what is due ─► load what is parked and due ─► read each pipeline once
- *     ─► inspect, if due ─► wait, if nothing is left to read
+ *     ─► a page of each backfill that may go on ─► inspect, if due ─► wait, if nothing is left
  *
  * and every failure but a lack of memory ends in lose(): close, drop what is queued, try again
  * later. What is in flight then, and acknowledgements not yet made, are taken up by resume().
@@ -225,6 +225,11 @@ static int64_t wait_deadline(const struct runner *r, bool quiesced)
 		deadline = r->purge.next_us;
 	if (r->purge_delivered.next_us < deadline)
 		deadline = r->purge_delivered.next_us;
+	if (!quiesced) {
+		due_us = runner_backfill_due_us(&r->backfill, r->source, r->pipes);
+		if (due_us < deadline)
+			deadline = due_us;
+	}
 	for (i = 0; i < r->pipe_count && !quiesced; i++) {
 		const struct runner_pipe *p = &r->pipes[i];
 
@@ -348,6 +353,7 @@ static ATTR_MUST_CHECK enum err_code resume(struct runner *r, struct err *e)
 	if (!runner_history_is_same(r))
 		settle_old_history(r);
 	runner_history_adopt(r);
+	runner_backfill_begin(&r->backfill);
 	for (i = 0; i < r->pipe_count; i++)
 		runner_park_begin(&r->pipes[i]);
 	for (i = 0; code == ERR_OK && i < r->pipe_count; i++)
@@ -423,6 +429,8 @@ static ATTR_MUST_CHECK enum err_code go_round(struct runner *r, struct err *e)
 	code = acknowledge_due(r, e);
 	if (code == ERR_OK)
 		code = runner_read(r, e);
+	if (code == ERR_OK && !atomic_load(&r->quiesced))
+		code = runner_backfill_step(&r->backfill, r->source, r->pipes, e);
 	if (code == ERR_OK)
 		code = inspect_due(r, e);
 	if (code == ERR_OK)

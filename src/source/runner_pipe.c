@@ -3,6 +3,7 @@
 
 #include "base/mem.h"
 #include "core/packed.h"
+#include "core/share.h"
 #include "source/runner_tenant.h"
 
 #define READ_BYTES_MAX                                                                             \
@@ -110,6 +111,8 @@ static void pack(struct runner_pipe *p, struct event **ev)
 {
 	size_t saved = budget_pauses(p->budget.budget) ? packed_event(ev) : 0;
 
+	if (saved && (*ev)->share)
+		share_shrink((*ev)->share, saved);
 	p->packed_events += saved > 0;
 	p->packed_saved_bytes += saved;
 }

@@ -71,9 +71,9 @@ small=$(peak_kb)
 receiver_control 'mode=status&status=503'
 people 1001 $((1000 + rows / 2))
 people $((1001 + rows / 2)) $((1000 + rows))
-while :; do
-	sql "UPDATE orders SET n = n + 1 WHERE id = 7" && echo >>"$test_dir/written" || break
-	[ ! -e "$test_dir/enough" ] || break
+while [ ! -e "$test_dir/enough" ]; do
+	sql "UPDATE orders SET n = n + 1 WHERE id = 7" || break
+	echo >>"$test_dir/written"
 done &
 writer=$!
 large=$(peak_kb --table users)

@@ -47,7 +47,8 @@ static void the_outbox_is_as_the_reader_expects_it(void **state)
 				 "SELECT c.relname, q.seqcache FROM pg_sequence q JOIN pg_class c "
 				 "ON c.oid = q.seqrelid WHERE c.relnamespace = "
 				 "'app_db_listener'::regnamespace ORDER BY 1"),
-			    "outbox_id_seq|1\noutbox_second_id_seq|1\nparked_seq_seq|1");
+			    "backfill_id_seq|1\noutbox_id_seq|1\noutbox_second_id_seq|1\n"
+			    "parked_seq_seq|1");
 	assert_string_equal(rows(f, "SELECT 'autovacuum_vacuum_scale_factor=0' = ANY (reloptions) "
 				    "FROM pg_class WHERE oid = 'app_db_listener.outbox'::regclass"),
 			    "t");

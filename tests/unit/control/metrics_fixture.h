@@ -26,8 +26,10 @@
 
 static struct ring_stats ring_of;
 static struct runner_stats runner_of;
+static struct backfill_progress backfill_of[2]; /* by the place of the pipeline in its source */
 static struct webhook_stats webhook_of;
 static struct pool_stats pool_of;
+static struct archive_stats archive_of; /* of every pipeline, while it has events */
 static struct webhook_settings webhook_settings_of = {.timeout_us = 30 * S};
 
 WEAK struct ring_stats ring_stats(struct ring *r)
@@ -67,6 +69,16 @@ WEAK struct pool_stats pool_stats(struct pool *p)
 	return pool_of;
 }
 
+WEAK bool pool_archive_stats(struct pool *p, size_t i, struct archive_stats *ret_s,
+			     const char **ret_path)
+{
+	(void)p;
+	(void)i;
+	*ret_s = archive_of;
+	*ret_path = "/var/lib/app-db-listener/a-directory-with-a-long-name/and-another/events.json";
+	return archive_of.events > 0;
+}
+
 WEAK struct log_stats log_stats(void)
 {
 	return (struct log_stats){.lines_written = 77, .file_bytes = 4096};
@@ -76,6 +88,17 @@ WEAK struct recorder_stats recorder_stats(struct recorder *r)
 {
 	(void)r;
 	return (struct recorder_stats){.records = 66};
+}
+
+WEAK struct backfill_progress runner_backfill_of(struct runner *r, size_t p)
+{
+	(void)r;
+	return backfill_of[p % 2];
+}
+
+WEAK const char *backfill_state_name(enum backfill_state state)
+{
+	return state == BACKFILL_PAUSED ? "paused" : "running";
 }
 
 WEAK const char *runner_state_name(enum runner_state state)

@@ -169,6 +169,23 @@ static void no_two_rows_have_the_same_name(void **state)
 	}
 }
 
+static void assert_archive(const struct metrics_pipeline *p)
+{
+	assert_int_equal(p->archive.events, 5);
+	assert_int_equal(p->archive_paused_us, 5 * S);
+	assert_int_equal(strlen(p->archive_path), METRICS_NAME_BYTES - 1);
+	assert_non_null(strstr(p->archive_path, "/and-another/events.json"));
+}
+
+static void assert_backfills(const struct fixture *f)
+{
+	assert_int_equal(f->s.pipelines[0].backfill.job, 0);
+	assert_int_equal(f->s.pipelines[0].backfill.rows_estimate, METRICS_UNKNOWN);
+	assert_string_equal(f->s.pipelines[1].backfill.state, "running");
+	assert_int_equal(f->s.pipelines[1].backfill.rows_done, 20);
+	assert_int_equal(f->s.pipelines[1].backfill.locked, 2);
+}
+
 static void collecting_asks_every_module(void **state)
 {
 	struct fixture *f = *state;
@@ -199,8 +216,12 @@ static void collecting_asks_every_module(void **state)
 	in.budget = budget;
 	ring_of = (struct ring_stats){.capacity = 10, .events = 3, .oldest_read_us = 49 * S};
 	runner_of = (struct runner_stats){.state = RUNNER_STANDBY, .read_total = 12};
+	backfill_of[1] = (struct backfill_progress){
+		.id = 8, .rows_done = 20, .rows_estimate = 50, .skipped = 2};
 	webhook_of = (struct webhook_stats){.delivered = 4};
 	pool_of = (struct pool_stats){.workers = 6};
+	archive_of = (struct archive_stats){
+		.events = 5, .paused = true, .since_us = 45 * S, .error = "full"};
 	metrics_collect(&in, &f->s);
 	assert_int_equal(f->s.uptime_us, 30 * S);
 	assert_int_equal(f->s.total.queue_size, 6);
@@ -210,8 +231,10 @@ static void collecting_asks_every_module(void **state)
 	assert_int_equal(f->s.log.lines_written, 77);
 	assert_int_equal(f->s.sources[0].stats.read_total, 12);
 	assert_int_equal(f->s.webhooks[1].timeout_us, 30 * S);
+	assert_backfills(f);
 	assert_string_equal(f->s.pipelines[0].webhook_name, "erp");
 	assert_string_equal(f->s.pipelines[1].webhook_name, "crm");
+	assert_archive(&f->s.pipelines[1]);
 	assert_true(f->s.memory.rss_bytes > 0);
 	assert_true(f->s.process.open_fds > 0);
 	assert_int_equal(f->s.budget.max_bytes, 1000);

@@ -78,7 +78,7 @@ static void the_short_configuration_gives_four_triggers(void **state)
 
 	(void)state;
 	buf_init(&out, PG_SQL_MAX_BYTES);
-	for (op = 0; op < OP_COUNT; op++) {
+	for (op = 0; op < OP_READ; op++) {
 		t = plain(op);
 		pg_trigger_create(&out, &t, true);
 		buf_add_str(&out, ";\n");

@@ -11,11 +11,13 @@
 #include <cmocka.h>
 
 #include "core/packed.h"
+#include "core/share.h"
 #include "source/runner_pipe.h"
 
 #define MAX_BYTES (8UL << 20)
 
 static char row[50000];
+static struct share own = {.step = 1}; /* of the tenant of all */
 
 static enum err_code read_one(struct source *s, uint32_t p, struct source_limit limit,
 			      struct event **out, size_t *ret_count, bool *ret_more, struct err *e)
@@ -31,7 +33,10 @@ static enum err_code read_one(struct source *s, uint32_t p, struct source_limit 
 	(void)limit;
 	*ret_count = 1;
 	*ret_more = true;
-	return event_new(&f, &out[0], e);
+	assert_int_equal(event_new(&f, &out[0], e), ERR_OK);
+	out[0]->share = &own;
+	share_take(&own, out[0]->bytes);
+	return ERR_OK;
 }
 
 static const struct source_ops ops = {.read = read_one};
@@ -54,6 +59,9 @@ static size_t bytes_in_ring(size_t used, struct runner_pipe *p, struct budget *b
 	assert_int_equal(packed_is(&ev->f), bytes < sizeof(row));
 	ring_settle(p->ring, ev, EVENT_DELIVERED);
 	event_free(ev);
+	/* what was counted is what is given back */
+	assert_int_equal(own.events, 0);
+	assert_int_equal(own.bytes, 0);
 	return bytes;
 }
 

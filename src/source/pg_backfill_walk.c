@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: MIT */
+#include "source/pg_backfill.h"
+
+#include "base/buf.h"
+#include "config/field.h"
+#include "source/pg_array.h"
+#include "source/pg_quote.h"
+#include "source/tables.h"
+
+/* $1 schema, $2 table, $3 the configured key as an array literal */
+static const char walk_sql[] =
+	"WITH t AS (SELECT c.oid FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n "
+	"ON n.oid = c.relnamespace WHERE n.nspname = $1 AND c.relname = $2 "
+	"AND c.relkind IN ('r', 'p')), "
+	"k AS (SELECT i.indexrelid, i.indisprimary, "
+	"array_agg(a.attname::text ORDER BY c.pos) AS names, "
+	"array_agg(pg_catalog.format_type(a.atttypid, a.atttypmod) ORDER BY c.pos) AS types, "
+	"bool_and(a.attnotnull) AS is_full "
+	"FROM t JOIN pg_catalog.pg_index AS i ON i.indrelid = t.oid "
+	"CROSS JOIN LATERAL unnest(i.indkey::int2[]) WITH ORDINALITY AS c(num, pos) "
+	"JOIN pg_catalog.pg_attribute AS a ON a.attrelid = t.oid AND a.attnum = c.num "
+	"WHERE i.indisunique AND i.indisvalid AND i.indpred IS NULL AND i.indexprs IS NULL "
+	"AND c.pos <= i.indnkeyatts GROUP BY 1, 2), "
+	"best AS (SELECT * FROM k WHERE indisprimary OR is_full AND names <@ $3::text[] AND "
+	"names @> $3::text[] ORDER BY indisprimary DESC, indexrelid LIMIT 1) "
+	"SELECT u.name, u.type FROM t LEFT JOIN best ON true "
+	"LEFT JOIN LATERAL unnest(best.names, best.types) WITH ORDINALITY AS u(name, type, pos) "
+	"ON true ORDER BY u.pos";
+
+static void add_array(struct buf *out, const struct string_list *l)
+{
+	const char *s;
+	size_t i;
+
+	buf_add_char(out, '{');
+	for (i = 0; i < l->count; i++) {
+		buf_add_str(out, i ? ",\"" : "\"");
+		for (s = l->items[i]; *s; s++) {
+			if (*s == '"' || *s == '\\')
+				buf_add_char(out, '\\');
+			buf_add_char(out, *s);
+		}
+		buf_add_char(out, '"');
+	}
+	buf_add_char(out, '}');
+}
+
+static ATTR_MUST_CHECK enum err_code take_rows(const PGresult *res, const char *schema,
+					       const char *table, struct pg_walk *w, struct err *e)
+{
+	enum err_code code = ERR_OK;
+	int i;
+
+	if (!PQntuples(res))
+		return err_set(e, ERR_NOT_FOUND, "table %s.%s is gone", schema, table);
+	if (PQgetisnull(res, 0, 0))
+		return err_set(e, ERR_CONFIG,
+			       "%s.%s has no primary key, and a backfill walks a table by it: give "
+			       "it one, or name in tables.key the columns of a unique index that "
+			       "are all NOT NULL",
+			       schema, table);
+	for (i = 0; i < PQntuples(res) && code == ERR_OK; i++) {
+		code = table_list_add(&w->key, PQgetvalue(res, i, 0), e);
+		if (code == ERR_OK)
+			code = table_list_add(&w->types, PQgetvalue(res, i, 1), e);
+	}
+	return code;
+}
+
+enum err_code pg_walk_load(struct pg_conn *c, const char *schema, const char *table,
+			   const struct string_list *configured, struct pg_walk *ret, struct err *e)
+{
+	const char *values[3] = {schema, table};
+	struct buf names;
+	PGresult *res = NULL;
+	enum err_code code;
+
+	*ret = (struct pg_walk){.key = {.count = 0}};
+	buf_init(&names, 64UL * 1024);
+	add_array(&names, configured);
+	values[2] = buf_str(&names);
+	code = buf_error(&names) == ERR_OK ? pg_conn_query(c, walk_sql, 3, values, false, &res, e)
+					   : err_set(e, ERR_NOMEM, "no memory for a key");
+	buf_done(&names);
+	if (code != ERR_OK)
+		return code;
+	code = take_rows(res, schema, table, ret, e);
+	PQclear(res);
+	return code;
+}
+
+void pg_walk_done(struct pg_walk *w)
+{
+	string_list_done(&w->key);
+	string_list_done(&w->types);
+}
