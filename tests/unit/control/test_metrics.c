@@ -186,6 +186,17 @@ static void assert_backfills(const struct fixture *f)
 	assert_int_equal(f->s.pipelines[1].backfill.locked, 2);
 }
 
+static void assert_budget(const struct fixture *f)
+{
+	assert_int_equal(f->s.budget.max_bytes, 1000);
+	assert_int_equal(f->s.budget.level, BUDGET_CRITICAL);
+	assert_int_equal(f->s.budget.reached[BUDGET_ALERT], 1);
+	assert_int_equal(f->s.budget.account_bytes[BUDGET_INGEST], 920);
+	assert_int_equal(f->s.budget.refused[BUDGET_CACHE], 1);
+	assert_true(f->s.budget.fragmentation_percent >= 0);
+	assert_true(f->s.budget.fragmentation_percent <= 100);
+}
+
 static void collecting_asks_every_module(void **state)
 {
 	struct fixture *f = *state;
@@ -237,13 +248,7 @@ static void collecting_asks_every_module(void **state)
 	assert_archive(&f->s.pipelines[1]);
 	assert_true(f->s.memory.rss_bytes > 0);
 	assert_true(f->s.process.open_fds > 0);
-	assert_int_equal(f->s.budget.max_bytes, 1000);
-	assert_int_equal(f->s.budget.level, BUDGET_CRITICAL);
-	assert_int_equal(f->s.budget.reached[BUDGET_ALERT], 1);
-	assert_int_equal(f->s.budget.account_bytes[BUDGET_INGEST], 920);
-	assert_int_equal(f->s.budget.refused[BUDGET_CACHE], 1);
-	assert_true(f->s.budget.fragmentation_percent >= 0);
-	assert_true(f->s.budget.fragmentation_percent <= 100);
+	assert_budget(f);
 	assert_string_equal(f->s.pipelines[0].priority, "optional");
 	assert_true(f->s.pipelines[0].memory_stopped);
 	assert_false(f->s.pipelines[1].memory_stopped);
