@@ -11,6 +11,8 @@
 ## make fuzz         libFuzzer on every target, FUZZ_SECONDS=60 each
 ## make soak bench   long runs, and the figures of docs/BENCHMARKS.md
 ## make weeks        525,000 events with faults on the way: the figures of docs/RELIABILITY.md
+## make backfill-large  backfills of 2,000,000 rows in each database
+## make archive-kills   kill -9 at 200 random points while it archives, ARCHIVE_KILLS=200
 ## make clean
 ##
 ## VARIANT=release|debug|asan|tsan|coverage|analyzer|clang|fuzz; each builds in build/VARIANT.
@@ -83,7 +85,7 @@ RUN = tests/run --label
 .DELETE_ON_ERROR:
 .SECONDARY:
 .PHONY: all lib deps deps-build deps-test deps-lint tools tests demo check lint analyzer unit unit-tsan \
-	contract torture corpus integration e2e fuzz soak weeks coverage coverage-gate bench install uninstall clean help
+	contract torture corpus integration e2e fuzz soak weeks backfill-large archive-kills coverage coverage-gate bench install uninstall clean help
 
 all: $(DAEMON)
 
@@ -160,10 +162,15 @@ analyzer: deps-lint
 fuzz: deps-lint
 	@$(MAKE) --no-print-directory VARIANT=fuzz BUILD=build/fuzz $(FUZZ:$(BUILD)/%=build/fuzz/%)
 	@tests/fuzz/run $(FUZZ:$(BUILD)/%=build/fuzz/%)
+archive-kills: deps-test all tools
+	@ARCHIVE_KILLS=$(or $(ARCHIVE_KILLS),200) $(RUN) archive-kills --jobs 1 --timeout 3600 tests/e2e/test_hook_archive_kill.sh
 soak: deps-test all tools
 	@tests/e2e/soak
 weeks: deps-test all tools
 	@WEEKS_EVENTS=$${WEEKS_EVENTS:-525000} $(RUN) weeks --jobs 1 --timeout 7200 tests/e2e/test_ops_weeks.sh
+
+backfill-large: deps-test all tools
+	@tests/e2e/backfill_large
 coverage: deps
 	@tests/support/coverage all
 coverage-gate:

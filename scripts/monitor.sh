@@ -36,7 +36,8 @@ Thresholds (warning, critical); "off" as VALUE removes one:
   connections   open database connections                   off   off
 
 Always: a source that is not connected is critical, a webhook whose breaker is open is a warning, a
-webhook disabled by a 410 is critical, and a standing alarm of a source is a warning.
+webhook disabled by a 410 is critical, a standing alarm of a source is a warning, and so is the
+memory budget at the levels alert and critical.
 
 Exit status: 0 OK, 1 warning, 2 critical, 3 unknown. A daemon that cannot be reached is critical;
 what does not answer as the daemon does, a wrong option or a missing tool is unknown.
@@ -191,6 +192,14 @@ def source_state: if .state == "active" or .state == "standby" then
 	else {level: 2, text: ("source \(.name) is \(.state)"
 		+ (if (.last_error // "") != "" then ": \(.last_error)" else "" end))} end;
 
+def budget: .budget // {max_bytes: 0};
+def budget_state: if .level == "critical" or .level == "alert" then
+		{level: 1, text: "memory budget \(per_cent(.used_bytes; .max_bytes) | round1)% used, level \(.level)"}
+	else {level: 0} end;
+def budget_row: "\(.used_bytes | num | bytes) of \(.max_bytes | num | bytes), \(.level // "unknown")"
+	+ ([(.account_bytes // {}) | to_entries[] | select(.value > 0)] | sort_by(-.value)
+		| if . == [] then "" else ": " + (map("\(.key) \(.value | bytes)") | join(", ")) end);
+
 def webhook_state: if .breaker == "closed" then {level: 0}
 	else {level: (if .breaker == "disabled" then 2 else 1 end),
 		text: ("webhook \(.name): breaker \(.breaker) for \(.breaker_state_seconds | span)"
@@ -202,6 +211,7 @@ def webhook_state: if .breaker == "closed" then {level: 0}
 | ([$marks[] | select(.level > 0)]
 	+ [(.sources // [])[] | source_state | select(.level > 0)]
 	+ [(.webhooks // [])[] | webhook_state | select(.level > 0)]
+	+ [budget | budget_state | select(.level > 0)]
 	| sort_by(-.level)) as $problems
 | ([$problems[].level] | worst) as $status
 | ($marks | map({key, value: .level}) | from_entries) as $mark
@@ -222,6 +232,7 @@ def webhook_state: if .breaker == "closed" then {level: 0}
 		row("version"; "\($m.version // "unknown"), up \($m.uptime_seconds | num | span)"; 0),
 		row("memory"; "\($v.memory | bytes) (heap in use \($m.memory.heap_used_bytes
 			| num | bytes))"; $mark.memory),
+		row("memory budget"; $m | budget | budget_row; $m | budget | budget_state.level),
 		row("database connections"; $v.connections | count; $mark.connections),
 		row("queue"; "\($m.queue_size) of \($m.queue_capacity) events, \($m.queue_bytes
 			| num | bytes) of \($m.queue_max_bytes | num | bytes)"; $mark.queue),
@@ -245,7 +256,8 @@ def webhook_state: if .breaker == "closed" then {level: 0}
 		+ (if (.last_error // "") != "" then "; \(.last_error)" else "" end);
 		source_state.level)]
 	+ [($m.pipelines // [])[] | row("pipeline \(.name)"; "\(.queue_size) of \(.queue_capacity)"
-		+ " events, in flight \(.in_flight), lag \(.lag_seconds | num | span)"; 0)]
+		+ " events, in flight \(.in_flight), lag \(.lag_seconds | num | span)"
+		+ (if .memory_stopped then "; waits for memory" else "" end); 0)]
 	+ [($m.webhooks // [])[] | row("webhook \(.name)"; "breaker \(.breaker), "
 		+ "delivered \(.delivered_total), dead \(.dead_total)"
 		+ (if (.last_error // "") != "" then "; \(.last_error)" else "" end);

@@ -277,10 +277,11 @@ struct ingest_settings {
 	int64_t max_concurrent; /* requests */
 	struct rate rate_limit; /* of each token */
 	int64_t idempotency_window_us;
-	int64_t body_timeout_us; /* for a whole request to come in */
-	int64_t idle_timeout_us; /* without a byte */
-	char *tls_cert;          /* PEM, with the chain; NULL: no TLS */
-	char *tls_key;           /* of tls_cert; given when that is */
+	int64_t idempotency_cache; /* keys that are in memory too */
+	int64_t body_timeout_us;   /* for a whole request to come in */
+	int64_t idle_timeout_us;   /* without a byte */
+	char *tls_cert;            /* PEM, with the chain; NULL: no TLS */
+	char *tls_key;             /* of tls_cert; given when that is */
 	char *spill_dir;
 };
 
@@ -304,9 +305,10 @@ struct settings {
 		int64_t max_bytes; /* of them; of memory.max_bytes */
 	} queue;
 	struct {
-		char *max;             /* as it is written: a size, or a share as "25%" */
-		int64_t max_bytes;     /* what it comes to */
-		int64_t reserve_bytes; /* of it, for critical pipelines; 0: there are none */
+		char *max;               /* as it is written: a size, or a share as "25%" */
+		int64_t max_bytes;       /* what it comes to */
+		int64_t reserve_bytes;   /* of it, for critical pipelines; 0: there are none */
+		struct secret alert_url; /* who hears of its levels; NULL: nobody */
 	} memory;
 	struct {
 		char *file;
@@ -334,6 +336,9 @@ struct settings {
 		bool core_dumps;             /* a crash may leave one, with secrets in it */
 	} daemon;
 };
+
+/* Make in one of that name, which is copied. false: no memory. settings_done frees it. */
+bool inlet_settings_init(struct inlet_settings *in, const char *name);
 
 /* What the pipeline's source is called in the configuration: also of an inlet with a store. */
 const char *pipeline_source_name(const struct settings *s, const struct pipeline_settings *p);

@@ -32,6 +32,7 @@
 #include "core/label_set.h"
 #include "core/parked.h"
 #include "core/ring.h"
+#include "ingest/front.h"
 #include "sink/archive.h"
 #include "sink/pool.h"
 #include "sink/webhook.h"
@@ -91,6 +92,7 @@ struct metrics_inputs {
 	const struct metrics_pipeline_input *pipelines;
 	size_t pipeline_count;       /* <= SETTINGS_PIPELINES_MAX */
 	const struct budget *budget; /* NULL: none */
+	struct front *front;         /* NULL: nobody posts */
 };
 
 #define METRICS_NAME_BYTES 64
@@ -208,7 +210,9 @@ struct metrics_snapshot {
 	size_t webhook_count;
 	struct metrics_pipeline pipelines[SETTINGS_PIPELINES_MAX];
 	size_t pipeline_count;
-	struct metrics_totals total; /* derived */
+	struct ingest_stats ingest;
+	struct metrics_quantiles ingest_latency; /* derived */
+	struct metrics_totals total;             /* derived */
 };
 
 /* Pull every module's figures and derive the rest. Takes each module's own lock for a moment, never

@@ -10,7 +10,7 @@
 
 #include "control/metrics_table.h"
 
-/* "state", "class", "phase", "version"; NULL for METRICS_LABEL_NONE. */
+/* "state", "class", "phase", "reason", "version"; NULL for METRICS_LABEL_NONE. */
 const char *metrics_label_name(enum metrics_label label);
 
 /* How many values it has; the first that is used is metrics_label_first. */

@@ -17,7 +17,8 @@
 enum metrics_kind {
 	METRICS_GAUGE,
 	METRICS_COUNTER,
-	METRICS_HISTOGRAM, /* struct webhook_stats's latency */
+	METRICS_HISTOGRAM, /* WEBHOOK_LATENCY_BUCKETS counts of int64_t, and their sum behind them
+			    */
 	METRICS_STATE,     /* an enum: its name in JSON, one 0/1 series per state in Prometheus */
 	METRICS_TEXT,      /* a char array: JSON only, or a label of an info series of value 1 */
 };
@@ -48,6 +49,7 @@ enum metrics_label {
 	METRICS_LABEL_PHASE,   /* of failures: lookup, connect, ... */
 	METRICS_LABEL_LEVEL,   /* of the memory budget: normal, ... */
 	METRICS_LABEL_ACCOUNT, /* of it: read, queue, ... */
+	METRICS_LABEL_REASON,  /* of refused posts: busy, size, ... */
 	METRICS_LABEL_COUNT
 };
 
@@ -59,7 +61,7 @@ struct metrics_row {
 	enum metrics_unit unit;
 	enum metrics_label label;
 	size_t offset; /* in the scope's struct */
-	size_t size;   /* of the field; of one element with METRICS_LABEL_CLASS and _PHASE */
+	size_t size; /* of the field; of one element with METRICS_LABEL_CLASS, _PHASE and _REASON */
 	const char *help;
 };
 

@@ -34,6 +34,10 @@ void monitor_free(struct monitor *m);
 /* Whose figures are told, too; NULL: nobody's. Main thread; r is a loan until the next call. */
 void monitor_set_recorder(struct monitor *m, struct recorder *r);
 
+/* Whose figures of posted events are told; NULL: nobody's. Main thread; f is a loan until the next
+ * call. */
+void monitor_set_front(struct monitor *m, struct front *f);
+
 /* Counters by table, for engine_set_tables; they live as long as m. */
 struct label_set *monitor_tables(struct monitor *m);
 

@@ -18,6 +18,7 @@
 #include "core/budget.h"
 #include "ingest/body.h"
 #include "ingest/posted.h"
+#include "ingest/recent.h"
 #include "ingest/tally.h"
 #include "source/inlet.h"
 
@@ -62,6 +63,7 @@ struct committer_options {
 	const struct clock *clock;
 	struct budget *budget; /* NULL: none */
 	struct tally *tally;
+	struct recent *recent;        /* NULL: none */
 	void (*on_commit)(void *ctx); /* as that of struct inlet_options */
 	void *on_commit_ctx;
 };

@@ -26,6 +26,7 @@ struct front_options {
 	const struct clock *clock;
 	struct budget *budget;       /* NULL: none */
 	const struct inlet_ops *ops; /* NULL: the real ones */
+	struct tally *tally;         /* counts on where it is; a loan for the front's life */
 	/* After a commit of events, from a thread of the front: the source with this index has
 	 * something to read. NULL: nobody wants to know. */
 	void (*on_commit)(void *ctx, size_t source);

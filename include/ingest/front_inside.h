@@ -38,6 +38,7 @@ struct front {
 	bool is_tls;
 	char *pem[2]; /* certificate and key */
 	struct tokens *tokens;
+	struct recent *recent;                              /* NULL: none */
 	struct committer *committers[SETTINGS_SOURCES_MAX]; /* one an inlet */
 	struct front_source {
 		struct front *front;
@@ -45,7 +46,6 @@ struct front {
 	} sources[SETTINGS_SOURCES_MAX]; /* for their callbacks */
 	struct door *door;
 	struct MHD_Daemon *server;
-	struct tally tally;
 	struct refusal_log log;           /* of the server's thread */
 	char crowded[REFUSAL_HTTP_BYTES]; /* what those hear for whom there is no room */
 	_Atomic bool stopping;

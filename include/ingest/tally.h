@@ -9,6 +9,7 @@
 #include <stdatomic.h>
 #include <stdint.h>
 
+#include "core/cache.h"
 #include "ingest/refusal.h"
 #include "sink/webhook.h"
 
@@ -41,14 +42,16 @@ struct ingest_stats {
 	int64_t commits;
 	int64_t refused[REFUSAL_REASON_COUNT];
 	int64_t refused_total;
-	int64_t latency_sum_us;
+	struct cache_stats recent; /* idempotency keys in memory */
+	int64_t recent_percent;    /* of the questions to them that had an answer there */
 	int64_t latency_count[WEBHOOK_LATENCY_BUCKETS];
+	int64_t latency_sum_us; /* behind the counts, as control/metrics_table.h wants it */
 };
 
 /* A body waited us for its commit. */
 void tally_latency(struct tally *t, int64_t us);
 
-/* All but max_concurrent. */
+/* All but max_concurrent and what is recent. */
 struct ingest_stats tally_stats(struct tally *t);
 
 #endif

@@ -37,6 +37,7 @@
 #include "base/op.h"
 #include "base/text.h"
 #include "config/settings.h"
+#include "core/budget.h"
 
 #define INLET_DIGEST_BYTES 32
 #define INLET_KEY_BYTES_MAX 255        /* of an idempotency key */
@@ -55,6 +56,7 @@ struct inlet_options {
 	 * at once; NULL: nobody */
 	void (*on_commit)(void *ctx);
 	void *on_commit_ctx;
+	struct budget *budget; /* what waits to be sent is charged to BUDGET_INGEST; NULL: none */
 };
 
 struct inlet_request {

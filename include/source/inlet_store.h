@@ -19,6 +19,7 @@
 /* Rows that wait to be sent together, where every statement is a round trip. */
 #define INLET_PENDING_BYTES (256UL * 1024)
 #define INLET_PENDING_ROWS 200
+#define INLET_BLOATED_BYTES (2UL * 1024 * 1024) /* of one statement */
 
 struct inlet_env {
 	const struct source_settings *source;
@@ -52,6 +53,10 @@ struct inlet_row {
 struct inlet_store {
 	const struct inlet_store_ops *ops;
 	char warning[INLET_WARNING_BYTES]; /* set by open */
+	size_t held_bytes;                 /* of copies of events, at the end of each call */
+	/* a client library keeps the room for the largest statement that it ever sent: one was so
+	 * large that the connection is better made anew */
+	bool is_bloated;
 };
 
 struct inlet_store_ops {

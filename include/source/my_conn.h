@@ -65,6 +65,7 @@ void my_conn_close(struct my_conn *c);
 
 bool my_conn_is_mariadb(const struct my_conn *c);
 const char *my_conn_server(const struct my_conn *c); /* "MariaDB 10.11.19"; a loan */
+int my_conn_version(const struct my_conn *c);        /* 101119 */
 bool my_conn_is_tls(const struct my_conn *c);
 /* binlog_row_image is MINIMAL: the rows we delete cost the binary log only their ids. */
 bool my_conn_is_minimal(const struct my_conn *c);

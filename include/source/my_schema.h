@@ -14,6 +14,7 @@
  *     app_db_listener_dead_letter    of all pipelines
  *     app_db_listener_delivered      of all pipelines: what is kept of delivered events
  *     app_db_listener_webhook        one row per pipeline: what is known of its webhook
+ *     app_db_listener_backfill       of all pipelines: one row per job
  *
  * captured.trigger_names: the names joined by commas.
  *
@@ -36,6 +37,7 @@
 #define MY_DEAD_LETTER MY_PREFIX "dead_letter"
 #define MY_DELIVERED MY_PREFIX "delivered"
 #define MY_WEBHOOK MY_PREFIX "webhook"
+#define MY_BACKFILL MY_PREFIX "backfill"
 
 /* What outbox, dead letters and delivered events have in common, in this order. changed_at is UTC.
  * bytes: the sum of the lengths in bytes of row_key, old_key, data and old_data; the reader budgets
@@ -62,6 +64,7 @@ void my_schema_create_captured(struct buf *out, const char *database);
 void my_schema_create_dead_letter(struct buf *out, const char *database);
 void my_schema_create_delivered(struct buf *out, const char *database);
 void my_schema_create_webhook(struct buf *out, const char *database);
+void my_schema_create_backfill(struct buf *out, const char *database);
 /* first_id: where ids begin, >= 1. Above the dead letters of an earlier installation, or an event
  * could get the id of one of them: SELECT COALESCE(MAX(id), 0) + 1 ... WHERE pipeline = ... */
 void my_schema_create_outbox(struct buf *out, const char *database, const char *pipeline,

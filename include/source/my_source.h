@@ -8,6 +8,7 @@
  *     my_ack.c      acknowledging
  *     my_parked.c   events that wait for a later attempt, in a table of their own
  *     my_owners.c   when gaps close
+ *     my_backfill.c rows that are there already
  *     my_audit.c    an operator's own audit table in place of the outbox
  *     my_inspect.c  drift, status, stray rows
  */
@@ -62,6 +63,8 @@ struct my_source {
 	int64_t started_s; /* when the server started, Unix time; 0: not known yet */
 	struct source_status status;
 	char identity[256];
+	struct my_job *job; /* the backfill that is under way; NULL: none */
+	bool never_skips;   /* tests: as before MariaDB 10.6 */
 };
 
 static inline struct my_source *my_source_of(struct source *s)
@@ -145,6 +148,11 @@ enum err_code my_parked_read(struct source *base, uint32_t p, const struct parke
 /* How many p has; an upper bound when they are many. */
 enum err_code my_parked_count(struct my_source *s, const struct my_pipe *p, int64_t *ret_rows,
 			      struct err *e) ATTR_MUST_CHECK;
+
+/* ---- my_backfill.c ---- */
+
+/* Forget what is known of a backfill; NULL is fine. */
+void my_job_free(struct my_job *j);
 
 /* ---- my_purge.c ---- */
 

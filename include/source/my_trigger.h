@@ -59,6 +59,15 @@ bool my_trigger_has(const struct my_trigger *t, const struct my_column *c);
 /* CREATE TRIGGER; or_replace: CREATE OR REPLACE TRIGGER (MariaDB). */
 void my_trigger_create(struct buf *out, const struct my_trigger *t, bool or_replace);
 
+/* Append what a trigger of OP_INSERT makes of a row that is there, as two expressions over NEW: its
+ * key, and its data; NULL when there is none or it is too long. Data that is longer than
+ * my_trigger_cap is too long also where it is not NULL. */
+void my_trigger_read(struct buf *out, const struct my_trigger *t);
+/* About how many octets that data has. */
+void my_trigger_size(struct buf *out, const struct my_trigger *t);
+/* The cap, within its bounds. */
+int64_t my_trigger_cap(const struct my_trigger *t);
+
 /* DROP TRIGGER IF EXISTS schema.name. */
 void my_trigger_drop(struct buf *out, const char *schema, const char *name);
 

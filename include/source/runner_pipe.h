@@ -48,7 +48,8 @@ struct runner_pipe {
 	int64_t retry_us; /* until then */
 
 	struct runner_backlog backlog; /* the runner's: under its lock */
-	size_t last_count;             /* what the last read returned */
+	size_t last_rows;              /* what the last read returned */
+	size_t last_count;             /* what was taken of it */
 	size_t last_bytes;
 	size_t packed_events; /* since they were counted */
 	size_t packed_saved_bytes;

@@ -24,6 +24,9 @@ bool runner_tenant_wants(struct runner_pipe *p);
 enum err_code runner_tenant_read(struct runner_pipe *p, struct source *s, struct source_limit limit,
 				 struct err *e) ATTR_MUST_CHECK;
 
+/* Has everything that there is been read, and nothing been left behind? */
+bool runner_tenant_is_at_end(const struct runner_pipe *p);
+
 /* ev was parked, and is taken. */
 void runner_tenant_charge(struct runner_pipe *p, struct event *ev);
 

@@ -8,6 +8,7 @@
  *     sqlite_parked.c   events that wait for a later attempt, in a table of their own
  *     sqlite_wake.c     waiting for changes
  *     sqlite_purge.c    old dead letters
+ *     sqlite_backfill.c rows that are there already
  *     sqlite_inspect.c  drift, status, stray rows, a file that went back in time
  */
 #ifndef SOURCE_SQLITE_SOURCE_H
@@ -58,7 +59,7 @@ struct sqlite_wake {
 	int alarm_fd; /* epoll over the interrupt and the caller's descriptor */
 	int directory_watch, file_watch, wal_watch, journal_watch;
 	int64_t hinted_us; /* when a hint was last followed */
-	bool cached;       /* rows were read: pages of theirs are in SQLite's cache, 2 MB at most */
+	int64_t forgot_us; /* when SQLite last gave back what it can of its cache, 2 MB at most */
 };
 
 struct sqlite_source {

@@ -8,6 +8,7 @@
 #ifndef SOURCE_SQLITE_TRIGGER_H
 #define SOURCE_SQLITE_TRIGGER_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/buf.h"
@@ -39,6 +40,10 @@ void sqlite_trigger_name(struct buf *out, const struct sqlite_trigger *t);
 
 /* CREATE TRIGGER, spelled as sqlite_schema keeps it. */
 void sqlite_trigger_create(struct buf *out, const struct sqlite_trigger *t);
+
+/* Append what a trigger makes of the row NEW, or of its key, as an expression: NULL when there is
+ * none or it is too long. */
+void sqlite_trigger_read(struct buf *out, const struct sqlite_trigger *t, bool only_key);
 
 /* A SELECT that can be prepared exactly when the row filter is valid; never to be run. */
 void sqlite_trigger_filter_probe(struct buf *out, const struct sqlite_trigger *t);

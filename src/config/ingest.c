@@ -9,6 +9,11 @@ static bool is_on(const struct ingest_settings *s)
 	return s->listen && strcmp(s->listen, "off") != 0;
 }
 
+static bool is_empty(struct node n)
+{
+	return !node_is_given(n) || (node_kind(n) == NODE_MAPPING && !node_count(n));
+}
+
 static void check_tls(struct loading *l, struct node n, const struct path *path)
 {
 	const struct ingest_settings *s = &l->settings.ingest;
@@ -26,12 +31,13 @@ static void check_tls(struct loading *l, struct node n, const struct path *path)
 
 void ingest_check(struct loading *l)
 {
-	struct node n = node_find(l->root, "ingest");
+	struct node n = node_find(l->root, "ingest"), tokens = node_find(n, "tokens");
 	struct path path = path_of("ingest"), where;
 
-	if (is_on(&l->settings.ingest) && !node_is_given(node_find(n, "tokens"))) {
+	if (is_on(&l->settings.ingest) && is_empty(tokens)) {
 		where = path_key(&path, TEXT_LIT("tokens"));
-		loading_mistake(l, n, &where, "required with listen: who may post");
+		loading_mistake(l, node_is_given(tokens) ? tokens : n, &where,
+				"required with listen: who may post");
 	}
 	if (node_is_given(n))
 		check_tls(l, n, &path);

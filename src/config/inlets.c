@@ -6,7 +6,6 @@
  */
 #include <stdio.h>
 
-#include "base/mem.h"
 #include "config/field.h"
 #include "config/inlets.h"
 #include "config/suggest.h"
@@ -178,10 +177,10 @@ static void add_inlet(struct loading *l, size_t source, size_t at)
 	struct inlet_settings *in = &s->inlets[s->inlet_count];
 	size_t p;
 
-	*in = (struct inlet_settings){
-		.name = mem_strdup(s->sources[source].name), .source = at, .is_own = at == source};
-	if (!in->name)
+	if (!inlet_settings_init(in, s->sources[source].name)) {
 		l->error = ERR_NOMEM;
+		return;
+	}
 	for (p = 0; p < s->pipeline_count; p++) {
 		if (s->pipelines[p].pushed || s->pipelines[p].source != source)
 			continue;
@@ -190,6 +189,8 @@ static void add_inlet(struct loading *l, size_t source, size_t at)
 		s->pipelines[p].source = at;
 	}
 	s->inlet_count++;
+	in->source = at;
+	in->is_own = at == source;
 }
 
 /* Nobody refers to it any more. */
@@ -210,7 +211,7 @@ static void take_out(struct settings *s, size_t source)
 
 void inlets_resolve(struct loading *l, const struct path *paths)
 {
-	size_t stores[SETTINGS_SOURCES_MAX], i, count = 0;
+	size_t stores[SETTINGS_SOURCES_MAX] = {0}, i, count = 0;
 	struct settings *s = &l->settings;
 
 	for (i = 0; i < s->source_count; i++) {

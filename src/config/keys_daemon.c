@@ -30,6 +30,9 @@ static const struct key rows[] = {
 	 .help = "The most bytes of payload in memory, whoever holds them: a size, or a share such "
 		 "as 25% of what the control group or else the machine has. When not given, no "
 		 "more than half of the control group's limit."},
+	{"memory.alert_url", KEY_URL, SETTINGS(memory.alert_url), .check = check_token_url,
+	 .help = "Where to POST a small JSON document when the level of the budget reaches alert "
+		 "or critical, and when it is back."},
 
 	{"logging.file", KEY_STRING, SETTINGS(logging.file), .def = "stderr", .check = check_text,
 	 .help = "Path of the log file, or stderr."},

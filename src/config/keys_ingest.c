@@ -24,6 +24,10 @@ static const struct key rows[] = {
 	{"ingest.idempotency_window", KEY_DURATION, SETTINGS(ingest.idempotency_window_us),
 	 .def = "24h", RANGE(1 * MIN, 30 * DAY),
 	 .help = "How long an Idempotency-Key is remembered."},
+	{"ingest.idempotency_cache", KEY_INT, SETTINGS(ingest.idempotency_cache), .def = "10000",
+	 RANGE(0, 1000000),
+	 .help = "The most of the latest keys that are kept in memory too, for ten minutes: a "
+		 "request that comes again is answered without the store."},
 	{"ingest.body_timeout", KEY_DURATION, SETTINGS(ingest.body_timeout_us), .def = "60s",
 	 RANGE(1 * S, HOUR), .help = "How long a request may take to come in, head and body."},
 	{"ingest.idle_timeout", KEY_DURATION, SETTINGS(ingest.idle_timeout_us), .def = "10s",

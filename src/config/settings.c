@@ -54,6 +54,12 @@ static void pipeline_done(struct pipeline_settings *p)
 	field_done_all(KEY_IN_PIPELINE, p);
 }
 
+bool inlet_settings_init(struct inlet_settings *in, const char *name)
+{
+	*in = (struct inlet_settings){.name = mem_strdup(name)};
+	return in->name;
+}
+
 const char *pipeline_source_name(const struct settings *s, const struct pipeline_settings *p)
 {
 	return p->pushed ? s->inlets[p->inlet].name : s->sources[p->source].name;

@@ -240,6 +240,7 @@ void metrics_derive(struct metrics_snapshot *s, struct metrics_history *h)
 	for (i = 0; i < s->pipeline_count; i++)
 		derive_eta(s, h, i);
 	derive_latency(s);
+	s->ingest_latency = quantiles_of(s->ingest.latency_count);
 	derive_history(s, h);
 }
 
@@ -336,6 +337,7 @@ void metrics_collect(const struct metrics_inputs *in, struct metrics_snapshot *r
 	s->webhook_count = in->webhook_count;
 	s->pipeline_count = in->pipeline_count;
 	s->pool = pool_stats(in->pool);
+	s->ingest = front_stats(in->front);
 	s->log = log_stats();
 	s->recorder = recorder_stats(in->recorder);
 	s->tables = label_set_stats(in->tables);

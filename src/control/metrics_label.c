@@ -4,6 +4,7 @@
 #include <assert.h>
 
 #include "core/budget.h"
+#include "ingest/refusal.h"
 #include "sink/answer.h"
 #include "sink/breaker.h"
 #include "source/runner.h"
@@ -28,6 +29,11 @@ static const char *class_value(size_t i)
 static const char *phase_value(size_t i)
 {
 	return answer_phase_name((enum answer_phase)i);
+}
+
+static const char *reason_value(size_t i)
+{
+	return refusal_name((enum refusal_reason)i);
 }
 
 static const char *level_value(size_t i)
@@ -55,6 +61,7 @@ static const struct {
 	[METRICS_LABEL_PHASE] = {"phase", ANSWER_PHASE_NONE + 1, ANSWER_PHASE_COUNT, phase_value},
 	[METRICS_LABEL_LEVEL] = {"level", BUDGET_NORMAL, BUDGET_LEVEL_COUNT, level_value},
 	[METRICS_LABEL_ACCOUNT] = {"account", 0, BUDGET_ACCOUNT_COUNT, account_value},
+	[METRICS_LABEL_REASON] = {"reason", REFUSAL_NONE + 1, REFUSAL_REASON_COUNT, reason_value},
 };
 
 const char *metrics_label_name(enum metrics_label label)

@@ -5,6 +5,7 @@
  * from the table; label values are escaped.
  */
 #include <stdbool.h>
+#include <string.h>
 
 #include "control/metrics.h"
 #include "control/metrics_label.h"
@@ -117,14 +118,15 @@ static void histogram_part(struct buf *out, const struct metrics_row *row, const
 
 static void histogram_add(struct buf *out, const struct metrics_row *row, const void *base)
 {
-	const struct webhook_stats *st = &((const struct metrics_webhook *)base)->stats;
+	int64_t cells[WEBHOOK_LATENCY_BUCKETS + 1]; /* and the sum */
 	struct buf bound;
 	int64_t count = 0;
 	size_t i;
 
+	memcpy(cells, (const char *)base + row->offset, sizeof(cells));
 	buf_init(&bound, METRICS_NAME_BYTES);
 	for (i = 0; i < WEBHOOK_LATENCY_BUCKETS; i++) {
-		count += st->latency_count[i];
+		count += cells[i];
 		buf_reset(&bound);
 		if (webhook_latency_bound_us[i] == INT64_MAX)
 			buf_add_str(&bound, "+Inf");
@@ -138,7 +140,7 @@ static void histogram_add(struct buf *out, const struct metrics_row *row, const 
 		out->error = buf_error(&bound);
 	buf_done(&bound);
 	histogram_part(out, row, base, "_sum", NO_TAG);
-	seconds_add(out, st->latency_sum_us);
+	seconds_add(out, cells[WEBHOOK_LATENCY_BUCKETS]);
 	buf_add_char(out, '\n');
 	histogram_part(out, row, base, "_count", NO_TAG);
 	buf_add_i64(out, count);

@@ -1,9 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "control/metrics_table.h"
 
-#include <assert.h>
-#include <string.h>
-
 #include "control/metrics.h"
 
 #define AT(type, field)                                                                            \
@@ -77,6 +74,52 @@ const struct metrics_row metrics_table[] = {
 	 .help = "Webhooks whose breaker is not closed: nothing is sent to them but probes"},
 	{"http_connections_total", "http_connections_total", GLOBAL(pool.connections), COUNTER,
 	 .help = "Connections opened to webhooks"},
+	{"ingest_connections", "ingest.connections", GLOBAL(ingest.connections), GAUGE,
+	 .help = "Open connections of clients that post events"},
+	{"ingest_in_progress", "ingest.in_progress", GLOBAL(ingest.in_progress), GAUGE,
+	 .help = "Posted requests that are coming in, being stored or answered"},
+	{"ingest_max_concurrent", "ingest.max_concurrent", GLOBAL(ingest.max_concurrent), GAUGE,
+	 .help = "Most of them at one time; 0 without ingest"},
+	{"ingest_accepted_total", "ingest.accepted_total", GLOBAL(ingest.accepted), COUNTER,
+	 .help = "Posted requests answered 202: their events are durable"},
+	{"ingest_duplicates_total", "ingest.duplicates_total", GLOBAL(ingest.duplicates), COUNTER,
+	 .help = "Of them, repeated ones, whose events were stored before"},
+	{"ingest_events_total", "ingest.events_total", GLOBAL(ingest.events), COUNTER,
+	 .help = "Posted events that were stored"},
+	{"ingest_bytes_total", "ingest.bytes_total", GLOBAL(ingest.bytes), COUNTER, BYTES,
+	 .help = "Bytes of posted bodies, refused ones as far as they were read"},
+	{"ingest_spilled_total", "ingest.spilled_total", GLOBAL(ingest.spilled), COUNTER,
+	 .help = "Posted bodies that went through a file in spill_dir"},
+	{"ingest_cut_total", "ingest.cut_total", GLOBAL(ingest.cut), COUNTER,
+	 .help = "Posted requests whose client went away before they were whole"},
+	{"ingest_commits_total", "ingest.commits_total", GLOBAL(ingest.commits), COUNTER,
+	 .help = "Commits of posted events; several requests may share one"},
+	{"ingest_refused_total", "ingest.refused", .scope = METRICS_GLOBAL, COUNTER,
+	 .offset = offsetof(struct metrics_snapshot, ingest.refused), .size = sizeof(int64_t),
+	 .label = METRICS_LABEL_REASON, .help = "Posted requests that were refused, by reason"},
+	{NULL, "ingest.refused_total", GLOBAL(ingest.refused_total), COUNTER,
+	 .help = "Posted requests that were refused"},
+	{"ingest_cache_keys", "ingest.cache_keys", GLOBAL(ingest.recent.entries), GAUGE,
+	 .help = "Idempotency keys in memory"},
+	{"ingest_cache_bytes", "ingest.cache_bytes", GLOBAL(ingest.recent.bytes), GAUGE, BYTES,
+	 .help = "Bytes of them"},
+	{"ingest_cache_hits_total", "ingest.cache_hits_total", GLOBAL(ingest.recent.hits), COUNTER,
+	 .help = "Questions for a key that were answered from memory"},
+	{"ingest_cache_misses_total", "ingest.cache_misses_total", GLOBAL(ingest.recent.misses),
+	 COUNTER, .help = "Questions that went to the store: mostly new keys"},
+	{"ingest_cache_evicted_total", "ingest.cache_evicted_total", GLOBAL(ingest.recent.evicted),
+	 COUNTER, .help = "Keys that went for want of room: idempotency_cache"},
+	{"ingest_cache_cleared_total", "ingest.cache_cleared_total", GLOBAL(ingest.recent.cleared),
+	 COUNTER, .help = "Keys that went as memory was short"},
+	{NULL, "ingest.cache_hit_percent", GLOBAL(ingest.recent_percent), GAUGE,
+	 .help = "Of the questions, how many were answered from memory"},
+	{"ingest_commit_seconds", NULL, .scope = METRICS_GLOBAL, .kind = METRICS_HISTOGRAM, SECONDS,
+	 .offset = offsetof(struct metrics_snapshot, ingest.latency_count), .size = sizeof(int64_t),
+	 .help = "Time from a whole posted body to its commit"},
+	{NULL, "ingest.commit_p50_ms", GLOBAL(ingest_latency.p50_us), GAUGE, MS,
+	 .help = "Half of the posted bodies were durable in this time"},
+	{NULL, "ingest.commit_p99_ms", GLOBAL(ingest_latency.p99_us), GAUGE, MS,
+	 .help = "Ninety-nine of a hundred posted bodies were durable in this time"},
 	{NULL, "latency_ms.p50", GLOBAL(total.latency.p50_us), GAUGE, MS,
 	 .help = "Half of the requests were answered in this time"},
 	{NULL, "latency_ms.p90", GLOBAL(total.latency.p90_us), GAUGE, MS,
@@ -429,6 +472,7 @@ const struct metrics_row metrics_table[] = {
 	 .size = sizeof(int64_t), .label = METRICS_LABEL_PHASE,
 	 .help = "Requests without an answer by the phase they died in"},
 	{"latency_seconds", NULL, .scope = METRICS_WEBHOOK, .kind = METRICS_HISTOGRAM, SECONDS,
+	 .offset = offsetof(struct metrics_webhook, stats.latency_count), .size = sizeof(int64_t),
 	 .help = "Time from the start of a request to its answer"},
 	{NULL, "latency_ms.p50", WEBHOOK(latency.p50_us), GAUGE, MS,
 	 .help = "Half of the requests were answered in this time"},
@@ -441,47 +485,3 @@ const struct metrics_row metrics_table[] = {
 };
 
 const size_t metrics_table_count = ARRAY_LEN(metrics_table);
-
-/* What stands before the names of its rows. */
-static const char *scope_prefix(enum metrics_scope scope)
-{
-	static const char *const prefix[METRICS_SCOPE_COUNT] = {
-		[METRICS_GLOBAL] = "",
-		[METRICS_SOURCE] = "source_",
-		[METRICS_PIPELINE] = "pipeline_",
-		[METRICS_WEBHOOK] = "webhook_",
-	};
-
-	assert(scope < METRICS_SCOPE_COUNT);
-	return prefix[scope];
-}
-
-void metrics_row_name(const struct metrics_row *row, struct buf *out)
-{
-	assert(row->name);
-	buf_add_str(out, "app_db_listener_");
-	buf_add_str(out, scope_prefix(row->scope));
-	buf_add_str(out, row->name);
-}
-
-int64_t metrics_row_value(const struct metrics_row *row, const void *base, size_t element)
-{
-	const char *at = (const char *)base + row->offset + element * row->size;
-	int64_t v64;
-	int32_t v32;
-	uint8_t v8;
-
-	switch (row->size) {
-	case sizeof(v8): /* bool */
-		memcpy(&v8, at, sizeof(v8));
-		return v8;
-	case sizeof(v32): /* int, enum */
-		memcpy(&v32, at, sizeof(v32));
-		return v32;
-	default:
-		/* int64_t, and size_t, whose values here are far below INT64_MAX */
-		assert(row->size == sizeof(v64));
-		memcpy(&v64, at, sizeof(v64));
-		return v64;
-	}
-}

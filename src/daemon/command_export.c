@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "daemon/command.h"
+#include "daemon/export_archive.h"
 
 struct exported {
 	const char *name;
@@ -31,6 +32,7 @@ static int export_dead_letters(const struct command_call *call)
 
 static const struct exported exported_table[] = {
 	{"outbox", command_export_outbox, EXPORT_OPTIONS},
+	{"archive", export_archive, EXPORT_OPTIONS | OPTION_ID},
 	{"dead-letters", export_dead_letters,
 	 EXPORT_OPTIONS | OPTION_OLDER_THAN | OPTION_ID | OPTION_STATUS | OPTION_ERROR},
 };

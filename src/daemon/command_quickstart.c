@@ -187,7 +187,8 @@ static ATTR_MUST_CHECK enum err_code read_password(void *ctx, const char *path, 
 {
 	const struct quickstart *q = ctx;
 
-	if (q->options->password_file)
+	/* what else is read is of this machine */
+	if (strcmp(path, buf_str(&q->password)) != 0 || q->options->password_file)
 		return config_env_system()->read_file(NULL, path, out, e);
 	buf_add_str(out, q->db.part[DB_URL_PASSWORD]);
 	return buf_error(out) == ERR_OK ? ERR_OK : err_set(e, buf_error(out), "no room");

@@ -324,6 +324,10 @@ enum err_code db_url_parse(const char *url, struct db_url *ret, struct err *e)
 	}
 	if (!strncasecmp(url, "sqlite:", strlen("sqlite:")))
 		code = parse_file(url + strlen("sqlite:"), &u, e);
+	else if (!strncasecmp(url, "http", strlen("http")))
+		code = err_set(e, ERR_USAGE,
+			       "is no database: for events that applications post, write a source "
+			       "of type http as docs/ingest.md has it");
 	else if (i == ARRAY_LEN(schemes))
 		code = err_set(e, ERR_USAGE,
 			       "must begin with sqlite:, postgres://, mysql:// or mariadb://");

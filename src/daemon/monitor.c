@@ -26,6 +26,7 @@ struct monitor {
 	struct metrics_history history;
 	struct health *health;
 	struct recorder *recorder;
+	struct front *front; /* NULL: none */
 	struct label_set *tables;
 	struct metrics_snapshot *fresh;
 	struct health_verdict fresh_verdict;
@@ -90,6 +91,11 @@ void monitor_set_recorder(struct monitor *m, struct recorder *r)
 	m->recorder = r;
 }
 
+void monitor_set_front(struct monitor *m, struct front *f)
+{
+	m->front = f;
+}
+
 struct label_set *monitor_tables(struct monitor *m)
 {
 	return m->tables;
@@ -137,6 +143,7 @@ void monitor_refresh(struct monitor *m, struct engine *g)
 	asked = asked_take(m, &d);
 	if (d.name[0])
 		enable_code = engine_enable_webhook(g, d.name, d.enable, NULL);
+	in.front = m->front;
 	in.version = APP_VERSION;
 	in.clock = m->clock;
 	in.start_us = m->start_us;

@@ -11,7 +11,6 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/version.h"
-#include "config/load.h"
 #include "control/admin.h"
 #include "control/memory.h"
 #include "control/notify.h"
@@ -22,11 +21,12 @@
 #include "daemon/engine.h"
 #include "daemon/governor.h"
 #include "daemon/monitor.h"
+#include "daemon/posting.h"
+#include "daemon/reload.h"
 #include "sink/http.h"
 
 #define TICK_US CLOCK_US_PER_S
 #define STOP_MARGIN_US (10 * CLOCK_US_PER_S)
-#define DIFF_MAX_BYTES (64UL * 1024)
 
 struct run {
 	const struct options *options;
@@ -39,6 +39,7 @@ struct run {
 	struct monitor *monitor;
 	struct recorder *recorder; /* NULL: no metric history */
 	struct admin *admin;
+	struct posting *posting;
 	struct memory_trim trim;
 	int signal_fd;
 	int64_t watchdog_us; /* 0: none */
@@ -89,7 +90,7 @@ static void stop_http(struct run *r)
 
 static ATTR_MUST_CHECK enum err_code start_governor(struct run *r, struct err *e)
 {
-	return governor_new(run_settings(r), &r->governor, e);
+	return governor_new(run_settings(r), r->clock, &r->governor, e);
 }
 
 static void stop_governor(struct run *r)
@@ -204,11 +205,42 @@ static void stop_engine(struct run *r)
 {
 	int64_t timeout_us = run_settings(r)->daemon.shutdown_timeout_us;
 
+	if (!r->engine)
+		return; /* a reload left none */
 	notify_extend_timeout(stop_limit_us(r));
 	engine_stop(r->engine, clock_now_us(r->clock) + timeout_us);
 	engine_remember(r->engine, &r->memory);
 	engine_free(r->engine);
 	r->engine = NULL;
+}
+
+static ATTR_MUST_CHECK enum err_code start_posting(struct run *r, struct err *e)
+{
+	enum err_code code =
+		posting_new(r->clock, r->monitor, governor_budget(r->governor), &r->posting, e);
+
+	if (code == ERR_OK)
+		code = posting_start(r->posting, run_settings(r), r->engine, e);
+	if (code != ERR_OK) {
+		posting_free(r->posting);
+		r->posting = NULL;
+	}
+	return code;
+}
+
+static void close_posting(struct run *r)
+{
+	int64_t timeout_us = run_settings(r)->daemon.shutdown_timeout_us;
+
+	notify_extend_timeout(timeout_us + STOP_MARGIN_US);
+	posting_stop(r->posting, clock_now_us(r->clock) + timeout_us);
+}
+
+static void stop_posting(struct run *r)
+{
+	close_posting(r);
+	posting_free(r->posting);
+	r->posting = NULL;
 }
 
 static ATTR_MUST_CHECK enum err_code start_signals(struct run *r, struct err *e)
@@ -234,6 +266,7 @@ static const struct part {
 	{"metrics_history", start_recorder, stop_recorder},
 	{"admin", start_admin, stop_admin}, /* before the engine: a taken port ends it early */
 	{"engine", start_engine, stop_engine},
+	{"ingest", start_posting, stop_posting}, /* what is posted last is delivered still */
 };
 
 static void parts_stop(struct run *r, size_t started)
@@ -262,36 +295,6 @@ static ATTR_MUST_CHECK enum err_code parts_start(struct run *r, struct err *e)
 }
 
 /* ---- reload ---- */
-
-/* Into the spare settings; every mistake becomes a log line. */
-static ATTR_MUST_CHECK enum err_code reload_load(struct run *r, struct err *e)
-{
-	struct settings *next = &r->settings[1 - r->at];
-	struct buf mistakes;
-	char *line, *rest;
-	enum err_code code;
-
-	buf_init(&mistakes, CONFIG_MISTAKES_BYTES);
-	code = config_load(r->options->config, config_env_system(), next, &mistakes, e);
-	if (code != ERR_OK && mistakes.len) {
-		rest = mistakes.data;
-		while ((line = strsep(&rest, "\n")) != NULL)
-			if (*line)
-				log_error("configuration mistake", LOG_S("mistake", line));
-	}
-	buf_done(&mistakes);
-	return code;
-}
-
-static void reload_say_changes(struct run *r)
-{
-	struct buf diff;
-
-	buf_init(&diff, DIFF_MAX_BYTES);
-	(void)config_diff(run_settings(r), &r->settings[1 - r->at], &diff);
-	log_info("configuration read", LOG_S("changes", diff.len ? buf_str(&diff) : "none"));
-	buf_done(&diff);
-}
 
 /* Logging and admin endpoint go on as they were when the new ones cannot be had. */
 static void reload_small_parts(struct run *r, const struct settings *before)
@@ -326,6 +329,7 @@ static void reload_engine(struct run *r)
 	struct err e;
 
 	monitor_refresh(r->monitor, r->engine);
+	posting_bind(r->posting, NULL);
 	stop_engine(r);
 	r->at = 1 - r->at;
 	if (start_engine(r, &e) != ERR_OK) {
@@ -337,9 +341,13 @@ static void reload_engine(struct run *r)
 			return;
 		}
 		monitor_restart(r->monitor, run_settings(r));
+		posting_bind(r->posting, r->engine);
 		return;
 	}
 	monitor_restart(r->monitor, run_settings(r));
+	close_posting(r);
+	if (posting_start(r->posting, run_settings(r), r->engine, &e) != ERR_OK)
+		log_error("events cannot be posted", LOG_E(&e));
 	reload_small_parts(r, before);
 	settings_done(before);
 }
@@ -351,10 +359,10 @@ static void run_reload(struct run *r)
 	notify_reloading(r->clock);
 	log_reopen();
 	recorder_reopen(r->recorder);
-	if (reload_load(r, &e) != ERR_OK) {
+	if (reload_read(r->options->config, &r->settings[1 - r->at], &e) != ERR_OK) {
 		log_error("configuration refused, the old one stays in force", LOG_E(&e));
 	} else {
-		reload_say_changes(r);
+		reload_tell(run_settings(r), &r->settings[1 - r->at]);
 		/* nobody feeds the watchdog while requests in flight are waited for */
 		if (r->watchdog_us)
 			notify_watchdog_limit(2 * r->watchdog_us + stop_limit_us(r));
@@ -451,10 +459,7 @@ static int run_all(struct run *r)
 	broken = !r->engine;
 	notify_stopping();
 	log_info("stopping");
-	if (!broken)
-		parts_stop(r, ARRAY_LEN(part_table));
-	else
-		parts_stop(r, ARRAY_LEN(part_table) - 1);
+	parts_stop(r, ARRAY_LEN(part_table));
 	return broken ? EX_SOFTWARE : EX_OK;
 }
 

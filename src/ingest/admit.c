@@ -52,7 +52,7 @@ static void check_room(struct upload *u, const char *url, const char *method)
 	(void)method;
 	if (f->stopping)
 		refusal_set(&u->refusal, REFUSAL_STOPPING, "the daemon is stopping");
-	else if (f->tally.in_progress >= f->settings->max_concurrent || !u->guest)
+	else if (f->o.tally->in_progress >= f->settings->max_concurrent || !u->guest)
 		refusal_set(&u->refusal, REFUSAL_BUSY, "server busy, please retry");
 	else if (budget_level(f->o.budget) == BUDGET_CRITICAL)
 		refusal_set(&u->refusal, REFUSAL_MEMORY,

@@ -79,7 +79,8 @@ enum err_code committer_new(const struct committer_options *o, struct committer 
 				   .inlet = o->inlet,
 				   .clock = o->clock,
 				   .on_commit = o->on_commit,
-				   .on_commit_ctx = o->on_commit_ctx};
+				   .on_commit_ctx = o->on_commit_ctx,
+				   .budget = o->budget};
 	enum err_code code;
 
 	if (!c)
@@ -126,18 +127,24 @@ static void job_refuse(struct job *j, enum refusal_reason reason)
 	j->done(j);
 }
 
+static void count_stored(struct committer *c, const struct job *j)
+{
+	struct tally *t = c->o.tally;
+
+	t->duplicates += j->duplicate;
+	t->events += j->duplicate ? 0 : j->events;
+	tally_latency(t, clock_now_us(c->o.clock) - j->pushed_us);
+}
+
 /* The group is durable. */
 static void group_end(struct committer *c)
 {
-	int64_t now_us = clock_now_us(c->o.clock);
-	struct tally *t = c->o.tally;
 	struct job *j;
 
 	while ((j = jobs_pop(&c->group)) != NULL) {
 		if (j->refusal.reason == REFUSAL_NONE) {
-			t->duplicates += j->duplicate;
-			t->events += j->duplicate ? 0 : j->events;
-			tally_latency(t, now_us - j->pushed_us);
+			recent_note(c->o.recent, c->o.inlet, &j->request, j->events);
+			count_stored(c, j);
 		}
 		j->done(j);
 	}
@@ -300,6 +307,29 @@ static void warn_once(struct committer *c)
 		log_warn(warning);
 }
 
+static void set_begun(struct job *j, const struct inlet_begun *b)
+{
+	j->duplicate = b->outcome == INLET_DUPLICATE;
+	j->events = b->events;
+	if (b->outcome == INLET_CONFLICT)
+		refusal_set(&j->refusal, REFUSAL_CONFLICT,
+			    "this Idempotency-Key came before with another body");
+}
+
+/* Whether j has its answer, as it repeats what was stored lately. */
+static bool is_recent(struct committer *c, struct job *j)
+{
+	struct inlet_begun b = recent_find(c->o.recent, c->o.inlet, &j->request);
+
+	if (b.outcome == INLET_STORED)
+		return false;
+	set_begun(j, &b);
+	if (j->duplicate)
+		count_stored(c, j);
+	j->done(j);
+	return true;
+}
+
 /* Put j into the transaction. ERR_OK: it is in the group, or has its answer. Else the transaction
  * has to be given up, and j with it. */
 static ATTR_MUST_CHECK enum err_code job_process(struct committer *c, struct job *j, struct err *e)
@@ -308,6 +338,8 @@ static ATTR_MUST_CHECK enum err_code job_process(struct committer *c, struct job
 	enum err_code code;
 
 	refusal_init(&j->refusal);
+	if (is_recent(c, j))
+		return ERR_OK;
 	c->begun = true;
 	code = c->o.ops->begin(c->inlet, &j->request, &b, e);
 	if (code == ERR_DATA) {
@@ -318,11 +350,7 @@ static ATTR_MUST_CHECK enum err_code job_process(struct committer *c, struct job
 	if (code != ERR_OK)
 		goto out_group;
 	warn_once(c);
-	j->duplicate = b.outcome == INLET_DUPLICATE;
-	j->events = b.events;
-	if (b.outcome == INLET_CONFLICT)
-		refusal_set(&j->refusal, REFUSAL_CONFLICT,
-			    "this Idempotency-Key came before with another body");
+	set_begun(j, &b);
 	if (b.outcome == INLET_STORED) {
 		code = parse(c, j, e);
 		if (code == ERR_DATA) {

@@ -79,7 +79,7 @@ static void connection_notify(void *cls, struct MHD_Connection *connection, void
 	}
 	guest_leave(f, *context);
 	*context = NULL;
-	f->tally.connections--;
+	f->o.tally->connections--;
 }
 
 /* The client hears why, and the server that nothing comes any more. Neither call blocks. */
@@ -99,14 +99,14 @@ static bool door_take(void *ctx, int fd, const struct sockaddr *from, socklen_t 
 {
 	struct front *f = ctx;
 
-	if (f->tally.connections >= connections_max(f)) {
-		f->tally.refused[REFUSAL_BUSY]++;
+	if (f->o.tally->connections >= connections_max(f)) {
+		f->o.tally->refused[REFUSAL_BUSY]++;
 		return false;
 	}
-	f->tally.connections++;
+	f->o.tally->connections++;
 	/* closes fd when it fails, without a call of connection_notify */
 	if (MHD_add_connection(f->server, fd, from, len) != MHD_YES)
-		f->tally.connections--;
+		f->o.tally->connections--;
 	return true;
 }
 
@@ -161,7 +161,8 @@ static ATTR_MUST_CHECK enum err_code make_committer(struct front *f, size_t i, s
 				      .ops = f->o.ops ? f->o.ops : &inlet_ops_real,
 				      .clock = f->o.clock,
 				      .budget = f->o.budget,
-				      .tally = &f->tally,
+				      .tally = f->o.tally,
+				      .recent = f->recent,
 				      .on_commit = f->o.on_commit ? source_committed : NULL,
 				      .on_commit_ctx = &f->sources[i]};
 	enum err_code code;
@@ -245,6 +246,8 @@ static ATTR_MUST_CHECK enum err_code parts_start(struct front *f, struct err *e)
 	if (code == ERR_OK)
 		code = tokens_new(f->settings, &f->tokens, e);
 	if (code == ERR_OK)
+		code = recent_new(f->settings, f->o.budget, f->o.clock, &f->recent, e);
+	if (code == ERR_OK)
 		code = door_open(f->settings->listen, &ops, f->o.clock, &f->door, e);
 	for (i = 0; code == ERR_OK && i < f->o.settings->inlet_count; i++)
 		code = make_committer(f, i, e);
@@ -303,7 +306,7 @@ static void await_answers(struct front *f)
 	int64_t deadline_us = clock_now_us(f->o.clock) + ANSWERS_US;
 
 	mutex_lock(&f->lock);
-	while (f->tally.in_progress && clock_now_us(f->o.clock) < deadline_us)
+	while (f->o.tally->in_progress && clock_now_us(f->o.clock) < deadline_us)
 		cond_wait_until(&f->changed, &f->lock, deadline_us);
 	mutex_unlock(&f->lock);
 }
@@ -330,6 +333,7 @@ void front_stop(struct front *f, int64_t deadline_us)
 		committer_free(f->committers[i]);
 	door_free(f->door);
 	tokens_free(f->tokens);
+	recent_free(f->recent);
 	for (i = 0; i < ARRAY_LEN(f->pem); i++) {
 		if (f->pem[i])
 			mem_wipe(f->pem[i], strlen(f->pem[i]));
@@ -351,7 +355,10 @@ struct ingest_stats front_stats(struct front *f)
 
 	if (!f)
 		return s;
-	s = tally_stats(&f->tally);
+	s = tally_stats(f->o.tally);
 	s.max_concurrent = f->settings->max_concurrent;
+	s.recent = recent_stats(f->recent);
+	if (s.recent.hits)
+		s.recent_percent = 100 * s.recent.hits / (s.recent.hits + s.recent.misses);
 	return s;
 }

@@ -39,7 +39,7 @@ static void refusal_count(struct upload *u, enum refusal_reason reason, const ch
 	struct refusal_log *l = &u->front->log;
 	int64_t now_us = upload_now_us(u);
 
-	u->front->tally.refused[reason]++;
+	u->front->o.tally->refused[reason]++;
 	if (now_us < l->next_us) {
 		l->unsaid++;
 		return;
@@ -123,7 +123,7 @@ static enum MHD_Result answer(struct upload *u)
 	result = MHD_queue_response(u->connection, refusal_status(u->refusal.reason), response);
 	MHD_destroy_response(response);
 	if (u->refusal.reason == REFUSAL_NONE)
-		u->front->tally.accepted++;
+		u->front->o.tally->accepted++;
 	else
 		refusal_count(u, u->refusal.reason, u->refusal.why);
 	if (u->phase == STORING)
@@ -183,7 +183,7 @@ static enum MHD_Result upload_begin(struct front *f, struct MHD_Connection *conn
 		body_begin(u);
 	if (u->refusal.reason != REFUSAL_NONE)
 		return answer(u);
-	f->tally.in_progress++;
+	f->o.tally->in_progress++;
 	u->counted = true;
 	return MHD_YES;
 }
@@ -224,7 +224,7 @@ static enum MHD_Result body_take(struct upload *u, const char *data, size_t *siz
 	struct err e;
 
 	*size = 0;
-	f->tally.bytes += (int64_t)len;
+	f->o.tally->bytes += (int64_t)len;
 	if (u->refusal.reason != REFUSAL_NONE)
 		return u->told ? MHD_NO : MHD_YES;
 	u->guest->next_us = upload_now_us(u) + f->settings->idle_timeout_us;
@@ -259,7 +259,7 @@ static enum MHD_Result body_end(struct upload *u)
 		refusal_set(&u->refusal, REFUSAL_MEMORY, "server busy, please retry");
 		return answer(u);
 	}
-	f->tally.spilled += body_is_spilled(&u->body);
+	f->o.tally->spilled += body_is_spilled(&u->body);
 	u->phase = STORING;
 	MHD_suspend_connection(u->connection);
 	committer_push(f->committers[u->inlet], &u->job);
@@ -309,7 +309,7 @@ static void count_end(struct upload *u, enum MHD_RequestTerminationCode code)
 	if (ended != REFUSAL_NONE)
 		refusal_count(u, ended, refusal_name(ended));
 	else if (code != MHD_REQUEST_TERMINATED_COMPLETED_OK)
-		u->front->tally.cut++;
+		u->front->o.tally->cut++;
 }
 
 void upload_completed(void *cls, struct MHD_Connection *connection, void **state,
@@ -333,7 +333,7 @@ void upload_completed(void *cls, struct MHD_Connection *connection, void **state
 	}
 	body_done(&u->body);
 	mutex_lock(&f->lock);
-	f->tally.in_progress -= u->counted;
+	f->o.tally->in_progress -= u->counted;
 	cond_broadcast(&f->changed);
 	mutex_unlock(&f->lock);
 	mem_free(u);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "source/admin.h"
 
+#include "source/my_backfill.h"
 #include "source/my_check.h"
 #include "source/my_dead_letter.h"
 #include "source/my_install.h"
@@ -36,6 +37,9 @@ const struct source_admin_ops source_admin_mysql = {
 	.dead_letter_list = my_dead_letter_list,
 	.dead_letter_replay = my_dead_letter_replay,
 	.dead_letter_purge = my_dead_letter_purge,
+	.backfill_create = my_backfill_create,
+	.backfill_list = my_backfill_list,
+	.backfill_decide = my_backfill_decide,
 };
 
 enum finding_level source_admin_needs_parked(const struct settings *s, size_t source)

@@ -103,13 +103,13 @@ static bool put_row_locked(struct fake_source *s, struct fake_backfill *b, int64
 	return true;
 }
 
-static void ask_again_locked(struct fake_source *s, struct fake_backfill *b,
+static void ask_again_locked(struct fake_source *s, struct fake_backfill *b, int64_t rows,
 			     struct backfill_result *r)
 {
 	int64_t i, kept = 0;
 
 	for (i = 0; i < b->progress.skipped; i++)
-		if (!put_row_locked(s, b, b->skipped[i], r))
+		if (i >= rows || !put_row_locked(s, b, b->skipped[i], r))
 			b->skipped[kept++] = b->skipped[i];
 	b->progress.skipped = kept;
 }
@@ -120,7 +120,7 @@ static void read_page_locked(struct fake_source *s, struct fake_backfill *b,
 	int64_t n = page->again ? b->progress.skipped : 0;
 
 	if (page->again)
-		ask_again_locked(s, b, r);
+		ask_again_locked(s, b, page->rows, r);
 	for (; n < page->rows && r->bytes < page->bytes && b->cursor < b->rows; n++) {
 		if (b->progress.skipped == BACKFILL_SKIPPED_MAX)
 			break;

@@ -29,6 +29,7 @@ struct inlet {
 	int64_t retry_us;   /* not connected: when to try again */
 	struct err failed;  /* and why it failed */
 	struct buf key;     /* of the event at hand */
+	size_t charged_bytes;
 	char warning[INLET_WARNING_BYTES];
 };
 
@@ -83,6 +84,18 @@ enum err_code inlet_open(const struct inlet_options *o, struct inlet **ret_in, s
 	return ERR_OK;
 }
 
+/* The budget knows what the store holds. */
+static void settle_budget(struct inlet *in)
+{
+	size_t held = in->store ? in->store->held_bytes : 0;
+
+	if (held > in->charged_bytes)
+		budget_charge(in->options.budget, BUDGET_INGEST, held - in->charged_bytes);
+	else
+		budget_release(in->options.budget, BUDGET_INGEST, in->charged_bytes - held);
+	in->charged_bytes = held;
+}
+
 static void forget(struct inlet *in)
 {
 	in->is_open = in->has_request = in->has_claim = false;
@@ -95,6 +108,7 @@ static void disconnect(struct inlet *in)
 	if (in->store)
 		in->ops->close(in->store);
 	in->store = NULL;
+	settle_budget(in);
 	forget(in);
 }
 
@@ -112,6 +126,7 @@ void inlet_rollback(struct inlet *in)
 {
 	if (in->is_open)
 		in->ops->rollback(in->store);
+	settle_budget(in);
 	forget(in);
 }
 
@@ -288,6 +303,7 @@ enum err_code inlet_begin(struct inlet *in, const struct inlet_request *r,
 	}
 	if (code == ERR_OK)
 		code = claim_and_begin(in, &b, e);
+	settle_budget(in);
 	if (code != ERR_OK)
 		return failure(in, code);
 	*ret_b = b;
@@ -320,7 +336,10 @@ enum err_code inlet_commit(struct inlet *in, struct err *e)
 		code = in->ops->commit(in->store, tell, e);
 	if (code != ERR_OK)
 		return failure(in, code);
+	settle_budget(in);
 	forget(in);
+	if (in->store->is_bloated)
+		disconnect(in);
 	if (tell && in->options.on_commit)
 		in->options.on_commit(in->options.on_commit_ctx);
 	return ERR_OK;
@@ -412,6 +431,7 @@ enum err_code inlet_add(struct inlet *in, const struct inlet_event *ev, struct e
 		row.key = ev->key.s ? buf_text(&in->key) : TEXT_NONE;
 		row.bytes = (int64_t)(row.key.len + row.data.len + row.old_data.len);
 		code = in->ops->add(in->store, &row, e);
+		settle_budget(in);
 	}
 	if (code == ERR_FULL)
 		return code;

@@ -119,6 +119,21 @@ static ATTR_MUST_CHECK enum err_code check_delivered(struct my_admin *a, struct 
 	return ERR_OK;
 }
 
+/* And of backfill jobs. */
+static ATTR_MUST_CHECK enum err_code check_backfill(struct my_admin *a, struct err *e)
+{
+	bool has = false;
+	enum err_code code = my_objects_has(a, MY_BACKFILL, &has, e);
+
+	if (code == ERR_OK && !has)
+		my_admin_find(a, FINDING_WARN, MY_BACKFILL, "run install",
+			      "is missing, or this user may not see it: backfill needs it");
+	if (code == ERR_OK && has)
+		code = try_statement(a, "update it", "UPDATE ", MY_BACKFILL,
+				     " SET rate = 0 WHERE id = 0", e);
+	return code;
+}
+
 /* Likewise of the keys of pushed events. */
 static ATTR_MUST_CHECK enum err_code check_ingest(struct my_admin *a, struct err *e)
 {
@@ -152,6 +167,8 @@ static ATTR_MUST_CHECK enum err_code check_rights(struct my_admin *a, struct err
 		code = check_table_rights(a, MY_CAPTURED, false, e);
 	if (code == ERR_OK && !my_audit_table_is(a))
 		code = check_delivered(a, e);
+	if (code == ERR_OK && !my_audit_table_is(a))
+		code = check_backfill(a, e);
 	if (code == ERR_OK && source_admin_takes_events(s, a->source_index))
 		code = check_ingest(a, e);
 	if (code == ERR_OK)

@@ -341,6 +341,11 @@ const char *my_conn_server(const struct my_conn *c)
 	return c->server;
 }
 
+int my_conn_version(const struct my_conn *c)
+{
+	return c->version;
+}
+
 bool my_conn_is_tls(const struct my_conn *c)
 {
 	return mysql_get_ssl_cipher(c->raw);

@@ -61,6 +61,8 @@ static ATTR_MUST_CHECK enum err_code give_objects(struct grants *g, struct err *
 		code = give(g, "SELECT", g->a->database, MY_CAPTURED, e);
 	if (code == ERR_OK)
 		code = give(g, "SELECT, INSERT, DELETE", g->a->database, MY_DELIVERED, e);
+	if (code == ERR_OK)
+		code = give(g, "SELECT, INSERT, UPDATE, DELETE", g->a->database, MY_BACKFILL, e);
 	for (i = 0; i < s->pipeline_count && code == ERR_OK; i++) {
 		if (!my_admin_has_pipeline(g->a, i))
 			continue;

@@ -61,6 +61,15 @@ static void reset(struct buf *b)
 	buf_init(b, SQL_MAX_BYTES);
 }
 
+static void note_held(struct my_inlet *s)
+{
+	size_t i;
+
+	s->base.held_bytes = s->sql.cap;
+	for (i = 0; i < s->env->pipeline_count; i++)
+		s->base.held_bytes += s->pending[i].cap;
+}
+
 static void drop_pending(struct my_inlet *s)
 {
 	size_t i;
@@ -68,6 +77,7 @@ static void drop_pending(struct my_inlet *s)
 	for (i = 0; i < s->env->pipeline_count; i++)
 		reset(&s->pending[i]);
 	s->rows = 0;
+	note_held(s);
 }
 
 static void my_inlet_close(struct inlet_store *base)
@@ -179,8 +189,10 @@ static ATTR_MUST_CHECK enum err_code flush(struct my_inlet *s, struct err *e)
 	enum err_code code = ERR_OK;
 	size_t i;
 
-	for (i = 0; i < s->env->pipeline_count && code == ERR_OK && s->rows; i++)
+	for (i = 0; i < s->env->pipeline_count && code == ERR_OK && s->rows; i++) {
+		s->base.is_bloated |= s->pending[i].len > INLET_BLOATED_BYTES;
 		code = my_conn_exec_buf(s->conn, &s->pending[i], NULL, e);
+	}
 	drop_pending(s);
 	return code;
 }
@@ -401,6 +413,7 @@ static ATTR_MUST_CHECK enum err_code my_inlet_add(struct inlet_store *base,
 	if (code != ERR_OK)
 		return code;
 	try_row(s, row, &fits);
+	note_held(s);
 	if (!fits && buf_error(&s->pending[0]) == ERR_NOMEM)
 		return err_set(e, ERR_NOMEM, "no memory for an event");
 	/* only one that is alone: others would not have let it in */

@@ -226,6 +226,7 @@ enum err_code my_objects_install(struct my_admin *a, const struct my_tables *t, 
 		{MY_DEAD_LETTER, my_schema_create_dead_letter, false},
 		{MY_DELIVERED, my_schema_create_delivered, true},
 		{MY_WEBHOOK, my_schema_create_webhook, false},
+		{MY_BACKFILL, my_schema_create_backfill, true},
 	};
 	const struct settings *s = a->settings;
 	enum err_code code = ERR_OK;

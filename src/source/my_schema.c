@@ -122,6 +122,31 @@ void my_schema_create_webhook(struct buf *out, const char *database)
 	       "\treason VARCHAR(255) NOT NULL");
 }
 
+/* end_key, cursor_key, skipped: source/backfill.h and source/my_walk.h have their form. */
+void my_schema_create_backfill(struct buf *out, const char *database)
+{
+	create(out, database, MY_BACKFILL,
+	       "\tid BIGINT NOT NULL AUTO_INCREMENT PRIMARY KEY,\n"
+	       "\tpipeline VARCHAR(40) NOT NULL,\n"
+	       "\tschema_name VARCHAR(64) NOT NULL,\n"
+	       "\ttable_name VARCHAR(64) NOT NULL,\n"
+	       "\tcolumn_names MEDIUMTEXT NULL,\n"
+	       "\twhere_sql MEDIUMTEXT NULL,\n"
+	       "\trate BIGINT NOT NULL,\n"
+	       "\tflush_every BIGINT NOT NULL,\n"
+	       "\tmax_concurrent_pages BIGINT NOT NULL,\n"
+	       "\tstate VARCHAR(16) NOT NULL,\n"
+	       "\tend_key MEDIUMTEXT NULL,\n"
+	       "\tcursor_key MEDIUMTEXT NULL,\n"
+	       "\tskipped MEDIUMTEXT NULL,\n"
+	       "\tskipped_count BIGINT NOT NULL DEFAULT 0,\n"
+	       "\trows_done BIGINT NOT NULL DEFAULT 0,\n"
+	       "\trows_estimate BIGINT NOT NULL,\n"
+	       "\tcreated_at DATETIME(6) NOT NULL,\n"
+	       "\tupdated_at DATETIME(6) NOT NULL,\n"
+	       "\tlast_error VARCHAR(255) NOT NULL DEFAULT ''");
+}
+
 void my_schema_create_outbox(struct buf *out, const char *database, const char *pipeline,
 			     int64_t first_id)
 {

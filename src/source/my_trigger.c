@@ -438,6 +438,34 @@ void my_trigger_create(struct buf *out, const struct my_trigger *t, bool or_repl
 	add_body(out, t);
 }
 
+/* ---- a row that is there already ---- */
+
+void my_trigger_read(struct buf *out, const struct my_trigger *t)
+{
+	add_key(out, t, "NEW");
+	buf_add_str(out, ",\n\t\tIF(");
+	if (is_narrow(t))
+		buf_add_fmt(out, "@@max_allowed_packet > %lld", (long long)longest(t, false));
+	else
+		add_fits(out, t, "NEW");
+	buf_add_str(out, ", ");
+	add_row(out, t, "NEW");
+	buf_add_str(out, ", NULL)");
+}
+
+void my_trigger_size(struct buf *out, const struct my_trigger *t)
+{
+	add_lengths(out, t, MY_SIZE_TEXT, false, "NEW");
+	buf_add_str(out, " + ");
+	add_lengths(out, t, MY_SIZE_BINARY, false, "NEW");
+	buf_add_fmt(out, " + %lld", (long long)fixed_bytes(t));
+}
+
+int64_t my_trigger_cap(const struct my_trigger *t)
+{
+	return clamp_cap(t->cap_bytes);
+}
+
 void my_trigger_drop(struct buf *out, const char *schema, const char *name)
 {
 	buf_add_str(out, "DROP TRIGGER IF EXISTS ");

@@ -165,7 +165,8 @@ static ATTR_MUST_CHECK enum err_code drop_tables(struct my_admin *a, struct err 
 {
 	static char captured[] = MY_CAPTURED, dead[] = MY_DEAD_LETTER, installed[] = MY_INSTALL;
 	static char webhook[] = MY_WEBHOOK, delivered[] = MY_DELIVERED, keys[] = MY_INGEST_KEY;
-	char *const last[] = {captured, dead, delivered, webhook, keys, installed};
+	static char backfill[] = MY_BACKFILL;
+	char *const last[] = {captured, dead, delivered, webhook, keys, backfill, installed};
 	struct my_result *r = NULL;
 	char name[MY_NAME_BYTES];
 	size_t i;

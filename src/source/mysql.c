@@ -10,6 +10,7 @@
 
 #include "base/fd.h"
 #include "base/mem.h"
+#include "source/my_backfill.h"
 #include "source/my_locks.h"
 #include "source/my_source.h"
 #include "source/my_webhook.h"
@@ -168,6 +169,8 @@ static void my_close(struct source *base)
 
 	if (s->leader)
 		give_up_leadership(s);
+	my_job_free(s->job);
+	s->job = NULL;
 	my_conn_close(s->conn);
 	s->conn = NULL;
 	s->leader = false;
@@ -431,5 +434,8 @@ const struct source_ops source_mysql = {
 	.standing_load = my_standing_load,
 	.standing_save = my_standing_save,
 	.purge = my_purge,
+	.backfill_load = my_backfill_load,
+	.backfill_page = my_backfill_page,
+	.backfill_fail = my_backfill_fail,
 	.interrupt = my_interrupt,
 };

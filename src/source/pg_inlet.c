@@ -166,10 +166,11 @@ static void drop_pending(struct pg_inlet *s)
 {
 	s->rows = 0;
 	buf_reset(&s->sql);
-	if (s->sql.cap <= 2 * INLET_PENDING_BYTES)
-		return;
-	buf_done(&s->sql);
-	buf_init(&s->sql, SQL_MAX_BYTES);
+	if (s->sql.cap > 2 * INLET_PENDING_BYTES) {
+		buf_done(&s->sql);
+		buf_init(&s->sql, SQL_MAX_BYTES);
+	}
+	s->base.held_bytes = s->sql.cap;
 }
 
 static void next_statement(struct pg_inlet *s)
@@ -189,6 +190,7 @@ static ATTR_MUST_CHECK enum err_code flush(struct pg_inlet *s, struct err *e)
 		code = err_set(e, ERR_NOMEM, "no memory for a statement");
 	else
 		code = pg_conn_exec(s->conn, buf_str(&s->sql), e);
+	s->base.is_bloated |= s->sql.len > INLET_BLOATED_BYTES;
 	drop_pending(s);
 	return code;
 }
@@ -381,6 +383,7 @@ static ATTR_MUST_CHECK enum err_code pg_inlet_add(struct inlet_store *base,
 		if (buf_error(&s->sql) != ERR_OK || s->rows >= INLET_PENDING_ROWS)
 			code = flush(s, e);
 	}
+	s->base.held_bytes = s->sql.cap;
 	return code;
 }
 

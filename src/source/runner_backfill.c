@@ -5,6 +5,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "source/runner_tenant.h"
 
 #define LOOK_US CLOCK_US_PER_S
 #define LOOK_ABSENT_US (60 * CLOCK_US_PER_S)
@@ -148,7 +149,7 @@ static bool has_room(const struct runner_backfill_job *job, const struct runner_
 
 static bool is_read_to_its_end(const struct runner_pipe *pipe)
 {
-	return !pipe->more && !pipe->blocked && !runner_pipe_has_events(pipe);
+	return runner_tenant_is_at_end(pipe) && !pipe->blocked && !runner_pipe_has_events(pipe);
 }
 
 /* INT64_MAX: when something else happens. */

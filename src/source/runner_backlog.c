@@ -2,6 +2,7 @@
 #include <assert.h>
 
 #include "source/runner_loop.h"
+#include "source/runner_tenant.h"
 
 void runner_backlog_inspected(struct runner *r)
 {
@@ -11,7 +12,7 @@ void runner_backlog_inspected(struct runner *r)
 	for (i = 0; i < r->pipe_count; i++) {
 		b = (struct runner_backlog){.rows = r->shared[i].outbox_rows,
 					    .settled = ring_stats(r->pipes[i].ring).settled,
-					    .more = r->pipes[i].more};
+					    .more = !runner_tenant_is_at_end(&r->pipes[i])};
 		mutex_lock(&r->lock);
 		r->pipes[i].backlog = b;
 		mutex_unlock(&r->lock);
@@ -24,7 +25,7 @@ void runner_backlog_read(struct runner *r, struct runner_pipe *p)
 	struct ring_stats st;
 
 	mutex_lock(&r->lock);
-	p->backlog.more = p->more;
+	p->backlog.more = !runner_tenant_is_at_end(p);
 	b = p->backlog;
 	mutex_unlock(&r->lock);
 	if (!p->more || r->inspect_us <= r->inspect_early_us)

@@ -185,6 +185,7 @@ enum err_code runner_pipe_read(struct runner_pipe *p, struct source *s, struct a
 	}
 	if (!runner_pipe_limit(p, room.events, now_us, &limit))
 		return ERR_OK;
+	p->last_rows = 0;
 	code = runner_tenant_read(p, s, limit, e);
 	if (code != ERR_OK) {
 		p->count = 0;
@@ -193,6 +194,8 @@ enum err_code runner_pipe_read(struct runner_pipe *p, struct source *s, struct a
 	}
 	*ret_read = true;
 	p->last_count = p->count;
+	if (!p->deferral)
+		p->last_rows = p->count;
 	for (i = 0, p->last_bytes = 0; i < p->count; i++) {
 		p->last_bytes += p->events[i]->bytes;
 		count_table(p, p->events[i]);

@@ -10,7 +10,7 @@ static void note_read(struct runner *r, struct runner_pipe *p)
 {
 	mutex_lock(&r->lock);
 	r->stats.reads++;
-	r->stats.empty_reads += p->last_count == 0;
+	r->stats.empty_reads += p->last_rows == 0;
 	r->stats.read_total += (int64_t)p->last_count;
 	r->stats.read_bytes += (int64_t)p->last_bytes;
 	r->stats.packed += (int64_t)p->packed_events;

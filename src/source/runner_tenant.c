@@ -20,12 +20,18 @@ bool runner_tenant_wants(struct runner_pipe *p)
 	return p->deferral ? deferral_next(p->deferral, p->more, &next) : p->more;
 }
 
+bool runner_tenant_is_at_end(const struct runner_pipe *p)
+{
+	return !p->more && (!p->deferral || deferral_floor(p->deferral) == INT64_MAX);
+}
+
 /* Keep what is taken; what is not stays in the outbox. */
 static void sort_out(struct runner_pipe *p, struct source *s, const struct deferral_read *r,
 		     int64_t next)
 {
 	size_t i, kept = 0, left = 0;
 
+	p->last_rows = p->count;
 	deferral_begin(p->deferral, r, s->ops->may_leave(s, p->index));
 	for (i = 0; i < p->count; i++) {
 		struct event *ev = p->events[i];

@@ -10,6 +10,7 @@
 
 #include "base/fd.h"
 #include "base/mem.h"
+#include "source/sqlite_backfill.h"
 #include "source/sqlite_source.h"
 #include "source/sqlite_webhook.h"
 
@@ -392,5 +393,8 @@ const struct source_ops source_sqlite = {
 	.standing_load = sqlite_standing_load,
 	.standing_save = sqlite_standing_save,
 	.purge = sqlite_purge,
+	.backfill_load = sqlite_backfill_load,
+	.backfill_page = sqlite_backfill_page,
+	.backfill_fail = sqlite_backfill_fail,
 	.interrupt = sqlite_interrupt_source,
 };

@@ -8,6 +8,7 @@
 
 #include "base/fd.h"
 #include "source/report.h"
+#include "source/sqlite_backfill.h"
 #include "source/sqlite_dead_letter.h"
 #include "source/sqlite_install.h"
 #include "source/sqlite_webhook.h"
@@ -198,4 +199,7 @@ const struct source_admin_ops source_admin_sqlite = {
 	.dead_letter_list = sqlite_dead_letter_list,
 	.dead_letter_replay = sqlite_dead_letter_replay,
 	.dead_letter_purge = sqlite_dead_letter_purge,
+	.backfill_create = sqlite_backfill_create,
+	.backfill_list = sqlite_backfill_list,
+	.backfill_decide = sqlite_backfill_decide,
 };

@@ -68,6 +68,18 @@ static ATTR_MUST_CHECK enum err_code check_delivered(struct sqlite_admin *a, str
 	return code;
 }
 
+/* Nor for backfill jobs. */
+static ATTR_MUST_CHECK enum err_code check_backfill(struct sqlite_admin *a, struct err *e)
+{
+	bool has = false;
+	enum err_code code = sqlite_schema_has_table(a, SQLITE_BACKFILL, &has, e);
+
+	if (code == ERR_OK && !has)
+		sqlite_admin_find(a, FINDING_WARN, SQLITE_BACKFILL, "run install",
+				  "this table is missing: backfill needs it");
+	return code;
+}
+
 /* Nor for keys of what is pushed. */
 static ATTR_MUST_CHECK enum err_code check_ingest(struct sqlite_admin *a, struct err *e)
 {
@@ -117,6 +129,8 @@ static ATTR_MUST_CHECK enum err_code check_outbox(struct sqlite_admin *a, struct
 		code = check_table_exists(a, names[i], e);
 	if (code == ERR_OK)
 		code = check_delivered(a, e);
+	if (code == ERR_OK)
+		code = check_backfill(a, e);
 	if (code == ERR_OK)
 		code = check_ingest(a, e);
 	for (i = 0; i < s->pipeline_count && code == ERR_OK; i++)

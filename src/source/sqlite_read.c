@@ -201,7 +201,6 @@ enum err_code sqlite_read(struct source *base, uint32_t p, struct source_limit l
 		code = read_head(s, pipe, position_cursor(pipe->position), &b, e);
 	sqlite_read_forget_row(s);
 	poll_looked(&s->wake.poll, b.count > 0);
-	s->wake.cached |= b.count > 0;
 	/* what was read before a failure is a valid batch: positions have seen exactly that */
 	if (code != ERR_OK && !b.count)
 		return code;

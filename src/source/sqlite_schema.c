@@ -86,6 +86,25 @@
 	"\tfailing_us INTEGER NOT NULL,\n"                                                         \
 	"\treason TEXT NOT NULL)"
 
+#define BACKFILL_BODY                                                                              \
+	" (\n"                                                                                     \
+	"\tid INTEGER PRIMARY KEY AUTOINCREMENT,\n"                                                \
+	"\tpipeline TEXT NOT NULL,\n"                                                              \
+	"\ttable_name TEXT NOT NULL,\n"                                                            \
+	"\tcolumn_names TEXT,\n"                                                                   \
+	"\twhere_sql TEXT,\n"                                                                      \
+	"\trate INTEGER NOT NULL,\n"                                                               \
+	"\tflush_every INTEGER NOT NULL,\n"                                                        \
+	"\tmax_concurrent_pages INTEGER NOT NULL,\n"                                               \
+	"\tstate TEXT NOT NULL,\n"                                                                 \
+	"\tend_key TEXT,\n"                                                                        \
+	"\tcursor_key TEXT,\n"                                                                     \
+	"\trows_done INTEGER NOT NULL DEFAULT 0,\n"                                                \
+	"\trows_estimate INTEGER NOT NULL,\n"                                                      \
+	"\tcreated_at INTEGER NOT NULL DEFAULT (" NOW_US "),\n"                                    \
+	"\tupdated_at INTEGER NOT NULL DEFAULT (" NOW_US "),\n"                                    \
+	"\tlast_error TEXT NOT NULL DEFAULT '')"
+
 /* Only where events are pushed. */
 #define INGEST_KEY_BODY                                                                            \
 	" (\n"                                                                                     \
@@ -103,7 +122,7 @@ static const struct {
 } tables[] = {
 	{SQLITE_INSTALL, INSTALL_BODY},         {SQLITE_CAPTURED, CAPTURED_BODY},
 	{SQLITE_DEAD_LETTER, DEAD_LETTER_BODY}, {SQLITE_DELIVERED, DELIVERED_BODY},
-	{SQLITE_WEBHOOK, WEBHOOK_BODY},
+	{SQLITE_WEBHOOK, WEBHOOK_BODY},         {SQLITE_BACKFILL, BACKFILL_BODY},
 };
 
 /* A random UUID (RFC 9562, version 4) as an expression, so that a printed script makes its own. */

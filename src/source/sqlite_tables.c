@@ -240,7 +240,7 @@ enum err_code sqlite_tables_load(struct sqlite_admin *a, struct tables *out, str
 
 bool sqlite_table_wants(const struct sqlite_admin *a, const struct table *t, enum op op)
 {
-	return op != OP_TRUNCATE && a->settings->pipelines[t->pipeline].operations[op];
+	return op < OP_TRUNCATE && a->settings->pipelines[t->pipeline].operations[op];
 }
 
 struct sqlite_trigger sqlite_table_trigger(const struct sqlite_admin *a, const struct table *t,

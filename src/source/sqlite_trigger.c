@@ -267,6 +267,15 @@ void sqlite_trigger_create(struct buf *out, const struct sqlite_trigger *t)
 	buf_add_str(out, ");\nEND");
 }
 
+void sqlite_trigger_read(struct buf *out, const struct sqlite_trigger *t, bool only_key)
+{
+	if (only_key && !t->key->count)
+		buf_add_str(out, "NULL");
+	else
+		add_row(out, t, "NEW", only_key,
+			only_key ? SQLITE_KEY_MAX_BYTES : clamp_cap(t->cap_bytes));
+}
+
 void sqlite_trigger_filter_probe(struct buf *out, const struct sqlite_trigger *t)
 {
 	buf_add_str(out, "SELECT 1 FROM (SELECT 1) AS one");

@@ -76,8 +76,9 @@ static ATTR_MUST_CHECK enum err_code drop_table(struct sqlite_admin *a, const ch
 
 static ATTR_MUST_CHECK enum err_code uninstall_all(struct sqlite_admin *a, void *ctx, struct err *e)
 {
-	static const char *const last[] = {SQLITE_DEAD_LETTER, SQLITE_DELIVERED, SQLITE_WEBHOOK,
-					   SQLITE_INGEST_KEY,  SQLITE_CAPTURED,  SQLITE_INSTALL};
+	static const char *const last[] = {SQLITE_DEAD_LETTER, SQLITE_DELIVERED,  SQLITE_WEBHOOK,
+					   SQLITE_BACKFILL,    SQLITE_INGEST_KEY, SQLITE_CAPTURED,
+					   SQLITE_INSTALL};
 	struct string_list l = {0};
 	enum err_code code = find_undelivered(a, &l, e);
 	size_t i;

@@ -19,6 +19,7 @@
 #include "source/sqlite_source.h"
 
 #define NAP_US (2 * CLOCK_US_PER_MS)
+#define FORGET_US (5 * CLOCK_US_PER_S)
 #define PATH_BYTES 4096
 #define NAMES (IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO)
 
@@ -158,11 +159,12 @@ static int wait_once(struct sqlite_source *s, bool idle, int wake_fd, int64_t un
 static void forget_pages(struct sqlite_source *s)
 {
 	struct sqlite_wake *w = &s->wake;
+	int64_t now = sqlite_source_now(s);
 
-	if (!w->cached || w->poll.delay_us < s->env.settings->poll_interval_us)
+	if (w->poll.delay_us < s->env.settings->poll_interval_us || now - w->forgot_us < FORGET_US)
 		return;
 	(void)sqlite3_db_release_memory(sqlite_conn_raw(s->conn));
-	w->cached = false;
+	w->forgot_us = now;
 }
 
 enum err_code sqlite_wait(struct source *base, bool idle, int wake_fd, int64_t deadline_us,

@@ -317,6 +317,43 @@ static void a_large_event_is_stored_whole(void **state)
 	free(data);
 }
 
+static size_t ingest_bytes(const struct world *w)
+{
+	return budget_stats(w->budget).accounts[BUDGET_INGEST].used_bytes;
+}
+
+static void copies_of_events_are_charged_and_given_back(void **state)
+{
+	const struct budget_options o = {.max_bytes = 64UL << 20};
+	struct world *w = *state;
+	size_t len = 3UL << 20;
+	char *data = malloc(len + 1);
+	bool copies = w->lab != &lab_kinds[LAB_SQLITE];
+
+	assert_non_null(data);
+	assert_int_equal(budget_new(&o, &w->budget, NULL), ERR_OK);
+	w->lab->settings.max_event_bytes = (int64_t)len;
+	inlet_close(w->in);
+	w->in = open_inlet(w);
+	memset(data, '1', len);
+	data[len] = '\0';
+	assert_int_equal(begin(w->in, "large", 1).outcome, INLET_STORED);
+	add_data(w->in, "{\"id\":1}", data);
+	assert_true(!copies || ingest_bytes(w) >= len);
+	commit(w->in);
+	assert_int_equal(ingest_bytes(w), 0);
+	assert_int_equal(begin(w->in, "large", 1).outcome, INLET_DUPLICATE);
+	assert_int_equal(rows(w), 2);
+	assert_int_equal(begin(w->in, NULL, 1).outcome, INLET_STORED);
+	add_data(w->in, "{\"id\":1}", "{}");
+	inlet_close(w->in);
+	assert_int_equal(ingest_bytes(w), 0);
+	budget_free(w->budget);
+	w->budget = NULL;
+	w->in = open_inlet(w);
+	free(data);
+}
+
 static void an_idle_reader_wakes_up(void **state)
 {
 	struct world *w = *state;
@@ -350,6 +387,7 @@ static void an_idle_reader_wakes_up(void **state)
 			IN(kind, the_same_key_on_several_connections_is_stored_once),              \
 			IN(kind, a_large_request_keeps_its_order),                                 \
 			IN(kind, a_large_event_is_stored_whole),                                   \
+			IN(kind, copies_of_events_are_charged_and_given_back),                     \
 			IN(kind, an_idle_reader_wakes_up),                                         \
 	}
 #ifndef TEST_ONLY

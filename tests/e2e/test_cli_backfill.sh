@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # The command backfill: what it says, what it refuses, and that a job outlives whoever made it.
-# databases: postgres
+# databases: postgres mariadb sqlite
 . "$(dirname "$0")/../support/lib.sh"
 need_database "${1:-}"
 . tests/e2e/shop.sh

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 # Backfills of tables that are being written to, with the daemon killed in the middle of them: no row that was read is
 # older than what was delivered before it, no writer fails, and every row is read in the end.
-# databases: postgres
+# databases: postgres mariadb sqlite
 . "$(dirname "$0")/../support/workload.sh"
 workload_need "${1:-}"
 

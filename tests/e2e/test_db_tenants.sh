@@ -19,7 +19,7 @@ owner_of() {
 # group_last FROM [SEEN]: at which place of the record the last of them is, 0 while one is missing; none is among the first
 # SEEN.
 group_last() {
-	tail -n "+$((${2:-0} + 1))" "$test_dir/receiver.ndjson" | jq -r 'select(.status == 200) | .key.k' |
+	tail -n "+$((${2:-0} + 1))" "$test_dir/receiver.ndjson" | jq -rR 'fromjson? | select(.status == 200) | .key.k' |
 		awk -v from=$((rows + $1)) -v to=$((rows + $1 + group)) -v at="${2:-0}" -v want="$group" '
 			{ at++ }
 			$1 >= from && $1 < to { n++; last = at }

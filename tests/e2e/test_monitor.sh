@@ -41,7 +41,9 @@ cat >"$dir/good.json" <<'JSON'
 "lag_seconds":0.120,"oldest_pending_seconds":0.110,"database_connections":1,"outbox_rows":14,
 "dead_letters":0,"breakers_open":0,"latency_ms":{"p50":1.5,"p90":3.0,"p99":9.25},
 "memory":{"rss_bytes":12582912,"heap_bytes":8388608,"heap_used_bytes":4194304,
-"heap_free_bytes":4194304},"log":{"lines_dropped_total":0,"file_bytes":2097152},
+"heap_free_bytes":4194304},
+"budget":{"max_bytes":67108864,"used_bytes":4194304,"level":"normal",
+"account_bytes":{"read":0,"queue":3145728,"log":1048576}},"log":{"lines_dropped_total":0,"file_bytes":2097152},
 "sources":[{"name":"shop","state":"active","notify":true,"warning":"","last_error":""}],
 "pipelines":[{"name":"orders","queue_size":12,"queue_capacity":10000,"in_flight":3,
 "lag_seconds":0.120}],
@@ -83,6 +85,7 @@ page() {
 page
 expect "healthy is OK" 0 "APP-DB-LISTENER OK - queue 0.1% full, lag 0.1 s" -- -u "$url"
 expect "the table shows memory" 0 "  memory                 12 MB (heap in use 4 MB)" -- -u "$url"
+expect "the table shows the budget" 0 "  memory budget          4 MB of 64 MB, normal: queue 3 MB, log 1 MB" -- -u "$url"
 expect "the table shows the queue" 0 "12 of 10000 events, 24 KB of 64 MB" -- -u "$url/"
 expect "the table shows the source" 0 "  source shop            active, notify" -- -u "$url/metrics"
 expect "the table shows the last hour" 0 "  delivered, last hour   400" -- -u "$url"
@@ -111,6 +114,9 @@ lost log lines warn~.log.lines_dropped_total=3~1~3 log lines lost
 an open breaker warns~.webhooks[0].breaker="open" | .webhooks[0].last_error="HTTP 503"~1~webhook crm: breaker open for 2 h: HTTP 503
 a disabled webhook is critical~.webhooks[0].breaker="disabled"~2~breaker disabled
 a lost source is critical~.sources[0].state="connecting" | .sources[0].last_error="no route"~2~source shop is connecting: no route
+the budget at alert warns~.budget.level="alert" | .budget.used_bytes=56371445~1~memory budget 84% used, level alert
+a page without a budget is OK~del(.budget)~0~OK
+a pipeline that waits for memory shows~.pipelines[0].memory_stopped=true~0~lag 0.1 s; waits for memory
 a standby is OK~.sources[0].state="standby"~0~standby, notify
 a standing alarm warns~.sources[0].warning="drift"~1~source shop: drift
 unknown figures do not alarm~.dead_letters=null | .outbox_rows=null | .memory.rss_bytes=null~0~  dead letters           unknown
@@ -160,6 +166,7 @@ for key in $(jq -r '[paths(scalars) | map(select(type == "string")) | join(".")]
 	key=${key#sources.}
 	key=${key#pipelines.}
 	key=${key#webhooks.}
+	case $key in *.account_bytes.*) key=${key%.*} ;; esac # one row of the table
 	[ "$key" = name ] || grep -qF "\`$key\`" "$root/docs/metrics.md" ||
 		fail "the fake page has $key, which docs/metrics.md does not know"
 done

@@ -7,7 +7,8 @@
 need_postgres
 . tests/e2e/shop.sh
 
-secrets=(Pw-4f1c9e Url-77aa3b Query-0d2e8f Header-b6c5d4 Admin-e9f8a7 Mask-1d2c3b)
+secrets=(Pw-4f1c9e Url-77aa3b Query-0d2e8f Header-b6c5d4 Admin-e9f8a7 Mask-1d2c3b Alert-3c7d1e Ingest-5a7c02)
+ingest_token=${secrets[7]}-0123456789
 mask_key=${secrets[5]}-0123456789abcdef01234567
 # of these two a part is looked for: a mistaken one must not be repeated either
 sign_hmac=whsec_U2lnbmluZ1NlY3JldE9uZUZvclRoZVRlc3Q=
@@ -54,14 +55,17 @@ mkdir "$test_dir/credentials"
 echo "${secrets[0]}" >"$test_dir/password"
 echo "${secrets[4]}" >"$test_dir/credentials/admin-token"
 echo "$sign_ed25519" >"$test_dir/credentials/signing"
+echo "$ingest_token" >"$test_dir/credentials/ingest"
 export CREDENTIALS_DIRECTORY=$test_dir/credentials HEADER_SECRET=${secrets[3]} MASK_KEY=$mask_key SIGN_HMAC=$sign_hmac
 export WEBHOOK_URL="http://hook:${secrets[1]}@127.0.0.1:${port[receiver]}/hook?token=${secrets[2]}"
 sed -i '/^  password:/d; /^  token:/d' "$shop_config"
 # shellcheck disable=SC2016 # the variables are the daemon's
 config_set database.user listener database.password_file "$test_dir/password" admin.token_credential admin-token \
 	webhook.url '"${WEBHOOK_URL}"' webhook.headers '{X-Secret: "${HEADER_SECRET}"}' \
+	memory.alert_url "\"http://127.0.0.1:1/alerts?token=${secrets[6]}\"" \
 	webhook.mask '{hash: name, key: "${MASK_KEY}"}' \
 	webhook.signing_secrets '["${SIGN_HMAC}", {credential: signing}]' logging.level debug \
+	ingest.listen 127.0.0.1:0 ingest.tokens "{shop: {credential: ingest}, crm: ${secrets[7]}-of-the-crm}" \
 	logging.file "$test_dir/app.log" webhook.retry_count 1 webhook.retry_delay 20ms webhook.breaker_failures 3
 exits "install with a password from a file" 0 keep "$ADBL" install -c "$shop_config"
 shop_run
@@ -191,6 +195,14 @@ for wrong in "{hash: name, key: [$mask_key]}" "{hash: name, key: {a: $mask_key}}
 	process_signal daemon HUP
 	ok "a key of masks that is none" wait_until 20 complaints $((count += 1))
 	run_all
+done
+cp "$test_dir/good.yaml" "$shop_config"
+for wrong in "[$ingest_token]" "{shop: [$ingest_token]}" "{shop: ${secrets[7]}}" "{shop: $ingest_token, crm: $ingest_token}" \
+	"{Shop: $ingest_token}" "{shop: {file: x, $ingest_token: y}}"; do
+	config_set ingest.tokens "$wrong"
+	process_signal daemon HUP
+	ok "tokens of ingest that are none" wait_until 20 complaints $((count += 1))
+	keep "$ADBL" check --offline -c "$shop_config"
 done
 cp "$test_dir/good.yaml" "$shop_config"
 config_set webhook.url "\"htp://hook:${secrets[1]}@127.0.0.1/?token=${secrets[2]}\""

@@ -21,7 +21,7 @@ static void everything_is_removed(void **state)
 	capture(f, 2, NULL, "users");
 	install(f);
 	run(f, "INSERT INTO users VALUES (1, '')");
-	assert_string_equal(rows(f, LEFT), "11|6");
+	assert_string_equal(rows(f, LEFT), "12|6");
 	assert_int_equal(try_uninstall(f), ERR_OK);
 	assert_string_equal(rows(f, LEFT), "0|0");
 	assert_has(buf_str(&f->findings), "ok users: removed trigger app_db_listener_users_");
@@ -42,7 +42,7 @@ static void undelivered_events_are_kept_when_asked(void **state)
 	f->options.keep_data = true;
 	assert_int_equal(try_uninstall(f), ERR_BUSY);
 	assert_has(f->err.msg, "1 events are undelivered: deliver them first");
-	assert_string_equal(rows(f, LEFT), "7|3");
+	assert_string_equal(rows(f, LEFT), "8|3");
 	run(f, "DELETE FROM app_db_listener_outbox");
 	assert_int_equal(try_uninstall(f), ERR_OK);
 }
@@ -57,7 +57,7 @@ static void an_active_daemon_is_not_disturbed(void **state)
 	f->options.give_up_us = 200 * CLOCK_US_PER_MS;
 	assert_int_equal(try_uninstall(f), ERR_BUSY);
 	assert_has(f->err.msg, "a daemon is active on this database: stop it first");
-	assert_string_equal(rows(f, LEFT), "7|3");
+	assert_string_equal(rows(f, LEFT), "8|3");
 }
 
 static void a_locked_table_keeps_its_outbox(void **state)
@@ -96,7 +96,7 @@ static void triggers_that_are_not_to_be_seen_keep_the_outbox(void **state)
 	f->options.user = "half";
 	assert_int_equal(try_uninstall(f), ERR_DENIED);
 	assert_has(f->err.msg, ".users: this user may not see its triggers");
-	assert_string_equal(rows(f, LEFT), "7|3");
+	assert_string_equal(rows(f, LEFT), "8|3");
 	run(f, "DROP USER half@'%'");
 }
 

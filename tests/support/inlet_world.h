@@ -31,6 +31,7 @@ struct world {
 	struct inlet_settings inlet;
 	struct clock_fake clock; /* wall time moves, the rest is the system's */
 	struct inlet *in;
+	struct budget *budget; /* NULL: none */
 	atomic_int commits;
 };
 
@@ -58,7 +59,8 @@ static inline struct inlet *open_inlet(struct world *w)
 				  .clock = &w->clock.clock,
 				  .interrupt_fd = -1,
 				  .on_commit = on_commit,
-				  .on_commit_ctx = w};
+				  .on_commit_ctx = w,
+				  .budget = w->budget};
 	struct inlet *in = NULL;
 
 	assert_int_equal(inlet_open(&o, &in, NULL), ERR_OK);

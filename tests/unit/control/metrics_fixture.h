@@ -69,6 +69,12 @@ WEAK struct pool_stats pool_stats(struct pool *p)
 	return pool_of;
 }
 
+WEAK struct ingest_stats front_stats(struct front *f)
+{
+	(void)f;
+	return (struct ingest_stats){.accepted = 21, .refused = {[REFUSAL_BUSY] = 5}};
+}
+
 WEAK bool pool_archive_stats(struct pool *p, size_t i, struct archive_stats *ret_s,
 			     const char **ret_path)
 {

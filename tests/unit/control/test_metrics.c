@@ -177,6 +177,17 @@ static void assert_archive(const struct metrics_pipeline *p)
 	assert_non_null(strstr(p->archive_path, "/and-another/events.json"));
 }
 
+static void assert_totals(const struct fixture *f)
+{
+	assert_int_equal(f->s.total.queue_size, 6);
+	assert_int_equal(f->s.total.delivered, 8);
+	assert_int_equal(f->s.total.lag_us, S);
+	assert_int_equal(f->s.pool.workers, 6);
+}
+
+static const struct backfill_progress one_backfill = {
+	.id = 8, .rows_done = 20, .rows_estimate = 50, .skipped = 2};
+
 static void assert_backfills(const struct fixture *f)
 {
 	assert_int_equal(f->s.pipelines[0].backfill.job, 0);
@@ -186,15 +197,15 @@ static void assert_backfills(const struct fixture *f)
 	assert_int_equal(f->s.pipelines[1].backfill.locked, 2);
 }
 
-static void assert_budget(const struct fixture *f)
+static void assert_budget(const struct metrics_budget *b)
 {
-	assert_int_equal(f->s.budget.max_bytes, 1000);
-	assert_int_equal(f->s.budget.level, BUDGET_CRITICAL);
-	assert_int_equal(f->s.budget.reached[BUDGET_ALERT], 1);
-	assert_int_equal(f->s.budget.account_bytes[BUDGET_INGEST], 920);
-	assert_int_equal(f->s.budget.refused[BUDGET_CACHE], 1);
-	assert_true(f->s.budget.fragmentation_percent >= 0);
-	assert_true(f->s.budget.fragmentation_percent <= 100);
+	assert_int_equal(b->max_bytes, 1000);
+	assert_int_equal(b->level, BUDGET_CRITICAL);
+	assert_int_equal(b->reached[BUDGET_ALERT], 1);
+	assert_int_equal(b->account_bytes[BUDGET_INGEST], 920);
+	assert_int_equal(b->refused[BUDGET_CACHE], 1);
+	assert_true(b->fragmentation_percent >= 0);
+	assert_true(b->fragmentation_percent <= 100);
 }
 
 static void collecting_asks_every_module(void **state)
@@ -227,19 +238,16 @@ static void collecting_asks_every_module(void **state)
 	in.budget = budget;
 	ring_of = (struct ring_stats){.capacity = 10, .events = 3, .oldest_read_us = 49 * S};
 	runner_of = (struct runner_stats){.state = RUNNER_STANDBY, .read_total = 12};
-	backfill_of[1] = (struct backfill_progress){
-		.id = 8, .rows_done = 20, .rows_estimate = 50, .skipped = 2};
+	backfill_of[1] = one_backfill;
 	webhook_of = (struct webhook_stats){.delivered = 4};
 	pool_of = (struct pool_stats){.workers = 6};
 	archive_of = (struct archive_stats){
 		.events = 5, .paused = true, .since_us = 45 * S, .error = "full"};
 	metrics_collect(&in, &f->s);
 	assert_int_equal(f->s.uptime_us, 30 * S);
-	assert_int_equal(f->s.total.queue_size, 6);
-	assert_int_equal(f->s.total.delivered, 8);
-	assert_int_equal(f->s.total.lag_us, S);
-	assert_int_equal(f->s.pool.workers, 6);
+	assert_totals(f);
 	assert_int_equal(f->s.log.lines_written, 77);
+	assert_int_equal(f->s.ingest.refused[REFUSAL_BUSY], 5);
 	assert_int_equal(f->s.sources[0].stats.read_total, 12);
 	assert_int_equal(f->s.webhooks[1].timeout_us, 30 * S);
 	assert_backfills(f);
@@ -248,7 +256,7 @@ static void collecting_asks_every_module(void **state)
 	assert_archive(&f->s.pipelines[1]);
 	assert_true(f->s.memory.rss_bytes > 0);
 	assert_true(f->s.process.open_fds > 0);
-	assert_budget(f);
+	assert_budget(&f->s.budget);
 	assert_string_equal(f->s.pipelines[0].priority, "optional");
 	assert_true(f->s.pipelines[0].memory_stopped);
 	assert_false(f->s.pipelines[1].memory_stopped);

@@ -113,6 +113,7 @@ static void what_is_no_such_url_is_a_usage_error_that_repeats_nothing(void **sta
 		{"postgres://h/d?host=hidden", "host is given twice"},
 		{"postgres://h/d?sslmode=hidden&sslmode=hidden", "sslmode is given twice"},
 		{"sqlite:", "names no file"},
+		{"http://hidden/in", "a source of type http"},
 		{"sqlite://hidden", "a file is"},
 		{"sqlite:hidden?mode=ro", "%3F"},
 		{"sqlite:hidden#x", "%3F"},

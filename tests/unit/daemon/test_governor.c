@@ -10,6 +10,8 @@
 #include "base/log.h"
 #include "base/log_queue.h"
 #include "daemon/governor.h"
+#include "loopback.h"
+#include "sink/http.h"
 
 #define MB (1024LL * 1024)
 #define S CLOCK_US_PER_S
@@ -22,7 +24,7 @@ static struct governor *open_governor(void)
 
 	settings = (struct settings){.memory = {.max_bytes = 100 * MB, .reserve_bytes = 5 * MB},
 				     .logging = {.queue_lines = 4096}};
-	assert_int_equal(governor_new(&settings, &g, NULL), ERR_OK);
+	assert_int_equal(governor_new(&settings, clock_system(), &g, NULL), ERR_OK);
 	return g;
 }
 
@@ -106,6 +108,69 @@ static void one_that_was_there_between_two_ticks_is_told(void **state)
 	governor_free(g);
 }
 
+static bool take(struct peer *p, struct peer_request *r)
+{
+	mutex_lock(&p->lock);
+	(void)snprintf(p->ctx, 512, "%s", r->body);
+	mutex_unlock(&p->lock);
+	return peer_answer(r->fd, 200, "", "");
+}
+
+static bool has_taken(struct peer *p, const char *part)
+{
+	int64_t deadline_us = clock_now_us(clock_system()) + PEER_WAIT_US;
+	bool found = false;
+
+	while (!found && clock_now_us(clock_system()) < deadline_us) {
+		mutex_lock(&p->lock);
+		found = strstr(p->ctx, part) != NULL;
+		mutex_unlock(&p->lock);
+		(void)poll(NULL, 0, 1);
+	}
+	return found;
+}
+
+static void an_alert_goes_to_the_operator_s_url(void **state)
+{
+	static char body[512];
+	struct governor *g = open_governor();
+	struct peer p;
+
+	(void)state;
+	assert_true(peer_start(&p, take, body));
+	settings.memory.alert_url.value = p.url;
+	governor_configure(g, &settings);
+	use(g, 72);
+	assert_true(governor_tick(g, S));
+	use(g, 92);
+	assert_true(governor_tick(g, 2 * S));
+	assert_true(has_taken(&p, "\"type\":\"app_db_listener.memory\",\"level\":\"critical\","
+				  "\"before\":\"attention\",\"used_bytes\":"));
+	assert_true(has_taken(&p, "\"max_bytes\":104857600,\"largest\":\"ingest\",\"at\":\"2"));
+	assert_int_equal(p.requests, 1);
+	settings.memory.alert_url.value = NULL;
+	governor_configure(g, &settings);
+	use(g, 10);
+	assert_false(governor_tick(g, 3 * S));
+	assert_true(governor_tick(g, 20 * S));
+	governor_free(g);
+	peer_stop(&p);
+	assert_int_equal(p.requests, 1);
+}
+
+static int group_open(void **state)
+{
+	(void)state;
+	return http_global_start(NULL) != ERR_OK;
+}
+
+static int group_close(void **state)
+{
+	(void)state;
+	http_global_stop();
+	return 0;
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -113,7 +178,8 @@ int main(void)
 		cmocka_unit_test(a_rise_is_told_at_once_and_a_fall_when_it_lasts),
 		cmocka_unit_test(one_that_flutters_is_told_once),
 		cmocka_unit_test(one_that_was_there_between_two_ticks_is_told),
+		cmocka_unit_test(an_alert_goes_to_the_operator_s_url),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return cmocka_run_group_tests(tests, group_open, group_close);
 }

@@ -40,6 +40,7 @@ struct world {
 	char names[4][24];
 	struct budget *budget;
 	struct front *front;
+	struct tally tally;
 	char dir[64];
 	_Atomic int commits; /* told by on_commit */
 };
@@ -99,6 +100,7 @@ static inline void world_start_with(size_t budget_bytes)
 					.clock = clock_system(),
 					.budget = NULL,
 					.ops = &fake_inlet_ops,
+					.tally = &world.tally,
 					.on_commit = world_commit,
 					.ctx = &world};
 	struct front_options with = o;

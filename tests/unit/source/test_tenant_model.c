@@ -442,6 +442,7 @@ static void run(uint64_t seed, bool noisy, size_t tenants)
 	assert_int_equal(stats(w).deferred, 0);
 	assert_true(deferral_floor(w->deferral) == INT64_MAX);
 	assert_false(runner_tenant_wants(&w->pipe));
+	assert_true(runner_tenant_is_at_end(&w->pipe));
 	close_world(w);
 	mem_free(w);
 }
