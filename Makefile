@@ -11,6 +11,7 @@
 ## make fuzz         libFuzzer on every target, FUZZ_SECONDS=60 each
 ## make soak bench   long runs, and the figures of docs/BENCHMARKS.md
 ## make load-ingest  1,000 connections that post 1 to 10 MB each, with a kill
+## make weeks        525,000 events with faults on the way: the figures of docs/RELIABILITY.md
 ## make backfill-large  backfills of 2,000,000 rows in each database
 ## make archive-kills   kill -9 at 200 random points while it archives, ARCHIVE_KILLS=200
 ## make clean
@@ -87,7 +88,7 @@ RUN = tests/run --label
 .DELETE_ON_ERROR:
 .SECONDARY:
 .PHONY: all lib deps deps-build deps-test deps-lint tools tests demo check lint analyzer unit unit-tsan \
-	contract torture corpus integration e2e fuzz soak backfill-large archive-kills load-ingest coverage coverage-gate bench install uninstall clean help
+	contract torture corpus integration e2e fuzz soak weeks backfill-large archive-kills load-ingest coverage coverage-gate bench install uninstall clean help
 
 all: $(DAEMON)
 
@@ -171,6 +172,8 @@ soak: deps-test all tools
 load-ingest: deps-test all tools
 	@LOAD_CONNECTIONS=1000 LOAD_REQUESTS=1 LOAD_MIN_KB=1024 LOAD_MAX_KB=10240 LOAD_TRIES=8 LOAD_PAUSE_MS=2000 \
 		$(RUN) load --timeout 1800 tests/e2e/test_ingest_load.sh
+weeks: deps-test all tools
+	@WEEKS_EVENTS=$${WEEKS_EVENTS:-525000} $(RUN) weeks --jobs 1 --timeout 7200 tests/e2e/test_ops_weeks.sh
 
 backfill-large: deps-test all tools
 	@tests/e2e/backfill_large

@@ -36,18 +36,19 @@ typedef enum err_code (*command_source_fn)(const struct settings *s, size_t sour
 int command_each_source(const struct settings *s, const struct options *o, command_source_fn fn,
 			void *ctx);
 
-int command_run(const struct command_call *call);          /* run.c */
-int command_check(const struct command_call *call);        /* command_check.c */
-int command_install(const struct command_call *call);      /* command_install.c */
-int command_quickstart(const struct command_call *call);   /* command_quickstart.c */
-int command_uninstall(const struct command_call *call);    /* command_install.c */
-int command_status(const struct command_call *call);       /* command_status.c */
-int command_dead_letters(const struct command_call *call); /* command_dead_letters.c */
-int command_replay(const struct command_call *call);       /* command_dead_letters.c */
-int command_export(const struct command_call *call);       /* command_export.c */
-int command_backfill(const struct command_call *call);     /* command_backfill.c */
-int command_enable(const struct command_call *call);       /* command_webhook.c */
-int command_disable(const struct command_call *call);      /* command_webhook.c */
-int command_test_webhook(const struct command_call *call); /* command_test_webhook.c */
+int command_run(const struct command_call *call);           /* run.c */
+int command_check(const struct command_call *call);         /* command_check.c */
+int command_install(const struct command_call *call);       /* command_install.c */
+int command_quickstart(const struct command_call *call);    /* command_quickstart.c */
+int command_uninstall(const struct command_call *call);     /* command_install.c */
+int command_status(const struct command_call *call);        /* command_status.c */
+int command_dead_letters(const struct command_call *call);  /* command_dead_letters.c */
+int command_replay(const struct command_call *call);        /* command_dead_letters.c */
+int command_export_outbox(const struct command_call *call); /* command_dead_letters.c */
+int command_export(const struct command_call *call);        /* command_export.c */
+int command_enable(const struct command_call *call);        /* command_webhook.c */
+int command_disable(const struct command_call *call);       /* command_webhook.c */
+int command_test_webhook(const struct command_call *call);  /* command_test_webhook.c */
+int command_backfill(const struct command_call *call);      /* command_backfill.c */
 
 #endif

@@ -22,6 +22,7 @@ struct letter_out {
 	struct export_out to;
 	enum letter_format format;
 	bool with_data;
+	bool waiting;   /* likewise: what is in the outbox */
 	bool delivered; /* set after letter_out_open: these are delivered events, not letters */
 };
 

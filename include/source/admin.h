@@ -80,6 +80,8 @@ struct dead_letter_filter {
 	int64_t since_wall_us; /* died then or later; 0: any */
 	int64_t until_wall_us; /* died before; 0: any */
 	bool delivered;        /* not dead letters, but delivered events that are kept */
+	bool waiting;          /* nor those, but what is in the outbox: only to be listed, and died
+				* means changed; parked events are not among them */
 	bool by_status;        /* last_status is one of these; 0: no answer */
 	int status_min, status_max;
 	bool by_operation; /* one of these */

@@ -63,6 +63,9 @@ enum letters_move letters_replay(const struct dead_letter_filter *f, bool in_fro
 const char *letters_time(const struct dead_letter_filter *f);
 const char *letters_failure(const struct dead_letter_filter *f);
 
+/* What receivers know it by. */
+const char *letters_public_id(const struct dead_letter_filter *f);
+
 /* As dead_letter_list of source/admin.h. */
 enum err_code letters_list(const struct letters_db *db, const struct dead_letter_filter *f,
 			   bool with_data, dead_letter_fn fn, void *ctx,

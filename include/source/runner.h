@@ -99,9 +99,10 @@ struct runner_stats {
 	int64_t packed; /* of them, compressed while they wait */
 	int64_t packed_saved_bytes;
 	int64_t acked_total;
-	int64_t dead_total;   /* acknowledged as dead letters */
-	int64_t purged_total; /* dead letters removed for their age */
-	int64_t reads;        /* read calls */
+	int64_t dead_total;             /* acknowledged as dead letters */
+	int64_t purged_total;           /* dead letters removed for their age */
+	int64_t delivered_purged_total; /* delivered events, likewise */
+	int64_t reads;                  /* read calls */
 	int64_t empty_reads;
 	int64_t wakeups;  /* by the database */
 	int64_t connects; /* successful opens */

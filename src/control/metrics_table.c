@@ -239,6 +239,8 @@ const struct metrics_row metrics_table[] = {
 	 .help = "Outbox rows moved to the dead letters"},
 	{"dead_purged_total", "dead_purged_total", SOURCE(stats.purged_total), COUNTER,
 	 .help = "Dead letters removed because of their age"},
+	{"delivered_purged_total", "delivered_purged_total", SOURCE(stats.delivered_purged_total),
+	 COUNTER, .help = "Delivered events, kept for retain, that were removed for their age"},
 	{"acks_pending", "acks_pending", SOURCE(stats.acks_pending), GAUGE,
 	 .help = "Settled events whose acknowledgement is not yet in the database"},
 	{"reads_total", "reads_total", SOURCE(stats.reads), COUNTER, .help = "Reads of the outbox"},

@@ -125,14 +125,20 @@ static const struct command {
 	 OPTION_CONFIG | OPTION_SOURCE | OPTION_PIPELINE | OPTION_TABLE | OPTION_OPERATION |
 		 OPTION_KEYS | OPTION_SINCE | OPTION_UNTIL | OPTION_LIMIT | OPTION_OLDER_THAN |
 		 OPTION_ID | OPTION_STATUS | OPTION_ERROR | OPTION_FORMAT | OPTION_OUTPUT,
-	 2, "archive [PATH] | dead-letters [ID]",
+	 2, "outbox | archive [PATH] | dead-letters [ID]",
 	 "write events as JSON, one after the other, in flat memory",
 	 "In lines, or with --format json as one array. Filters are joined by \"and\".\n"
+	 "outbox is what waits, oldest first, but for parked events; --since and --until are of "
+	 "the "
+	 "change.\nIt may run beside the daemon and its writers. What is delivered meanwhile may "
+	 "be "
+	 "missing.\n"
 	 "archive reads PATH with its rotated and compressed files, or every archive of the\n"
 	 "configuration; also while it is written. --since and --until are times of the change "
 	 "there.\n"
 	 "dead-letters takes the filters of dead-letters export, which it is.\n"
 	 "\nExamples:\n"
+	 "  app-db-listener export outbox --table users --operation delete -o waiting.ndjson\n"
 	 "  app-db-listener export archive --table users --operation delete --since 2026-03-01\n"
 	 "  app-db-listener export archive --format json -o all.json /var/lib/app/events.json\n"
 	 "  app-db-listener export dead-letters --table users --since 2h\n"

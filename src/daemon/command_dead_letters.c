@@ -200,6 +200,7 @@ static int run(struct letters *l, const struct settings *s, enum letter_format f
 				      &e) != ERR_OK)
 		return command_fail(&e);
 	l->out.delivered = l->filter.delivered;
+	l->out.waiting = l->filter.waiting;
 	status = command_each_source(s, l->options, each_source, l);
 	if (prints && status != EX_OK)
 		letter_out_drop(&l->out);
@@ -254,6 +255,26 @@ int command_replay(const struct command_call *call)
 		return command_fail(&e);
 	l.filter.delivered = true;
 	return run_with_settings(&l, o->json ? LETTER_NDJSON : LETTER_TABLE, key);
+}
+
+/* What waits in the outbox: the same walk over another table, beside whoever reads and writes it.
+ */
+int command_export_outbox(const struct command_call *call)
+{
+	static const struct action all = {
+		.name = "export", .fn = letters_list, .with_data = true, .exports = true};
+	const struct options *o = call->options;
+	struct letters l = {.options = o, .action = &all};
+	struct letter_key *key = NULL;
+	bool array = false;
+	struct err e;
+
+	if (export_format_parse(o->format, &array, &e) != ERR_OK ||
+	    letter_options_filter(o, NULL, clock_wall_us(clock_system()), &l.filter, &key, &e) !=
+		    ERR_OK)
+		return command_fail(&e);
+	l.filter.waiting = true;
+	return run_with_settings(&l, array ? LETTER_JSON : LETTER_NDJSON, key);
 }
 
 int command_dead_letters(const struct command_call *call)

@@ -31,6 +31,7 @@ static int export_dead_letters(const struct command_call *call)
 	 OPTION_KEYS | OPTION_SINCE | OPTION_UNTIL | OPTION_LIMIT | OPTION_FORMAT | OPTION_OUTPUT)
 
 static const struct exported exported_table[] = {
+	{"outbox", command_export_outbox, EXPORT_OPTIONS},
 	{"archive", export_archive, EXPORT_OPTIONS | OPTION_ID},
 	{"dead-letters", export_dead_letters,
 	 EXPORT_OPTIONS | OPTION_OLDER_THAN | OPTION_ID | OPTION_STATUS | OPTION_ERROR},

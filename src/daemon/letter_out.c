@@ -17,8 +17,9 @@ static void add_json(const struct letter_out *o, struct buf *b, const struct dea
 	json_text(&j, "table", d->table);
 	json_raw(&j, "key", d->key);
 	json_text(&j, "changed_at", d->changed_at);
-	json_text(&j, o->delivered ? "delivered_at" : "died_at", d->died_at);
-	if (!o->delivered) {
+	if (!o->waiting)
+		json_text(&j, o->delivered ? "delivered_at" : "died_at", d->died_at);
+	if (!o->delivered && !o->waiting) {
 		json_i64(&j, "attempts", d->attempts);
 		json_i64(&j, "last_status", d->last_status);
 		json_text(&j, "last_error", d->last_error);

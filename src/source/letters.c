@@ -95,12 +95,20 @@ enum letters_move letters_replay(const struct dead_letter_filter *f, bool in_fro
 
 const char *letters_time(const struct dead_letter_filter *f)
 {
+	if (f->waiting)
+		return "d.changed_at";
 	return f->delivered ? "d.delivered_at" : "d.died_at";
 }
 
 const char *letters_failure(const struct dead_letter_filter *f)
 {
-	return f->delivered ? "0, NULL, NULL" : "d.attempts, d.last_status, d.last_error";
+	return f->delivered || f->waiting ? "0, NULL, NULL"
+					  : "d.attempts, d.last_status, d.last_error";
+}
+
+const char *letters_public_id(const struct dead_letter_filter *f)
+{
+	return f->waiting ? "coalesce(d.origin_id, d.id)" : "d.id";
 }
 
 /* ---- a walk over the pages of one pipeline ---- */

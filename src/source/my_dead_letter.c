@@ -42,11 +42,6 @@ static ATTR_MUST_CHECK enum err_code list_pipelines(void *ctx, struct string_lis
 	return code;
 }
 
-static const char *table_of(bool delivered)
-{
-	return delivered ? MY_DELIVERED : MY_DEAD_LETTER;
-}
-
 static void wall_sql(struct buf *out, const struct dead_letter_filter *f, const char *comparison,
 		     int64_t wall_us)
 {
@@ -103,9 +98,11 @@ static ATTR_MUST_CHECK enum err_code open_installed(struct my_admin *a, const st
 			e, ERR_CONFIG,
 			"an audit table does not tell which row a change belongs to: nothing "
 			"is known to be superseded");
-	if (code == ERR_OK && f->delivered && my_audit_table_is(a))
+	if (code == ERR_OK && (f->delivered || f->waiting) && my_audit_table_is(a))
 		code = err_set(e, ERR_CONFIG,
-			       "rows of an audit table are not kept here: set processed = 0 in it");
+			       f->waiting ? "with an audit table there is no outbox: look into it"
+					  : "rows of an audit table are not kept here: set "
+					    "processed = 0 in it");
 	if (code == ERR_OK && f->delivered)
 		code = my_objects_has(a, MY_DELIVERED, &installed, e);
 	if (code == ERR_OK && !installed)
@@ -210,11 +207,12 @@ static void superseded_sql(struct buf *out, const struct my_admin *a, const char
 static void columns_sql(struct buf *out, const struct letters_page *p)
 {
 	buf_add_fmt(out,
-		    "SELECT d.id, CONCAT(i.install_id, '-', d.id), d.pipeline, d.operation, "
+		    "SELECT d.id, CONCAT(i.install_id, '-', %s), d.pipeline, d.operation, "
 		    "d.schema_name, d.table_name, d.row_key, d.old_key, "
 		    "DATE_FORMAT(d.changed_at" UTC_FORMAT ", DATE_FORMAT(%s" UTC_FORMAT
 		    ", %s, d.truncated, ",
-		    letters_time(p->filter), letters_failure(p->filter));
+		    letters_public_id(p->filter), letters_time(p->filter),
+		    letters_failure(p->filter));
 	buf_add_str(out, p->filter->skip_superseded ? "COALESCE(n.id, 0) > d.id, " : "0, ");
 	buf_add_str(out, p->with_data ? "d.data, d.old_data" : "NULL, NULL");
 	buf_add_str(out, ", COALESCE(JSON_VALID(d.row_key), 1) AND "
@@ -233,7 +231,7 @@ static void ids_sql(struct buf *out, const struct my_admin *a, const struct lett
 					"COALESCE(OCTET_LENGTH(d.old_data), 0)"
 				      : "0");
 	buf_add_str(out, " AS cost FROM ");
-	my_quote_name(out, a->database, table_of(p->filter->delivered));
+	my_letter_table(out, a, p);
 	buf_add_str(out, " d");
 	filter_sql(out, p);
 	buf_add_fmt(out, " ORDER BY d.id LIMIT %lld) AS c", (long long)p->rows);
@@ -246,7 +244,7 @@ static void list_sql(struct buf *out, const struct my_admin *a, const struct let
 	buf_add_str(out, " FROM (");
 	ids_sql(out, a, p);
 	buf_add_str(out, ") AS g JOIN ");
-	my_quote_name(out, a->database, table_of(p->filter->delivered));
+	my_letter_table(out, a, p);
 	buf_add_str(out, " AS d ON d.pipeline = ");
 	my_quote_literal(out, text_of(p->pipeline));
 	buf_add_str(out, " AND d.id = g.id LEFT JOIN ");
@@ -279,10 +277,13 @@ static ATTR_MUST_CHECK enum err_code list_page(void *ctx, const struct letters_p
 	struct dead_letter letter;
 	bool has_parked;
 	struct buf sql;
+	bool has = true;
 	enum err_code code = look_for_parked(a, p, &has_parked, e);
 	size_t i;
 
-	if (code != ERR_OK)
+	if (code == ERR_OK)
+		code = my_letter_table_find(a, p, &has, e);
+	if (code != ERR_OK || !has)
 		return code;
 	buf_init(&sql, MY_SQL_MAX_BYTES);
 	for (i = 0; i < ARRAY_LEN(texts.quoted); i++)
@@ -323,7 +324,8 @@ static ATTR_MUST_CHECK enum err_code lock_rows(struct moving *m, struct err *e)
 	buf_reset(&m->ids);
 	buf_init(&sql, MY_SQL_MAX_BYTES);
 	buf_add_str(&sql, "SELECT d.id FROM ");
-	my_quote_name(&sql, m->a->database, table_of(m->how == LETTERS_AGAIN));
+	my_quote_name(&sql, m->a->database,
+		      m->how == LETTERS_AGAIN ? MY_DELIVERED : MY_DEAD_LETTER);
 	buf_add_str(&sql, " d");
 	/* a letter whose row the operator has removed stays where it is */
 	if (m->how != LETTERS_PURGE && my_audit_table_is(m->a)) {
@@ -349,7 +351,7 @@ static ATTR_MUST_CHECK enum err_code lock_rows(struct moving *m, struct err *e)
 static void locked_sql(struct buf *out, const struct moving *m)
 {
 	buf_add_str(out, " FROM ");
-	my_quote_name(out, m->a->database, table_of(m->how == LETTERS_AGAIN));
+	my_quote_name(out, m->a->database, m->how == LETTERS_AGAIN ? MY_DELIVERED : MY_DEAD_LETTER);
 	buf_add_str(out, " WHERE pipeline = ");
 	my_quote_literal(out, text_of(m->pipeline));
 	buf_add_fmt(out, " AND id IN (%s)", buf_str(&m->ids));

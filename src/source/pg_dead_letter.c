@@ -37,9 +37,11 @@ static ATTR_MUST_CHECK enum err_code list_pipelines(void *ctx, struct string_lis
 	return code;
 }
 
-static const char *table_of(bool delivered)
+static const char *table_of(const struct dead_letter_filter *f)
 {
-	return delivered ? PG_DELIVERED : PG_SCHEMA ".dead_letter";
+	if (f->waiting)
+		return PG_SCHEMA ".outbox";
+	return f->delivered ? PG_DELIVERED : PG_SCHEMA ".dead_letter";
 }
 
 static void wall_sql(struct buf *out, const struct dead_letter_filter *f, const char *comparison,
@@ -99,6 +101,12 @@ static ATTR_MUST_CHECK enum err_code open_installed(struct pg_admin *a, const st
 		code = pg_schema_has_delivered(a, &has, e);
 	if (code == ERR_OK && !has)
 		code = err_set(e, ERR_NOT_FOUND, LETTERS_NONE_KEPT);
+	/* planned with figures of when the outbox was empty, sorting everything seems cheap */
+	if (code == ERR_OK && f->waiting)
+		code = pg_conn_exec(a->conn,
+				    "SET enable_seqscan = off; SET enable_bitmapscan = off; "
+				    "SET enable_sort = off",
+				    e);
 	if (code != ERR_OK)
 		pg_admin_close(a);
 	return code;
@@ -179,11 +187,12 @@ static void superseded_sql(struct buf *out, const char *pipeline, bool has_parke
 static void list_sql(struct buf *out, const struct letters_page *p, bool has_parked)
 {
 	buf_add_fmt(out,
-		    "SELECT d.id, i.install_id::text || '-' || d.id, d.pipeline, d.operation, "
+		    "SELECT d.id, i.install_id::text || '-' || %s, d.pipeline, d.operation, "
 		    "d.schema_name, d.table_name, d.row_key, d.old_key, "
 		    "to_char(d.changed_at " UTC_FORMAT ", to_char(%s " UTC_FORMAT ", %s, "
 		    "d.truncated, ",
-		    letters_time(p->filter), letters_failure(p->filter));
+		    letters_public_id(p->filter), letters_time(p->filter),
+		    letters_failure(p->filter));
 	buf_add_str(out, p->filter->skip_superseded
 				 ? "coalesce(n.id, 0) > d.id OR coalesce(t.id, 0) > d.id, "
 				 : "false, ");
@@ -192,7 +201,7 @@ static void list_sql(struct buf *out, const struct letters_page *p, bool has_par
 		    " FROM (SELECT d.*, sum(coalesce(octet_length(d.data), 0) + "
 		    "coalesce(octet_length(d.old_data), 0)) OVER (ORDER BY d.id) AS upto, "
 		    "row_number() OVER (ORDER BY d.id) AS nth FROM (SELECT * FROM %s d",
-		    table_of(p->filter->delivered));
+		    table_of(p->filter));
 	filter_sql(out, p);
 	buf_add_fmt(out,
 		    " ORDER BY d.id LIMIT %lld) AS d) AS d LEFT JOIN " PG_SCHEMA
@@ -249,7 +258,8 @@ static void gone_sql(struct buf *out, enum letters_move how, const char *pipelin
 	bool stays = how == LETTERS_AGAIN;
 
 	buf_add_fmt(out, "WITH gone AS (%s %s d WHERE d.pipeline = ",
-		    stays ? "SELECT d.* FROM" : "DELETE FROM", table_of(stays));
+		    stays ? "SELECT d.* FROM" : "DELETE FROM",
+		    stays ? PG_DELIVERED : PG_SCHEMA ".dead_letter");
 	pg_quote_literal(out, text_of(pipeline));
 	buf_add_str(out, " AND d.id IN (");
 	letters_ids(out, ids, n);

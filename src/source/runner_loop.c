@@ -207,6 +207,7 @@ static ATTR_MUST_CHECK enum err_code purge_due(struct runner *r, struct err *e)
 
 	mutex_lock(&r->lock);
 	r->stats.purged_total += purged;
+	r->stats.delivered_purged_total += delivered;
 	mutex_unlock(&r->lock);
 	return code;
 }

@@ -32,9 +32,18 @@ static ATTR_MUST_CHECK enum err_code list_pipelines(void *ctx, struct string_lis
 				 0, NULL, take_name, l, e);
 }
 
-static const char *table_of(bool delivered)
+/* The table that the page is of, with a column `pipeline`. */
+static void table_sql(struct buf *out, const struct letters_page *p)
 {
-	return delivered ? SQLITE_DELIVERED : SQLITE_DEAD_LETTER;
+	if (!p->filter->waiting) {
+		buf_add_str(out, p->filter->delivered ? SQLITE_DELIVERED : SQLITE_DEAD_LETTER);
+		return;
+	}
+	buf_add_str(out, "(SELECT ");
+	sqlite_quote_literal(out, p->pipeline);
+	buf_add_str(out, " AS pipeline, * FROM main.");
+	sqlite_outbox_name(out, p->pipeline);
+	buf_add_char(out, ')');
 }
 
 /* The conditions of p on its table d, from " WHERE " on. */
@@ -241,9 +250,10 @@ static void list_sql(struct buf *out, const struct letters_page *p, bool has_par
 	bool ask = p->filter->skip_superseded;
 
 	buf_add_fmt(out,
-		    "SELECT d.id, i.install_id || '-' || d.id, d.pipeline, d.operation, "
+		    "SELECT d.id, i.install_id || '-' || %s, d.pipeline, d.operation, "
 		    "d.table_name, d.row_key, d.old_key, d.changed_at, %s, %s, d.truncated, ",
-		    letters_time(p->filter), letters_failure(p->filter));
+		    letters_public_id(p->filter), letters_time(p->filter),
+		    letters_failure(p->filter));
 	buf_add_str(out, ask ? "ifnull(n.id, 0) > d.id, " : "0, ");
 	/* a row over the cap holds no data, but its key stands for it */
 	buf_add_str(out, p->with_data ? "CASE WHEN d.operation <> 'delete' THEN "
@@ -251,9 +261,9 @@ static void list_sql(struct buf *out, const struct letters_page *p, bool has_par
 					"CASE WHEN d.operation <> 'insert' THEN ifnull(d.old_data, "
 					"ifnull(ifnull(d.old_key, d.row_key), '{}')) END"
 				      : "NULL, NULL");
-	buf_add_fmt(out,
-		    " FROM %s AS d LEFT JOIN " SQLITE_INSTALL " AS i ON i.pipeline = d.pipeline",
-		    table_of(p->filter->delivered));
+	buf_add_str(out, " FROM ");
+	table_sql(out, p);
+	buf_add_str(out, " AS d LEFT JOIN " SQLITE_INSTALL " AS i ON i.pipeline = d.pipeline");
 	if (ask)
 		superseded_sql(out, p->pipeline, has_parked);
 	filter_sql(out, p, clock_wall_us(clock_system()));
@@ -341,7 +351,8 @@ struct moving {
 /* " FROM its table WHERE ... id IN (...)" */
 static void wanted_sql(struct buf *out, const struct moving *m)
 {
-	buf_add_fmt(out, " FROM %s WHERE pipeline = ", table_of(m->how == LETTERS_AGAIN));
+	buf_add_fmt(out, " FROM %s WHERE pipeline = ",
+		    m->how == LETTERS_AGAIN ? SQLITE_DELIVERED : SQLITE_DEAD_LETTER);
 	sqlite_quote_literal(out, m->pipeline);
 	buf_add_str(out, " AND id IN (");
 	letters_ids(out, m->ids, m->count);

@@ -1,0 +1,90 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# export outbox: what waits, by filters, beside the daemon and writers, in flat memory. EXPORT_ROWS=500000 for more.
+# databases: postgres mariadb sqlite
+# shellcheck disable=SC2154 # db_kind comes from need_database
+. "$(dirname "$0")/../support/lib.sh"
+need_database "${1:-}"
+. tests/e2e/shop.sh
+
+rows=${EXPORT_ROWS:-20000}
+
+counted() { # NAME WANT OPTION...: a test: so many lines
+	local name=$1 want=$2
+	shift 2
+	adbl export outbox "$@"
+	is "$name" "$(wc -l <"$test_dir/stdout")" "$want" || diag "$complained"
+}
+# peak_kb OPTION...: the most memory that an export had
+peak_kb() {
+	"$ADBL" export outbox -c "$shop_config" "$@" >"$test_dir/all.ndjson" &
+	local pid=$! peak=0 now
+	while now=$(awk '/^VmHWM/ { print $2 }' "/proc/$pid/status" 2>/dev/null) && [ "$now" ]; do
+		peak=$now
+	done
+	wait "$pid" && echo "$peak"
+}
+
+receiver_start receiver
+shop_new || give_up 'the shop opens'
+sql 'CREATE TABLE orders (id bigint PRIMARY KEY, name text, n int)'
+sed -i 's/^  table: "users"$/  tables: [users, orders]/' "$shop_config"
+exits "install" 0 adbl install
+counted "nothing waits" 0
+is "... as an array" "$(adbl export outbox --format json && jq -c . "$test_dir/stdout")" '[]'
+sql "INSERT INTO users VALUES (1, 'Ada', 0), (2, 'Zoë \"z\"', 0)"
+sql "UPDATE users SET n = 1 WHERE id = 2"
+sql "DELETE FROM users WHERE id = 1"
+sql "INSERT INTO orders VALUES (7, NULL, 3)"
+
+exits "export outbox" 0 adbl export outbox
+is "... has everything, in order" "$(jq -c '[.operation, .table, .key.id, .data.n, .old_data.n]' "$test_dir/stdout" | paste -s -d ' ')" \
+	'["insert","users",1,0,null] ["insert","users",2,0,null] ["update","users",2,1,0] ["delete","users",1,null,0] ["insert","orders",7,3,null]'
+is "... whole" "$(jq -r 'select(.id and (.event_id | test("^[0-9a-f-]{36}-[0-9]+$")) and .pipeline == "default" and
+	(.changed_at | test("^20.*Z$")) and .truncated == false) | .data.name // "-"' "$test_dir/stdout" | paste -s -d ' ')" 'Ada Zoë "z" Zoë "z" - -'
+counted "by table" 1 --table orders
+counted "by operation" 2 --operation update --operation delete
+counted "by key" 2 --key id=2
+counted "by pipeline" 5 --pipeline default
+counted "by time" 5 --since 1h
+counted "... before" 0 --until 1h
+counted "a limit" 3 --limit 3
+counted "all of them" 1 --table users --operation insert --key id=2 --since 1h --limit 9
+exits "a pipeline that is none" 66 adbl export outbox --pipeline nobody
+exits "a filter that it has not" 64 adbl export outbox --status 404
+exits "an array" 0 adbl export outbox --format json
+is "... is one" "$(jq length "$test_dir/stdout")" 5
+exits "into a file" 0 adbl export outbox -o "$test_dir/out.ndjson"
+is "... that is whole" "$(wc -l <"$test_dir/out.ndjson")" 5
+
+# ---- the ids are those that the receiver gets
+
+exits "export, then deliver" 0 adbl export outbox
+jq -r .event_id "$test_dir/stdout" | sort >"$test_dir/ids"
+shop_run
+all_delivered "all" 5
+is "the event ids are the same" "$(jq -r .id "$test_dir/receiver.ndjson" | sort | diff - "$test_dir/ids" && echo same)" same
+
+# ---- a long one, while writers write and the daemon is the active reader of nothing: its receiver is down
+
+small=$(peak_kb)
+receiver_control 'mode=status&status=503'
+people 1001 $((1000 + rows / 2))
+people $((1001 + rows / 2)) $((1000 + rows))
+while [ ! -e "$test_dir/enough" ]; do
+	sql "UPDATE orders SET n = n + 1 WHERE id = 7" || break
+	echo >>"$test_dir/written"
+done &
+writer=$!
+large=$(peak_kb --table users)
+touch "$test_dir/enough"
+wait "$writer"
+is "a long outbox, beside writers" "$(wc -l <"$test_dir/all.ndjson")" "$rows"
+is "... in order" "$(jq .id "$test_dir/all.ndjson" | sort -n -c 2>&1)" ''
+ok "... that went on" test "$(wc -l <"$test_dir/written")" -ge 2
+diag "$db_kind: $rows rows in ${large:-?} kB, none in ${small:-?} kB"
+ok "memory is flat: two pages at most" test "${large:-999999}" -le $((${small:-0} + 10240))
+receiver_control mode=ok
+ok "the daemon remained the active one" wait_until 60 stats_min .distinct $((rows + 5))
+exits "it ends" 0 process_stop daemon
+tests_end

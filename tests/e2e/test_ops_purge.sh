@@ -1,0 +1,70 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# Old dead letters and delivered events are removed in small steps, and writers do not wait for that.
+# databases: postgres mariadb sqlite
+# shellcheck disable=SC2154 # db_kind and the names of tables come from need_database
+. "$(dirname "$0")/../support/lib.sh"
+need_database "${1:-}"
+. tests/e2e/shop.sh
+
+rows=${PURGE_ROWS:-3000}
+delivered=${dead_letter%dead_letter}delivered
+
+# old_rows TABLE FROM TO DAYS: rows of an event each, which died, or was delivered, so many days ago
+old_rows() {
+	local columns='id, pipeline, operation, schema_name, table_name, row_key, changed_at, truncated' when values schema="'public', "
+	case $db_kind in
+	postgres) when="now() - interval '$4 days'" values=false ;;
+	mariadb) when="UTC_TIMESTAMP(6) - INTERVAL $4 DAY" values=0 schema="'shop', " ;;
+	sqlite) when="(unixepoch() - $4 * 86400) * 1000000" values=0 schema='' columns=${columns/schema_name, /} ;;
+	esac
+	if [ "$1" = "$dead_letter" ]; then
+		columns="$columns, died_at, attempts, last_error" values="$values, $when, 3, 'x'"
+	else
+		columns="$columns, delivered_at" values="$values, $when"
+	fi
+	sql "INSERT INTO $1 ($columns) $(sql_series "$2" "$3" "SELECT i, 'default', 'insert', $schema'users', '{}', $when, $values")"
+}
+# waits: how often somebody waited for a lock of a row so far, or waits for any lock now
+waits() {
+	case $db_kind in
+	postgres) sql 'SELECT count(*) FROM pg_locks WHERE NOT granted' ;;
+	mariadb) sql "SELECT variable_value FROM information_schema.global_status WHERE variable_name = 'INNODB_ROW_LOCK_WAITS'" ;;
+	sqlite) echo 0 ;;
+	esac
+}
+write_one() { # ID: without the patience that sql has
+	local text="INSERT INTO users VALUES ($1, 'x', 0)"
+	case $db_kind in
+	sqlite) sqlite3 -batch -bail -cmd '.timeout 1000' "$test_db" "$text" ;;
+	*) sql "$text" ;;
+	esac
+}
+
+receiver_start receiver
+shop_new || give_up 'the shop opens'
+config_set listener.retain 7d listener.dead_letter_retention 30d
+exits "install" 0 adbl install
+for table in "$dead_letter" "$delivered"; do
+	ok "old and young rows in $table" old_rows "$table" 100001 $((100000 + rows)) 40
+	ok "... and young ones" old_rows "$table" 500001 500010 1
+done
+
+before=$(waits)
+shop_run
+failed=0 written=0 waited=0
+until metrics_is '.sources[0] | "\(.dead_purged_total) \(.delivered_purged_total)"' "$rows $rows"; do
+	written=$((written + 1))
+	write_one $written 2>>"$test_dir/writer.log" || failed=$((failed + 1))
+	[ "$(waits)" = "$before" ] || waited=$((waited + 1))
+	[ $written -lt 3000 ] || break
+done
+ok "all old ones are removed, and counted" test $written -lt 3000
+is "... the young dead letters stay" "$(sql "SELECT count(*) FROM $dead_letter")" 10
+is "... and the young delivered events" "$(sql "SELECT count(*) FROM $delivered WHERE id BETWEEN 100000 AND 600000")" 10
+ok "writers wrote meanwhile" test $written -ge 2
+is "... none failed" "$failed" 0 || diag "$(<"$test_dir/writer.log")"
+is "... none waited" "$waited" 0
+ok "what was written is delivered" wait_until 60 stats_is .distinct $written
+diag "$db_kind: $written statements beside the removal of $((2 * rows)) rows"
+tests_end
