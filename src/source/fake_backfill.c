@@ -146,6 +146,7 @@ enum err_code fake_backfill_page(struct source *base, uint32_t p, const struct b
 	code = fake_source_enter_locked(s, FAKE_BACKFILL_PAGE, e);
 	if (code == ERR_OK) {
 		b = find_locked(s->db, page->job);
+		assert(b);
 		if (b->progress.state == BACKFILL_RUNNING)
 			read_page_locked(s, b, page, &r);
 		r.progress = b->progress;

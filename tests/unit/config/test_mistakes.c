@@ -104,7 +104,7 @@ static const struct {
 	{"database: {type: oracle, database: d, table: t}\n"
 	 "webhook: {url: http://h}\n",
 	 "f:1:18: database.type: \"oracle\" is none of postgres, postgresql, mysql, mariadb, "
-	 "sqlite\n"},
+	 "sqlite, http\n"},
 	{"database: {table: t}\n"
 	 "webhook: {url: http://h}\n",
 	 "f:1:11: database.database: required for postgres\n"},
