@@ -118,7 +118,8 @@ static ATTR_MUST_CHECK enum err_code start_recorder(struct run *r, struct err *e
 				     .max_records = (size_t)s->metrics_history.max_records,
 				     .flush_us = s->metrics_history.flush_interval_us,
 				     .rotate_bytes = s->metrics_history.rotate_bytes,
-				     .rotate_keep = (int)s->metrics_history.rotate_keep};
+				     .rotate_keep = (int)s->metrics_history.rotate_keep,
+				     .budget = governor_budget(r->governor)};
 	enum err_code code = ERR_OK;
 
 	if (o.file)
