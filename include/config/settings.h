@@ -270,6 +270,9 @@ struct ingest_tokens {
 };
 
 /* Events over HTTP (ingest/front.h). */
+/* What a key in memory may take, with all around it. */
+#define INGEST_CACHED_KEY_BYTES 1024
+
 struct ingest_settings {
 	char *listen; /* as admin.listen */
 	struct ingest_tokens tokens;

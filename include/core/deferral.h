@@ -60,7 +60,8 @@ struct deferral_read {
 	size_t bytes;
 };
 
-/* What is worth a read now; false: nothing. is_more: there may be something new. When something is
+/* What is worth a read now; false: nothing. Asking changes nothing: turns are taken by
+ * deferral_begin, for the last answer. is_more: there may be something new. When something is
  * left behind whose tenant has no room, its share tells once there is. */
 bool deferral_next(struct deferral *d, bool is_more, struct deferral_read *ret_read);
 

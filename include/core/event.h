@@ -114,6 +114,12 @@ enum err_code event_new(const struct event_fields *f, struct event **ret_ev,
 /* Free ev; NULL is fine. It must not be in a ring. */
 void event_free(struct event *ev);
 
+/* What its body is made of: more than its own bytes when its rows wait compressed. */
+static inline size_t event_body_bytes(const struct event *ev)
+{
+	return ev->bytes + ev->f.plain_bytes + ev->f.plain_old_bytes;
+}
+
 /* Bytes that event_new would allocate for f: for asking the ring's room before building. */
 size_t event_size(const struct event_fields *f);
 

@@ -29,6 +29,9 @@ void recent_free(struct recent *r);
 /* STORED: nothing is known of it. r may be NULL, here and below. */
 struct inlet_begun recent_find(struct recent *r, size_t inlet, const struct inlet_request *q);
 
+/* Let go of what is old: call now and then. */
+void recent_tidy(struct recent *r);
+
 /* It is durable, with so many events. */
 void recent_note(struct recent *r, size_t inlet, const struct inlet_request *q, int64_t events);
 

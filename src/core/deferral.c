@@ -31,10 +31,11 @@ struct deferral {
 	struct buf scratch;
 	struct tenant *first_left; /* a ring of those with something left behind */
 	size_t left_count;
-	int64_t wall;  /* a TRUNCATE with something left before it; INT64_MAX: none */
-	int64_t front; /* news are read again from here on; 0: from where they ended */
-	bool turn;     /* it is the turn of what was left */
-	int64_t floor; /* as it was before the read at hand */
+	struct tenant *picked; /* of them, by the last deferral_next; NULL: none */
+	int64_t wall;          /* a TRUNCATE with something left before it; INT64_MAX: none */
+	int64_t front;         /* news are read again from here on; 0: from where they ended */
+	bool turn;             /* it is the turn of what was left */
+	int64_t floor;         /* as it was before the read at hand */
 
 	/* the read at hand */
 	uint64_t pass;
@@ -105,6 +106,8 @@ static void unlink_left(struct deferral *d, struct tenant *t)
 	t->next_left->prev_left = t->prev_left;
 	if (d->first_left == t)
 		d->first_left = t->next_left == t ? NULL : t->next_left;
+	if (d->picked == t)
+		d->picked = NULL;
 	t->next_left = t->prev_left = NULL;
 	t->from = t->upto = 0;
 	t->tied_to = 0;
@@ -243,7 +246,7 @@ static bool is_untied(const struct deferral *d, const struct tenant *t)
 	return !other->from || other->from >= t->from;
 }
 
-/* One after the other. */
+/* Whose turn it is, or the next one who may; asking does not take the turn: deferral_begin does. */
 static bool next_left(struct deferral *d, struct deferral_read *ret_read)
 {
 	struct tenant *t = d->first_left;
@@ -252,7 +255,7 @@ static bool next_left(struct deferral *d, struct deferral_read *ret_read)
 	for (i = 0; i < d->left_count; i++, t = t->next_left) {
 		if (!is_untied(d, t) || !has_room(d, t, ret_read))
 			continue;
-		d->first_left = t->next_left;
+		d->picked = t;
 		return true;
 	}
 	return false;
@@ -263,6 +266,7 @@ static bool next_news(struct deferral *d, bool is_more, struct deferral_read *re
 	if (d->wall != INT64_MAX || (!is_more && !d->front))
 		return false;
 	*ret_read = (struct deferral_read){.from = d->front, .events = SIZE_MAX, .bytes = SIZE_MAX};
+	d->picked = NULL;
 	return true;
 }
 
@@ -284,6 +288,9 @@ void deferral_begin(struct deferral *d, const struct deferral_read *r, bool may_
 {
 	d->pass++;
 	d->turn = !d->turn;
+	if (d->picked)
+		d->first_left = d->picked->next_left;
+	d->picked = NULL;
 	d->floor = deferral_floor(d);
 	d->start = r->from ? r->from : NEWS;
 	d->is_front = r->from && r->from == d->front;

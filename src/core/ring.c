@@ -261,7 +261,7 @@ static struct event *ring_landed_locked(struct ring *r, struct event *ev)
 	struct event *also = ev->also;
 
 	r->inflight--;
-	r->inflight_bytes -= ev->bytes;
+	r->inflight_bytes -= event_body_bytes(ev);
 	return also;
 }
 

@@ -43,7 +43,7 @@ static void ring_send_locked(struct ring *r, struct event *ev)
 	if (ev->share && ev->turn > r->turn)
 		r->turn = ev->turn;
 	r->inflight++;
-	r->inflight_bytes += ev->bytes;
+	r->inflight_bytes += event_body_bytes(ev);
 }
 
 size_t ring_take(struct ring *r, int64_t now_us, struct event **out, size_t max)
@@ -82,7 +82,7 @@ static int64_t ring_held_until_locked(const struct ring *r, const struct ring_ba
 	if (!b->delay_us || ready_count(&r->ready) == 0)
 		return INT64_MIN;
 	if (ring_queued_locked(r) >= b->max_events || r->room_wanted ||
-	    r->bytes - r->inflight_bytes >= b->max_bytes)
+	    r->bytes >= r->inflight_bytes + b->max_bytes)
 		return INT64_MIN;
 	if (late && late->read_us < read_us)
 		read_us = late->read_us;
@@ -103,7 +103,7 @@ static bool ring_may_begin_locked(const struct ring *r, const struct ring_batch 
 
 static size_t ring_body_bytes(const struct event *ev)
 {
-	return ev->bytes - sizeof(*ev) + RING_FRAME_BYTES;
+	return event_body_bytes(ev) - sizeof(*ev) + RING_FRAME_BYTES;
 }
 
 static struct event *ring_gather_locked(struct ring *r, const struct ring_batch *b)

@@ -143,6 +143,7 @@ static void door_tick(void *ctx)
 			guest_end_locked(f, g, &why);
 	}
 	mutex_unlock(&f->lock);
+	recent_tidy(f->recent);
 }
 
 /* ---- start ---- */

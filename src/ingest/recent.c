@@ -6,8 +6,6 @@
 
 #include "base/mem.h"
 
-/* Of what one key may take, and of what the cache has around it. */
-#define ENTRY_BYTES 1024
 #define KEY_BYTES (INLET_KEY_BYTES_MAX + INLET_TOKEN_BYTES_MAX + 24)
 
 struct recent {
@@ -25,12 +23,12 @@ enum err_code recent_new(const struct ingest_settings *s, struct budget *budget,
 {
 	int64_t ttl_us =
 		s->idempotency_window_us < RECENT_MAX_US ? s->idempotency_window_us : RECENT_MAX_US;
-	const struct cache_options o = {.max_entries = (size_t)s->idempotency_cache,
-					.max_bytes = (size_t)s->idempotency_cache * ENTRY_BYTES,
-					.ttl_us = ttl_us,
-					.idle_us =
-						ttl_us < RECENT_IDLE_US ? ttl_us : RECENT_IDLE_US,
-					.budget = budget};
+	const struct cache_options o = {
+		.max_entries = (size_t)s->idempotency_cache,
+		.max_bytes = (size_t)s->idempotency_cache * INGEST_CACHED_KEY_BYTES,
+		.ttl_us = ttl_us,
+		.idle_us = ttl_us < RECENT_IDLE_US ? ttl_us : RECENT_IDLE_US,
+		.budget = budget};
 	struct recent *r;
 	enum err_code code;
 
@@ -56,6 +54,12 @@ void recent_free(struct recent *r)
 		return;
 	cache_free(r->cache);
 	mem_free(r);
+}
+
+void recent_tidy(struct recent *r)
+{
+	if (r)
+		cache_tidy(r->cache, clock_now_us(r->clock));
 }
 
 /* A key belongs to an inlet and a token; neither's name has a line end. */

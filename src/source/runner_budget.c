@@ -36,10 +36,15 @@ static bool take(struct runner_budget *b, enum priority p, const struct source_l
 	return true;
 }
 
-/* Nothing is in any ring: whatever holds the budget, this read is what there is to do. */
+/* Nothing is in any ring: whatever holds the budget, this read is what there is to do. Or nothing
+ * is being read, and it is only the largest row that there might be, taken several times, that does
+ * not fit: the budget is passed by one read at most. */
 static bool take_alone(struct runner_budget *b, const struct source_limit *limit)
 {
-	if (budget_stats(b->budget).accounts[BUDGET_QUEUE].used_bytes)
+	struct budget_stats st = budget_stats(b->budget);
+
+	if (st.accounts[BUDGET_QUEUE].used_bytes &&
+	    (st.accounts[BUDGET_READ].used_bytes || budget_level(b->budget) == BUDGET_CRITICAL))
 		return false;
 	budget_charge(b->budget, BUDGET_READ, need(b, limit));
 	b->charged += need(b, limit);

@@ -188,6 +188,32 @@ static void it_goes_on_where_it_was_left(void **state)
 	close_desk(&k);
 }
 
+/* However often it is asked whose turn it is. */
+static void those_with_something_left_take_turns(void **state)
+{
+	struct desk k;
+	int64_t from, last = 0;
+	int i;
+
+	(void)state;
+	open_desk(&k, ORDERING_KEY);
+	assert_int_equal(news(&k, 1, 60, "a"), 20);
+	assert_int_equal(news(&k, 61, 100, "b"), 10);
+	settle_of(&k, "\"a\"");
+	settle_of(&k, "\"b\"");
+	for (i = 0; i < 6; i++) {
+		from = next(&k, false).from;
+		assert_true(from == 21 || from == 71);
+		assert_true(from != last);
+		assert_int_equal(next(&k, false).from, from);
+		assert_int_equal(next(&k, false).from, from);
+		begin(&k, from);
+		deferral_end(k.d, from);
+		last = from;
+	}
+	close_desk(&k);
+}
+
 static void news_and_what_was_left_take_turns(void **state)
 {
 	struct deferral_read r;
@@ -437,6 +463,7 @@ int main(void)
 		cmocka_unit_test(alone_a_tenant_has_half_of_the_ring),
 		cmocka_unit_test(beside_others_that_wait_it_has_its_quota),
 		cmocka_unit_test(it_goes_on_where_it_was_left),
+		cmocka_unit_test(those_with_something_left_take_turns),
 		cmocka_unit_test(news_and_what_was_left_take_turns),
 		cmocka_unit_test(a_source_that_cannot_return_them_is_left_nothing),
 		cmocka_unit_test(a_large_row_is_not_asked_for_before_it_fits),

@@ -160,6 +160,26 @@ static void others_read_a_little_while_their_ring_is_empty(void **state)
 	close_all(&f);
 }
 
+/* 3 x 15 MB beside 21 MB of others in rings, in 64 MB: a dead receiver does not stop who has an
+ * empty ring. */
+static void a_row_that_might_be_large_does_not_stop_who_has_nothing(void **state)
+{
+	struct fixture f = open_all(64 * MB, 0, PRIORITY_STANDARD, 15 * MB);
+	struct source_limit limit;
+
+	(void)state;
+	budget_charge(f.budget, BUDGET_QUEUE, 21 * MB);
+	budget_charge(f.budget, BUDGET_READ, 1);
+	assert_false(begin(&f, &limit));
+	budget_release(f.budget, BUDGET_READ, 1);
+	assert_true(begin(&f, &limit));
+	runner_budget_kept(&f.b, 0);
+	push_one(f.ring);
+	assert_false(begin(&f, &limit));
+	assert_int_equal(ring_clear(f.ring), 1);
+	close_all(&f);
+}
+
 static void critical_goes_on_into_what_is_reserved_and_no_further(void **state)
 {
 	struct fixture f = open_all(100 * MB, 10 * MB, PRIORITY_CRITICAL, 10 * KB);
@@ -216,6 +236,7 @@ int main(void)
 		cmocka_unit_test(room_for_the_largest_row_is_taken_whatever_the_limit),
 		cmocka_unit_test(optional_stops_and_goes_on),
 		cmocka_unit_test(others_read_a_little_while_their_ring_is_empty),
+		cmocka_unit_test(a_row_that_might_be_large_does_not_stop_who_has_nothing),
 		cmocka_unit_test(critical_goes_on_into_what_is_reserved_and_no_further),
 		cmocka_unit_test(with_nothing_in_any_ring_somebody_reads),
 		cmocka_unit_test(without_a_budget_limits_stay),
