@@ -18,17 +18,26 @@ struct known {
 	int64_t events;
 };
 
+/* However many keys are wanted, an eighth of the memory is enough for them. */
+static size_t bytes_max(const struct ingest_settings *s, const struct budget *budget)
+{
+	size_t wanted = (size_t)s->idempotency_cache * INGEST_CACHED_KEY_BYTES;
+	size_t most = budget ? budget_stats(budget).max_bytes / 8 : wanted;
+
+	return wanted < most ? wanted : most;
+}
+
 enum err_code recent_new(const struct ingest_settings *s, struct budget *budget,
 			 const struct clock *clock, struct recent **ret_r, struct err *e)
 {
 	int64_t ttl_us =
 		s->idempotency_window_us < RECENT_MAX_US ? s->idempotency_window_us : RECENT_MAX_US;
-	const struct cache_options o = {
-		.max_entries = (size_t)s->idempotency_cache,
-		.max_bytes = (size_t)s->idempotency_cache * INGEST_CACHED_KEY_BYTES,
-		.ttl_us = ttl_us,
-		.idle_us = ttl_us < RECENT_IDLE_US ? ttl_us : RECENT_IDLE_US,
-		.budget = budget};
+	const struct cache_options o = {.max_entries = (size_t)s->idempotency_cache,
+					.max_bytes = bytes_max(s, budget),
+					.ttl_us = ttl_us,
+					.idle_us =
+						ttl_us < RECENT_IDLE_US ? ttl_us : RECENT_IDLE_US,
+					.budget = budget};
 	struct recent *r;
 	enum err_code code;
 
