@@ -23,8 +23,9 @@ outbox_of() {
 	*) echo "${outbox}_$1" ;;
 	esac
 }
+# a tenth, and the megabyte that is not worth a malloc_trim (control/memory.h)
 rss_is_back() {
-	[ "$(rss_kb daemon)" -le $((idle_kb * 110 / 100)) ]
+	[ "$(rss_kb daemon)" -le $((idle_kb * 110 / 100 + 1024)) ]
 }
 
 receiver_start quick
