@@ -203,6 +203,26 @@ static void what_is_repeated_soon_is_answered_without_the_store(void **state)
 	assert_int_equal(s.recent_percent, 33);
 }
 
+/* A repetition that only the store knew is as old as the store says, and no younger. */
+static void a_repetition_does_not_make_a_key_recent(void **state)
+{
+	const struct question q = {.headers = {JSON_TYPE, "Idempotency-Key: k1"},
+				   .body = TEXT_LIT(EVENT)};
+
+	(void)state;
+	world_start();
+	expect(&q, 202, "");
+	world_stop();
+	budget_free(world.budget);
+	world.settings.ingest.idempotency_cache = 100;
+	world_start();
+	expect(&q, 202, "");
+	assert_int_equal(front_stats(world.front).duplicates, 1);
+	assert_int_equal(front_stats(world.front).recent.entries, 0);
+	fake_inlet_store.fails_begin = ERR_UNAVAILABLE;
+	expect(&q, 503, "");
+}
+
 static void each_token_has_its_rate(void **state)
 {
 	struct reply r;
@@ -388,6 +408,7 @@ int main(void)
 		TEST(an_event_over_its_bound_is_named),
 		TEST(the_same_key_stores_once),
 		TEST(what_is_repeated_soon_is_answered_without_the_store),
+		TEST(a_repetition_does_not_make_a_key_recent),
 		TEST(each_token_has_its_rate),
 		TEST(a_store_that_is_away_is_said),
 		TEST(what_waits_together_shares_a_commit),
