@@ -91,6 +91,8 @@ static void response_add_headers(const struct upload *u, struct MHD_Response *re
 
 	(void)MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, "application/json");
 	(void)MHD_add_response_header(response, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
+	if (r->reason == REFUSAL_FRAMING)
+		(void)MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close");
 	if (r->reason == REFUSAL_METHOD)
 		(void)MHD_add_response_header(response, MHD_HTTP_HEADER_ALLOW, "POST");
 	if (r->reason == REFUSAL_TOKEN)
