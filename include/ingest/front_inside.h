@@ -64,6 +64,7 @@ struct upload {
 	enum upload_phase phase;
 	bool counted; /* among max_concurrent */
 	bool told;    /* refused past the server */
+	bool said;    /* the refusal is counted and logged */
 	size_t inlet;
 	size_t token;
 	struct body body;

@@ -14,7 +14,8 @@
 #include "base/buf.h"
 
 enum refusal_reason {
-	REFUSAL_NONE, /* it is taken */
+	REFUSAL_NONE,    /* it is taken */
+	REFUSAL_FRAMING, /* where the body ends is said twice, or in a way not known here */
 	REFUSAL_PATH,
 	REFUSAL_METHOD,
 	REFUSAL_TOKEN,

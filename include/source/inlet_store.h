@@ -19,6 +19,7 @@
 /* Rows that wait to be sent together, where every statement is a round trip. */
 #define INLET_PENDING_BYTES (256UL * 1024)
 #define INLET_PENDING_ROWS 200
+#define INLET_PURGE_ROWS 500                    /* of old keys, in a step */
 #define INLET_BLOATED_BYTES (2UL * 1024 * 1024) /* of one statement */
 
 struct inlet_env {
@@ -54,6 +55,8 @@ struct inlet_store {
 	const struct inlet_store_ops *ops;
 	char warning[INLET_WARNING_BYTES]; /* set by open */
 	size_t held_bytes;                 /* of copies of events, at the end of each call */
+	/* by the last purge, at the end of the begin behind it; inlet.c sets it to 0 before */
+	int64_t purged_count;
 	/* a client library keeps the room for the largest statement that it ever sent: one was so
 	 * large that the connection is better made anew */
 	bool is_bloated;
@@ -64,8 +67,9 @@ struct inlet_store_ops {
 	enum err_code (*open)(const struct inlet_env *env, struct inlet_store **ret_s,
 			      struct err *e);
 	void (*close)(struct inlet_store *s);
-	/* Remove some of the keys from before that moment, outside of a transaction. A failure
-	 * that leaves the connection as it was is none. */
+	/* Remove INLET_PURGE_ROWS of the keys from before that moment, outside of a transaction or
+	 * with the next one; s->purged_count says how many there were. A failure that leaves the
+	 * connection as it was is none. */
 	enum err_code (*purge)(struct inlet_store *s, int64_t before_wall_us, struct err *e);
 
 	enum err_code (*begin)(struct inlet_store *s, struct err *e);

@@ -16,7 +16,44 @@ static const char *header(const struct upload *u, const char *name)
 	return MHD_lookup_connection_value(u->connection, MHD_HEADER_KIND, name);
 }
 
+struct framing {
+	int lengths, codings;
+	bool is_known;
+};
+
+/* MHD_KeyValueIterator */
+static enum MHD_Result framing_add(void *cls, enum MHD_ValueKind kind, const char *name,
+				   const char *value)
+{
+	struct framing *f = cls;
+
+	(void)kind;
+	if (strcasecmp(name, MHD_HTTP_HEADER_CONTENT_LENGTH) == 0)
+		f->lengths++;
+	if (strcasecmp(name, MHD_HTTP_HEADER_TRANSFER_ENCODING) == 0) {
+		f->codings++;
+		f->is_known &= value && strcasecmp(value, "chunked") == 0;
+	}
+	return MHD_YES;
+}
+
 typedef void (*check_fn)(struct upload *u, const char *url, const char *method);
+
+/* A proxy that takes the other of two lengths sees another request behind this one, and may let it
+ * through as its own client's: RFC 9112, 6.3 and 11.2. */
+static void check_framing(struct upload *u, const char *url, const char *method)
+{
+	struct framing f = {.is_known = true};
+
+	(void)url;
+	(void)method;
+	(void)MHD_get_connection_values(u->connection, MHD_HEADER_KIND, framing_add, &f);
+	if (f.lengths + f.codings > 1)
+		refusal_set(&u->refusal, REFUSAL_FRAMING,
+			    "one Content-Length or one Transfer-Encoding, not more");
+	else if (!f.is_known)
+		refusal_set(&u->refusal, REFUSAL_FRAMING, "Transfer-Encoding must be chunked");
+}
 
 static void check_path(struct upload *u, const char *url, const char *method)
 {
@@ -157,8 +194,8 @@ static void check_source(struct upload *u, const char *url, const char *method)
 
 /* In this order: a stranger learns nothing, and a request that is too much costs little. */
 static const check_fn checks[] = {
-	check_path, check_method, check_token,  check_room, check_rate,
-	check_type, check_length, check_source, check_key,
+	check_framing, check_path, check_method, check_token,  check_room,
+	check_rate,    check_type, check_length, check_source, check_key,
 };
 
 void upload_admit(struct upload *u, const char *url, const char *method)

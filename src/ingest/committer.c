@@ -136,14 +136,16 @@ static void count_stored(struct committer *c, const struct job *j)
 	tally_latency(t, clock_now_us(c->o.clock) - j->pushed_us);
 }
 
-/* The group is durable. */
+/* The group is durable. How old the key of a repetition is, nobody said: were it kept from now on,
+ * it would hold beyond its window. */
 static void group_end(struct committer *c)
 {
 	struct job *j;
 
 	while ((j = jobs_pop(&c->group)) != NULL) {
 		if (j->refusal.reason == REFUSAL_NONE) {
-			recent_note(c->o.recent, c->o.inlet, &j->request, j->events);
+			if (!j->duplicate)
+				recent_note(c->o.recent, c->o.inlet, &j->request, j->events);
 			count_stored(c, j);
 		}
 		j->done(j);

@@ -14,7 +14,8 @@ static const struct {
 	unsigned status;
 	int64_t retry_after_s;
 } reasons[REFUSAL_REASON_COUNT] = {
-	[REFUSAL_NONE] = {"none", 202, 0},
+	[REFUSAL_NONE] = {"none", 202, 0}, /* taken */
+	[REFUSAL_FRAMING] = {"framing", 400, 0},
 	[REFUSAL_PATH] = {"path", 404, 0},
 	[REFUSAL_METHOD] = {"method", 405, 0},
 	[REFUSAL_TOKEN] = {"token", 401, 0},

@@ -91,6 +91,8 @@ static void response_add_headers(const struct upload *u, struct MHD_Response *re
 
 	(void)MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, "application/json");
 	(void)MHD_add_response_header(response, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
+	if (r->reason == REFUSAL_FRAMING)
+		(void)MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close");
 	if (r->reason == REFUSAL_METHOD)
 		(void)MHD_add_response_header(response, MHD_HTTP_HEADER_ALLOW, "POST");
 	if (r->reason == REFUSAL_TOKEN)
@@ -124,7 +126,7 @@ static enum MHD_Result answer(struct upload *u)
 	MHD_destroy_response(response);
 	if (u->refusal.reason == REFUSAL_NONE)
 		u->front->o.tally->accepted++;
-	else
+	else if (!u->said)
 		refusal_count(u, u->refusal.reason, u->refusal.why);
 	if (u->phase == STORING)
 		u->phase = ANSWERED;
@@ -194,9 +196,10 @@ static enum MHD_Result upload_begin(struct front *f, struct MHD_Connection *conn
 static enum MHD_Result refuse_now(struct upload *u)
 {
 	u->guest->receiving = false;
+	refusal_count(u, u->refusal.reason, u->refusal.why);
+	u->said = true;
 	if (u->front->is_tls)
 		return MHD_YES; /* answered when the rest has come and was thrown away */
-	refusal_count(u, u->refusal.reason, u->refusal.why);
 	refusal_send(&u->refusal, u->guest->fd);
 	u->told = true;
 	return MHD_NO;
@@ -225,9 +228,11 @@ static enum MHD_Result body_take(struct upload *u, const char *data, size_t *siz
 
 	*size = 0;
 	f->o.tally->bytes += (int64_t)len;
-	if (u->refusal.reason != REFUSAL_NONE)
-		return u->told ? MHD_NO : MHD_YES;
+	if (u->told)
+		return MHD_NO;
 	u->guest->next_us = upload_now_us(u) + f->settings->idle_timeout_us;
+	if (u->refusal.reason != REFUSAL_NONE)
+		return MHD_YES;
 	if (u->body.bytes + (int64_t)len > f->settings->max_body_bytes) {
 		upload_too_large(u);
 		return refuse_now(u);

@@ -224,14 +224,17 @@ static void take_claim(struct inlet *in, const struct inlet_request *r)
 	c->expired_wall_us = c->now_wall_us - r->window_us;
 }
 
-/* Old keys go a few at a time, and only while new ones come. */
+/* Old keys go a few at a time, and only while new ones come; while there are more of them, with
+ * every transaction. */
 static ATTR_MUST_CHECK enum err_code purge_due(struct inlet *in, struct err *e)
 {
+	bool has_more = in->store->purged_count >= INLET_PURGE_ROWS;
 	int64_t now = now_us(in);
 
-	if (in->is_open || !in->has_claim || now < in->purge_us)
+	if (in->is_open || !in->has_claim || (now < in->purge_us && !has_more))
 		return ERR_OK;
 	in->purge_us = now + PURGE_US;
+	in->store->purged_count = 0;
 	return in->ops->purge(in->store, in->claim.expired_wall_us, e);
 }
 

@@ -16,7 +16,6 @@
 
 #define SQL_MAX_BYTES (1024UL * 1024 * 1024) /* the largest max_allowed_packet */
 #define PACKET_SLACK 4096
-#define PURGE_ROWS 500
 
 struct my_inlet {
 	struct inlet_store base;
@@ -209,8 +208,8 @@ static ATTR_MUST_CHECK enum err_code my_inlet_purge(struct inlet_store *base,
 	buf_add_str(&s->sql, "DELETE FROM " MY_INGEST_KEY " WHERE source = ");
 	my_quote_literal(&s->sql, text_of(s->env->name));
 	buf_add_fmt(&s->sql, " AND created_at < %lld ORDER BY created_at LIMIT %d",
-		    (long long)before_wall_us, PURGE_ROWS);
-	code = my_conn_exec_buf(s->conn, &s->sql, NULL, e);
+		    (long long)before_wall_us, INLET_PURGE_ROWS);
+	code = my_conn_exec_buf(s->conn, &s->sql, &base->purged_count, e);
 	return code == ERR_UNAVAILABLE || code == ERR_NOMEM ? code : ERR_OK;
 }
 

@@ -24,7 +24,6 @@
 #include "source/pg_trigger.h"
 
 #define SQL_MAX_BYTES (1000UL * 1024 * 1024) /* a message may have 1 GB */
-#define PURGE_ROWS "500"
 
 const char pg_inlet_create_sql[] =
 	"CREATE TABLE IF NOT EXISTS " PG_INGEST_KEY " (\n"
@@ -59,7 +58,7 @@ static const char claims_sql[] = "SELECT digest, events FROM " PG_INGEST_KEY
 
 static const char purge_sql[] =
 	"DELETE FROM " PG_INGEST_KEY " WHERE ctid = ANY (ARRAY(SELECT ctid FROM " PG_INGEST_KEY
-	" WHERE source = $1::text AND created_at < $2::bigint ORDER BY created_at LIMIT " PURGE_ROWS
+	" WHERE source = $1::text AND created_at < $2::bigint ORDER BY created_at LIMIT $3::bigint"
 	" FOR UPDATE SKIP LOCKED))";
 
 struct pg_inlet {
@@ -201,13 +200,16 @@ static ATTR_MUST_CHECK enum err_code pg_inlet_purge(struct inlet_store *base,
 						    int64_t before_wall_us, struct err *e)
 {
 	struct pg_inlet *s = inlet_of(base);
-	char before[24];
-	const char *const values[] = {s->env->name, before};
+	char before[24], most[24];
+	const char *const values[] = {s->env->name, before, most};
 	PGresult *res = NULL;
 	enum err_code code;
 
 	(void)snprintf(before, sizeof(before), "%lld", (long long)before_wall_us);
-	code = pg_conn_query(s->conn, purge_sql, 2, values, false, &res, e);
+	(void)snprintf(most, sizeof(most), "%d", INLET_PURGE_ROWS);
+	code = pg_conn_query(s->conn, purge_sql, 3, values, false, &res, e);
+	if (code == ERR_OK)
+		base->purged_count = strtoll(PQcmdTuples(res), NULL, 10);
 	PQclear(res);
 	return code == ERR_UNAVAILABLE || code == ERR_NOMEM ? code : ERR_OK;
 }

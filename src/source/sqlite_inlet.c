@@ -13,7 +13,6 @@
 #include "source/sqlite_conn.h"
 #include "source/sqlite_error.h"
 
-#define PURGE_ROWS "500"
 /* Without a WAL a commit that waits for readers shuts new ones out: see sqlite_ack.c. */
 #define COMMIT_US (50 * CLOCK_US_PER_MS)
 
@@ -34,10 +33,9 @@ static const char *const stmt_sql[STMT_ALL] = {
 			" WHERE source = ?1 AND token = ?2 AND key = ?3",
 	[STMT_COUNT] = "UPDATE main." SQLITE_INGEST_KEY
 		       " SET events = ?4 WHERE source = ?1 AND token = ?2 AND key = ?3",
-	[STMT_PURGE] =
-		"DELETE FROM main." SQLITE_INGEST_KEY
-		" WHERE rowid IN (SELECT rowid FROM main." SQLITE_INGEST_KEY
-		" WHERE source = ?1 AND created_at < ?2 ORDER BY created_at LIMIT " PURGE_ROWS ")",
+	[STMT_PURGE] = "DELETE FROM main." SQLITE_INGEST_KEY
+		       " WHERE rowid IN (SELECT rowid FROM main." SQLITE_INGEST_KEY
+		       " WHERE source = ?1 AND created_at < ?2 ORDER BY created_at LIMIT ?3)",
 };
 
 struct sqlite_inlet {
@@ -200,8 +198,13 @@ static ATTR_MUST_CHECK enum err_code purge_now(struct sqlite_inlet *s, struct er
 		return ERR_OK;
 	code = bind(s, stmt, 1, text_of(s->env->name), e);
 	(void)sqlite3_bind_int64(stmt, 2, s->purge_before_wall_us);
+	(void)sqlite3_bind_int64(stmt, 3, INLET_PURGE_ROWS);
 	s->purge_before_wall_us = 0;
-	return code == ERR_OK ? run(s, stmt, e) : code;
+	if (code == ERR_OK)
+		code = run(s, stmt, e);
+	if (code == ERR_OK)
+		s->base.purged_count = sqlite3_changes(sqlite_conn_raw(s->conn));
+	return code;
 }
 
 static ATTR_MUST_CHECK enum err_code sqlite_inlet_begin(struct inlet_store *base, struct err *e)

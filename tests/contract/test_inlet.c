@@ -113,6 +113,42 @@ static void a_key_is_taken_once_within_its_window(void **state)
 	assert_int_equal(rows(w), 4);
 }
 
+static int64_t keys(struct world *w)
+{
+	static const char sql[] = "SELECT count(*) FROM app_db_listener_ingest_key";
+
+	if (w->lab == &lab_kinds[LAB_POSTGRES])
+		return pgtest_i64(w->lab->pg.conn,
+				  "SELECT count(*) FROM app_db_listener.ingest_key");
+	if (w->lab == &lab_kinds[LAB_MYSQL])
+		return mytest_i64(w->lab->my.conn, sql);
+	return sqlitetest_i64(w->lab->sqlite.db, sql);
+}
+
+/* In small steps; but however many come, as many go. */
+static void old_keys_go_with_every_commit_while_there_are_more(void **state)
+{
+	static const int64_t left[] = {701, 202, 3, 4};
+	struct world *w = *state;
+	char key[24];
+	size_t i;
+
+	for (i = 0; i < 1200; i++) {
+		(void)snprintf(key, sizeof(key), "old %zu", i);
+		assert_int_equal(begin(w->in, key, 1).outcome, INLET_STORED);
+	}
+	commit(w->in);
+	inlet_close(w->in); /* the next step is due at once */
+	w->in = open_inlet(w);
+	w->clock.wall_us += 2 * WINDOW_US;
+	for (i = 0; i < ARRAY_LEN(left); i++) {
+		(void)snprintf(key, sizeof(key), "new %zu", i);
+		assert_int_equal(begin(w->in, key, 1).outcome, INLET_STORED);
+		commit(w->in);
+		assert_int_equal(keys(w), left[i]);
+	}
+}
+
 static void requests_share_a_commit_and_one_can_be_cancelled(void **state)
 {
 	struct world *w = *state;
@@ -381,6 +417,7 @@ static void an_idle_reader_wakes_up(void **state)
 		IN(kind, events_come_out_as_they_went_in_for_every_pipeline),                      \
 			IN(kind, nothing_is_there_before_the_commit_nor_after_a_rollback),         \
 			IN(kind, a_key_is_taken_once_within_its_window),                           \
+			IN(kind, old_keys_go_with_every_commit_while_there_are_more),              \
 			IN(kind, requests_share_a_commit_and_one_can_be_cancelled),                \
 			IN(kind, what_is_wrong_with_an_event_is_the_clients_fault),                \
 			IN(kind, what_is_wrong_with_a_request_is_refused),                         \

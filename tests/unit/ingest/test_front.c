@@ -2,6 +2,8 @@
 /* What a client is answered. The server is the thing under test: it listens on loopback. */
 #include "front_fixture.h"
 
+#include <assert.h>
+
 #include "certs.h"
 
 static void an_event_is_stored_before_the_answer(void **state)
@@ -203,6 +205,26 @@ static void what_is_repeated_soon_is_answered_without_the_store(void **state)
 	assert_int_equal(s.recent_percent, 33);
 }
 
+/* A repetition that only the store knew is as old as the store says, and no younger. */
+static void a_repetition_does_not_make_a_key_recent(void **state)
+{
+	const struct question q = {.headers = {JSON_TYPE, "Idempotency-Key: k1"},
+				   .body = TEXT_LIT(EVENT)};
+
+	(void)state;
+	world_start();
+	expect(&q, 202, "");
+	world_stop();
+	budget_free(world.budget);
+	world.settings.ingest.idempotency_cache = 100;
+	world_start();
+	expect(&q, 202, "");
+	assert_int_equal(front_stats(world.front).duplicates, 1);
+	assert_int_equal(front_stats(world.front).recent.entries, 0);
+	fake_inlet_store.fails_begin = ERR_UNAVAILABLE;
+	expect(&q, 503, "");
+}
+
 static void each_token_has_its_rate(void **state)
 {
 	struct reply r;
@@ -305,13 +327,11 @@ static void one_that_the_store_chokes_on_takes_nobody_along(void **state)
 	assert_int_equal(fake_inlet_store.row_count, GROUP - 1);
 }
 
-static void tls_is_spoken_with_a_certificate(void **state)
+static void world_start_tls(void)
 {
 	struct cert own = cert_new("127.0.0.1", NULL, 10);
 	static char pem[96], key[96];
-	struct buf body;
 
-	(void)state;
 	(void)snprintf(pem, sizeof(pem), "%s/cert.pem", world.dir);
 	(void)snprintf(key, sizeof(key), "%s/key.pem", world.dir);
 	cert_write(&own, pem, key, NULL);
@@ -320,6 +340,14 @@ static void tls_is_spoken_with_a_certificate(void **state)
 	world.settings.ingest.tls_key = key;
 	world_start();
 	assert_int_equal(unlink(pem) + unlink(key), 0);
+}
+
+static void tls_is_spoken_with_a_certificate(void **state)
+{
+	struct buf body;
+
+	(void)state;
+	world_start_tls();
 	expect_post(TEXT_LIT(EVENT), 202, "{\"stored\":1}");
 	expect(&(struct question){.token = ""}, 401, "");
 	/* in the middle of a body nothing can be said over TLS: it is answered behind it */
@@ -330,6 +358,59 @@ static void tls_is_spoken_with_a_certificate(void **state)
 	expect_post(buf_text(&body), 507, "");
 	world.settings.ingest.spill_dir[0] = '/';
 	buf_done(&body);
+}
+
+/* A body that is too large at once, and whose rest takes longer than idle_timeout and the look at
+ * it. */
+struct drip {
+	int64_t until_us;
+	bool begun;
+	int64_t refused; /* before the last of it */
+};
+
+static size_t drip_read(char *out, size_t one, size_t n, void *ctx)
+{
+	struct drip *d = ctx;
+	size_t len = d->begun ? 1 : 2000;
+
+	assert(one * n >= 2000);
+	if (d->begun)
+		(void)poll(NULL, 0, 10);
+	d->begun = true;
+	d->refused = front_stats(world.front).refused[REFUSAL_SIZE];
+	if (clock_now_us(clock_system()) >= d->until_us)
+		return 0;
+	memset(out, ' ', len);
+	return len;
+}
+
+static void over_tls_a_slow_sender_hears_of_its_refusal(void **state)
+{
+	const struct question q = {.headers = {JSON_TYPE, "Transfer-Encoding: chunked", "Expect:"}};
+	struct drip d = {.begun = false};
+	struct curl_slist *headers;
+	struct reply r;
+	CURL *curl;
+
+	(void)state;
+	world.settings.ingest.max_body_bytes = 1000;
+	world.settings.ingest.idle_timeout_us = CLOCK_US_PER_S / 2;
+	world_start_tls();
+	curl = question_prepare(&q, &r, &headers);
+	(void)curl_easy_setopt(curl, CURLOPT_POSTFIELDS, NULL);
+	(void)curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE, -1L);
+	(void)curl_easy_setopt(curl, CURLOPT_POST, 1L);
+	(void)curl_easy_setopt(curl, CURLOPT_READFUNCTION, drip_read);
+	(void)curl_easy_setopt(curl, CURLOPT_READDATA, &d);
+	d.until_us = clock_now_us(clock_system()) + 6 * CLOCK_US_PER_S / 5;
+	assert_int_equal(curl_easy_perform(curl), CURLE_OK);
+	(void)curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &r.status);
+	curl_slist_free_all(headers);
+	curl_easy_cleanup(curl);
+	assert_int_equal(r.status, 413);
+	reply_done(&r);
+	assert_int_equal(d.refused, 1);
+	assert_int_equal(front_stats(world.front).refused_total, 1);
 }
 
 static void without_address_or_source_nothing_listens(void **state)
@@ -388,11 +469,13 @@ int main(void)
 		TEST(an_event_over_its_bound_is_named),
 		TEST(the_same_key_stores_once),
 		TEST(what_is_repeated_soon_is_answered_without_the_store),
+		TEST(a_repetition_does_not_make_a_key_recent),
 		TEST(each_token_has_its_rate),
 		TEST(a_store_that_is_away_is_said),
 		TEST(what_waits_together_shares_a_commit),
 		TEST(one_that_the_store_chokes_on_takes_nobody_along),
 		TEST(tls_is_spoken_with_a_certificate),
+		TEST(over_tls_a_slow_sender_hears_of_its_refusal),
 		TEST(without_address_or_source_nothing_listens),
 		TEST(a_taken_port_is_an_error),
 	};

@@ -54,6 +54,54 @@ static void a_length_that_is_too_large_is_refused_before_the_body(void **state)
 	await_stat(cut, 1); /* the one that hung up */
 }
 
+/* Else a proxy in front could see other requests in what comes than the server does. */
+static void where_a_body_ends_is_said_once(void **state)
+{
+	static const char *const heads[] = {
+		"Content-Length: 5\r\nContent-Length: 5\r\n",
+		"Content-Length: 5\r\ncontent-length: 50\r\n",
+		"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n",
+		"Transfer-Encoding: chunked\r\nContent-Length: 5\r\n",
+		"Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n",
+		"Transfer-Encoding: gzip, chunked\r\n",
+		"Transfer-Encoding: identity\r\n",
+	};
+	struct buf out;
+	size_t i;
+	int fd;
+
+	(void)state;
+	world_start();
+	buf_init(&out, 65536);
+	for (i = 0; i < ARRAY_LEN(heads); i++) {
+		fd = dial();
+		say_head(fd, heads[i]);
+		buf_reset(&out);
+		hear(fd, &out, "never"); /* the end of the connection */
+		if (strncmp(buf_str(&out), "HTTP/1.1 400 ", 13) != 0 ||
+		    !strstr(buf_str(&out), "Connection: close"))
+			fail_msg("%s: %s", heads[i], buf_str(&out));
+		fd_close(&fd);
+	}
+	/* whatever else is wrong: else the body would be read as the one or the other */
+	fd = dial();
+	say(fd, "GET / HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n"
+		"\r\n0\r\n\r\n");
+	buf_reset(&out);
+	hear(fd, &out, "never");
+	assert_int_equal(strncmp(buf_str(&out), "HTTP/1.1 400 ", 13), 0);
+	fd_close(&fd);
+	fd = dial();
+	say_head(fd, "Transfer-Encoding: Chunked\r\n");
+	say(fd, "2\r\n[]\r\n0\r\n\r\n");
+	buf_reset(&out);
+	hear(fd, &out, "}\n");
+	assert_non_null(strstr(buf_str(&out), "no event"));
+	fd_close(&fd);
+	buf_done(&out);
+	assert_int_equal(front_stats(world.front).refused[REFUSAL_FRAMING], ARRAY_LEN(heads) + 1);
+}
+
 /* The client sends without asking, and goes on while it is answered. */
 static void whoever_sends_too_much_hears_why(void **state)
 {
@@ -348,6 +396,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(a_length_that_is_too_large_is_refused_before_the_body),
+		TEST(where_a_body_ends_is_said_once),
 		TEST(whoever_sends_too_much_hears_why),
 		TEST(large_bodies_go_through_a_file),
 		TEST(small_bodies_are_charged_to_the_budget),
