@@ -42,7 +42,7 @@ enum err_code label_set_new(const struct label_set_options *o, struct label_set 
 void label_set_free(struct label_set *s);
 
 /* The label of a value, made if need be; "other" when there is no place, no memory, or the value
- * is too long, empty or TEXT_NONE. Never NULL but for a set that is NULL. */
+ * is too long, empty, TEXT_NONE, or "other" itself. Never NULL but for a set that is NULL. */
 struct label *label_set_find(struct label_set *s, struct text value);
 
 /* Add n to a counter (< counters) of l. NULL is fine. */

@@ -97,8 +97,9 @@ enum err_code inlet_open(const struct inlet_options *o, struct inlet **ret_in,
 void inlet_close(struct inlet *in);
 
 /* Begin a request; the one begun before is complete then. Unless the outcome is STORED there is
- * none, and nothing to cancel. Blocks up to connect_timeout and statement_timeout of the database;
- * one that could not be connected is not tried again for a second, and the error is the same. */
+ * none, and nothing to cancel. A connection that was lost since the last commit is made
+ * anew. Blocks up to connect_timeout and twice statement_timeout of the database; one that could
+ * not be connected is not tried again for a second, and the error is the same. */
 enum err_code inlet_begin(struct inlet *in, const struct inlet_request *r,
 			  struct inlet_begun *ret_b, struct err *e) ATTR_MUST_CHECK;
 

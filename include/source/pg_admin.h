@@ -51,6 +51,13 @@ void pg_admin_comment(struct pg_admin *a, const char *fmt, ...) ATTR_PRINTF(2, 3
 /* A statement that only looks: also run when print_only. Errors: as pg_conn_query. */
 enum err_code pg_admin_query(struct pg_admin *a, const char *sql, int n, const char *const *values,
 			     PGresult **ret_res, struct err *e) ATTR_MUST_CHECK;
+/* The same for what lies by its key, as the outbox does: read by the key, whatever the table's
+ * figures of some time ago let seem cheaper. A transaction of its own, which must not be within
+ * another: nothing stays set on a connection that a pooler gives to others. Errors: as
+ * pg_conn_query. */
+enum err_code pg_admin_query_by_key(struct pg_admin *a, const char *sql, int n,
+				    const char *const *values, PGresult **ret_res,
+				    struct err *e) ATTR_MUST_CHECK;
 /* The first column of the first row as a number; absent when NULL or when there is no row. */
 enum err_code pg_admin_number(struct pg_admin *a, const char *sql, int n, const char *const *values,
 			      int64_t absent, int64_t *ret_v, struct err *e) ATTR_MUST_CHECK;

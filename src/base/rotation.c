@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static ATTR_MUST_CHECK enum err_code failed(struct err *e, const char *what, const char *path)
@@ -29,7 +30,7 @@ static ATTR_MUST_CHECK enum err_code path_numbered(const char *path, int n,
 	return ERR_OK;
 }
 
-/* Rename PATH.n to PATH.n+1; a gap in the numbers is fine. */
+/* Rename PATH.n to PATH.n+1; one that is not there is fine. */
 static ATTR_MUST_CHECK enum err_code shift_one(const char *path, int n, struct err *e)
 {
 	char from[PATH_MAX], to[PATH_MAX];
@@ -41,6 +42,28 @@ static ATTR_MUST_CHECK enum err_code shift_one(const char *path, int n, struct e
 		return code;
 	if (rename(from, to) != 0 && errno != ENOENT)
 		return failed(e, "rotate", from);
+	return ERR_OK;
+}
+
+/* The number that the file before it can take without overwriting anything; keep when all are
+ * taken. Files beyond stay as they are: when no new file can be made after a shift, the next
+ * attempt finds the same number free and moves nothing but path. */
+static ATTR_MUST_CHECK enum err_code free_number(const char *path, int keep, int *ret_n,
+						 struct err *e)
+{
+	char name[PATH_MAX];
+	struct stat st;
+	int n;
+
+	for (n = 1; n < keep; n++) {
+		enum err_code code = path_numbered(path, n, name, e);
+
+		if (code != ERR_OK)
+			return code;
+		if (lstat(name, &st) != 0 && errno == ENOENT)
+			break;
+	}
+	*ret_n = n;
 	return ERR_OK;
 }
 
@@ -58,11 +81,13 @@ static void remove_beyond(const char *path, int keep)
 enum err_code rotation_shift(const char *path, int keep, struct err *e)
 {
 	enum err_code code = ERR_OK;
-	int n;
+	int n = 0;
 
 	if (keep < 1 && unlink(path) != 0 && errno != ENOENT)
 		return failed(e, "remove", path);
-	for (n = keep - 1; n >= 0 && code == ERR_OK; n--)
+	if (keep >= 1)
+		code = free_number(path, keep, &n, e);
+	while (code == ERR_OK && n-- > 0)
 		code = shift_one(path, n, e);
 	if (code == ERR_OK)
 		remove_beyond(path, keep);

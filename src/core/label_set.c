@@ -152,6 +152,9 @@ struct label *label_set_find(struct label_set *s, struct text value)
 
 	if (!s || !value.s || !value.len || value.len > LABEL_VALUE_BYTES)
 		return s ? s->other : NULL;
+	/* a series of its own would have the same name */
+	if (text_eq(value, TEXT_LIT(LABEL_OTHER)))
+		return s->other;
 	hash = lanes_hash(s->seed, value);
 	at = hash & s->mask;
 	l = look(s, hash, value, &at);

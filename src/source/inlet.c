@@ -288,15 +288,12 @@ static ATTR_MUST_CHECK enum err_code claim_and_begin(struct inlet *in, struct in
 	return ERR_OK;
 }
 
-enum err_code inlet_begin(struct inlet *in, const struct inlet_request *r,
-			  struct inlet_begun *ret_b, struct err *e)
+static ATTR_MUST_CHECK enum err_code try_begin(struct inlet *in, const struct inlet_request *r,
+					       struct inlet_begun *ret_b, struct err *e)
 {
 	struct inlet_begun b = {.outcome = INLET_STORED};
-	enum err_code code = check_request(r, e);
+	enum err_code code = connect_store(in, e);
 
-	if (code != ERR_OK)
-		return code;
-	code = connect_store(in, e);
 	if (code != ERR_OK)
 		return code;
 	code = complete(in, e);
@@ -311,6 +308,22 @@ enum err_code inlet_begin(struct inlet *in, const struct inlet_request *r,
 		return failure(in, code);
 	*ret_b = b;
 	return ERR_OK;
+}
+
+/* A connection that nobody used for a while may be gone: servers and what is between end those that
+ * are idle. Nothing of a transaction was committed then, and it can begin on a new one. */
+enum err_code inlet_begin(struct inlet *in, const struct inlet_request *r,
+			  struct inlet_begun *ret_b, struct err *e)
+{
+	bool was_idle = in->store && !in->is_open;
+	enum err_code code = check_request(r, e);
+
+	if (code != ERR_OK)
+		return code;
+	code = try_begin(in, r, ret_b, e);
+	if (code == ERR_UNAVAILABLE && was_idle && connect_store(in, NULL) == ERR_OK)
+		code = try_begin(in, r, ret_b, e);
+	return code;
 }
 
 enum err_code inlet_cancel(struct inlet *in, struct err *e)

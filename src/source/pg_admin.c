@@ -97,6 +97,30 @@ enum err_code pg_admin_query(struct pg_admin *a, const char *sql, int n, const c
 	return pg_conn_query(a->conn, sql, n, values, false, ret_res, e);
 }
 
+enum err_code pg_admin_query_by_key(struct pg_admin *a, const char *sql, int n,
+				    const char *const *values, PGresult **ret_res, struct err *e)
+{
+	PGresult *res = NULL;
+	enum err_code code = pg_conn_exec(a->conn,
+					  "BEGIN READ ONLY; SET LOCAL enable_seqscan = off; "
+					  "SET LOCAL enable_bitmapscan = off; "
+					  "SET LOCAL enable_sort = off",
+					  e);
+
+	if (code != ERR_OK)
+		return code;
+	code = pg_admin_query(a, sql, n, values, &res, e);
+	if (code != ERR_OK)
+		return pg_conn_exec(a->conn, "ROLLBACK", NULL) == ERR_OK ? code : ERR_UNAVAILABLE;
+	code = pg_conn_exec(a->conn, "COMMIT", e);
+	if (code != ERR_OK) {
+		PQclear(res);
+		return code;
+	}
+	*ret_res = res;
+	return ERR_OK;
+}
+
 enum err_code pg_admin_number(struct pg_admin *a, const char *sql, int n, const char *const *values,
 			      int64_t absent, int64_t *ret_v, struct err *e)
 {

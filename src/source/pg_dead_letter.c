@@ -101,12 +101,6 @@ static ATTR_MUST_CHECK enum err_code open_installed(struct pg_admin *a, const st
 		code = pg_schema_has_delivered(a, &has, e);
 	if (code == ERR_OK && !has)
 		code = err_set(e, ERR_NOT_FOUND, LETTERS_NONE_KEPT);
-	/* planned with figures of when the outbox was empty, sorting everything seems cheap */
-	if (code == ERR_OK && f->waiting)
-		code = pg_conn_exec(a->conn,
-				    "SET enable_seqscan = off; SET enable_bitmapscan = off; "
-				    "SET enable_sort = off",
-				    e);
 	if (code != ERR_OK)
 		pg_admin_close(a);
 	return code;
@@ -220,6 +214,14 @@ static void list_sql(struct buf *out, const struct letters_page *p, bool has_par
 	buf_add_str(out, " ORDER BY d.id");
 }
 
+static ATTR_MUST_CHECK enum err_code query_page(struct pg_admin *a, const struct letters_page *p,
+						const char *sql, PGresult **ret_res, struct err *e)
+{
+	/* planned with figures of when the outbox was empty, sorting everything seems cheap */
+	return p->filter->waiting ? pg_admin_query_by_key(a, sql, 0, NULL, ret_res, e)
+				  : pg_admin_query(a, sql, 0, NULL, ret_res, e);
+}
+
 static ATTR_MUST_CHECK enum err_code list_page(void *ctx, const struct letters_page *p,
 					       dead_letter_fn fn, void *fn_ctx, struct err *e)
 {
@@ -237,7 +239,7 @@ static ATTR_MUST_CHECK enum err_code list_page(void *ctx, const struct letters_p
 		return code;
 	buf_init(&sql, PG_SQL_MAX_BYTES);
 	list_sql(&sql, p, has_parked);
-	code = buf_error(&sql) == ERR_OK ? pg_admin_query(a, buf_str(&sql), 0, NULL, &res, e)
+	code = buf_error(&sql) == ERR_OK ? query_page(a, p, buf_str(&sql), &res, e)
 					 : err_set(e, ERR_NOMEM, "no memory for a list");
 	buf_done(&sql);
 	if (code != ERR_OK)

@@ -93,12 +93,7 @@ static ATTR_MUST_CHECK enum err_code count_all(struct pg_admin *a, const char *n
 
 	/* planned with figures of when the outbox was empty, sorting everything seems cheap */
 	if (code == ERR_OK)
-		code = pg_conn_exec(a->conn,
-				    "SET enable_seqscan = off; SET enable_bitmapscan = off; "
-				    "SET enable_sort = off",
-				    e);
-	if (code == ERR_OK)
-		code = pg_admin_query(
+		code = pg_admin_query_by_key(
 			a, has_parked ? STATUS_SQL(COUNT_OF(PG_PARKED)) : STATUS_SQL("0"), 1,
 			values, &res, e);
 	if (code != ERR_OK)

@@ -32,6 +32,49 @@ static void a_connection_that_was_lost_is_made_anew(void **state)
 	assert_int_equal(rows(w), 4);
 }
 
+/* As wait_timeout does: whoever is connected, but for us. */
+static void kill_connections(struct world *w)
+{
+	MYSQL *own = w->lab->my.conn;
+	int64_t deadline = clock_now_us(clock_system()) + PATIENCE_US;
+	int64_t id;
+
+	do {
+		id = mytest_i64(own, "SELECT COALESCE(MAX(id), 0) FROM "
+				     "information_schema.processlist WHERE db = DATABASE() AND "
+				     "id <> CONNECTION_ID()");
+		if (id)
+			(void)mytest_try(own, "KILL %lld", (long long)id);
+	} while (id && clock_now_us(clock_system()) < deadline);
+	assert_int_equal(id, 0);
+}
+
+static void a_connection_that_was_idle_for_too_long_is_made_anew(void **state)
+{
+	struct world *w = *state;
+
+	push(w->in, "{\"id\":1}", "{}");
+	kill_connections(w);
+	push(w->in, "{\"id\":2}", "{}");
+	kill_connections(w);
+	assert_int_equal(push_data(w, "{}", NULL), ERR_OK);
+	kill_connections(w);
+	assert_int_equal(begin(w->in, "k", 1).outcome, INLET_DUPLICATE);
+	assert_int_equal(rows(w), 6);
+	/* within a request: what was added is lost, and whoever sent it has to know */
+	assert_int_equal(begin(w->in, "k 2", 1).outcome, INLET_STORED);
+	add_data(w->in, "{\"id\":1}", "{}");
+	kill_connections(w);
+	assert_int_equal(inlet_commit(w->in, NULL), ERR_UNAVAILABLE);
+	assert_int_equal(rows(w), 6);
+	/* nor is a second request begun on a new connection, without the first */
+	assert_int_equal(begin(w->in, NULL, 1).outcome, INLET_STORED);
+	add_data(w->in, "{\"id\":1}", "{}");
+	kill_connections(w);
+	assert_int_equal(push_data(w, "{}", NULL), ERR_UNAVAILABLE);
+	assert_int_equal(rows(w), 6);
+}
+
 static void a_server_that_commits_late_is_warned_of(void **state)
 {
 	struct world *w = *state;
@@ -101,6 +144,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		IN(a_connection_that_was_lost_is_made_anew),
+		IN(a_connection_that_was_idle_for_too_long_is_made_anew),
 		IN(a_server_that_commits_late_is_warned_of),
 		IN(an_event_that_the_server_does_not_take_is_too_large),
 		IN(what_is_missing_is_told),

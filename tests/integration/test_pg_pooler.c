@@ -20,6 +20,8 @@
 #include "base/fd.h"
 #include "pgtest.h"
 #include "source/pg_conn.h"
+#include "source/pg_dead_letter.h"
+#include "source/pg_install.h"
 #include "source/source.h"
 
 static int64_t now_us(void)
@@ -224,6 +226,60 @@ static void a_source_works_through_a_pooler(void **state)
 	pooler_stop(&p);
 }
 
+static void take_status(void *ctx, const char *pipeline, const struct outbox_status *s)
+{
+	(void)pipeline;
+	*(int64_t *)ctx = s->rows;
+}
+
+static enum err_code count_letter(void *ctx, const struct dead_letter *d, struct err *e)
+{
+	(void)d;
+	(void)e;
+	++*(int64_t *)ctx;
+	return ERR_OK;
+}
+
+/* Whoever gets the connection next has the server's own plans. */
+static void a_look_at_what_waits_leaves_nothing_set(void **state)
+{
+	struct pgtest *pg = *state, through = *pg;
+	struct pipeline_settings pipeline = {.name = (char[]){"default"}};
+	struct settings settings = {.sources = &through.settings,
+				    .source_count = 1,
+				    .pipelines = &pipeline,
+				    .pipeline_count = 1};
+	const struct dead_letter_filter waiting = {.waiting = true};
+	int64_t rows = -1, letters = 0;
+	struct pooler p;
+	struct pg_conn *c;
+	PGresult *res;
+	struct err e;
+
+	pooler_start(&p, pg);
+	through.settings.port = p.port;
+	c = open_through(&through);
+	(void)pgtest_put(pg->conn, "default", "1", 10);
+	if (pg_status(&settings, 0, take_status, &rows, &e) != ERR_OK)
+		fail_msg("%s", e.msg);
+	assert_int_equal(rows, 1);
+	if (pg_dead_letter_list(&settings, 0, &waiting, false, count_letter, &letters, &e) !=
+	    ERR_OK)
+		fail_msg("%s", e.msg);
+	assert_int_equal(letters, 1);
+	assert_int_equal(pg_conn_query(c,
+				       "SELECT concat_ws(' ', current_setting('enable_seqscan'), "
+				       "current_setting('enable_bitmapscan'), "
+				       "current_setting('enable_sort'), "
+				       "current_setting('transaction_read_only'))",
+				       0, NULL, false, &res, NULL),
+			 ERR_OK);
+	assert_string_equal(PQgetvalue(res, 0, 0), "on on on off");
+	PQclear(res);
+	pg_conn_close(c);
+	pooler_stop(&p);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -231,6 +287,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(a_pooler_is_found_out_and_its_sessions_stay_clean),
 		TEST(a_source_works_through_a_pooler),
+		TEST(a_look_at_what_waits_leaves_nothing_set),
 	};
 
 	return cmocka_run_group_tests_name("pooler", tests, NULL, NULL);

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -189,6 +190,39 @@ static void files_beyond_a_smaller_keep_go_with_the_rotation(void **state)
 	assert_holds(p, ".4", NULL);
 }
 
+/* As when the process has no descriptor left. */
+static void write_without_descriptors(struct place *p, const char *line, int times)
+{
+	struct rlimit before, none;
+	size_t n;
+	int i;
+
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+	none = before;
+	none.rlim_cur = 0;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+	for (i = 0; i < times; i++)
+		assert_int_equal(log_file_write(&p->file, line, strlen(line), 0, &n, NULL), ERR_IO);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+}
+
+static void attempts_without_a_new_file_cost_one_old_file(void **state)
+{
+	struct place *p = *state;
+
+	file_open(p, 2, 3);
+	file_write(p, "a\nb\nc\nd\n");
+	write_without_descriptors(p, "e\n", 9);
+	assert_holds(p, "", "d\n");
+	assert_holds(p, ".2", "c\n");
+	assert_holds(p, ".3", "b\n");
+	file_write(p, "e\n");
+	assert_holds(p, "", "e\n");
+	assert_holds(p, ".1", "d\n");
+	assert_holds(p, ".2", "c\n");
+	assert_holds(p, ".3", "b\n");
+}
+
 #define PLACE_TEST(test) cmocka_unit_test_setup_teardown(test, place_setup, place_teardown)
 
 int main(void)
@@ -197,6 +231,7 @@ int main(void)
 		PLACE_TEST(all_files_together_stay_within_the_bound),
 		PLACE_TEST(all_files_stay_within_the_bound_while_none_can_be_rotated),
 		PLACE_TEST(files_beyond_a_smaller_keep_go_with_the_rotation),
+		PLACE_TEST(attempts_without_a_new_file_cost_one_old_file),
 	};
 
 	return cmocka_run_group_tests_name("base/rotation", tests, NULL, NULL);

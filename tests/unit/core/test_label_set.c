@@ -94,7 +94,7 @@ static void what_finds_no_place_is_other(void **state)
 	label_set_free(s);
 }
 
-static void the_longest_value_and_one_called_other_have_places(void **state)
+static void the_longest_value_has_a_place(void **state)
 {
 	struct label_set *s = set_of(2);
 	char longest[LABEL_VALUE_BYTES];
@@ -102,9 +102,24 @@ static void the_longest_value_and_one_called_other_have_places(void **state)
 	(void)state;
 	memset(longest, 'x', sizeof(longest));
 	label_add(label_set_find(s, (struct text){longest, sizeof(longest)}), 0, 1);
-	count(s, LABEL_OTHER);
-	assert_int_equal(label_set_stats(s).values, 2);
+	assert_int_equal(label_set_stats(s).values, 1);
 	assert_int_equal(strlen(label_value(label_set_find(s, (struct text){longest, 200}))), 200);
+	label_set_free(s);
+}
+
+/* Two series of one name would make the whole answer to a scrape wrong. */
+static void a_value_called_other_is_no_second_series_of_that_name(void **state)
+{
+	struct label_set *s = set_of(2);
+
+	(void)state;
+	count(s, LABEL_OTHER);
+	assert_int_equal(label_set_stats(s).values, 0);
+	count(s, "a");
+	count(s, "b");
+	count(s, "c");
+	count(s, LABEL_OTHER);
+	assert_string_equal(look_at(s).text, "a=1 b=1 other=3 ");
 	label_set_free(s);
 }
 
@@ -204,7 +219,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_value_has_its_counters),
 		cmocka_unit_test(what_finds_no_place_is_other),
-		cmocka_unit_test(the_longest_value_and_one_called_other_have_places),
+		cmocka_unit_test(the_longest_value_has_a_place),
+		cmocka_unit_test(a_value_called_other_is_no_second_series_of_that_name),
 		cmocka_unit_test(twenty_thousand_values_are_ten_thousand_and_other),
 		cmocka_unit_test(without_a_set_nothing_is_counted),
 		cmocka_unit_test(threads_count_everything_once),
