@@ -22,7 +22,7 @@ struct alarm;
 
 struct alarm_stats {
 	int64_t sent;   /* answered 2xx */
-	int64_t failed; /* requests that were not */
+	int64_t failed; /* requests that were not, or could not be made */
 };
 
 /* To url, which is copied. Starts the thread; http_global_start has been called. clock is a loan.

@@ -2,7 +2,8 @@
 /*
  * Reads an archive, oldest file first: PATH.N and PATH.N.gz by number, then PATH. It may be written
  * and rotated meanwhile: a file that gets a number while it is read is read once, and what comes
- * after the file that was PATH when it was opened is not read any more.
+ * after the file that was PATH when it was opened is not read any more, nor what comes into that
+ * file.
  *
  * In memory are a block of a file, as it is and unpacked, and the record at hand.
  */

@@ -14,6 +14,9 @@
  * line that begins ARCHIVE_TAIL_BYTES before, or the last one of which a whole record follows; the
  * size of the file does not matter. Everything behind the last whole record before the first broken
  * one is cut off.
+ *
+ * Where there is no whole record at all, the file is cut only if it can be our first write, torn:
+ * one line without its end that begins an object, NUL where bytes never arrived, and nothing else.
  */
 #ifndef SINK_ARCHIVE_REPAIR_H
 #define SINK_ARCHIVE_REPAIR_H
@@ -38,7 +41,8 @@ struct archive_end {
 };
 
 /* json: an array; fd: a regular file, to be read and written. Errors: ERR_CONFIG (it begins as no
- * archive of that format does: not touched), ERR_IO. Without memory of its own. */
+ * archive of that format does, or has no whole record and is no torn one: not touched), ERR_IO.
+ * Without memory of its own. */
 enum err_code archive_repair(int fd, bool json, const struct archive_io *io,
 			     struct archive_end *ret_end, struct err *e) ATTR_MUST_CHECK;
 

@@ -127,7 +127,8 @@ static void tell(const struct governor *g, const struct budget_stats *st)
 	static const char *const done[] = {
 		[BUDGET_NORMAL] = "all goes on",
 		[BUDGET_ATTENTION] = "reading in smaller batches",
-		[BUDGET_ALERT] = "backfill and archive wait, caches are emptied",
+		[BUDGET_ALERT] =
+			"backfill waits, archives write less at a time, caches are emptied",
 		[BUDGET_CRITICAL] = "sources stop by priority of their pipelines",
 	};
 	enum budget_account a = largest(st);

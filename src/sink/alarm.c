@@ -34,6 +34,17 @@ struct alarm {
 	char latest[ALARM_MESSAGE_BYTES]; /* "": nothing new */
 };
 
+/* One try of a->text. */
+static void note_failure(struct alarm *a, const char *reason)
+{
+	atomic_fetch_add(&a->failed, 1);
+	if (!a->complained && !atomic_load(&a->stopping))
+		log_warn("an alert was not taken", LOG_S("reason", reason));
+	a->complained = true;
+	if (a->tries >= ALARM_TRIES)
+		a->text[0] = '\0';
+}
+
 static void on_done(void *ctx, const struct http_result *r)
 {
 	struct alarm *a = ctx;
@@ -43,12 +54,7 @@ static void on_done(void *ctx, const struct http_result *r)
 		a->complained = false;
 		a->text[0] = '\0';
 	} else {
-		atomic_fetch_add(&a->failed, 1);
-		if (!a->complained && !atomic_load(&a->stopping))
-			log_warn("an alert was not taken", LOG_S("reason", r->reason));
-		a->complained = true;
-		if (a->tries >= ALARM_TRIES)
-			a->text[0] = '\0';
+		note_failure(a, r->reason);
 	}
 	http_request_put(a->http, r->request);
 }
@@ -68,19 +74,27 @@ static void take_latest(struct alarm *a)
 static void post(struct alarm *a, int64_t now_us)
 {
 	struct http_request *r = http_request_get(a->http);
+	enum err_code code;
 	struct err e;
 
 	a->next_us = now_us + ALARM_INTERVAL_US;
 	a->tries++;
-	if (!r)
+	if (!r) {
+		note_failure(a, "no memory for a request");
 		return;
+	}
 	buf_add_str(&r->body, a->text);
 	r->to = &a->to;
 	r->wall_us = clock_wall_us(a->clock);
 	(void)snprintf(r->id, sizeof(r->id), "alert-%lld", (long long)r->wall_us);
-	if (buf_error(&r->body) == ERR_OK && http_send(a->http, r, &e) == ERR_OK)
+	code = buf_error(&r->body);
+	if (code != ERR_OK)
+		(void)err_set(&e, code, "no memory for a request");
+	else
+		code = http_send(a->http, r, &e);
+	if (code == ERR_OK)
 		return;
-	atomic_fetch_add(&a->failed, 1);
+	note_failure(a, e.msg);
 	http_request_put(a->http, r);
 }
 

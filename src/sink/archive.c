@@ -304,14 +304,18 @@ static void finish_write(struct archive *a)
 	charge(a);
 }
 
-static void refuse_first(struct archive *a, const struct err *e)
+/* Refused, it may have been the last, and what kept the archive from rendering it is over. Returns
+ * false when it stays and it is time to end. */
+static bool refuse_first(struct archive *a, const struct err *e)
 {
 	struct event *ev = event_list_take(&a->batch, 1);
 
-	if (a->o.ops->refuse(a->o.ctx, ev, e->msg))
-		return;
+	if (a->o.ops->refuse(a->o.ctx, ev, e->msg)) {
+		note_success(a, 0, 0);
+		return true;
+	}
 	event_list_add_front(&a->batch, ev);
-	(void)pause_until(a, clock_now_us(a->o.clock) + NOMEM_US);
+	return pause_until(a, clock_now_us(a->o.clock) + NOMEM_US);
 }
 
 static ATTR_MUST_CHECK enum err_code write_some(struct archive *a, struct err *e)
@@ -336,10 +340,8 @@ static bool handle_failure(struct archive *a, const struct err *e)
 {
 	int64_t delay_us = a->retry_us;
 
-	if (e->code == ERR_DATA && !a->in_text) {
-		refuse_first(a, e);
-		return true;
-	}
+	if (e->code == ERR_DATA && !a->in_text)
+		return refuse_first(a, e);
 	note_failure(a, e);
 	a->retry_us = delay_us > RETRY_MAX_US / 2 ? RETRY_MAX_US : delay_us * 2;
 	return pause_until(a, clock_now_us(a->o.clock) + delay_us);

@@ -2,16 +2,20 @@
 #include "sink/archive_read.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <zlib.h>
 
 #include "base/buf.h"
+#include "base/fd.h"
 #include "base/json_whole.h"
 #include "base/mem.h"
 #include "sink/archive_names.h"
+#include "sink/archive_repair.h"
 
 #define BLOCK_BYTES 65536
 /* A longer line is no record that anybody wrote. */
@@ -26,8 +30,11 @@ struct archive_read {
 	int64_t last; /* number of the last rotated file that was opened */
 	bool is_last; /* the open file is path itself: none follows */
 	struct buf name;
-	gzFile file; /* plain ones too: gzread(3) hands them through; NULL: none open */
-	bool warned; /* of this file */
+	gzFile file;  /* plain ones too: gzread(3) hands them through; NULL: none open */
+	int fd;       /* file's own */
+	int64_t size; /* when it was opened; -1: it is compressed */
+	int64_t left; /* to be read */
+	bool warned;  /* of this file */
 	int64_t line_number;
 	struct buf line;
 	char block[BLOCK_BYTES];
@@ -43,22 +50,63 @@ static void close_file(struct archive_read *r)
 	r->file = NULL;
 }
 
+/* May these bytes, the last ones, be the tail of an array, or in part what a writer puts over it?
+ */
+static bool may_be_tail(const char *b, int64_t size)
+{
+	if (size == ARCHIVE_TAIL_LEN + 1 && b[0] == '\n') /* of an empty array */
+		return true;
+	return (b[0] == '\n' || b[0] == ',') && (b[1] == ']' || b[1] == '\n') &&
+	       (b[2] == '\n' || b[2] == '{');
+}
+
+/* What is behind a plain file's end is not seen, nor the tail before it: they change under a
+ * writer, and what is before the tail does not. */
+static ATTR_MUST_CHECK enum err_code set_bounds(struct archive_read *r, struct err *e)
+{
+	char tail[ARCHIVE_TAIL_LEN];
+	bool has_tail;
+	struct stat st;
+
+	r->size = -1;
+	r->left = INT64_MAX;
+	if (fstat(r->fd, &st) != 0)
+		return archive_names_error(e, "cannot look at", buf_str(&r->name));
+	has_tail = st.st_size > ARCHIVE_TAIL_LEN &&
+		   pread(r->fd, tail, sizeof(tail), st.st_size - ARCHIVE_TAIL_LEN) ==
+			   ARCHIVE_TAIL_LEN &&
+		   may_be_tail(tail, st.st_size);
+	/* gzdirect reads: what it has seen of the file must not be older than the size */
+	if (S_ISREG(st.st_mode) && gzdirect(r->file)) {
+		r->size = st.st_size;
+		r->left = st.st_size - (has_tail ? ARCHIVE_TAIL_LEN : 0);
+	}
+	return ERR_OK;
+}
+
 /* Errors: ERR_NOT_FOUND, ERR_DENIED, ERR_IO, ERR_NOMEM. */
 static ATTR_MUST_CHECK enum err_code open_name(struct archive_read *r, struct err *e)
 {
+	enum err_code code;
+
 	if (buf_error(&r->name) != ERR_OK)
 		return err_set(e, ERR_NOMEM, "no memory for the name of an archive");
-	errno = 0;
-	r->file = gzopen(buf_str(&r->name), "re");
-	if (!r->file && !errno)
-		return err_set(e, ERR_NOMEM, "no memory to read %s", buf_str(&r->name));
-	if (!r->file)
+	r->fd = open(buf_str(&r->name), O_RDONLY | O_CLOEXEC);
+	if (r->fd < 0)
 		return archive_names_error(e, "cannot open", buf_str(&r->name));
+	r->file = gzdopen(r->fd, "r");
+	if (!r->file) {
+		fd_close(&r->fd);
+		return err_set(e, ERR_NOMEM, "no memory to read %s", buf_str(&r->name));
+	}
 	(void)gzbuffer(r->file, BLOCK_BYTES);
 	r->warned = false;
 	r->line_number = 0;
 	r->at = r->len = 0;
-	return ERR_OK;
+	code = set_bounds(r, e);
+	if (code != ERR_OK)
+		close_file(r);
+	return code;
 }
 
 /* The first number above r->last; 0: there is none. */
@@ -173,11 +221,14 @@ void archive_read_close(struct archive_read *r)
 
 static ATTR_MUST_CHECK enum err_code fill_block(struct archive_read *r, struct err *e)
 {
-	int n = gzread(r->file, r->block, BLOCK_BYTES), why = Z_OK;
+	unsigned most = r->left < BLOCK_BYTES ? (unsigned)r->left : BLOCK_BYTES;
+	int n = gzread(r->file, r->block, most), why = Z_OK;
 	const char *text = "";
 
 	r->at = 0;
 	r->len = n > 0 ? (size_t)n : 0;
+	if (r->size >= 0)
+		r->left -= (int64_t)r->len;
 	/* where a compressed one ends early, gzread says 0 */
 	if (n <= 0)
 		text = gzerror(r->file, &why);
@@ -238,8 +289,19 @@ static bool is_record(struct text t)
 	return json_whole_bytes(&c, t.s, t.len) == JSON_WHOLE_DONE;
 }
 
+/* Where somebody has written behind the end that is known here, that may be in the midst of a line.
+ */
+static bool is_written(const struct archive_read *r)
+{
+	struct stat st;
+
+	return r->size >= 0 && fstat(r->fd, &st) == 0 && st.st_size != r->size;
+}
+
 static void warn_of(struct archive_read *r, bool at_end)
 {
+	if (at_end && is_written(r))
+		return;
 	if (!r->warned && r->warn)
 		r->warn(r->ctx, buf_str(&r->name), r->line_number, at_end);
 	r->warned = true;

@@ -193,6 +193,62 @@ static ATTR_MUST_CHECK enum err_code check_header(const struct look *l, struct e
 	return ERR_OK;
 }
 
+/* ---- a file without a whole record ---- */
+
+/* Is it what our first write left when it was torn: one line that begins an object, or nothing; and
+ * NUL where no byte arrived? */
+struct torn {
+	const struct look *l;
+	struct json_whole check;
+	bool hole;  /* nothing but NUL follows */
+	bool array; /* an empty one was written over it, or in part: the line has lost its begin */
+	bool ours;  /* whatever follows: no reader takes what stands behind an empty array */
+};
+
+static bool may_be_torn(struct torn *t, unsigned char b, int64_t at)
+{
+	const int64_t in_line = at - t->l->base;
+
+	t->hole |= !b;
+	if (t->hole)
+		return !b;
+	if (in_line < 0)
+		return b == HEADER[at];
+	t->array |= in_line == 0 && b == ']';
+	t->ours = t->array && in_line == 1 && b == '\n';
+	if (t->ours)
+		return true;
+	/* the end of the empty array that was there before */
+	if (b == '\n')
+		return t->l->json && in_line == 1 && at + 1 == t->l->size;
+	return t->array || json_whole_byte(&t->check, b) == JSON_WHOLE_MORE;
+}
+
+static ATTR_MUST_CHECK enum err_code check_torn(const struct look *l, struct err *e)
+{
+	struct torn t = {.l = l};
+	char block[BLOCK_BYTES];
+	enum err_code code;
+	int64_t at = 0;
+	size_t n, i;
+
+	json_whole_init(&t.check);
+	do {
+		code = read_at(l->fd, block, sizeof(block), at, &n, e);
+		if (code != ERR_OK)
+			return code;
+		for (i = 0; i < n && !t.ours; i++)
+			if (!may_be_torn(&t, (unsigned char)block[i], at + (int64_t)i))
+				return err_set(e, ERR_CONFIG,
+					       "it holds something else than an archive: no whole "
+					       "record, and more than a torn one");
+		at += (int64_t)n;
+	} while (n == sizeof(block) && !t.ours);
+	return ERR_OK;
+}
+
+/* ---- the end ---- */
+
 /* Whether the file has these bytes there. */
 static ATTR_MUST_CHECK enum err_code has_at(const struct look *l, const char *want, size_t len,
 					    int64_t at, bool *ret, struct err *e)
@@ -277,6 +333,8 @@ enum err_code archive_repair(int fd, bool json, const struct archive_io *io,
 	code = check_header(&l, e);
 	if (code == ERR_OK)
 		code = find_end(&l, &end, e);
+	if (code == ERR_OK && end.empty)
+		code = check_torn(&l, e);
 	if (code == ERR_OK)
 		code = json ? end_json(&l, io, &end, e) : end_lines(&l, io, &end, e);
 	if (code == ERR_OK)

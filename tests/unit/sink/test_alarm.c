@@ -134,6 +134,30 @@ static void one_that_is_refused_is_tried_again_a_few_times(void **state)
 	close_alarm(&f);
 }
 
+/* A URL that is longer than curl takes: no request begins. */
+static void one_that_cannot_be_sent_is_tried_a_few_times_too(void **state)
+{
+	static struct fixture f;
+	static char url[8100000];
+	int i;
+
+	(void)state;
+	f = (struct fixture){.clock = {skewed_now_us, skewed_wall_us, &f}};
+	memset(url, 'x', sizeof(url) - 1);
+	memcpy(url, "http://127.0.0.1/", strlen("http://127.0.0.1/"));
+	assert_int_equal(alarm_start(url, &f.clock, &f.a, NULL), ERR_OK);
+	alarm_send(f.a, "1");
+	for (i = 1; i <= ALARM_TRIES; i++) {
+		AWAIT(alarm_stats(f.a).failed == i);
+		pass(&f, ALARM_INTERVAL_US);
+	}
+	(void)poll(NULL, 0, 50); /* in which a fourth try would come */
+	assert_int_equal(alarm_stats(f.a).failed, ALARM_TRIES);
+	alarm_send(f.a, "2");
+	AWAIT(alarm_stats(f.a).failed == ALARM_TRIES + 1);
+	alarm_stop(f.a);
+}
+
 static void who_tells_does_not_wait_for_one_that_hangs(void **state)
 {
 	static struct fixture f;
@@ -170,6 +194,7 @@ int main(void)
 		cmocka_unit_test(a_message_is_posted_as_json),
 		cmocka_unit_test(between_two_the_interval_passes_and_the_latest_counts),
 		cmocka_unit_test(one_that_is_refused_is_tried_again_a_few_times),
+		cmocka_unit_test(one_that_cannot_be_sent_is_tried_a_few_times_too),
 		cmocka_unit_test(who_tells_does_not_wait_for_one_that_hangs),
 	};
 

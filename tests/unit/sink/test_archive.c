@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 #include <errno.h>
+#include <poll.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -29,6 +30,7 @@ struct lab {
 	_Atomic bool disk_dead;
 	_Atomic int rooms;
 	_Atomic int no_memory; /* renders that fail */
+	_Atomic int no_refuse; /* refusals that fail */
 
 	struct mutex lock;
 	struct cond news;
@@ -106,6 +108,10 @@ static bool lab_refuse(void *ctx, struct event *ev, const char *why)
 	struct lab *l = ctx;
 
 	assert_string_equal(why, "unlucky");
+	if (atomic_load(&l->no_refuse) > 0) {
+		atomic_fetch_sub(&l->no_refuse, 1);
+		return false;
+	}
 	note(l, l->refused, sizeof(l->refused), ev);
 	return true;
 }
@@ -328,6 +334,39 @@ static void one_that_is_not_to_be_written_goes_its_own_way(void **state)
 	lab_free(l);
 }
 
+static void a_pause_ends_when_its_last_event_is_refused(void **state)
+{
+	struct archive_case *c = *state;
+	struct lab *l = lab_new(c, false);
+	int64_t deadline_us = clock_now_us(clock_system()) + DEADLINE_US;
+
+	lab_start(l);
+	atomic_store(&l->no_memory, 1); /* pauses */
+	put(l, 13, 13);
+	wait_until_outside(l, 0);
+	assert_string_equal(l->refused, "13");
+	while (!archive_room(l->a) && clock_now_us(clock_system()) < deadline_us)
+		(void)poll(NULL, 0, 1);
+	assert_true(archive_room(l->a) > 0);
+	assert_false(archive_stats(l->a).paused);
+	assert_int_equal(archive_stats(l->a).flushes, 0);
+	lab_free(l);
+}
+
+static void a_stop_does_not_wait_for_a_refusal_without_memory(void **state)
+{
+	struct archive_case *c = *state;
+	struct lab *l = lab_new(c, false);
+
+	lab_start(l);
+	atomic_store(&l->no_refuse, 1000000);
+	put(l, 13, 15);
+	archive_stop(l->a, INT64_MAX);
+	assert_string_equal(l->refused, "");
+	assert_string_equal(l->given_back, "13 14 15");
+	lab_free(l);
+}
+
 static void a_write_has_a_bound_in_bytes(void **state)
 {
 	struct archive_case *c = *state;
@@ -394,6 +433,8 @@ int main(void)
 		CASE(what_cannot_be_written_is_given_back_at_the_end),
 		CASE(at_its_deadline_it_writes_no_more),
 		CASE(one_that_is_not_to_be_written_goes_its_own_way),
+		CASE(a_pause_ends_when_its_last_event_is_refused),
+		CASE(a_stop_does_not_wait_for_a_refusal_without_memory),
 		CASE(a_write_has_a_bound_in_bytes),
 		CASE(a_file_that_is_not_there_at_the_start_is_waited_for),
 		CASE(a_file_that_somebody_else_has_is_refused),

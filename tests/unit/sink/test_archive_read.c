@@ -196,6 +196,37 @@ static void a_file_that_is_rotated_while_it_is_read_is_read_once(void **state)
 	archive_read_close(r);
 }
 
+/* Its tail lies where a block ends, and is overwritten between two reads. */
+static void what_is_written_meanwhile_is_not_seen_in_part(void **state)
+{
+	static const char more[] = ",\n{\"id\":3},\n{\"id\":4}\n]\n";
+	struct archive_case *c = *state;
+	struct archive_read *r = NULL;
+	struct warned w;
+	struct text t;
+	struct buf b;
+	size_t size;
+
+	for (size = 65536 - 5; size <= 65536 + 5; size++) {
+		w = (struct warned){.count = 0};
+		buf_init(&b, 1 << 20);
+		buf_add_str(&b, "[\n{\"id\":1},\n{\"id\":2,\"t\":\"");
+		while (b.len < size - strlen("\"}\n]\n"))
+			buf_add_char(&b, 'x');
+		buf_add_str(&b, "\"}\n]\n");
+		archive_case_write(c->path, b.data, b.len);
+		assert_int_equal(archive_read_open(c->path, warn, &w, &r, NULL), ERR_OK);
+		assert_int_equal(archive_read_next(r, &t, NULL), ERR_OK);
+		buf_truncate(&b, size - strlen("\n]\n"));
+		buf_add_str(&b, more);
+		archive_case_write(c->path, b.data, b.len);
+		assert_string_equal(rest(r), "2");
+		assert_int_equal(w.count, 0);
+		archive_read_close(r);
+		buf_done(&b);
+	}
+}
+
 static void lines_may_be_longer_than_a_block(void **state)
 {
 	struct archive_case *c = *state;
@@ -267,6 +298,7 @@ int main(void)
 		CASE(a_torn_end_is_told_and_left_out),
 		CASE(a_damaged_compressed_file_is_an_error),
 		CASE(a_file_that_is_rotated_while_it_is_read_is_read_once),
+		CASE(what_is_written_meanwhile_is_not_seen_in_part),
 		CASE(lines_may_be_longer_than_a_block),
 		CASE(a_record_tells_what_it_is_of_in_each_format),
 	};

@@ -209,6 +209,55 @@ static void a_repair_may_be_torn_too(void **state)
 	}
 }
 
+/* The first write into an empty array, torn at each byte, and then its repair at each byte. */
+static void a_repair_of_the_first_write_may_be_torn_too(void **state)
+{
+	static const char none[] = "[\n]\n", first[] = "\n" R2;
+	struct archive_case *c = *state;
+	struct dying d;
+	const struct archive_io io = {dying_write, dying_truncate, NULL, &d};
+	struct archive_end end;
+	enum err_code code;
+	struct err e;
+	char bytes[256];
+	size_t len, n, left;
+	int fd;
+
+	for (n = 0; n < sizeof(first) - 1; n++) {
+		len = torn(bytes, none, 1, first, n);
+		for (left = 0, d.dead = true; d.dead; left++) {
+			archive_case_write(c->path, bytes, len);
+			fd = open(c->path, O_RDWR);
+			assert_true(fd >= 0);
+			d = (struct dying){.left = left};
+			code = archive_repair(fd, true, &io, &end, &e);
+			if (code != ERR_OK && !d.dead)
+				fail_msg("%zu bytes of it: %s", n, e.msg);
+			if (archive_repair(fd, true, &archive_io_system, &end, &e) != ERR_OK)
+				fail_msg("%zu bytes of it, %zu of the repair: %s", n, left, e.msg);
+			(void)close(fd);
+			assert_string_equal(archive_case_ids(c->path, true), "");
+		}
+	}
+}
+
+/* Where a machine died, the file may have its size and not its bytes. */
+static void a_hole_is_no_foreign_file(void **state)
+{
+	struct archive_case *c = *state;
+	char bytes[40000];
+	int json;
+
+	for (json = 0; json < 2; json++) {
+		memset(bytes, 0, sizeof(bytes));
+		(void)repaired(c, json, bytes, sizeof(bytes));
+		assert_string_equal(archive_case_ids(c->path, json), "");
+		(void)snprintf(bytes, sizeof(bytes), "%s{\"id\":1,\"t\":\"x", json ? "[\n" : "");
+		(void)repaired(c, json, bytes, sizeof(bytes));
+		assert_string_equal(archive_case_ids(c->path, json), "");
+	}
+}
+
 static void garbage_behind_whole_records_goes(void **state)
 {
 	static const char random_bytes[] = "\n{}[],\":x\\ \x80\xFF";
@@ -329,26 +378,68 @@ static void what_is_no_archive_is_not_touched(void **state)
 {
 	static const struct {
 		bool json;
-		const char *bytes;
+		struct text bytes;
 	} cases[] = {
-		{true, "{\"id\":1}\n"},    {true, "[{\"id\":1}]"}, {true, "[\n  {\"id\":1}\n]\n"},
-		{true, "SQLite format 3"}, {true, "[]"},           {false, "[\n{\"id\":1}\n]\n"},
-		{false, "some text\n"},    {true, "\n"},
+		{true, TEXT_LIT("{\"id\":1}\n")},
+		{true, TEXT_LIT("[{\"id\":1}]")},
+		{true, TEXT_LIT("[\n  {\"id\":1}\n]\n")},
+		{true, TEXT_LIT("SQLite format 3")},
+		{true, TEXT_LIT("[]")},
+		{false, TEXT_LIT("[\n{\"id\":1}\n]\n")},
+		{false, TEXT_LIT("some text\n")},
+		{true, TEXT_LIT("\n")},
+		/* these begin like ours */
+		{false, TEXT_LIT("{\n  \"id\": 1\n}\n")},
+		{false, TEXT_LIT("{ this is no JSON")},
+		{false, TEXT_LIT("{\"id\":1,\n\"t\":\"")},
+		{false, TEXT_LIT("\0\0\0\x18"
+				 "ftypmp42\0\0\0\0")},
+		{false, TEXT_LIT("{\"id\":\0\0\0 and more")},
+		{true, TEXT_LIT("\0\0\0\x18"
+				"ftypmp42\0\0\0\0")},
+		{true, TEXT_LIT("[\n{\n\"a\": 1\n},\n{\n\"a\": 2\n}\n]\n")},
+		{true, TEXT_LIT("[\n{\n\"a\": 1")},
+		{true, TEXT_LIT("[\n]; x\n")},
 	};
 	struct archive_case *c = *state;
 	struct archive_end end;
 	struct err e;
+	size_t i, len;
 	char *text;
-	size_t i;
 
 	for (i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
-		archive_case_write(c->path, cases[i].bytes, strlen(cases[i].bytes));
+		archive_case_write(c->path, cases[i].bytes.s, cases[i].bytes.len);
 		assert_int_equal(repair(c, cases[i].json, &end, &e), ERR_CONFIG);
 		assert_non_null(strstr(e.msg, "something else"));
-		text = archive_case_read(c->path, NULL);
-		assert_string_equal(text, cases[i].bytes);
+		text = archive_case_read(c->path, &len);
+		assert_int_equal(len, cases[i].bytes.len);
+		assert_memory_equal(text, cases[i].bytes.s, len);
 		free(text);
 	}
+}
+
+/* Larger than what is looked at first. */
+static void a_large_foreign_file_is_not_touched(void **state)
+{
+	struct archive_case *c = *state;
+	struct archive_end end;
+	struct err e;
+	struct buf b;
+	size_t len;
+	char *text;
+
+	buf_init(&b, 1 << 28);
+	buf_add_str(&b, "[\n{\n");
+	while (b.len < 3 * (size_t)ARCHIVE_TAIL_BYTES)
+		buf_add_str(&b, "  \"some name\": {\"id\": 1},\n");
+	archive_case_write(c->path, b.data, b.len);
+	assert_int_equal(repair(c, true, &end, &e), ERR_CONFIG);
+	archive_case_write(c->path, b.data + 2, b.len - 2);
+	assert_int_equal(repair(c, false, &end, &e), ERR_CONFIG);
+	text = archive_case_read(c->path, &len);
+	assert_int_equal(len, b.len - 2);
+	free(text);
+	buf_done(&b);
 }
 
 #define CASE(test) cmocka_unit_test_setup_teardown(test, archive_case_setup, archive_case_teardown)
@@ -360,10 +451,13 @@ int main(void)
 		CASE(a_file_may_end_at_any_byte),
 		CASE(an_overwrite_may_be_torn_at_any_byte),
 		CASE(a_repair_may_be_torn_too),
+		CASE(a_repair_of_the_first_write_may_be_torn_too),
+		CASE(a_hole_is_no_foreign_file),
 		CASE(garbage_behind_whole_records_goes),
 		CASE(a_torn_tail_has_any_length),
 		CASE(a_large_file_is_read_at_its_end_alone),
 		CASE(what_is_no_archive_is_not_touched),
+		CASE(a_large_foreign_file_is_not_touched),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
