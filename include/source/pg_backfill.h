@@ -57,8 +57,9 @@ struct pg_walk {
 };
 
 /* The primary key of the table, else a unique index of exactly the columns of `configured` that
- * are all NOT NULL. The caller calls pg_walk_done, also after an error. Errors: ERR_NOT_FOUND: no
- * such table; ERR_CONFIG: it has no such key; as pg_conn_query. */
+ * are all NOT NULL; if its types compare by operators of pg_catalog. The caller calls pg_walk_done,
+ * also after an error. Errors: ERR_NOT_FOUND: no such table; ERR_CONFIG: it has no such key, or
+ * only one of other types; as pg_conn_query. */
 enum err_code pg_walk_load(struct pg_conn *c, const char *schema, const char *table,
 			   const struct string_list *configured, struct pg_walk *ret,
 			   struct err *e) ATTR_MUST_CHECK;
