@@ -54,15 +54,21 @@ void pg_backfill_progress(const PGresult *res, int row, struct backfill_progress
 struct pg_walk {
 	struct string_list key;   /* columns of the index */
 	struct string_list types; /* theirs, as SQL */
+	bool is_plain;            /* no partitions */
 };
 
 /* The primary key of the table, else a unique index of exactly the columns of `configured` that
- * are all NOT NULL. The caller calls pg_walk_done, also after an error. Errors: ERR_NOT_FOUND: no
- * such table; ERR_CONFIG: it has no such key; as pg_conn_query. */
+ * are all NOT NULL; if its types compare by operators of pg_catalog. The caller calls pg_walk_done,
+ * also after an error. Errors: ERR_NOT_FOUND: no such table; ERR_CONFIG: it has no such key, or
+ * only one of other types; as pg_conn_query. */
 enum err_code pg_walk_load(struct pg_conn *c, const char *schema, const char *table,
 			   const struct string_list *configured, struct pg_walk *ret,
 			   struct err *e) ATTR_MUST_CHECK;
 void pg_walk_done(struct pg_walk *w);
+
+/* FROM the table AS new: its own rows, as triggers on it see them, not those of tables that inherit
+ * from it. PostgreSQL manual, "Inheritance". */
+void pg_walk_from(struct buf *out, const char *schema, const char *table, const struct pg_walk *w);
 
 /* ---- a page ---- */
 

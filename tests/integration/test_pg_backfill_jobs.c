@@ -44,6 +44,63 @@ static void what_cannot_be_is_refused(void **state)
 	assert_string_equal(rows(f, "SELECT count(*) FROM app_db_listener.backfill"), "0");
 }
 
+/* A page would compare them as texts. */
+static void keys_compared_by_foreign_operators_are_refused(void **state)
+{
+	static const char *const tables[] = {"a", "b", "c", "d"};
+	const struct string_list key = LIST("k");
+	struct fixture *f = *state;
+	struct walker w;
+	size_t i;
+
+	run(f,
+	    "CREATE EXTENSION citext; CREATE DOMAIN mail AS citext; CREATE DOMAIN best AS mail; "
+	    "CREATE TABLE a (k citext PRIMARY KEY); "
+	    "CREATE TABLE b (id int, k best, PRIMARY KEY (id, k)); "
+	    "CREATE TABLE c (k citext NOT NULL); CREATE UNIQUE INDEX ON c (k text_ops); "
+	    "CREATE TABLE d (k citext NOT NULL); CREATE UNIQUE INDEX ON d (k citext_pattern_ops); "
+	    "CREATE TABLE e (k citext PRIMARY KEY, id int NOT NULL UNIQUE); "
+	    "CREATE TABLE g (k citext[] PRIMARY KEY)");
+	for (i = 0; i < ARRAY_LEN(tables); i++)
+		capture(f, 0, NULL, tables[i])->key = key;
+	capture(f, 0, NULL, "e")->key = LIST("id");
+	capture(f, 0, NULL, "g");
+	install(f);
+	for (i = 0; i < ARRAY_LEN(tables); i++) {
+		assert_int_equal(try_create(f, tables[i], NULL, NULL), ERR_CONFIG);
+		assert_has(f->err.msg, "key column k is compared by operators outside pg_catalog");
+	}
+	run(f, "INSERT INTO e SELECT chr(65 + g % 2 * 32 + g / 2) || g, g FROM generate_series(0, "
+	       "49) g;"
+	       "INSERT INTO g SELECT ARRAY[k] FROM e; DELETE FROM app_db_listener.outbox");
+	/* another index will do, and so does what pg_catalog compares by the element's operators */
+	walker_open(&w, f, "e", NULL);
+	while (walker_page(&w, 7) == BACKFILL_RUNNING)
+		;
+	assert_int_equal(w.result.progress.rows_done, 50);
+	walker_close(&w);
+	walker_open(&w, f, "g", NULL);
+	while (walker_page(&w, 7) == BACKFILL_RUNNING)
+		;
+	assert_int_equal(w.result.progress.rows_done, 50);
+	walker_close(&w);
+}
+
+static void a_key_that_became_foreign_fails_the_job(void **state)
+{
+	struct fixture *f = *state;
+	struct walker w;
+
+	run(f, "CREATE EXTENSION citext; CREATE TABLE t (k text PRIMARY KEY)");
+	capture(f, 0, NULL, "t");
+	install(f);
+	walker_open(&w, f, "t", NULL);
+	run(f, "ALTER TABLE t ALTER k TYPE citext");
+	assert_int_equal(try_page(&w, 10, false), ERR_CONFIG);
+	assert_has(f->err.msg, "operators outside pg_catalog");
+	walker_close(&w);
+}
+
 static void a_role_without_rights_is_told_what_to_grant(void **state)
 {
 	struct fixture *f = *state;
@@ -166,6 +223,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(what_cannot_be_is_refused),
+		TEST(keys_compared_by_foreign_operators_are_refused),
+		TEST(a_key_that_became_foreign_fails_the_job),
 		TEST(a_role_without_rights_is_told_what_to_grant),
 		TEST(a_job_goes_by_what_the_configuration_says_now),
 		TEST(operators_list_and_decide),

@@ -345,6 +345,27 @@ static void what_is_locked_is_tried_again_and_smaller(void **state)
 	assert_int_equal(t->fails, 0);
 }
 
+static void pages_grow_back_after_trouble(void **state)
+{
+	static const int64_t sizes[] = {1, 2, 4, 8, 10, 10};
+	struct stub *t = *state;
+	size_t i;
+
+	t->jobs[0] = job_of(1);
+	t->left = 1000;
+	t->page_fails = ERR_TIMEOUT;
+	for (i = 0; i < 5; i++) {
+		step_read(t);
+		t->clock.now_us += S;
+	}
+	assert_int_equal(t->last.rows, 1);
+	t->page_fails = ERR_OK;
+	for (i = 0; i < ARRAY_LEN(sizes); i++) {
+		step_read(t);
+		assert_int_equal(t->last.rows, sizes[i]);
+	}
+}
+
 static void what_cannot_go_on_fails(void **state)
 {
 	struct stub *t = *state;
@@ -481,6 +502,7 @@ int main(void)
 		STUB(skipped_rows_are_asked_twice_a_second_at_the_end),
 		STUB(before_the_end_the_walk_goes_on_beside_them),
 		STUB(what_is_locked_is_tried_again_and_smaller),
+		STUB(pages_grow_back_after_trouble),
 		STUB(what_cannot_go_on_fails),
 		STUB(an_operator_stops_it_at_the_next_page),
 		STUB(pipelines_take_turns),
