@@ -33,8 +33,8 @@ struct runner_backfill_job {
 	struct backfill_progress progress; /* id 0: none */
 	int64_t next_us;                   /* no page before: rate, trouble, locked rows */
 	int64_t again_us;                  /* skipped keys are not asked before */
-	int64_t rows;                      /* of a page: fewer after one that took too long */
-	int64_t since_us;                  /* when it was taken up here */
+	int64_t rows;     /* of a page: half after one that took too long, then twice */
+	int64_t since_us; /* when it was taken up here */
 	bool at_end;
 	bool in_trouble; /* told already */
 };

@@ -204,6 +204,14 @@ static void note_end(struct runner_backfill *b, size_t p)
 	b->look_us = now_us(b); /* for the pipeline's next one */
 }
 
+/* Back to what was wanted, after pages that took too long. */
+static void grow(struct runner_backfill_job *job)
+{
+	int64_t wanted = page_rows(&job->progress);
+
+	job->rows = job->rows <= wanted / 2 ? 2 * job->rows : wanted;
+}
+
 static void note_page(struct runner_backfill *b, size_t p, const struct backfill_page *page,
 		      const struct backfill_result *r)
 {
@@ -219,6 +227,7 @@ static void note_page(struct runner_backfill *b, size_t p, const struct backfill
 	}
 	job->at_end = r->at_end;
 	job->in_trouble = false;
+	grow(job);
 	job->next_us = now;
 	if (rate)
 		job->next_us = now + r->rows * CLOCK_US_PER_S / rate;
