@@ -54,6 +54,7 @@ void pg_backfill_progress(const PGresult *res, int row, struct backfill_progress
 struct pg_walk {
 	struct string_list key;   /* columns of the index */
 	struct string_list types; /* theirs, as SQL */
+	bool is_plain;            /* no partitions */
 };
 
 /* The primary key of the table, else a unique index of exactly the columns of `configured` that
@@ -64,6 +65,10 @@ enum err_code pg_walk_load(struct pg_conn *c, const char *schema, const char *ta
 			   const struct string_list *configured, struct pg_walk *ret,
 			   struct err *e) ATTR_MUST_CHECK;
 void pg_walk_done(struct pg_walk *w);
+
+/* FROM the table AS new: its own rows, as triggers on it see them, not those of tables that inherit
+ * from it. PostgreSQL manual, "Inheritance". */
+void pg_walk_from(struct buf *out, const char *schema, const char *table, const struct pg_walk *w);
 
 /* ---- a page ---- */
 

@@ -48,9 +48,9 @@ static const char *stored_where(const struct making *m)
 /* FROM the table WHERE both filters mean the row */
 static void add_from(struct buf *sql, const struct making *m, const char *configured)
 {
-	buf_add_str(sql, "SELECT 1 FROM ");
-	pg_quote_name(sql, m->t->schema, m->t->name);
-	buf_add_str(sql, " AS new WHERE ");
+	buf_add_str(sql, "SELECT 1 ");
+	pg_walk_from(sql, m->t->schema, m->t->name, &m->walk);
+	buf_add_str(sql, " WHERE ");
 	pg_page_filter(sql, configured, stored_where(m));
 }
 

@@ -183,9 +183,8 @@ static void add_one_row(struct buf *out, const struct pg_page *p)
 	const struct pg_walk *w = p->walk;
 	size_t i;
 
-	buf_add_str(out, "FROM ");
-	add_table(out, p);
-	buf_add_str(out, " AS new WHERE ");
+	pg_walk_from(out, p->trigger.schema, p->trigger.table, w);
+	buf_add_str(out, " WHERE ");
 	for (i = 0; i < w->key.count; i++) {
 		buf_add_str(out, "new.");
 		pg_quote_ident(out, w->key.items[i]);
@@ -241,9 +240,9 @@ static void add_keys(struct buf *out, const struct pg_page *p)
 	add_columns(out, p->walk, "::text");
 	buf_add_str(out, ")::text AS k, coalesce(");
 	pg_page_filter(out, p->trigger.where, p->where);
-	buf_add_str(out, ", false) AS w\n      FROM ");
-	add_table(out, p);
-	buf_add_str(out, " AS new WHERE ");
+	buf_add_str(out, ", false) AS w\n      ");
+	pg_walk_from(out, p->trigger.schema, p->trigger.table, p->walk);
+	buf_add_str(out, " WHERE ");
 	add_range(out, p);
 	buf_add_str(out, " ORDER BY ");
 	add_columns(out, p->walk, "");
@@ -326,9 +325,9 @@ void pg_page_last(struct buf *out, const char *schema, const char *table, const 
 {
 	buf_add_str(out, "SELECT json_build_array(");
 	add_columns(out, w, "::text");
-	buf_add_str(out, ")::text FROM ");
-	pg_quote_name(out, schema, table);
-	buf_add_str(out, " AS new ORDER BY ");
+	buf_add_str(out, ")::text ");
+	pg_walk_from(out, schema, table, w);
+	buf_add_str(out, " ORDER BY ");
 	add_columns(out, w, " DESC");
 	buf_add_str(out, " LIMIT 1");
 }

@@ -3,6 +3,7 @@
 
 #include "base/buf.h"
 #include "config/field.h"
+#include "source/pg_admin.h"
 #include "source/pg_array.h"
 #include "source/pg_quote.h"
 #include "source/tables.h"
@@ -25,7 +26,8 @@
 
 /* $1 schema, $2 table, $3 the configured key as an array literal */
 static const char walk_sql[] =
-	"WITH t AS (SELECT c.oid FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n "
+	"WITH t AS (SELECT c.oid, c.relkind FROM pg_catalog.pg_class AS c JOIN "
+	"pg_catalog.pg_namespace AS n "
 	"ON n.oid = c.relnamespace WHERE n.nspname = $1 AND c.relname = $2 "
 	"AND c.relkind IN ('r', 'p')), "
 	"k AS (SELECT i.indexrelid, i.indisprimary, "
@@ -43,7 +45,7 @@ static const char walk_sql[] =
 	"best AS (SELECT * FROM k WHERE indisprimary OR is_full AND names <@ $3::text[] AND "
 	"names @> $3::text[] ORDER BY foreigner IS NOT NULL, indisprimary DESC, indexrelid LIMIT "
 	"1) "
-	"SELECT u.name, u.type, best.foreigner FROM t LEFT JOIN best ON true "
+	"SELECT u.name, u.type, best.foreigner, t.relkind = 'r' FROM t LEFT JOIN best ON true "
 	"LEFT JOIN LATERAL unnest(best.names, best.types) WITH ORDINALITY AS u(name, type, pos) "
 	"ON true ORDER BY u.pos";
 
@@ -86,6 +88,7 @@ static ATTR_MUST_CHECK enum err_code take_rows(const PGresult *res, const char *
 			"pg_catalog, which a backfill cannot walk by: name in tables.key the "
 			"columns of another unique index that are all NOT NULL",
 			schema, table, PQgetvalue(res, 0, 2));
+	w->is_plain = *PQgetvalue(res, 0, 3) == 't';
 	for (i = 0; i < PQntuples(res) && code == ERR_OK; i++) {
 		code = table_list_add(&w->key, PQgetvalue(res, i, 0), e);
 		if (code == ERR_OK)
@@ -114,6 +117,13 @@ enum err_code pg_walk_load(struct pg_conn *c, const char *schema, const char *ta
 	code = take_rows(res, schema, table, ret, e);
 	PQclear(res);
 	return code;
+}
+
+void pg_walk_from(struct buf *out, const char *schema, const char *table, const struct pg_walk *w)
+{
+	buf_add_str(out, w->is_plain ? "FROM ONLY " : "FROM ");
+	pg_quote_name(out, schema, table);
+	buf_add_str(out, " AS new");
 }
 
 void pg_walk_done(struct pg_walk *w)

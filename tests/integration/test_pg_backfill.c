@@ -287,6 +287,31 @@ static void partitions_are_walked_as_one_table(void **state)
 	walker_close(&w);
 }
 
+/* Triggers of the parent do not see them either. */
+static void rows_of_inheriting_tables_are_not_the_parents(void **state)
+{
+	struct fixture *f = *state;
+	struct walker w;
+
+	run(f, "CREATE TABLE t (id int PRIMARY KEY, v text); "
+	       "CREATE TABLE child (PRIMARY KEY (id)) INHERITS (t)");
+	capture(f, 0, NULL, "t");
+	install(f);
+	run(f, "INSERT INTO t VALUES (1, 'own'), (3, 'own'); "
+	       "INSERT INTO child VALUES (2, 'child'), (3, 'child'), (4, 'child'); "
+	       "DELETE FROM app_db_listener.outbox");
+	walker_open(&w, f, "t", NULL);
+	assert_string_equal(
+		rows(f, "SELECT rows_estimate, until_key FROM app_db_listener.backfill"),
+		"2|[\"3\"]");
+	while (walker_page(&w, 1) == BACKFILL_RUNNING)
+		;
+	assert_int_equal(w.result.progress.rows_done, 2);
+	assert_string_equal(rows(f, "SELECT data FROM app_db_listener.outbox ORDER BY id"),
+			    "{\"id\":1,\"v\":\"own\"}\n{\"id\":3,\"v\":\"own\"}");
+	walker_close(&w);
+}
+
 static void a_key_of_the_configuration_is_the_events_key(void **state)
 {
 	struct fixture *f = *state;
@@ -332,6 +357,7 @@ int main(void)
 		TEST(a_page_ends_when_it_is_large),
 		TEST(filters_and_columns_narrow),
 		TEST(partitions_are_walked_as_one_table),
+		TEST(rows_of_inheriting_tables_are_not_the_parents),
 		TEST(a_key_of_the_configuration_is_the_events_key),
 	};
 
