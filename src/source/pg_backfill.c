@@ -202,6 +202,30 @@ static ATTR_MUST_CHECK enum err_code check_walk(const struct job *j, struct err 
 	return code;
 }
 
+/* A daemon that is stopped in the middle of a page must not keep writers from its rows for longer
+ * than this; the server ends the session then (ERR_UNAVAILABLE). A page takes milliseconds: one
+ * that takes seconds, behind a slow filter, is given up (ERR_TIMEOUT) and smaller the next time. */
+#define PAGE_IDLE_MS 2000
+#define PAGE_MAX_MS 5000
+
+static ATTR_MUST_CHECK enum err_code begin_page(struct pg_source *s, struct err *e)
+{
+	int64_t ms = s->env.settings->statement_timeout_us / CLOCK_US_PER_MS;
+	struct buf sql;
+	enum err_code code;
+
+	buf_init(&sql, PG_SQL_MAX_BYTES);
+	buf_add_fmt(&sql,
+		    "%s; SET LOCAL statement_timeout = %lld; "
+		    "SET LOCAL idle_in_transaction_session_timeout = %d",
+		    pg_page_begin_sql, (long long)(ms < PAGE_MAX_MS ? ms : PAGE_MAX_MS),
+		    PAGE_IDLE_MS);
+	code = buf_error(&sql) == ERR_OK ? pg_conn_exec(s->conn, buf_str(&sql), e)
+					 : err_set(e, ERR_NOMEM, "no memory for a page");
+	buf_done(&sql);
+	return code;
+}
+
 static ATTR_MUST_CHECK enum err_code run_page(struct job *j, const struct pg_page *page,
 					      struct err *e)
 {
@@ -326,11 +350,10 @@ enum err_code pg_backfill_page(struct source *base, uint32_t p, const struct bac
 {
 	struct job j = {.s = pg_source_of(base), .p = p};
 	struct backfill_result r = {.rows = 0};
-	enum err_code code = pg_conn_exec(j.s->conn, pg_page_begin_sql, e);
+	enum err_code code = begin_page(j.s, e);
 
-	if (code != ERR_OK)
-		return code;
-	code = take_job(&j, page->job, &r.progress, e);
+	if (code == ERR_OK)
+		code = take_job(&j, page->job, &r.progress, e);
 	if (code == ERR_OK && r.progress.state == BACKFILL_RUNNING) {
 		code = do_page(&j, page, r.progress.skipped, e);
 		if (code == ERR_OK)

@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* Backfill against a real server: what a page reads, what a job may be. */
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include "pg_backfill_lab.h"
 
 #define DIFFERENCES                                                                                \
@@ -193,6 +197,79 @@ static void nobody_is_kept_waiting_by_more_than_a_page(void **state)
 	walker_close(&w);
 }
 
+static void a_page_that_takes_seconds_is_given_up(void **state)
+{
+	static const struct backfill_request r = {
+		.where = "NEW.id < 5 OR pg_catalog.pg_sleep(30) IS NULL"};
+	struct fixture *f = *state;
+	struct walker w;
+
+	items(f, 10);
+	walker_open(&w, f, "items", &r);
+	assert_int_equal(try_page(&w, 10, false), ERR_TIMEOUT);
+	assert_has(f->err.msg, "statement timeout");
+	/* nothing of it is left, and a smaller one can be done */
+	assert_string_equal(rows(f, "SELECT state, rows_done FROM app_db_listener.backfill"),
+			    "running|0");
+	assert_int_equal(walker_page(&w, 4), BACKFILL_RUNNING);
+	assert_int_equal(w.result.rows, 4);
+	walker_close(&w);
+}
+
+/* Another process that does one page of a new job; it exits with what came of it. */
+static pid_t slow_page(struct fixture *f)
+{
+	static const struct backfill_request r = {.where = "pg_catalog.pg_sleep(0.3) IS NOT NULL"};
+	struct walker w;
+	pid_t pid = fork();
+
+	assert_true(pid >= 0);
+	if (pid)
+		return pid;
+	walker_open(&w, f, "items", &r);
+	_exit((int)try_page(&w, 10, false));
+}
+
+static void await_session(struct fixture *f, const char *is)
+{
+	int64_t deadline_us = clock_now_us(clock_system()) + 20 * CLOCK_US_PER_S;
+	char sql[200];
+
+	(void)snprintf(sql, sizeof(sql),
+		       "SELECT 1 FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND %s", is);
+	while (!*rows(f, sql))
+		assert_true(clock_now_us(clock_system()) < deadline_us);
+}
+
+static void a_frozen_daemon_lets_go_of_its_rows(void **state)
+{
+	struct fixture *f = *state;
+	PGconn *writer;
+	struct walker w;
+	int status;
+	pid_t pid;
+
+	items(f, 2);
+	pid = slow_page(f);
+	await_session(f, "wait_event = 'PgSleep'");
+	assert_int_equal(kill(pid, SIGSTOP), 0);
+	writer = fixture_connect(f->database, "postgres");
+	await_session(f, "state = 'idle in transaction' AND query LIKE 'DO %'");
+	run_on(writer, "SET lock_timeout = '10s'; UPDATE items SET v = 'new'");
+	assert_int_equal(kill(pid, SIGCONT), 0);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), ERR_UNAVAILABLE);
+	assert_string_equal(rows(f, "SELECT state, rows_done FROM app_db_listener.backfill"),
+			    "running|0");
+	walker_open(&w, f, "items", NULL);
+	w.job = 1;
+	assert_int_equal(walker_page(&w, 10), BACKFILL_DONE);
+	assert_int_equal(w.result.rows, 2);
+	PQfinish(writer);
+	walker_close(&w);
+}
+
 static void skipped_keys_have_a_bound(void **state)
 {
 	struct fixture *f = *state;
@@ -353,6 +430,8 @@ int main(void)
 		TEST(rows_that_come_later_are_not_chased),
 		TEST(locked_rows_are_left_out_and_asked_again),
 		TEST(nobody_is_kept_waiting_by_more_than_a_page),
+		TEST(a_page_that_takes_seconds_is_given_up),
+		TEST(a_frozen_daemon_lets_go_of_its_rows),
 		TEST(skipped_keys_have_a_bound),
 		TEST(a_page_ends_when_it_is_large),
 		TEST(filters_and_columns_narrow),
