@@ -308,7 +308,7 @@ static void add_records(struct buf *b, bool json, int from, int to, size_t pad)
 
 static void a_torn_tail_has_any_length(void **state)
 {
-	static const size_t sizes[] = {1, 100, 16383, 16384, 16385, 70000, 1100000, 5000000};
+	static const size_t sizes[] = {1, 100, 16383, 16384, 16385, 70000, 1100000};
 	struct archive_case *c = *state;
 	struct buf b;
 	size_t i;
@@ -318,7 +318,7 @@ static void a_torn_tail_has_any_length(void **state)
 		for (i = 0; i < sizeof(sizes) / sizeof(*sizes); i++) {
 			buf_init(&b, 1 << 28);
 			buf_add_str(&b, json ? "[" : "");
-			add_records(&b, json, 1, 3, 1200000);
+			add_records(&b, json, 1, 3, 400000);
 			add_records(&b, json, 4, 4, sizes[i]);
 			(void)repaired(c, json, b.data, b.len - 2 - !json);
 			assert_string_equal(archive_case_ids(c->path, json), "1 2 3");
