@@ -88,13 +88,13 @@ rss_last=$rss_peak
 [ "$rss_first" -gt "$rss_last" ] && peak=$rss_first || peak=$rss_last
 ok "memory stayed under 64 MB" test "$peak" -le "$limit_kb"
 ok "... and flat: no more in the last two thirds than in the first" test "$rss_last" -le $((rss_first + 8192))
+ok "the metric history comes to its bound" wait_until 60 test -e "$dir/history.ndjson.$keep"
 exits "it ends" 0 process_stop daemon
 sample
 # a line is 2 kB at most, a record of this configuration too
 ok "the log took no more than agreed" test "$log_max" -le $((size * (keep + 1) + 2048))
 ok "... of which it made more" test -e "$dir/app.log.$keep"
 ok "the metric history took no more than agreed" test "$history_max" -le $((history_size * (keep + 1) + 4096))
-ok "... of which it made more" test -e "$dir/history.ndjson.$keep"
 is "... and every line is a record" "$(cat "$dir"/history.ndjson* | jq -c 'select(.v != 1)' | wc -l)" 0
 diag "$total events in $took s, $(stats .duplicates) delivered twice, $(stats .retries) tried again"
 diag "memory at most $rss_first kB in the first third, $rss_last kB later; log at most $log_max of $((size * (keep + 1)))," \
