@@ -28,6 +28,8 @@ enum sqlite_stmt_id {
 	SQLITE_STMT_DELETE, /* ?1 id */
 	SQLITE_STMT_BURY,   /* ?1 id, ?2 attempts, ?3 status, ?4 reason, ?5 pipeline */
 	SQLITE_STMT_SEQUENCE,
+	SQLITE_STMT_NUMBER,  /* ?1: id. There is a sequence */
+	SQLITE_STMT_RAISE,   /* ?1: id. The sequence is there at least */
 	SQLITE_STMT_FIGURES, /* ?1 pipeline */
 	SQLITE_STMT_OLDEST,  /* ?1 how many */
 	/* sqlite_parked.c has these: ?1 id, ?2 attempts, ?3 status, ?4 reason, ... */

@@ -39,6 +39,13 @@ static const struct {
 	[SQLITE_STMT_SEQUENCE] = {"SELECT coalesce((SELECT seq FROM main.sqlite_sequence WHERE "
 				  "name = '",
 				  "'), 0)"},
+	[SQLITE_STMT_NUMBER] = {"INSERT INTO main.sqlite_sequence (name, seq) SELECT o, ?1 FROM "
+				"(SELECT '",
+				"' AS o) WHERE NOT EXISTS (SELECT 1 FROM main.sqlite_sequence "
+				"WHERE name = o)"},
+	[SQLITE_STMT_RAISE] = {"UPDATE main.sqlite_sequence SET seq = ?1 WHERE seq < ?1 AND "
+			       "name = '",
+			       "'"},
 	/* exact while it is cheap, then as if none were missing between the ends */
 	[SQLITE_STMT_FIGURES] = {"WITH o AS (SELECT id FROM main.",
 				 ") SELECT CASE WHEN n > 10000 THEN (SELECT max(id) FROM o) - "

@@ -93,12 +93,36 @@ static ATTR_MUST_CHECK enum err_code settle_one(struct sqlite_source *s, const s
 	return take_away(s, p, a, e);
 }
 
+/* A statement that ends by OR FAIL, or by RAISE(FAIL) in a trigger, keeps the rows that it wrote
+ * and leaves the sequence as it was: with these rows gone their ids would be given out once more.
+ */
+static ATTR_MUST_CHECK enum err_code raise_sequence(struct sqlite_source *s, uint32_t pipeline,
+						    const struct ack *acks, size_t n, struct err *e)
+{
+	sqlite3_stmt *const *stmts = s->pipes[pipeline].stmts;
+	int64_t highest = 0;
+	enum err_code code;
+	size_t i;
+
+	for (i = 0; i < n; i++)
+		if (acks[i].pipeline == pipeline && !acks[i].from_parked && acks[i].id > highest)
+			highest = acks[i].id;
+	if (!highest)
+		return ERR_OK;
+	(void)sqlite3_bind_int64(stmts[SQLITE_STMT_NUMBER], 1, highest);
+	(void)sqlite3_bind_int64(stmts[SQLITE_STMT_RAISE], 1, highest);
+	code = run(s, stmts[SQLITE_STMT_NUMBER], e);
+	return code == ERR_OK ? run(s, stmts[SQLITE_STMT_RAISE], e) : code;
+}
+
 static ATTR_MUST_CHECK enum err_code settle(struct sqlite_source *s, const struct ack *acks,
 					    size_t n, struct err *e)
 {
 	enum err_code code = ERR_OK;
 	size_t i;
 
+	for (i = 0; i < s->env.pipeline_count && code == ERR_OK; i++)
+		code = raise_sequence(s, (uint32_t)i, acks, n, e);
 	for (i = 0; i < n && code == ERR_OK; i++)
 		code = settle_one(s, &acks[i], e);
 	return code;

@@ -273,6 +273,35 @@ static void an_acknowledgement_waits_for_a_writer_and_is_not_lost(void **state)
 	reader_free(&r);
 }
 
+/* OR FAIL keeps the rows that came before the bad one, and SQLite does not write down that their
+ * numbers were given out. */
+static void ids_of_a_statement_that_failed_half_way_are_not_used_again(void **state)
+{
+	struct fixture *f = *state;
+	struct ack acks[2];
+	struct reader r;
+	int64_t last;
+	size_t i;
+
+	install_items(f);
+	fixture_reader(f, &r);
+	reader_open(&r);
+	assert_int_equal(sqlite3_exec(f->t.db,
+				      "INSERT OR FAIL INTO log (id) SELECT 5 UNION ALL SELECT 6 "
+				      "UNION ALL SELECT 5",
+				      NULL, NULL, NULL),
+			 SQLITE_CONSTRAINT);
+	assert_int_equal(reader_read(&r, 0), 2);
+	last = sqlitetest_i64(f->t.db, "SELECT max(id) FROM app_db_listener_outbox");
+	for (i = 0; i < 2; i++)
+		acks[i] = (struct ack){.id = last - (int64_t)i, .outcome = ACK_DELIVERED};
+	assert_int_equal(r.s->ops->acknowledge(r.s, acks, 2, NULL), ERR_OK);
+	run(f, "INSERT INTO log (id) VALUES (7)");
+	assert_int_equal(sqlitetest_i64(f->t.db, "SELECT id FROM app_db_listener_outbox"),
+			 last + 1);
+	reader_free(&r);
+}
+
 struct acking {
 	struct source *s;
 	enum err_code code;
@@ -356,6 +385,7 @@ int main(void)
 		CASE(a_standby_takes_over_from_a_killed_reader),
 		CASE(the_wal_is_reset_while_deliveries_hang),
 		CASE(an_acknowledgement_waits_for_a_writer_and_is_not_lost),
+		CASE(ids_of_a_statement_that_failed_half_way_are_not_used_again),
 		CASE_ROLLBACK(an_acknowledgement_waits_for_a_writer_and_is_not_lost),
 		CASE_ROLLBACK(new_readers_get_in_while_an_acknowledgement_waits_for_an_old_one),
 		CASE(our_own_acknowledgements_do_not_keep_us_awake),
