@@ -213,7 +213,7 @@ static bool may_be_torn(struct torn *t, unsigned char b, int64_t at)
 	if (t->hole)
 		return !b;
 	if (in_line < 0)
-		return b == HEADER[at];
+		return b == (unsigned char)HEADER[at];
 	t->array |= in_line == 0 && b == ']';
 	t->ours = t->array && in_line == 1 && b == '\n';
 	if (t->ours)
