@@ -84,16 +84,10 @@ void budget_charge(struct budget *b, enum budget_account a, size_t bytes);
 /* Give back what was taken or charged. */
 void budget_release(struct budget *b, enum budget_account a, size_t bytes);
 
-/* From one account to another. */
-void budget_move(struct budget *b, enum budget_account from, enum budget_account to, size_t bytes);
-
 enum budget_level budget_level(const struct budget *b);
 
 /* May a source read for a pipeline of this priority now? */
 bool budget_allows(const struct budget *b, enum priority p);
-
-/* How many bytes budget_take_for would still give. */
-size_t budget_room(const struct budget *b, enum priority p);
 
 /* Backfill, archive and other work that nobody waits for pauses while this is true: from ALERT on.
  */

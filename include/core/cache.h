@@ -41,7 +41,6 @@ bool cache_get(struct cache *c, struct text key, int64_t now_us, void *value, si
 /* Keep size bytes for key, in place of what it had. Without room or memory nothing is kept. */
 void cache_put(struct cache *c, struct text key, const void *value, size_t size, int64_t now_us);
 
-void cache_drop(struct cache *c, struct text key);
 void cache_clear(struct cache *c);
 
 /* Let go of what is too old or idle; the calls above do so too, for as much as they meet. */

@@ -67,8 +67,6 @@ enum backfill_state {
 const char *backfill_state_name(enum backfill_state state);
 /* The state called name; false when there is none. */
 bool backfill_state_parse(struct text name, enum backfill_state *ret_state);
-/* DONE, CANCELLED or FAILED. */
-bool backfill_state_is_end(enum backfill_state state);
 
 /* May an operator bring a job from one state to another? CANCELLED and PAUSED: from RUNNING, PAUSED
  * (and CANCELLED from FAILED); RUNNING: from PAUSED, CANCELLED and FAILED. Errors: ERR_USAGE: the

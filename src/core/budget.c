@@ -293,14 +293,6 @@ void budget_release(struct budget *b, enum budget_account a, size_t bytes)
 	look(b);
 }
 
-void budget_move(struct budget *b, enum budget_account from, enum budget_account to, size_t bytes)
-{
-	if (!b || !bytes)
-		return;
-	atomic_fetch_sub(&b->accounts[from], (int64_t)bytes);
-	atomic_fetch_add(&b->accounts[to], (int64_t)bytes);
-}
-
 /* ---- looking ---- */
 
 enum budget_level budget_level(const struct budget *b)
@@ -318,16 +310,6 @@ bool budget_allows(const struct budget *b, enum priority p)
 	};
 
 	return !b || !(atomic_load(&b->marks) & stops[p]);
-}
-
-size_t budget_room(const struct budget *b, enum priority p)
-{
-	int64_t room;
-
-	if (!b)
-		return SIZE_MAX;
-	room = bound_of(b, p) - atomic_load(&b->used);
-	return room > 0 ? (size_t)room : 0;
 }
 
 bool budget_pauses(const struct budget *b)

@@ -239,17 +239,6 @@ void cache_put(struct cache *c, struct text key, const void *value, size_t size,
 	mutex_unlock(&c->lock);
 }
 
-void cache_drop(struct cache *c, struct text key)
-{
-	struct entry *n;
-
-	mutex_lock(&c->lock);
-	n = *find_locked(c, key, lanes_hash(HASH_SEED, key));
-	if (n)
-		remove_locked(c, n, NULL);
-	mutex_unlock(&c->lock);
-}
-
 void cache_clear(struct cache *c)
 {
 	mutex_lock(&c->lock);

@@ -31,11 +31,6 @@ bool backfill_state_parse(struct text name, enum backfill_state *ret_state)
 	return false;
 }
 
-bool backfill_state_is_end(enum backfill_state state)
-{
-	return state != BACKFILL_RUNNING && state != BACKFILL_PAUSED;
-}
-
 enum err_code backfill_state_allows(enum backfill_state from, enum backfill_state to, struct err *e)
 {
 	static const bool allowed[BACKFILL_STATE_COUNT][BACKFILL_STATE_COUNT] = {

@@ -41,7 +41,7 @@ static int get(struct cache *c, const char *key, int64_t now_us)
 	return cache_get(c, text_of(key), now_us, &value, sizeof(value)) ? value : -1;
 }
 
-static void what_was_put_is_found_until_it_is_replaced_or_dropped(void **state)
+static void what_was_put_is_found_until_it_is_replaced(void **state)
 {
 	struct cache *c = cache_of(10, 1 << 20, NULL);
 	short other;
@@ -56,12 +56,9 @@ static void what_was_put_is_found_until_it_is_replaced_or_dropped(void **state)
 	assert_int_equal(get(c, "b", 3), 2);
 	/* of another size it is another thing */
 	assert_false(cache_get(c, text_of("a"), 3, &other, sizeof(other)));
-	cache_drop(c, text_of("a"));
-	cache_drop(c, text_of("nothing"));
-	assert_int_equal(get(c, "a", 3), -1);
-	assert_int_equal(cache_stats(c).entries, 1);
+	assert_int_equal(cache_stats(c).entries, 2);
 	assert_int_equal(cache_stats(c).hits, 3);
-	assert_int_equal(cache_stats(c).misses, 3);
+	assert_int_equal(cache_stats(c).misses, 2);
 	cache_free(c);
 }
 
@@ -230,7 +227,7 @@ static void several_threads_may_use_it(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(what_was_put_is_found_until_it_is_replaced_or_dropped),
+		cmocka_unit_test(what_was_put_is_found_until_it_is_replaced),
 		cmocka_unit_test(what_nobody_asks_for_goes),
 		cmocka_unit_test(however_often_it_is_used_it_grows_old),
 		cmocka_unit_test(without_room_the_least_used_goes_first),
