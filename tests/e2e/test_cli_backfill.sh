@@ -79,7 +79,8 @@ ok "... with what was wanted" said_is '.[1].columns == ["name"] and (.[1].where 
 
 # ---- pause, resume, cancel
 
-exits "a slow one" 0 adbl backfill users --rate 10 --detach
+# all of this while it is under way: 25 s
+exits "a slow one" 0 adbl backfill users --rate 2 --detach
 has "... tells its number" "$said" 'backfill 3'
 ok "... begins" wait_until 20 has_read 3 2
 exits "pause" 0 adbl backfill pause 3
@@ -106,12 +107,12 @@ has "... stays done" "$complained" 'make a new one'
 
 # ---- what fails
 
-exits "one more" 0 adbl backfill users --rate 10 --detach
+exits "one more" 0 adbl backfill users --rate 3 --detach
 ok "... begins" wait_until 20 has_read 4 2
 sql 'ALTER TABLE users RENAME TO people'
 exits "a table that goes away" 1 adbl backfill follow 4
 has "... fails it, with the reason" "$said" 'is failed' users
-ok "... in the log too" grep -q 'a backfill failed' "$test_dir/daemon.log"
+ok "... in the log too" wait_until 20 grep -q 'a backfill failed' "$test_dir/daemon.log"
 sql 'ALTER TABLE people RENAME TO users'
 exits "resume, when it is there again" 0 adbl backfill resume 4 --detach
 exits "cancel" 0 adbl backfill cancel 4

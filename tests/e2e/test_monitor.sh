@@ -152,7 +152,7 @@ jq -e . "$dir/out" >/dev/null || fail "an error as JSON is JSON"
 page
 "$monitor" --watch 0.1 -q -u "$url" >"$dir/watch" &
 watching=$!
-for _ in $(seq 500); do
+for _ in $(seq 3000); do
 	[ "$(grep -c 'LISTENER OK' "$dir/watch" || :)" -lt 3 ] || break
 	read -rt 0.02 <> <(:) || :
 done
@@ -161,8 +161,9 @@ wait "$watching" || fail "watch ends cleanly"
 [ "$(grep -c 'LISTENER OK' "$dir/watch" || :)" -ge 3 ] || fail "watch repeats"
 
 # what the fake page has is what the daemon has
-for key in $(jq -r '[paths(scalars) | map(select(type == "string")) | join(".")] | unique[]' \
-	"$dir/good.json"); do
+keys=$(jq -r '[paths(scalars) | map(select(type == "string")) | join(".")] | unique[]' "$dir/good.json")
+[ "$(wc -l <<<"$keys")" -gt 40 ] || fail "the fake page has more than 40 values"
+for key in $keys; do
 	key=${key#sources.}
 	key=${key#pipelines.}
 	key=${key#webhooks.}
