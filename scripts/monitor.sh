@@ -264,23 +264,36 @@ def webhook_state: if .breaker == "closed" then {level: 0}
 		webhook_state.level)])
 }'
 
+# line LABEL TEXT: a row; on a terminal that is too narrow for TEXT it goes on below itself.
+line() {
+	local label=$1 rest=$2 piece room=$((columns - 26))
+
+	while [ "$room" -ge 20 ] && [ "${#rest}" -gt "$room" ]; do
+		piece=${rest:0:room+1}
+		[[ $piece == *' '* ]] && piece=${piece% *} || piece=${rest:0:room}
+		printf '  %-22s %s\n' "$label" "$piece"
+		label='' rest=${rest:${#piece}}
+		rest=${rest# }
+	done
+	printf '  %-22s %s\n' "$label" "$rest"
+}
+
 # table RESULT: the rows, aligned. Control characters in them are spaces already.
 table() {
-	local label text mark
+	local label text mark columns=0
 
+	if [ -t 1 ]; then
+		read -r _ columns < <(stty size </dev/tty 2>/dev/null) || columns=0
+	fi
 	# a unit separator: unlike a tab, read keeps empty fields apart by it
 	jq -r '.rows[] | map(gsub("[[:cntrl:]]"; " ")) | join("\u001f")' <<<"$1" |
 		while IFS=$'\037' read -r label text mark; do
-			if [ -n "$mark" ]; then
-				printf '  %-22s %s  <-- %s\n' "$label" "$text" "$mark"
-			else
-				printf '  %-22s %s\n' "$label" "$text"
-			fi
+			line "$label" "$text${mark:+  <-- $mark}"
 		done
 }
 
 show() {
-	local page result problem
+	local page result problem cut
 
 	if ! page=$(curl -sS --fail --noproxy '*' --max-time "$timeout" --max-filesize 8000000 \
 		-H 'Accept: application/json' -- "$url" 2>&1); then
@@ -304,7 +317,12 @@ show() {
 	fi
 	case $form in
 	json) jq -c 'del(.rows, .line, .code)' <<<"$result" ;;
-	*) jq -r '"APP-DB-LISTENER \(.status) - \(.line | gsub("[[:cntrl:]]"; " "))"' <<<"$result" ;;
+	*)
+		# the performance data is for monitoring systems
+		[ "$form" = table ] && [ -t 1 ] && cut=' \| [^|]*$' || cut='^$'
+		jq -r --arg cut "$cut" '"APP-DB-LISTENER \(.status) - \(.line | gsub("[[:cntrl:]]"; " ") | sub($cut; ""))"' \
+			<<<"$result"
+		;;
 	esac
 	[ "$form" != table ] || table "$result"
 	return "$(jq .code <<<"$result")"

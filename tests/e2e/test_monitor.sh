@@ -148,6 +148,19 @@ expect "nobody there is critical" 2 "CRITICAL - daemon cannot be reached" -- -u 
 expect "nobody there as JSON" 2 '"status":"CRITICAL"' -- --json -u http://127.0.0.1:1
 jq -e . "$dir/out" >/dev/null || fail "an error as JSON is JSON"
 
+# on a terminal: nothing that only machines read, and no line that is wider
+page '.webhooks[0].breaker="open" | .webhooks[0].last_error="connection refused by the receiver, which is away for a while"'
+shown=0
+script -qec "stty cols 60; '$monitor' -u '$url'" /dev/null </dev/null >"$dir/raw" 2>&1 || shown=$?
+tr -d '\r' <"$dir/raw" >"$dir/out"
+[ "$shown" = 1 ] || fail "on a terminal the exit status is the same: $shown"
+! grep -q 'lag=' "$dir/out" || fail "a terminal shows no performance data"
+widest=$(sed 1d "$dir/out" | awk 'length > most { most = length } END { print most + 0 }')
+((widest > 50 && widest <= 60)) || fail "a terminal of 60 columns gets lines of $widest"
+[ "$(sed -n '/webhook crm  /,$p' "$dir/out" | sed 's/^ *\(webhook crm\)\? *//' | tr '\n' ' ')" = \
+	"breaker open, delivered 500, dead 0; connection refused by the receiver, which is away for a while  <-- WARNING " ] ||
+	{ fail "what is folded is whole" && cat "$dir/out"; }
+
 # --watch shows it again until it is told to stop
 page
 "$monitor" --watch 0.1 -q -u "$url" >"$dir/watch" &
