@@ -1,17 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 #include <stdio.h>
-#include <string.h>
 #include <sysexits.h>
-#include <unistd.h>
 
 #include "base/clock.h"
-#include "base/fd.h"
-#include "base/mem.h"
+#include "base/version.h"
+#include "config/secret.h"
 #include "daemon/command.h"
 #include "source/admin.h"
 
 #define LOCK_TIMEOUT_US (500 * CLOCK_US_PER_MS)
-#define PASSWORD_MAX_BYTES 4096
 
 struct installing {
 	struct install_options options;
@@ -52,20 +49,6 @@ static ATTR_MUST_CHECK enum err_code install_source(const struct settings *s, si
 	return (in->remove ? ops->uninstall : ops->install)(s, source, &in->options, e);
 }
 
-/* The first line of the file. */
-static ATTR_MUST_CHECK enum err_code password_read(const char *path, struct buf *out, struct err *e)
-{
-	enum err_code code = fd_read_file(path, out, e);
-	const char *end;
-
-	if (code != ERR_OK)
-		return err_prefix(e, "--password-file");
-	end = memchr(buf_str(out), '\n', out->len);
-	if (end)
-		buf_truncate(out, (size_t)(end - out->data));
-	return ERR_OK;
-}
-
 static int install_or_remove(const struct command_call *call, bool remove)
 {
 	const struct options *o = call->options;
@@ -80,23 +63,22 @@ static int install_or_remove(const struct command_call *call, bool remove)
 					    .ctx = &in}};
 	struct settings s;
 	struct buf password;
-	struct err e;
 	int status = command_settings(o, &s);
 
 	if (status != EX_OK)
 		return status;
-	buf_init(&password, PASSWORD_MAX_BYTES);
-	if (o->password_file) {
-		if (password_read(o->password_file, &password, &e) != ERR_OK) {
-			status = command_fail(&e);
-			goto out_done;
-		}
-		in.options.password = buf_str(&password);
+	status = command_password(o, &password);
+	if (status == EX_OK) {
+		if (o->password_file)
+			in.options.password = buf_str(&password);
+		status = command_each_source(&s, o, install_source, &in);
+		if (status == EX_NOPERM && !o->user)
+			(void)fputs("Another role than the daemon's may do it: --user NAME "
+				    "--password-file FILE. " APP_NAME " check tells what is "
+				    "missing.\n",
+				    stderr);
+		secret_buf_done(&password);
 	}
-	status = command_each_source(&s, o, install_source, &in);
-out_done:
-	mem_wipe(password.data, password.cap);
-	buf_done(&password);
 	settings_done(&s);
 	return status;
 }

@@ -148,10 +148,16 @@ ok "... the password is not shown" bash -c "! grep -F wrong-pw '$test_dir/stdout
 config_set database.password '"pw-of-listener"'
 adbl uninstall --user postgres --password-file <(echo pw-of-postgres)
 exits "install without the right to" 77 adbl install
-ok "... says what is missing" test -n "$complained"
+has "... says what is missing, and how else" "$complained" 'permission denied' --user --password-file
 printf 'pw-of-postgres\n' >"$test_dir/pw"
 exits "install with other credentials" 0 adbl install --user postgres --password-file "$test_dir/pw"
 exits "... check as the daemon" 0 adbl check
+exits "... check with other credentials" 0 adbl check --user postgres --password-file "$test_dir/pw"
+exits "... which are read" 1 adbl check --user postgres --password-file <(echo pw-of-nobody)
+for c in check install; do
+	exits "... $c with a password file that is not there" 66 adbl $c --user postgres --password-file "$test_dir/none"
+	has "... says which" "$complained" --password-file "$test_dir/none"
+done
 shop_run
 people 11 20
 all_delivered "run as the daemon" 10
