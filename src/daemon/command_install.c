@@ -46,6 +46,11 @@ static ATTR_MUST_CHECK enum err_code install_source(const struct settings *s, si
 
 	if (!ops)
 		return err_set(e, ERR_CONFIG, "this build cannot install into its type");
+	/* the script may be run by somebody else, who would then own what the daemon needs */
+	if (in->options.print_only && !in->remove && !in->options.user &&
+	    (s->sources[source].type == SOURCE_POSTGRES || s->sources[source].type == SOURCE_MYSQL))
+		(void)puts("-- For the daemon's own user to run. For another one print it with "
+			   "--user NAME, which adds the grants.");
 	return (in->remove ? ops->uninstall : ops->install)(s, source, &in->options, e);
 }
 
@@ -73,10 +78,10 @@ static int install_or_remove(const struct command_call *call, bool remove)
 			in.options.password = buf_str(&password);
 		status = command_each_source(&s, o, install_source, &in);
 		if (status == EX_NOPERM && !o->user)
-			(void)fputs("Another role than the daemon's may do it: --user NAME "
-				    "--password-file FILE. " APP_NAME " check tells what is "
-				    "missing.\n",
-				    stderr);
+			(void)fprintf(stderr,
+				      APP_NAME " %s --user NAME --password-file FILE does it as "
+					       "another user.\n",
+				      remove ? "uninstall" : "install");
 		secret_buf_done(&password);
 	}
 	settings_done(&s);

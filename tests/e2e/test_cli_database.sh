@@ -32,6 +32,7 @@ has "... says so" "$said" 'not installed'
 schema_dump still_bare
 ok "neither changed anything" same_schema bare still_bare
 exits "install --print" 0 adbl install --print
+has "... says for whom it is" "$said" '-- for' --user
 cp "$test_dir/stdout" "$test_dir/print.sql"
 schema_dump still_bare
 ok "... changed nothing" same_schema bare still_bare

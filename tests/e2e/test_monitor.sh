@@ -117,6 +117,7 @@ a lost source is critical~.sources[0].state="connecting" | .sources[0].last_erro
 the budget at alert warns~.budget.level="alert" | .budget.used_bytes=56371445~1~memory budget 84% used, level alert
 a page without a budget is OK~del(.budget)~0~OK
 a pipeline that waits for memory shows~.pipelines[0].memory_stopped=true~0~lag 0.1 s; waits for memory
+an archive that cannot be written warns~.pipelines[0].archive_paused=true | .pipelines[0].archive_error="disk full"~1~WARNING - pipeline orders: archive cannot be written: disk full
 a standby is OK~.sources[0].state="standby"~0~standby, notify
 a standing alarm warns~.sources[0].warning="drift"~1~source shop: drift
 unknown figures do not alarm~.dead_letters=null | .outbox_rows=null | .memory.rss_bytes=null~0~  dead letters           unknown
