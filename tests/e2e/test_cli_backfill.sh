@@ -60,6 +60,10 @@ process_signal watcher INT
 exits "the watcher ends by SIGINT" 130 process_wait watcher
 ok "... and says that the job goes on" grep -q 'backfill 1 goes on without this command' "$test_dir/watcher.log"
 ok "... which is so" state_is 1 running
+process_start orphan "$ADBL" backfill follow 1 -c "$shop_config"
+ok "a watcher of it" wait_until 20 test -s "$test_dir/orphan.log"
+process_signal orphan HUP
+exits "... ends when its terminal does" 130 process_wait orphan
 shop_run
 exits "follow" 0 adbl backfill follow 1
 has "... tells the end" "$said" 'backfill 1 of' 'users is done: 50 rows'

@@ -39,6 +39,7 @@ has "... says so" "$said" 'not installed'
 schema_dump still_bare
 ok "neither changed anything" same_schema bare still_bare
 exits "install --print" 0 adbl install --print
+has "... says for whom it is" "$said" '-- for' --user
 cp "$test_dir/stdout" "$test_dir/print.sql"
 schema_dump still_bare
 ok "... changed nothing" same_schema bare still_bare
@@ -158,9 +159,15 @@ config_set database.password '"pw-of-listener"'
 printf 'pw-of-postgres\n' >"$test_dir/pw"
 exits "uninstall with other credentials" 0 adbl uninstall --user postgres --password-file "$test_dir/pw"
 exits "install without the right to" 77 adbl install
-has "... says what is missing" "$complained" permission
+has "... says what is missing, and how else" "$complained" 'permission denied' --user --password-file
 exits "install with other credentials" 0 adbl install --user postgres --password-file "$test_dir/pw"
 exits "... check as the daemon" 0 adbl check
+exits "... check with other credentials" 0 adbl check --user postgres --password-file "$test_dir/pw"
+exits "... which are read" 1 adbl check --user postgres --password-file <(echo pw-of-nobody)
+for c in check install; do
+	exits "... $c with a password file that is not there" 66 adbl $c --user postgres --password-file "$test_dir/none"
+	has "... says which" "$complained" --password-file "$test_dir/none"
+done
 shop_run
 people 11 20
 all_delivered "run as the daemon" 10

@@ -17,7 +17,10 @@ is "... is nothing" "$said" ''
 exits "list when there are none" 0 adbl dead-letters list
 has "... says so" "$said" 'no dead letters'
 exits "show of one that is not there" 66 adbl dead-letters show 4711
+has "... says so" "$said" 'no such dead letters'
 exits "replay of one that is not there" 66 adbl dead-letters replay 4711
+exits "replay of what nobody keeps" 0 adbl replay --since 1h
+has "... says why there is nothing" "$said $complained" '0 put back' listener.retain
 
 # ---- four kinds of death
 
