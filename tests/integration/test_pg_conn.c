@@ -221,7 +221,6 @@ struct waker {
 	struct thread thread;
 	int64_t at_us;
 	int fd;
-	struct pg_conn *conn;
 	void (*act)(struct waker *w);
 };
 
@@ -328,25 +327,36 @@ static void a_failed_statement_leaves_the_connection_usable(void **state)
 	pg_conn_close(c);
 }
 
-static void interrupt_conn(struct waker *w)
+/* That w interrupts. */
+static struct pg_conn *must_open_for(const struct pgtest *pg, struct waker *w)
 {
-	pg_conn_interrupt(w->conn);
+	struct pg_conn_options o = {
+		.settings = &pg->settings, .clock = clock_system(), .interrupt_fd = &w->fd};
+	struct pg_conn *c;
+	struct err e;
+
+	w->act = wake_fd;
+	assert_int_equal(fd_wake_open(&w->fd, NULL), ERR_OK);
+	if (pg_conn_open(&o, &c, &e) != ERR_OK)
+		fail_msg("%s", e.msg);
+	return c;
 }
 
 static void a_statement_can_be_interrupted(void **state)
 {
-	struct waker w = {.act = interrupt_conn};
+	struct waker w;
+	struct pg_conn *c = must_open_for(*state, &w);
 	int64_t start = now_us();
 	struct err e;
 
-	w.conn = must_open(*state);
 	waker_start(&w);
-	assert_int_equal(pg_conn_exec(w.conn, "SELECT pg_sleep(8)", &e), ERR_UNAVAILABLE);
+	assert_int_equal(pg_conn_exec(c, "SELECT pg_sleep(8)", &e), ERR_UNAVAILABLE);
 	assert_string_equal(e.msg, "interrupted");
 	assert_true(now_us() - start < 5 * CLOCK_US_PER_S);
-	assert_int_equal(pg_conn_exec(w.conn, "SELECT 1", NULL), ERR_UNAVAILABLE);
+	assert_int_equal(pg_conn_exec(c, "SELECT 1", NULL), ERR_UNAVAILABLE);
 	thread_join(&w.thread);
-	pg_conn_close(w.conn);
+	pg_conn_close(c);
+	fd_close(&w.fd);
 }
 
 static void crash_server(struct waker *w)
@@ -394,7 +404,8 @@ static void a_server_that_stands_still_holds_nobody_up(void **state)
 static void a_large_statement_to_a_still_server_holds_nobody_up(void **state)
 {
 	struct pgtest *pg = *state;
-	struct waker w = {.act = interrupt_conn};
+	struct waker w;
+	struct pg_conn *c = must_open_for(pg, &w);
 	size_t size = 64UL << 20;
 	char *text = malloc(size + 1);
 	const char *values[] = {text};
@@ -405,16 +416,16 @@ static void a_large_statement_to_a_still_server_holds_nobody_up(void **state)
 	assert_non_null(text);
 	memset(text, 'x', size);
 	text[size] = '\0';
-	w.conn = must_open(pg);
-	pid = PQbackendPID(pg_conn_raw(w.conn));
+	pid = PQbackendPID(pg_conn_raw(c));
 	assert_int_equal(kill(pid, SIGSTOP), 0);
 	waker_start(&w);
-	assert_int_equal(pg_conn_query(w.conn, "SELECT $1::text", 1, values, false, &res, NULL),
+	assert_int_equal(pg_conn_query(c, "SELECT $1::text", 1, values, false, &res, NULL),
 			 ERR_UNAVAILABLE);
 	assert_int_equal(kill(pid, SIGCONT), 0);
 	assert_true(now_us() - start < 5 * CLOCK_US_PER_S);
 	thread_join(&w.thread);
-	pg_conn_close(w.conn);
+	pg_conn_close(c);
+	fd_close(&w.fd);
 	free(text);
 }
 
