@@ -51,9 +51,8 @@ static ATTR_MUST_CHECK enum err_code look(struct my_admin *a, struct my_tables *
 struct table_call {
 	const struct my_tables *tables;
 	size_t i;
-	struct my_result *stale; /* triggers on the table that nothing wants */
-	size_t stale_count;
-	int wrong; /* triggers that are missing or differ */
+	size_t stale_count; /* of triggers on the table that nothing wants */
+	int wrong;          /* triggers that are missing or differ */
 	int differ;
 };
 
