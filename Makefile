@@ -139,7 +139,7 @@ lib: $(patsubst %.c,$(BUILD)/%.o,$(wildcard src/*/*.c))
 tools: $(RECEIVER) $(POSTER) $(BENCH)
 tests: $(UNIT) $(CONTRACT) $(TORTURE) $(INTEGRATION) $(FUZZ)
 
-demo: deps-test all tools
+demo: deps-test all $(RECEIVER)
 	@tests/demo/run $(DB)
 bench: deps-test all tools
 	@tests/bench/run
@@ -194,7 +194,8 @@ install: all
 	install -D -m 755 scripts/monitor.sh $(BINDIR)/app-db-listener-monitor
 	install -d $(UNITDIR)
 	sed 's|/usr/local|$(PREFIX)|g' systemd/app-db-listener.service >$(UNITDIR)/app-db-listener.service
-	install -D -m 640 config.yaml.example $(CONFDIR)/config.yaml.example
+	chmod 644 $(UNITDIR)/app-db-listener.service
+	install -D -m 644 config.yaml.example $(CONFDIR)/config.yaml.example
 	$(foreach m,$(MAN),install -D -m 644 $(m) $(MANDIR)/man$(subst .,,$(suffix $(m)))/$(notdir $(m)) &&) :
 uninstall:
 	rm -f $(BINDIR)/app-db-listener $(BINDIR)/app-db-listener-monitor $(UNITDIR)/app-db-listener.service
