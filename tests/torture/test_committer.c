@@ -145,9 +145,9 @@ static void what_is_answered_is_stored_and_nothing_else(void **state)
 {
 	struct world *w = *state;
 
-	assert_true(torture_sample(TORTURE_MEMORY, 60, commit_life, w) >= 100);
+	assert_true(torture_sample(TORTURE_MEMORY, 45, commit_life, w) >= 100);
 	for (w->kind = TORTURE_ERROR; w->kind <= TORTURE_EINTR; w->kind++)
-		assert_true(torture_sample(w->kind, w->kind == TORTURE_ERROR ? 50 : 15, commit_life,
+		assert_true(torture_sample(w->kind, w->kind == TORTURE_ERROR ? 40 : 10, commit_life,
 					   w) >= 20);
 }
 

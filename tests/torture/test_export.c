@@ -289,7 +289,7 @@ static void an_outbox_is_exported_whole_or_not(void **state)
 
 	make_store(l);
 	l->options.format = "json";
-	export_torture(l, 60, TORTURE_EINTR);
+	export_torture(l, 30, TORTURE_EINTR);
 }
 
 static void a_disk_may_be_full_at_any_block(void **state)

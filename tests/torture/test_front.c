@@ -233,9 +233,9 @@ static void what_is_answered_is_so(void **state)
 {
 	struct world *w = *state;
 
-	assert_true(torture_sample(TORTURE_MEMORY, 60, front_life, w) >= 100);
+	assert_true(torture_sample(TORTURE_MEMORY, 40, front_life, w) >= 100);
 	for (w->kind = TORTURE_ERROR; w->kind <= TORTURE_EINTR; w->kind++)
-		assert_true(torture_sample(w->kind, w->kind == TORTURE_ERROR ? 40 : 10, front_life,
+		assert_true(torture_sample(w->kind, w->kind == TORTURE_ERROR ? 30 : 8, front_life,
 					   w) >= 20);
 }
 
