@@ -12,8 +12,11 @@
 
 #include "base/mem.h"
 #include "config/document_inside.h"
+#include "config/yaml_problem.h"
 
 #define DOCUMENT_FIRST_NODES 64
+#define BOM "\xef\xbb\xbf"
+#define BOM_LEN (sizeof(BOM) - 1)
 
 /* A document while it is being read. */
 struct compose {
@@ -36,57 +39,6 @@ static ATTR_MUST_CHECK enum err_code out_of_memory(struct err *e)
 static void note(struct mistakes *m, yaml_mark_t at, const char *what)
 {
 	mistakes_add(m, (int)at.line + 1, (int)at.column + 1, "", "%s", what);
-}
-
-/* The byte at a mark, whose column counts characters. */
-static char byte_at(struct text source, yaml_mark_t at)
-{
-	size_t i = 0, line, column;
-
-	for (line = 0; line < at.line && i < source.len; i++)
-		line += source.s[i] == '\n';
-	for (column = 0; column < at.column && i < source.len; column++) {
-		for (i++; i < source.len && ((unsigned char)source.s[i] & 0xc0) == 0x80;)
-			i++;
-	}
-	return (char)(i < source.len ? source.s[i] : '\0');
-}
-
-/* Where in the file the byte offset is, in lines and characters. */
-static yaml_mark_t mark_of(struct text source, size_t offset)
-{
-	yaml_mark_t at = {.index = offset};
-	size_t i;
-
-	for (i = 0; i < offset && i < source.len; i++) {
-		if (source.s[i] == '\n') {
-			at.line++;
-			at.column = 0;
-		} else if (((unsigned char)source.s[i] & 0xc0) != 0x80) {
-			at.column++;
-		}
-	}
-	return at;
-}
-
-/* Why libyaml gave up. */
-static ATTR_MUST_CHECK enum err_code parser_error(const yaml_parser_t *p, struct text source,
-						  struct mistakes *m, struct err *e)
-{
-	yaml_mark_t at = p->problem_mark;
-
-	/* libyaml 0.2.5 forgets to set the error where some of its allocations fail; whatever else
-	 * goes wrong comes with a problem text */
-	if (p->error == YAML_MEMORY_ERROR || !p->problem)
-		return out_of_memory(e);
-	if (p->error == YAML_READER_ERROR)
-		at = mark_of(source, p->problem_offset);
-	if (p->error == YAML_SCANNER_ERROR && byte_at(source, at) == '\t')
-		note(m, at, "a tab where only spaces may stand: indent with spaces");
-	else
-		mistakes_add(m, (int)at.line + 1, (int)at.column + 1, "", "not valid YAML: %s%s%s",
-			     p->problem, p->context ? " " : "", p->context ? p->context : "");
-	return err_set(e, ERR_CONFIG, "not valid YAML");
 }
 
 static bool ids_add(struct ids *ids, int id)
@@ -248,10 +200,13 @@ static ATTR_MUST_CHECK enum err_code compose(struct compose *c, struct text sour
 	if (!yaml_parser_initialize(&p))
 		return out_of_memory(e);
 	yaml_parser_set_encoding(&p, YAML_UTF8_ENCODING);
+	/* a byte order mark, which some editors write: YAML 1.2, 5.2 */
+	if (source.len >= BOM_LEN && memcmp(source.s, BOM, BOM_LEN) == 0)
+		source = (struct text){source.s + BOM_LEN, source.len - BOM_LEN};
 	yaml_parser_set_input_string(&p, (const unsigned char *)source.s, source.len);
 	while (more) {
 		if (!yaml_parser_parse(&p, &ev)) {
-			code = parser_error(&p, source, c->m, e);
+			code = yaml_problem(&p, source, c->m, e);
 			break;
 		}
 		compose_event(c, &ev);
