@@ -184,8 +184,8 @@ archive-kills: deps-test all tools
 soak: deps-test all tools
 	@tests/e2e/soak
 load-ingest: deps-test all tools
-	@LOAD_CONNECTIONS=1000 LOAD_REQUESTS=1 LOAD_MIN_KB=1024 LOAD_MAX_KB=10240 LOAD_TRIES=8 LOAD_PAUSE_MS=2000 \
-		$(RUN) load --timeout 1800 tests/e2e/test_ingest_load.sh
+	@LOAD_CONNECTIONS=1000 LOAD_REQUESTS=1 LOAD_MIN_KB=1024 LOAD_MAX_KB=10240 LOAD_TRIES=8 LOAD_PAUSE_MS=2000 LOAD_SETTLE_S=35 \
+		timeout --kill-after=60 1800 tests/e2e/test_ingest_load.sh
 weeks: deps-test all tools
 	@WEEKS_EVENTS=$${WEEKS_EVENTS:-525000} $(RUN) weeks --jobs 1 --timeout 7200 tests/e2e/test_ops_weeks.sh
 

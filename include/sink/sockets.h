@@ -28,6 +28,7 @@ struct sockets {
 	int epoll;
 	struct sockets_entry *entries; /* by descriptor */
 	size_t count;
+	size_t open; /* now, and known */
 	int64_t opened;
 	int64_t changes; /* epoll_ctl calls */
 };

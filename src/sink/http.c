@@ -26,6 +26,9 @@
 #define HTTP_EVENTS 128
 /* What was never needed for this long is freed. */
 #define HTTP_TRIM_US (10 * CLOCK_US_PER_S)
+/* After so long without a request all connections but so many are closed. */
+#define HTTP_IDLE_US (10 * CLOCK_US_PER_S)
+#define HTTP_IDLE_CONNECTIONS 1
 
 struct http {
 	CURLM *multi;
@@ -36,6 +39,8 @@ struct http {
 	void *ctx;
 	int64_t timer_us; /* when curl wants to be called; INT64_MAX: not at all */
 	int64_t trim_us;
+	int64_t busy_us; /* when the last request ended */
+	size_t max_connections;
 	int64_t finished;
 	size_t in_flight;
 	struct transfer *active;
@@ -78,22 +83,27 @@ static int on_timer(CURLM *multi, long timeout_ms, void *ctx)
 	return 0;
 }
 
-static CURLMcode multi_setup(struct http *h, size_t max_connections)
+/* NULL: no memory. */
+static CURLM *multi_new(struct http *h)
 {
-	CURLMcode rc = curl_multi_setopt(h->multi, CURLMOPT_SOCKETFUNCTION, on_socket);
+	CURLM *multi = curl_multi_init();
+	CURLMcode rc = curl_multi_setopt(multi, CURLMOPT_SOCKETFUNCTION, on_socket);
 
 	if (rc == CURLM_OK)
-		rc = curl_multi_setopt(h->multi, CURLMOPT_SOCKETDATA, h);
+		rc = curl_multi_setopt(multi, CURLMOPT_SOCKETDATA, h);
 	if (rc == CURLM_OK)
-		rc = curl_multi_setopt(h->multi, CURLMOPT_TIMERFUNCTION, on_timer);
+		rc = curl_multi_setopt(multi, CURLMOPT_TIMERFUNCTION, on_timer);
 	if (rc == CURLM_OK)
-		rc = curl_multi_setopt(h->multi, CURLMOPT_TIMERDATA, h);
+		rc = curl_multi_setopt(multi, CURLMOPT_TIMERDATA, h);
 	if (rc == CURLM_OK)
-		rc = curl_multi_setopt(h->multi, CURLMOPT_PIPELINING, CURLPIPE_NOTHING);
+		rc = curl_multi_setopt(multi, CURLMOPT_PIPELINING, CURLPIPE_NOTHING);
 	/* fewer would close a connection after each request: 600 us of TLS instead of 20 */
 	if (rc == CURLM_OK)
-		rc = curl_multi_setopt(h->multi, CURLMOPT_MAXCONNECTS, (long)max_connections);
-	return rc;
+		rc = curl_multi_setopt(multi, CURLMOPT_MAXCONNECTS, (long)h->max_connections);
+	if (rc == CURLM_OK)
+		return multi;
+	(void)curl_multi_cleanup(multi);
+	return NULL;
 }
 
 static ATTR_MUST_CHECK enum err_code wake_setup(struct http *h, struct err *e)
@@ -128,8 +138,9 @@ enum err_code http_new(const struct clock *clock, size_t max_connections, http_d
 		code = wake_setup(h, e);
 	if (code != ERR_OK)
 		goto out_http;
-	h->multi = curl_multi_init();
-	if (!h->multi || multi_setup(h, max_connections) != CURLM_OK) {
+	h->max_connections = max_connections;
+	h->multi = multi_new(h);
+	if (!h->multi) {
 		code = err_set(e, ERR_NOMEM, "no memory for an HTTP engine");
 		goto out_http;
 	}
@@ -173,6 +184,7 @@ static struct http_request *transfer_end(struct http *h, struct transfer *t)
 	struct http_request *r = t->request;
 
 	(void)curl_multi_remove_handle(h->multi, t->easy);
+	h->busy_us = clock_now_us(h->clock);
 	active_remove(h, t);
 	profiles_put(t);
 	return r;
@@ -329,8 +341,26 @@ static bool run_events(struct http *h, const struct epoll_event *ev, int count)
 	return woken;
 }
 
+/* What a burst has opened is of no use any more, and receivers close it too; curl looks for that
+ * only when it opens others. The small pieces that it has of each connection also keep pages of the
+ * heap, with all that was between them. curl closes all or none, so that the handle is made anew.
+ */
+static void close_connections(struct http *h)
+{
+	CURLM *multi = multi_new(h);
+
+	if (!multi)
+		return;
+	(void)curl_multi_cleanup(h->multi);
+	h->multi = multi;
+	h->timer_us = INT64_MAX;
+}
+
 static void trim(struct http *h, int64_t now_us)
 {
+	if (!h->in_flight && h->sockets.open > HTTP_IDLE_CONNECTIONS &&
+	    now_us - h->busy_us >= HTTP_IDLE_US)
+		close_connections(h);
 	if (now_us < h->trim_us)
 		return;
 	h->trim_us = now_us + HTTP_TRIM_US;

@@ -73,15 +73,19 @@ curl_socket_t sockets_open(void *ctx, curlsocktype purpose, struct curl_sockaddr
 	}
 	s->entries[fd] = (struct sockets_entry){.known = 1};
 	s->opened++;
+	s->open++;
 	return fd;
 }
 
 int sockets_close(void *ctx, curl_socket_t fd)
 {
-	struct sockets_entry *entry = known_entry(ctx, fd);
+	struct sockets *s = ctx;
+	struct sockets_entry *entry = known_entry(s, fd);
 
-	if (entry)
+	if (entry) {
 		*entry = (struct sockets_entry){0};
+		s->open--;
+	}
 	return close(fd);
 }
 
