@@ -258,7 +258,7 @@ static ATTR_MUST_CHECK enum err_code wait_for_work(struct runner *r, struct err 
 			return ERR_OK;
 		idle = true;
 	}
-	/* nobody takes up what room there is once it is quiesced */
+	/* quiesced, nobody makes use of it */
 	if (is_stopping(r) || (!quiesced && atomic_load(&r->has_room)))
 		return ERR_OK;
 	if (idle && atomic_exchange(&r->has_news, false)) {

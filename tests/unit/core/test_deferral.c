@@ -395,6 +395,46 @@ static void a_truncate_is_a_wall(void **state)
 	close_desk(&k);
 }
 
+/* A transaction that truncates and commits late: there are rows left behind its number, one of
+ * them tied to all that is before it. */
+static void a_late_wall_waits_only_for_what_is_before_it(void **state)
+{
+	struct deferral_stats st;
+	struct desk k;
+
+	(void)state;
+	open_desk(&k, ORDERING_KEY);
+	assert_int_equal(news(&k, 1, 21, "a"), 20);
+	assert_int_equal(news(&k, 31, 40, "b"), 10);
+	begin(&k, 0);
+	assert_false(offer(&k, 41, "b", "21")); /* the key of the row that "a" has left */
+	assert_false(offer(&k, 60, "c", "21")); /* ... and now two of them */
+	deferral_end(k.d, 0);
+	begin(&k, 0);
+	assert_false(offer_large(&k, 55, OP_TRUNCATE, "", "", 1));
+	deferral_end(k.d, 0);
+	while (k.count)
+		settle_one(&k, 0);
+	assert_int_equal(next(&k, true).from, 21);
+	begin(&k, 21);
+	assert_true(offer(&k, 21, "a", "21"));
+	deferral_end(k.d, 22);
+	assert_int_equal(next(&k, true).from, 41);
+	begin(&k, 41);
+	assert_true(offer(&k, 41, "b", "21"));
+	deferral_end(k.d, 42);
+	/* nobody has anything left before the wall */
+	assert_int_equal(next(&k, false).from, 55);
+	begin(&k, 55);
+	assert_true(offer_large(&k, 55, OP_TRUNCATE, "", "", 1));
+	assert_true(offer(&k, 60, "c", "21"));
+	deferral_end(k.d, INT64_MAX);
+	deferral_stats(k.d, &st);
+	assert_false(st.walled);
+	assert_int_equal(next(&k, false).from, -1);
+	close_desk(&k);
+}
+
 static void a_lost_connection_forgets_what_was_left(void **state)
 {
 	struct desk k;
@@ -425,6 +465,7 @@ int main(void)
 		cmocka_unit_test(without_order_nobody_waits_for_a_key),
 		cmocka_unit_test(rows_without_key_wait_for_each_other),
 		cmocka_unit_test(a_truncate_is_a_wall),
+		cmocka_unit_test(a_late_wall_waits_only_for_what_is_before_it),
 		cmocka_unit_test(a_lost_connection_forgets_what_was_left),
 	};
 
