@@ -159,6 +159,19 @@ static void reservations_add_up_and_survive_growing_and_shrinking(void **state)
 	close_acks(&f);
 }
 
+static void what_is_promised_has_its_place_however_many_are_taken(void **state)
+{
+	struct fixture f = open_acks(1000);
+
+	(void)state;
+	reserve(f.a, 500);
+	push_delivered(f.a, 1, 100);
+	assert_taken(f.a, 512, 1, 100);
+	push_delivered(f.a, 101, 500);
+	assert_taken(f.a, 512, 101, 500);
+	close_acks(&f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -167,6 +180,7 @@ int main(void)
 		cmocka_unit_test(reasons_not_taken_are_freed),
 		cmocka_unit_test(the_first_ack_and_a_full_batch_wake_the_source),
 		cmocka_unit_test(reservations_add_up_and_survive_growing_and_shrinking),
+		cmocka_unit_test(what_is_promised_has_its_place_however_many_are_taken),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -383,6 +383,7 @@ static void a_truncate_is_a_wall(void **state)
 	assert_false(offer(&k, 33, "b", "33"));
 	deferral_end(k.d, INT64_MAX);
 	/* nothing before it is left: it is news again, from there on */
+	assert_int_equal(deferral_floor(k.d), 32);
 	assert_int_equal(next(&k, false).from, 32);
 	begin(&k, 32);
 	assert_true(offer_large(&k, 32, OP_TRUNCATE, "", "", 1));

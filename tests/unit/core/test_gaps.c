@@ -45,6 +45,8 @@ static void an_id_shrinks_splits_or_ends_its_gap(void **state)
 	assert_true(fill(&g, 10));
 	assert_true(fill(&g, 20));
 	assert_gaps(&g, shrunk, 1);
+	for (id = 10; id <= 20; id++)
+		assert_int_equal(gaps_has(&g, id), id >= 11 && id <= 19);
 	assert_false(fill(&g, 10));
 	assert_false(fill(&g, 20));
 	assert_false(fill(&g, 5));

@@ -275,6 +275,28 @@ static void no_committed_row_is_missed_or_read_twice(void **state)
 	}
 }
 
+static void what_was_not_seen_is_missing_and_what_was_left_is_known(void **state)
+{
+	static const int64_t ids[] = {1, 2, 4, 5, 8, 0}, left[] = {5, 8};
+	struct position *p = open_position(10);
+	int64_t id;
+
+	(void)state;
+	see_all(p, ids);
+	for (id = 1; id <= 10; id++)
+		assert_int_equal(position_is_missing(p, id),
+				 id == 3 || id == 6 || id == 7 || id > 8);
+	assert_false(position_is_left(p, 8));
+	position_leave(p, left, 2, 5);
+	for (id = 1; id <= 10; id++)
+		assert_int_equal(position_is_left(p, id), id >= 5);
+	assert_int_equal(position_stats(p).outstanding, 3);
+	assert_false(position_is_outstanding(p, 5));
+	position_reset(p);
+	assert_false(position_is_left(p, 8));
+	position_free(p);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -286,6 +308,7 @@ int main(void)
 		cmocka_unit_test(closed_gaps_are_gone_and_others_stay),
 		cmocka_unit_test(reset_forgets_all_but_the_total),
 		cmocka_unit_test(a_merged_gap_spans_seen_rows_that_are_still_skipped),
+		cmocka_unit_test(what_was_not_seen_is_missing_and_what_was_left_is_known),
 		cmocka_unit_test(no_committed_row_is_missed_or_read_twice),
 	};
 

@@ -2,6 +2,8 @@
 /* The promises of core/ring.h about bounds, room and notifications, each by an example. */
 #include "rings.h"
 
+#include "core/share.h"
+
 static void it_refuses_what_exceeds_its_capacity(void **state)
 {
 	struct ring *r = open_ring(2, 1 << 20, ORDERING_KEY, NULL);
@@ -238,6 +240,35 @@ static void room_for_a_giant_is_told_when_the_ring_is_empty(void **state)
 	ring_free(r);
 }
 
+/* The ring itself was never full. */
+static void room_of_a_tenant_is_told_when_somebody_waits_for_it(void **state)
+{
+	struct share all = {.step = 1}, own = {.step = 1, .all = &all};
+	struct event *out[3], *ev;
+	struct calls calls;
+	struct ring *r = open_ring(100, 1 << 20, ORDERING_NONE, &calls);
+	int64_t id;
+
+	(void)state;
+	for (id = 1; id <= 3; id++) {
+		ev = event_of_key(id, "a");
+		ev->share = &own;
+		share_take(&own, ev->bytes);
+		push(r, ev);
+	}
+	assert_int_equal(ring_take(r, NOW, out, 3), 3);
+	assert_false(share_is_down_to(&own, 1, SIZE_MAX));
+	settle(r, out[0]);
+	assert_int_equal(calls.room, 0);
+	settle(r, out[1]);
+	assert_int_equal(calls.room, 1);
+	settle(r, out[2]);
+	assert_int_equal(calls.room, 1);
+	assert_int_equal(all.events, 0);
+	assert_int_equal(all.bytes, 0);
+	ring_free(r);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -252,6 +283,7 @@ int main(void)
 		cmocka_unit_test(room_is_told_sooner_when_only_waiting_retries_hold_the_ring),
 		cmocka_unit_test(room_is_told_when_nothing_moves_any_more),
 		cmocka_unit_test(room_is_told_only_when_the_refused_event_fits),
+		cmocka_unit_test(room_of_a_tenant_is_told_when_somebody_waits_for_it),
 		cmocka_unit_test(room_for_a_giant_is_told_when_the_ring_is_empty),
 	};
 

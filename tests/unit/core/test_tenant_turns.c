@@ -52,10 +52,36 @@ static void tenants_take_turns_by_their_quotas(void **state)
 	tenants_free(t);
 }
 
+/* What it has not used while it had nothing inside is gone: it is one among others. */
+static void who_comes_late_has_nothing_saved_up(void **state)
+{
+	/* a has had ten turns alone */
+	static const int64_t order[] = {201, 11, 202, 12, 203, 13};
+	const struct tenants_options o = {
+		.capacity = 1000, .max_bytes = 1 << 20, .quota = 100, .max = 5};
+	struct ring *r = open_ring(1000, 1 << 20, ORDERING_NONE, NULL);
+	struct tenants *t = NULL;
+	size_t i;
+
+	(void)state;
+	assert_int_equal(tenants_new(&o, &t, NULL), ERR_OK);
+	for (i = 1; i <= 20; i++)
+		push_for(r, tenants_find(t, TEXT_LIT("a")), (int64_t)i, "a");
+	for (i = 1; i <= 10; i++)
+		settle_next(r, (int64_t)i);
+	for (i = 201; i <= 210; i++)
+		push_for(r, tenants_find(t, TEXT_LIT("b")), (int64_t)i, "b");
+	for (i = 0; i < ARRAY_LEN(order); i++)
+		settle_next(r, order[i]);
+	ring_free(r);
+	tenants_free(t);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(tenants_take_turns_by_their_quotas),
+		cmocka_unit_test(who_comes_late_has_nothing_saved_up),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -167,6 +167,13 @@ static void a_share_tells_once_when_there_is_room(void **state)
 	assert_false(share_is_down_to(&s, 2, 9));
 	assert_true(share_give_back(&s, 10));
 	assert_int_equal(all.bytes, 0);
+	/* one that gets smaller inside is smaller for both */
+	share_take(&s, 10);
+	share_shrink(&s, 4);
+	assert_int_equal(s.bytes, 6);
+	assert_int_equal(all.bytes, 6);
+	assert_false(share_give_back(&s, 6));
+	assert_int_equal(all.bytes, 0);
 }
 
 /* ---- keys ---- */

@@ -62,12 +62,15 @@ struct rig {
 	int wake_fd;
 	struct ack got[EVENTS_MAX];
 	size_t got_count;
+	void (*ready)(struct rig *r); /* called too when something became ready; may be NULL */
 };
 
 static inline void on_ready(void *ctx)
 {
-	const struct rig *r = ctx;
+	struct rig *r = ctx;
 
+	if (r->ready)
+		r->ready(r);
 	pool_wake(r->pool);
 }
 

@@ -182,6 +182,46 @@ static void a_final_status_with_its_headers_is_the_answer_whatever_becomes_of_th
 	assert_int_equal(result_of(serve_few_interim, NULL).status, 204);
 }
 
+/* Three answers with a large head and a body, and then none. */
+static bool serve_large_then_nothing(struct peer *p, struct peer_request *r)
+{
+	static char text[34000];
+	int len;
+
+	if (p->requests > 3)
+		return false;
+	len = snprintf(text, sizeof(text),
+		       "HTTP/1.1 200 X\r\nContent-Length: %d\r\nX: %0*d\r\n\r\n", 3000, 30000, 0);
+	memset(text + len, 'b', 3000);
+	text[len + 3000] = '\0';
+	return peer_say(r->fd, text);
+}
+
+/* What one answer has used up of its bounds, or was, says nothing of the next. */
+static void every_request_of_a_kept_connection_begins_anew(void **state)
+{
+	struct fixture f;
+	struct peer p;
+	int i;
+
+	(void)state;
+	assert_true(peer_start(&p, serve_large_then_nothing, NULL));
+	fixture_open(&f, p.url);
+	f.to.max_response_bytes = 4096;
+	for (i = 0; i < 3; i++) {
+		send_small(&f, "one");
+		run_until(&f, i + 1);
+		assert_int_equal(f.results[i].status, 200);
+		assert_int_equal(http_connections(f.h), 1);
+	}
+	send_small(&f, "one");
+	run_until(&f, 4);
+	assert_int_equal(f.results[3].status, 0);
+	assert_int_equal(f.results[3].phase, ANSWER_PHASE_FIRST_BYTE);
+	http_free(f.h);
+	peer_stop(&p);
+}
+
 static void an_endless_body_is_cut_and_the_status_counts(void **state)
 {
 	int given = 0;
@@ -267,6 +307,7 @@ int main(void)
 		cmocka_unit_test(a_redirect_is_an_answer_and_not_followed),
 		cmocka_unit_test(
 			a_final_status_with_its_headers_is_the_answer_whatever_becomes_of_the_body),
+		cmocka_unit_test(every_request_of_a_kept_connection_begins_anew),
 		cmocka_unit_test(an_endless_body_is_cut_and_the_status_counts),
 		cmocka_unit_test(what_is_no_whole_answer_is_a_failure_in_a_phase),
 		cmocka_unit_test(an_answer_before_the_body_is_read_counts),

@@ -214,6 +214,58 @@ static void every_worker_goes_round_while_there_is_nothing_to_do(void **state)
 	rig_close(&r);
 }
 
+/* ---- one after the other ---- */
+
+static atomic_size_t told, told_acks;
+static pthread_t tester;
+
+static void note_ready(struct rig *r)
+{
+	if (pthread_equal(pthread_self(), tester))
+		return;
+	atomic_fetch_add(&told, 1);
+	atomic_store(&told_acks, acks_count(r->acks));
+}
+
+static bool serve_what_is_said(struct peer *p, struct peer_request *q)
+{
+	const int *status = p->ctx;
+
+	return peer_answer(q->fd, *status, "", "");
+}
+
+/* Or another worker could send and acknowledge that one first. */
+static void the_next_of_a_key_may_go_when_the_one_before_is_acknowledged(void **state)
+{
+	static const int statuses[] = {200, 400};
+	struct peer p;
+	size_t i;
+	int status;
+
+	(void)state;
+	tester = pthread_self();
+	for (i = 0; i < ARRAY_LEN(statuses); i++) {
+		struct rig r = {.ready = note_ready};
+
+		status = statuses[i];
+		atomic_store(&told, 0);
+		assert_true(peer_start(&p, serve_what_is_said, &status));
+		settings_init(&r.settings[0], p.url);
+		rig_start(&r, 1);
+		ring_pause(r.ring[0], true);
+		push(&r, 0, 1, 1);
+		push(&r, 0, 2, 1);
+		ring_pause(r.ring[0], false);
+		UNTIL(acks_count(r.acks) == 2);
+		assert_int_equal(atomic_load(&told), 1);
+		assert_int_equal(atomic_load(&told_acks), 1);
+		await(&r, 2);
+		assert_int_equal(r.got[0].id, 1);
+		rig_close(&r);
+		peer_stop(&p);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -222,6 +274,7 @@ int main(void)
 		cmocka_unit_test(no_more_than_max_in_flight_are_sent_at_once),
 		cmocka_unit_test(no_wake_up_is_lost_when_workers_compete_for_one_place),
 		cmocka_unit_test(at_a_low_rate_one_worker_does_it_all),
+		cmocka_unit_test(the_next_of_a_key_may_go_when_the_one_before_is_acknowledged),
 		cmocka_unit_test(a_silent_receiver_does_not_delay_another),
 		cmocka_unit_test(every_worker_goes_round_while_there_is_nothing_to_do),
 	};
