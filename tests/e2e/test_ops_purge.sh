@@ -29,7 +29,7 @@ old_rows() {
 waits() {
 	case $db_kind in
 	postgres) sql 'SELECT count(*) FROM pg_locks WHERE NOT granted' ;;
-	mariadb) sql "SELECT variable_value FROM information_schema.global_status WHERE variable_name = 'INNODB_ROW_LOCK_WAITS'" ;;
+	mariadb) sql "SHOW GLOBAL STATUS LIKE 'Innodb_row_lock_waits'" | cut -f 2 ;;
 	sqlite) echo 0 ;;
 	esac
 }
