@@ -116,8 +116,18 @@ static void unlink_left(struct deferral *d, struct tenant *t)
 	atomic_store(&d->deferred, (long long)d->left_count);
 }
 
+/* What is left behind a wall that came late is read again with the front. Whoever has nothing else
+ * is not to be waited for: he may wait himself for whatever is before him, and that is the wall. */
 static void set_wall(struct deferral *d, int64_t id)
 {
+	struct tenant *t = d->first_left, *after;
+	size_t i, count = d->left_count;
+
+	for (i = 0; i < count; i++, t = after) {
+		after = t->next_left;
+		if (t->from >= id)
+			unlink_left(d, t);
+	}
 	d->wall = id;
 	d->front = id;
 	atomic_store(&d->walled, id != INT64_MAX);

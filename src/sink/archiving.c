@@ -38,6 +38,13 @@ static ATTR_MUST_CHECK enum err_code render(void *ctx, const struct event *ev, s
 			      : err_set(e, ERR_NOMEM, "no memory for the record of an event");
 }
 
+/* What waited for room among the bytes in flight: no worker was there when they went. */
+static void look_again(const struct archiving *a)
+{
+	if (ring_stats(a->pp->ring).ready)
+		pool_wake(a->pool);
+}
+
 static void done(void *ctx, struct event *list)
 {
 	const struct archiving *a = ctx;
@@ -49,6 +56,7 @@ static void done(void *ctx, struct event *list)
 	if (a->is_all)
 		webhook_note_written(a->pp->webhook, n);
 	delivered_finish(a->pp, list);
+	look_again(a);
 }
 
 static bool refuse(void *ctx, struct event *ev, const char *why)
@@ -73,6 +81,7 @@ static bool refuse(void *ctx, struct event *ev, const char *why)
 	park_left(a->pp, ev);
 	ring_settle(a->pp->ring, ev, EVENT_DEAD);
 	event_free(ev);
+	look_again(a);
 	return true;
 }
 

@@ -129,6 +129,19 @@ static ATTR_MUST_CHECK enum err_code add_gap_rows(struct pg_read *r, const PGres
 	return code;
 }
 
+/* The same of all gaps. Where the statement was cut, though rows of merged gaps were outstanding,
+ * no later row may be handed on before what is behind the cut: the next read goes on there, as what
+ * was seen is no gap any more. */
+static ATTR_MUST_CHECK enum err_code add_all_gap_rows(struct pg_read *r, const PGresult *res,
+						      struct err *e)
+{
+	bool is_cut = (size_t)PQntuples(res) == r->batch.limit.events;
+	enum err_code code = add_gap_rows(r, res, e);
+
+	r->batch.is_full = r->batch.is_full || is_cut;
+	return code;
+}
+
 /* Read what the gaps hold, until all are read or the batch is full. */
 static ATTR_MUST_CHECK enum err_code read_gaps(struct pg_read *r, struct err *e)
 {
@@ -264,7 +277,7 @@ static ATTR_MUST_CHECK enum err_code read_below(struct pg_read *r, const struct 
 	if (a->owners)
 		code = keep_holders(r, a->owners, e);
 	if (code == ERR_OK)
-		code = a->gaps ? add_gap_rows(r, a->gaps, e) : read_gaps(r, e);
+		code = a->gaps ? add_all_gap_rows(r, a->gaps, e) : read_gaps(r, e);
 	if (code == ERR_OK)
 		settle(r);
 	return code;

@@ -258,7 +258,8 @@ static ATTR_MUST_CHECK enum err_code wait_for_work(struct runner *r, struct err 
 			return ERR_OK;
 		idle = true;
 	}
-	if (is_stopping(r) || atomic_load(&r->has_room))
+	/* quiesced, nobody makes use of it */
+	if (is_stopping(r) || (!quiesced && atomic_load(&r->has_room)))
 		return ERR_OK;
 	if (idle && atomic_exchange(&r->has_news, false)) {
 		runner_pipes_want(r->pipes, r->pipe_count);

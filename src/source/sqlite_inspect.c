@@ -5,6 +5,9 @@
  * the next read returns it. And a sequence that is lower than what was read means that the file
  * went back in time (restored in place, or sqlite_sequence emptied): ids would be given out
  * again. The installation gets a new id then, so that no event's id comes twice.
+ *
+ * A statement that ends by OR FAIL leaves a sequence that is too low as well. But then the row that
+ * was read last is still there: when it goes, sqlite_ack.c raises the sequence.
  */
 #include <stdio.h>
 #include <string.h>
@@ -72,18 +75,33 @@ enum err_code sqlite_source_renew(struct sqlite_source *s, struct err *e)
 	return code;
 }
 
+static ATTR_MUST_CHECK enum err_code has_row(struct sqlite_source *s, const struct sqlite_pipe *p,
+					     int64_t id, bool *ret_has, struct err *e)
+{
+	sqlite3_stmt *stmt = p->stmts[SQLITE_STMT_ONE];
+	enum err_code code;
+
+	(void)sqlite3_bind_int64(stmt, 1, id);
+	code = sqlite_conn_step(s->conn, stmt, ret_has, e);
+	(void)sqlite3_reset(stmt);
+	return code;
+}
+
 static ATTR_MUST_CHECK enum err_code inspect_sequence(struct sqlite_source *s,
 						      const struct sqlite_pipe *p, struct err *e)
 {
 	sqlite3_stmt *stmt = p->stmts[SQLITE_STMT_SEQUENCE];
-	int64_t seq = INT64_MAX;
+	int64_t seq = INT64_MAX, cursor = position_cursor(p->position);
 	bool row;
 	enum err_code code = sqlite_conn_step(s->conn, stmt, &row, e);
 
 	if (code == ERR_OK && row)
 		seq = sqlite3_column_int64(stmt, 0);
 	(void)sqlite3_reset(stmt);
-	if (code != ERR_OK || seq >= position_cursor(p->position))
+	if (code != ERR_OK || seq >= cursor)
+		return code;
+	code = has_row(s, p, cursor, &row, e);
+	if (code != ERR_OK || row)
 		return code;
 	code = sqlite_source_renew(s, e);
 	if (code != ERR_OK)

@@ -302,6 +302,36 @@ static void ids_of_a_statement_that_failed_half_way_are_not_used_again(void **st
 	reader_free(&r);
 }
 
+/* ... nor are they, until they are acknowledged, a file that went back in time, whose events would
+ * get ids of another series. */
+static void a_statement_that_failed_half_way_is_no_way_back_in_time(void **state)
+{
+	struct fixture *f = *state;
+	struct source_status st;
+	char install_id[40];
+	struct reader r;
+
+	install_items(f);
+	fixture_reader(f, &r);
+	reader_open(&r);
+	(void)snprintf(install_id, sizeof(install_id), "%s", r.shared[0].install_id);
+	assert_int_equal(sqlite3_exec(f->t.db,
+				      "INSERT OR FAIL INTO log (id) SELECT 5 UNION ALL SELECT 6 "
+				      "UNION ALL SELECT 5",
+				      NULL, NULL, NULL),
+			 SQLITE_CONSTRAINT);
+	assert_int_equal(reader_read(&r, 0), 2);
+	assert_int_equal(r.s->ops->inspect(r.s, &st, NULL), ERR_OK);
+	reader_ack(&r, 0, r.events[0]->f.id, ACK_DELIVERED);
+	assert_int_equal(r.s->ops->inspect(r.s, &st, NULL), ERR_OK);
+	reader_ack(&r, 0, r.events[1]->f.id, ACK_DELIVERED);
+	assert_int_equal(r.s->ops->inspect(r.s, &st, NULL), ERR_OK);
+	r.s->ops->close(r.s);
+	reader_open(&r);
+	assert_string_equal(r.shared[0].install_id, install_id);
+	reader_free(&r);
+}
+
 struct acking {
 	struct source *s;
 	enum err_code code;
@@ -386,6 +416,7 @@ int main(void)
 		CASE(the_wal_is_reset_while_deliveries_hang),
 		CASE(an_acknowledgement_waits_for_a_writer_and_is_not_lost),
 		CASE(ids_of_a_statement_that_failed_half_way_are_not_used_again),
+		CASE(a_statement_that_failed_half_way_is_no_way_back_in_time),
 		CASE_ROLLBACK(an_acknowledgement_waits_for_a_writer_and_is_not_lost),
 		CASE_ROLLBACK(new_readers_get_in_while_an_acknowledgement_waits_for_an_old_one),
 		CASE(our_own_acknowledgements_do_not_keep_us_awake),

@@ -50,6 +50,8 @@ static inline void settings_init(struct webhook_settings *s, char *url)
 }
 
 struct rig {
+	size_t max_inflight_bytes; /* of each ring; 0: no bound */
+	const struct clock *clock; /* of the pool; NULL: the system's */
 	struct webhook_settings settings[2];
 	struct webhook *webhook[2];
 	struct ring *ring[2];
@@ -76,11 +78,13 @@ static inline void rig_open(struct rig *r, size_t count, const size_t *webhook_o
 	const struct ring_options ro = {
 		.capacity = EVENTS_MAX,
 		.max_bytes = 64 << 20,
+		.max_inflight_bytes = r->max_inflight_bytes,
 		.order = ORDERING_KEY,
 		.on_ready = on_ready,
 		.on_ready_ctx = r,
 	};
-	struct pool_options po = {.workers = workers, .clock = clock_system()};
+	struct pool_options po = {.workers = workers,
+				  .clock = r->clock ? r->clock : clock_system()};
 	size_t i;
 
 	r->count = count;

@@ -210,6 +210,22 @@ static void a_quiesced_runner_with_a_full_ring_does_not_spin(void **state)
 	assert_in_range(bench_calls(b, FAKE_WAIT) - before, 0, 3);
 }
 
+static void a_quiesced_runner_does_not_spin_when_there_is_room(void **state)
+{
+	struct bench *b = *state;
+	int64_t before;
+	int i;
+
+	bench_start(b);
+	AWAIT(bench_stats(b).state == RUNNER_ACTIVE);
+	runner_quiesce(b->runner);
+	for (i = 0; i < 3; i++) {
+		before = bench_calls(b, FAKE_WAIT);
+		runner_wake(b->runner);
+		AWAIT(bench_calls(b, FAKE_WAIT) > before); /* not round and round */
+	}
+}
+
 static void what_cannot_be_inspected_is_delivered_nevertheless(void **state)
 {
 	struct bench *b = *state;
@@ -284,6 +300,7 @@ int main(void)
 		TEST(quiesced_it_reads_nothing_but_acknowledges),
 		TEST(a_burst_of_acknowledgements_goes_at_once),
 		TEST(a_quiesced_runner_with_a_full_ring_does_not_spin),
+		TEST(a_quiesced_runner_does_not_spin_when_there_is_room),
 		TEST(what_cannot_be_inspected_is_delivered_nevertheless),
 		TEST(a_warning_reaches_the_stats),
 		TEST(a_type_is_found_if_this_build_has_it),
