@@ -276,7 +276,11 @@ static ATTR_MUST_CHECK enum err_code install_tables(struct my_admin *a,
 	size_t i;
 
 	for (i = 0; i < tables->list.count; i++) {
-		struct table_call c = {.tables = tables, .i = i};
+		struct table_call c = {.tables = tables,
+				       .i = i,
+				       .states = {[OP_INSERT] = MY_TRIGGER_DIFFERS,
+						  [OP_UPDATE] = MY_TRIGGER_DIFFERS,
+						  [OP_DELETE] = MY_TRIGGER_DIFFERS}};
 
 		code = install_table(a, &c, &here);
 		if (code == ERR_OK)
