@@ -60,6 +60,11 @@ enum err_code my_admin_query(struct my_admin *a, struct my_result **ret_r, struc
 enum err_code my_admin_number(struct my_admin *a, int64_t absent, int64_t *ret_v, struct err *e,
 			      const char *fmt, ...) ATTR_MUST_CHECK;
 
+/* Have the server prepare a statement, which looks at names and privileges, and not run it. Errors:
+ * as my_conn_exec, and ERR_NOMEM from the buf. */
+enum err_code my_admin_probe(struct my_admin *a, const struct buf *statement,
+			     struct err *e) ATTR_MUST_CHECK;
+
 /* Do work, statements that want a table's exclusive metadata lock, each waiting for it lock_timeout
  * at most; after a timeout pause, so that the application's statements that queued behind go on,
  * and do it again until the deadline. Work has to bear being run again: DDL commits by itself.

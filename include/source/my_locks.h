@@ -7,9 +7,11 @@
 #ifndef SOURCE_MY_LOCKS_H
 #define SOURCE_MY_LOCKS_H
 
+#include "source/my_quote.h"
+
 /* Held by the daemon that reads. */
-#define MY_LOCK_LEADER "CONCAT('app_db_listener.', MD5(LOWER(DATABASE())))"
+#define MY_LOCK_LEADER "CONCAT('app_db_listener.', " MY_DIGEST("LOWER(DATABASE())") ")"
 /* Held while something is installed or removed. */
-#define MY_LOCK_INSTALL "CONCAT('app_db_listener.install.', MD5(LOWER(DATABASE())))"
+#define MY_LOCK_INSTALL "CONCAT('app_db_listener.install.', " MY_DIGEST("LOWER(DATABASE())") ")"
 
 #endif

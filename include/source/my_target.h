@@ -27,6 +27,7 @@ struct my_target {
 	const char *socket; /* NULL with TCP, or: the library's default */
 	enum my_tls tls;
 	bool is_local;  /* "localhost" with the default port: the socket, and TCP after that */
+	bool is_safe;   /* the server offers TLS: a password may be sent */
 	char path[108]; /* holds socket; as long as the kernel allows */
 };
 
@@ -40,6 +41,10 @@ void my_target_use_tcp(struct my_target *t);
 
 /* Give raw all options. False: no memory. */
 bool my_target_options(const struct my_target *t, MYSQL *raw, bool is_tls) ATTR_MUST_CHECK;
+
+/* The server, asked with is_tls, wants a plugin that my_target_options kept back, since it would
+ * get the password itself. True: it has TLS, and t allows that plugin now. */
+bool my_target_trust(struct my_target *t, const MYSQL *raw, bool is_tls) ATTR_MUST_CHECK;
 
 /* "db1:3306" or a path, for messages. */
 const char *my_target_label(const struct my_target *t);

@@ -59,6 +59,10 @@ bool my_trigger_has(const struct my_trigger *t, const struct my_column *c);
 /* CREATE TRIGGER; or_replace: CREATE OR REPLACE TRIGGER (MariaDB). */
 void my_trigger_create(struct buf *out, const struct my_trigger *t, bool or_replace);
 
+/* How the statement of my_trigger_create ends when a MySQL of 9 shows it: the body is as it was
+ * written, the words before it are the server's. */
+void my_trigger_stored(struct buf *out, const struct my_trigger *t);
+
 /* Append what a trigger of OP_INSERT makes of a row that is there, as two expressions over NEW: its
  * key, and its data; NULL when there is none or it is too long. Data that is longer than
  * my_trigger_cap is too long also where it is not NULL. */

@@ -6,6 +6,8 @@
  * rows are found by id. The statistics of an outbox are always old, and while they say that it is
  * small the server would scan it, and wait for every row that is not yet committed.
  * sql_safe_updates makes it use the key (mysql.c); DELETE takes no other hint that MariaDB heeds.
+ * MySQL heeds a comment from 8.0.20 on, and 9 nothing else (MySQL manual, "Index-Level Optimizer
+ * Hints").
  *
  * One DELETE alone needs no transaction around it, and that is what nearly every batch is.
  */
@@ -63,12 +65,15 @@ static ATTR_MUST_CHECK enum err_code take_away(struct acking *a, const struct bu
 		n = count - at < MY_IDS_MAX ? count - at : MY_IDS_MAX;
 		buf_reset(sql);
 		/* a column may be set to the time of each update */
-		buf_add_fmt(sql,
-			    p->audit && table == &p->relation
-				    ? "UPDATE %s FORCE INDEX (PRIMARY) SET processed = 1, "
-				      "changed_at = changed_at WHERE "
-				    : "DELETE FROM %s WHERE ",
-			    buf_str(table));
+		if (p->audit && table == &p->relation)
+			buf_add_fmt(sql,
+				    "UPDATE %s FORCE INDEX (PRIMARY) SET processed = 1, "
+				    "changed_at = changed_at WHERE ",
+				    buf_str(table));
+		else
+			buf_add_fmt(sql, "DELETE /*+ INDEX(%s %s) */ FROM %s WHERE ",
+				    buf_str(table), table == &p->parked ? "by_id" : "PRIMARY",
+				    buf_str(table));
 		my_ack_ids(sql, "id", a->ids + at, n);
 		code = my_conn_exec_buf(a->s->conn, sql, NULL, e);
 	}

@@ -178,6 +178,23 @@ enum err_code my_admin_number(struct my_admin *a, int64_t absent, int64_t *ret_v
 	return ERR_OK;
 }
 
+/* By a variable: MySQL's PREPARE takes no literal with a character set. */
+enum err_code my_admin_probe(struct my_admin *a, const struct buf *statement, struct err *e)
+{
+	enum err_code code;
+	struct buf sql;
+
+	buf_init(&sql, MY_SQL_MAX_BYTES);
+	buf_add_str(&sql, "SET @adbl_probe = ");
+	my_quote_literal(&sql, buf_text(statement));
+	if (buf_error(statement) != ERR_OK)
+		sql.error = buf_error(statement);
+	code = my_conn_exec_buf(a->conn, &sql, NULL, e);
+	buf_done(&sql);
+	return code == ERR_OK ? my_conn_exec(a->conn, "PREPARE adbl_probe FROM @adbl_probe", e)
+			      : code;
+}
+
 /* ---- locks ---- */
 
 /* How long a statement may wait for a metadata lock. lock_wait_timeout is in seconds; MariaDB's

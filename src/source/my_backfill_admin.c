@@ -37,22 +37,6 @@ static ATTR_MUST_CHECK enum err_code check_engine(struct my_admin *a, const stru
 
 /* ---- can it be read? ---- */
 
-static ATTR_MUST_CHECK enum err_code prepare(struct my_admin *a, const struct buf *statement,
-					     struct err *e)
-{
-	struct buf sql;
-	enum err_code code;
-
-	buf_init(&sql, MY_SQL_MAX_BYTES);
-	buf_add_str(&sql, "PREPARE adbl_probe FROM ");
-	my_quote_literal(&sql, buf_text(statement));
-	if (buf_error(statement) != ERR_OK)
-		sql.error = buf_error(statement);
-	code = my_conn_exec_buf(a->conn, &sql, NULL, e);
-	buf_done(&sql);
-	return code;
-}
-
 /* With the filter and without, so that it is known whose fault it is. */
 static ATTR_MUST_CHECK enum err_code try_plan(struct my_admin *a, const struct my_plan *plan,
 					      const struct table *t, struct err *e)
@@ -64,7 +48,7 @@ static ATTR_MUST_CHECK enum err_code try_plan(struct my_admin *a, const struct m
 	my_plan_read(plan, &sql);
 	buf_add_char(&sql, '1');
 	my_plan_lock(plan, &sql);
-	code = prepare(a, &sql, e);
+	code = my_admin_probe(a, &sql, e);
 	if (code == ERR_DENIED)
 		code = err_set(e, ERR_DENIED,
 			       "%s: the daemon's user may not read its rows: GRANT SELECT ON "
@@ -78,7 +62,7 @@ static ATTR_MUST_CHECK enum err_code try_plan(struct my_admin *a, const struct m
 		my_plan_look(plan, &sql);
 		buf_add_char(&sql, '1');
 		my_plan_filter(plan, &sql);
-		code = prepare(a, &sql, e);
+		code = my_admin_probe(a, &sql, e);
 		if (code == ERR_DB || code == ERR_NOT_FOUND) {
 			(void)err_prefix(e, "--where");
 			code = ERR_USAGE;

@@ -36,19 +36,15 @@ static ATTR_MUST_CHECK enum err_code try_statement(struct my_admin *a, const cha
 						   const char *head, const char *table,
 						   const char *tail, struct err *e)
 {
-	struct buf probe, sql;
+	struct buf probe;
 	struct err here;
 	enum err_code code;
 
 	buf_init(&probe, MY_SQL_MAX_BYTES);
-	buf_init(&sql, MY_SQL_MAX_BYTES);
 	buf_add_str(&probe, head);
 	my_quote_name(&probe, a->database, table);
 	buf_add_str(&probe, tail);
-	buf_add_str(&sql, "PREPARE adbl_probe FROM ");
-	my_quote_literal(&sql, buf_text(&probe));
-	code = my_conn_exec_buf(a->conn, &sql, NULL, &here);
-	buf_done(&sql);
+	code = my_admin_probe(a, &probe, &here);
 	buf_done(&probe);
 	if (code == ERR_DENIED) {
 		my_admin_find(a, FINDING_FAIL, table,

@@ -23,15 +23,21 @@ static ATTR_MUST_CHECK enum err_code check_read_only(struct my_admin *a, struct 
 	return ERR_OK;
 }
 
+/* MySQL 8.0.22 has both names, 8.4 only the new one. */
+static const char *replica_sql(const struct my_admin *a)
+{
+	if (a->flavour == MY_MARIADB)
+		return "SHOW ALL SLAVES STATUS";
+	return my_conn_version(a->conn) >= 80022 ? "SHOW REPLICA STATUS" : "SHOW SLAVE STATUS";
+}
+
 /* Rows that come by replication in ROW format fire no triggers; statements do, here as on the
  * primary. MariaDB has slave_run_triggers_for_rbr. */
 static ATTR_MUST_CHECK enum err_code check_replica(struct my_admin *a, struct err *e)
 {
 	struct my_result *r = NULL;
 	struct err here;
-	enum err_code code = my_conn_query(
-		a->conn, a->flavour == MY_MARIADB ? "SHOW ALL SLAVES STATUS" : "SHOW SLAVE STATUS",
-		&r, &here);
+	enum err_code code = my_conn_query(a->conn, replica_sql(a), &r, &here);
 
 	if (code == ERR_OK && my_result_rows(r) > 0)
 		my_admin_find(a, FINDING_WARN, "connection", "capture on the primary",

@@ -25,6 +25,7 @@
 #define GRACE_US (5 * CLOCK_US_PER_S)
 #define CR_CANNOT_CONNECT 2002
 #define CR_TLS 2026
+#define CR_NOT_ALLOWED 5010 /* restricted_auth of libmariadb */
 
 enum quit { QUIT_NOT, QUIT_INTERRUPT, QUIT_DEADLINE };
 
@@ -200,13 +201,21 @@ static ATTR_MUST_CHECK enum err_code connect_once(struct my_conn *c, const struc
 	return code == ERR_NOMEM ? code : err_prefix(e, "cannot connect");
 }
 
-static ATTR_MUST_CHECK enum err_code connect_target(struct my_conn *c, const struct my_target *t,
+static ATTR_MUST_CHECK enum err_code connect_target(struct my_conn *c, struct my_target *t,
 						    struct err *e)
 {
-	enum err_code code = connect_once(c, t, t->tls != MY_TLS_NEVER, e);
+	bool is_tls = t->tls != MY_TLS_NEVER;
+	enum err_code code = connect_once(c, t, is_tls, e);
 
+	if (code != ERR_OK && c->number == CR_NOT_ALLOWED && my_target_trust(t, c->raw, is_tls))
+		code = connect_once(c, t, is_tls, e);
 	if (code == ERR_UNAVAILABLE && t->tls == MY_TLS_TRY && c->number == CR_TLS)
 		code = connect_once(c, t, false, e);
+	if (code != ERR_OK && c->number == CR_NOT_ALLOWED)
+		return err_set(e, ERR_DENIED,
+			       "cannot connect: the server wants the password itself, and without "
+			       "TLS it would go in clear text: use TLS (sslmode), or the server's "
+			       "socket");
 	return code;
 }
 

@@ -172,8 +172,8 @@ enum place { PLACE_OUTBOX, PLACE_DEAD, PLACE_PARKED };
 static void changes_sql(struct buf *out, const struct my_admin *a, const char *pipeline,
 			const char *key, enum place place)
 {
-	buf_add_fmt(out, "SELECT schema_name, table_name, MD5(%s) AS k, %s AS id FROM ", key,
-		    place == PLACE_DEAD ? "id" : "COALESCE(origin_id, id)");
+	buf_add_fmt(out, "SELECT schema_name, table_name, " MY_DIGEST("%s") " AS k, %s AS id FROM ",
+		    key, key, place == PLACE_DEAD ? "id" : "COALESCE(origin_id, id)");
 	if (place == PLACE_OUTBOX) {
 		my_schema_outbox(out, a->database, pipeline);
 		return;
@@ -199,7 +199,8 @@ static void superseded_sql(struct buf *out, const struct my_admin *a, const char
 		changes_sql(out, a, pipeline, i % 2 ? "old_key" : "row_key", (enum place)(i / 2));
 	}
 	buf_add_str(out, ") AS c GROUP BY schema_name, table_name, k) AS n ON n.schema_name = "
-			 "d.schema_name AND n.table_name = d.table_name AND n.k = MD5(d.row_key)");
+			 "d.schema_name AND n.table_name = d.table_name AND n.k = " MY_DIGEST(
+				 "d.row_key"));
 }
 
 #define UTC_FORMAT ", '%%Y-%%m-%%dT%%H:%%i:%%s.%%fZ')"

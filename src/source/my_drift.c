@@ -4,6 +4,9 @@
 #include <string.h>
 
 #define SQL_MAX_BYTES 8192
+#define COLUMNS                                                                                    \
+	"GROUP_CONCAT(column_name, ' ', column_type, ' ', COALESCE(character_set_name, ''), ' ', " \
+	"is_nullable ORDER BY ordinal_position)"
 
 static void where_table(struct buf *out, const char *prefix, const char *schema, const char *table)
 {
@@ -15,10 +18,8 @@ static void where_table(struct buf *out, const char *prefix, const char *schema,
 
 void my_drift_fingerprint(struct buf *out, const char *schema, const char *table)
 {
-	buf_add_str(out,
-		    "(SELECT MD5(GROUP_CONCAT(column_name, ' ', column_type, ' ', "
-		    "COALESCE(character_set_name, ''), ' ', is_nullable ORDER BY "
-		    "ordinal_position)) FROM information_schema.columns WHERE table_schema = ");
+	buf_add_str(out, "(SELECT " MY_DIGEST(COLUMNS) " FROM information_schema.columns WHERE "
+						       "table_schema = ");
 	my_quote_literal(out, text_of(schema));
 	buf_add_str(out, " AND table_name = ");
 	my_quote_literal(out, text_of(table));

@@ -54,28 +54,30 @@ struct table_call {
 	size_t stale_count; /* of triggers on the table that nothing wants */
 	int wrong;          /* triggers that are missing or differ */
 	int differ;
+	/* of each trigger, by operation, as the work goes on. Under LOCK TABLES a MySQL does not
+	 * show who there is, so that a definer that is gone would not be noticed there. */
+	enum my_trigger_state states[OP_COUNT];
 };
 
 static ATTR_MUST_CHECK enum err_code put_trigger(struct my_admin *a, const struct my_trigger *t,
 						 void *ctx, struct err *e)
 {
-	enum my_trigger_state state = MY_TRIGGER_DIFFERS;
+	struct table_call *c = ctx;
 	bool or_replace = a->flavour == MY_MARIADB;
 	char name[MY_TRIGGER_NAME_BYTES];
 	enum err_code code = ERR_OK;
 	struct buf sql;
 
-	(void)ctx;
-	if (!a->options->print_only)
-		code = my_trigger_compare(a, t, &state, e);
-	if (code != ERR_OK || state == MY_TRIGGER_OK)
-		return code;
+	if (c->states[t->op] == MY_TRIGGER_OK)
+		return ERR_OK;
 	my_trigger_name(t, name);
 	buf_init(&sql, MY_SQL_MAX_BYTES);
-	if (!or_replace && state == MY_TRIGGER_DIFFERS) {
+	if (!or_replace && c->states[t->op] == MY_TRIGGER_DIFFERS) {
 		my_trigger_drop(&sql, t->schema, name);
 		code = my_admin_run_buf(a, &sql, e);
 		buf_reset(&sql);
+		if (code == ERR_OK)
+			c->states[t->op] = MY_TRIGGER_ABSENT;
 	}
 	if (code == ERR_OK) {
 		my_trigger_create(&sql, t, or_replace);
@@ -88,6 +90,8 @@ static ATTR_MUST_CHECK enum err_code put_trigger(struct my_admin *a, const struc
 				"log_bin_trust_function_creators = 1");
 	}
 	buf_done(&sql);
+	if (code == ERR_OK)
+		c->states[t->op] = MY_TRIGGER_OK;
 	return code;
 }
 
@@ -145,7 +149,7 @@ static ATTR_MUST_CHECK enum err_code table_work(struct my_admin *a, void *ctx, s
 	if (code == ERR_OK && c->stale_count)
 		code = drop_stale(a, c, e);
 	if (code == ERR_OK)
-		code = my_table_each_trigger(a, c->tables, c->i, put_trigger, NULL, e);
+		code = my_table_each_trigger(a, c->tables, c->i, put_trigger, c, e);
 	if (!locked)
 		return code;
 	after = my_admin_run(a, "UNLOCK TABLES", code == ERR_OK ? e : NULL);
@@ -161,6 +165,7 @@ static ATTR_MUST_CHECK enum err_code count_wrong(struct my_admin *a, const struc
 
 	if (code != ERR_OK)
 		return code;
+	c->states[t->op] = state;
 	c->wrong += state != MY_TRIGGER_OK;
 	c->differ += state == MY_TRIGGER_DIFFERS;
 	return ERR_OK;
@@ -248,7 +253,11 @@ static ATTR_MUST_CHECK enum err_code install_tables(struct my_admin *a,
 	size_t i;
 
 	for (i = 0; i < tables->list.count; i++) {
-		struct table_call c = {.tables = tables, .i = i};
+		struct table_call c = {.tables = tables,
+				       .i = i,
+				       .states = {[OP_INSERT] = MY_TRIGGER_DIFFERS,
+						  [OP_UPDATE] = MY_TRIGGER_DIFFERS,
+						  [OP_DELETE] = MY_TRIGGER_DIFFERS}};
 
 		code = install_table(a, &c, &here);
 		if (code == ERR_OK)

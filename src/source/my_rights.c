@@ -6,21 +6,6 @@
  */
 #include "source/my_install.h"
 
-static ATTR_MUST_CHECK enum err_code probe(struct my_admin *a, const struct buf *statement,
-					   struct err *e)
-{
-	struct buf sql;
-	enum err_code code;
-
-	buf_init(&sql, MY_SQL_MAX_BYTES);
-	buf_add_str(&sql, "PREPARE adbl_probe FROM ");
-	my_quote_literal(&sql, buf_text(statement));
-	code = buf_error(statement) == ERR_OK ? my_conn_exec_buf(a->conn, &sql, NULL, e)
-					      : err_set(e, ERR_NOMEM, "no memory for a statement");
-	buf_done(&sql);
-	return code;
-}
-
 static ATTR_MUST_CHECK enum err_code probe_outbox(struct my_admin *a, const char *pipeline,
 						  struct err *e)
 {
@@ -34,7 +19,7 @@ static ATTR_MUST_CHECK enum err_code probe_outbox(struct my_admin *a, const char
 			  "data, old_data, truncated, bytes) VALUES ('', '', '', 0, NULL, NULL, "
 			  "COALESCE(row_key, ''), COALESCE(old_key, ''), 0, OCTET_LENGTH(data) + "
 			  "OCTET_LENGTH(old_data))");
-	code = probe(a, &sql, e);
+	code = my_admin_probe(a, &sql, e);
 	buf_done(&sql);
 	if (code == ERR_DENIED)
 		(void)err_prefix(e, "triggers would run as this user, and could not write to the "
@@ -62,7 +47,7 @@ static ATTR_MUST_CHECK enum err_code probe_table(struct my_admin *a, const struc
 	}
 	buf_add_str(&sql, " FROM ");
 	my_quote_name(&sql, trigger.schema, trigger.table);
-	code = probe(a, &sql, e);
+	code = my_admin_probe(a, &sql, e);
 	buf_done(&sql);
 	if (code == ERR_DENIED)
 		(void)err_prefix(e,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What is installed against what is configured. The server keeps the text of a trigger as it was
- * written, so comparing texts is comparing everything.
+ * written (MySQL: its body, behind words of its own), so comparing texts is comparing everything.
  */
 #include <stdio.h>
 #include <string.h>
@@ -16,13 +16,17 @@ static const char *without_head(const char *sql)
 	return at ? at : sql;
 }
 
-static bool is_same(const struct my_result *r, const char *wanted)
+static bool ends_with(struct text got, const char *tail)
 {
-	struct text got = my_result_text(r, 2);
-	const char *tail = without_head(wanted);
 	size_t len = strlen(tail);
 
-	if (!got.s || got.len < len || memcmp(got.s + got.len - len, tail, len) != 0)
+	return got.s && got.len >= len && memcmp(got.s + got.len - len, tail, len) == 0;
+}
+
+static bool is_same(const struct my_result *r, const char *wanted, const char *stored)
+{
+	if (!ends_with(my_result_text(r, 2), without_head(wanted)) &&
+	    !ends_with(my_result_text(r, 2), stored))
 		return false;
 	return strcmp(my_result_str(r, 1), MY_TRIGGER_SQL_MODE) == 0 &&
 	       strcmp(my_result_str(r, 3), "utf8mb4") == 0;
@@ -61,26 +65,29 @@ enum err_code my_trigger_compare(struct my_admin *a, const struct my_trigger *t,
 {
 	char name[MY_TRIGGER_NAME_BYTES];
 	struct my_result *r = NULL;
-	struct buf sql;
+	struct buf sql, stored;
 	struct err here;
 	enum err_code code;
 
 	my_trigger_name(t, name);
 	buf_init(&sql, MY_SQL_MAX_BYTES);
+	buf_init(&stored, MY_SQL_MAX_BYTES);
 	buf_add_str(&sql, "SHOW CREATE TRIGGER ");
 	my_quote_name(&sql, t->schema, name);
 	code = my_conn_query_buf(a->conn, &sql, &r, &here);
 	buf_reset(&sql);
 	my_trigger_create(&sql, t, false);
-	if (code == ERR_OK && buf_error(&sql) != ERR_OK)
+	my_trigger_stored(&stored, t);
+	if (code == ERR_OK && (buf_error(&sql) != ERR_OK || buf_error(&stored) != ERR_OK))
 		code = err_set(&here, ERR_NOMEM, "no memory for a trigger");
 	if (code == ERR_NOT_FOUND)
 		*ret_state = MY_TRIGGER_ABSENT;
 	else if (code == ERR_OK)
-		*ret_state =
-			my_result_next(r) && is_same(r, buf_str(&sql)) && !is_orphan(a, t, name)
-				? MY_TRIGGER_OK
-				: MY_TRIGGER_DIFFERS;
+		*ret_state = my_result_next(r) && is_same(r, buf_str(&sql), buf_str(&stored)) &&
+					     !is_orphan(a, t, name)
+				     ? MY_TRIGGER_OK
+				     : MY_TRIGGER_DIFFERS;
+	buf_done(&stored);
 	buf_done(&sql);
 	my_result_free(r);
 	if (code == ERR_OK || code == ERR_NOT_FOUND)

@@ -334,28 +334,20 @@ struct my_trigger my_table_trigger(const struct my_admin *a, const struct my_tab
 
 static void probe_sql(struct buf *out, const struct my_trigger *t)
 {
-	struct buf probe;
-
-	buf_init(&probe, MY_SQL_MAX_BYTES);
-	buf_add_str(&probe, "SELECT 1 FROM (SELECT 1) AS one");
+	buf_add_str(out, "SELECT 1 FROM (SELECT 1) AS one");
 	if (t->op != OP_DELETE) {
-		buf_add_str(&probe, ", ");
-		my_quote_name(&probe, t->schema, t->table);
-		buf_add_str(&probe, " AS NEW");
+		buf_add_str(out, ", ");
+		my_quote_name(out, t->schema, t->table);
+		buf_add_str(out, " AS NEW");
 	}
 	if (t->op != OP_INSERT) {
-		buf_add_str(&probe, ", ");
-		my_quote_name(&probe, t->schema, t->table);
-		buf_add_str(&probe, " AS OLD");
+		buf_add_str(out, ", ");
+		my_quote_name(out, t->schema, t->table);
+		buf_add_str(out, " AS OLD");
 	}
-	buf_add_str(&probe, " WHERE (");
-	buf_add_str(&probe, t->where);
-	buf_add_str(&probe, "\n)");
-	if (buf_error(&probe) != ERR_OK)
-		out->error = buf_error(&probe);
-	buf_add_str(out, "PREPARE adbl_probe FROM ");
-	my_quote_literal(out, buf_text(&probe));
-	buf_done(&probe);
+	buf_add_str(out, " WHERE (");
+	buf_add_str(out, t->where);
+	buf_add_str(out, "\n)");
 }
 
 enum err_code my_table_check_filters(struct my_admin *a, const struct my_tables *tables, size_t i,
@@ -376,7 +368,7 @@ enum err_code my_table_check_filters(struct my_admin *a, const struct my_tables 
 			continue;
 		buf_reset(&sql);
 		probe_sql(&sql, &trigger);
-		code = my_conn_exec_buf(a->conn, &sql, NULL, e);
+		code = my_admin_probe(a, &sql, e);
 		if (code != ERR_OK && code != ERR_UNAVAILABLE && code != ERR_NOMEM)
 			code = table_filter_error(t, p->name, op, e);
 	}

@@ -146,6 +146,16 @@ static bool set_tls_files(const struct my_target *t, MYSQL *raw)
 
 #ifdef MARIADB_BASE_VERSION
 
+#define PLUGINS "mysql_native_password,client_ed25519,parsec,auth_gssapi_client,unix_socket"
+#define PLUGINS_SECURE PLUGINS ",caching_sha2_password,sha256_password"
+
+/* Would one of MySQL's own plugins get a password in clear text? libmariadb 3.3 sends it so also
+ * without TLS, where they want RSA: it is refused, and everybody on the way knows it. */
+static bool is_bare(const struct my_target *t)
+{
+	return !t->is_safe && t->host && t->password && *t->password;
+}
+
 /* libmariadb checks the chain as soon as it has a CA, the name when told to verify. Only then it
  * insists on TLS before it answers the server; so the password itself (PAM, LDAP, tokens of a
  * cloud) is not given otherwise. */
@@ -161,9 +171,8 @@ static bool set_tls(const struct my_target *t, MYSQL *raw, bool is_tls)
 	return set(raw, MYSQL_OPT_SSL_ENFORCE, &enforce) &&
 	       set(raw, MYSQL_OPT_SSL_VERIFY_SERVER_CERT, &verify) &&
 	       (!is_tls || set_tls_files(t, raw)) &&
-	       (verify || set(raw, MARIADB_OPT_RESTRICTED_AUTH,
-			      "mysql_native_password,client_ed25519,parsec,caching_sha2_password,"
-			      "sha256_password,auth_gssapi_client,unix_socket"));
+	       (verify ||
+		set(raw, MARIADB_OPT_RESTRICTED_AUTH, is_bare(t) ? PLUGINS : PLUGINS_SECURE));
 }
 
 #else
@@ -200,6 +209,14 @@ bool my_target_options(const struct my_target *t, MYSQL *raw, bool is_tls)
 	       mysql_options4(raw, MYSQL_OPT_CONNECT_ATTR_ADD, "program_name", "app-db-listener") ==
 		       0 &&
 	       set_tls(t, raw, is_tls);
+}
+
+bool my_target_trust(struct my_target *t, const MYSQL *raw, bool is_tls)
+{
+	if (t->is_safe || !is_tls || !(raw->server_capabilities & CLIENT_SSL))
+		return false;
+	t->is_safe = true;
+	return true;
 }
 
 void my_target_keepalive(int fd)

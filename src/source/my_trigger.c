@@ -419,13 +419,14 @@ static void add_body(struct buf *out, const struct my_trigger *t)
 		buf_add_str(out, ";\nEND");
 }
 
+static const char *const events[OP_COUNT] = {
+	[OP_INSERT] = "INSERT",
+	[OP_UPDATE] = "UPDATE",
+	[OP_DELETE] = "DELETE",
+};
+
 void my_trigger_create(struct buf *out, const struct my_trigger *t, bool or_replace)
 {
-	static const char *const events[OP_COUNT] = {
-		[OP_INSERT] = "INSERT",
-		[OP_UPDATE] = "UPDATE",
-		[OP_DELETE] = "DELETE",
-	};
 	char name[MY_TRIGGER_NAME_BYTES];
 
 	assert(events[t->op]);
@@ -435,6 +436,14 @@ void my_trigger_create(struct buf *out, const struct my_trigger *t, bool or_repl
 	buf_add_fmt(out, "\n\tAFTER %s ON ", events[t->op]);
 	my_quote_name(out, t->schema, t->table);
 	buf_add_str(out, " FOR EACH ROW\n");
+	add_body(out, t);
+}
+
+void my_trigger_stored(struct buf *out, const struct my_trigger *t)
+{
+	buf_add_fmt(out, " AFTER %s ON ", events[t->op]);
+	my_quote_ident(out, t->table);
+	buf_add_str(out, " FOR EACH ROW ");
 	add_body(out, t);
 }
 

@@ -152,13 +152,11 @@ static void forget_everything(struct my_source *s)
 	memset(&s->poll, 0, sizeof(s->poll));
 }
 
-#define LEADER_LOCK "CONCAT('app_db_listener.', MD5(LOWER(DATABASE())))"
-
 /* The server takes a moment to notice that a connection was closed, and until then the next open
  * would find a leader. When this fails the connection is lost, and the lock with it. */
 static void give_up_leadership(struct my_source *s)
 {
-	enum err_code code = my_conn_exec(s->conn, "DO RELEASE_LOCK(" LEADER_LOCK ")", NULL);
+	enum err_code code = my_conn_exec(s->conn, "DO RELEASE_LOCK(" MY_LOCK_LEADER ")", NULL);
 
 	(void)code;
 }

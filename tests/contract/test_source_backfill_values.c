@@ -125,11 +125,26 @@ static const char *const tables_of_values[] = {
 		"INSERT INTO x VALUES (3, 0.1, printf('%.*c', 3000000, 'x'), 1, 2);",
 };
 
+/* MySQL has no UUID. A loan until the next call. */
+static const char *for_server(const char *sql)
+{
+	static char text[4096];
+	const char *server = getenv("TEST_MY_SERVER");
+	const char *type = strstr(sql, "UUID");
+
+	if (!type || !server || strcmp(server, "mysql") != 0)
+		return sql;
+	(void)snprintf(text, sizeof(text), "%.*sCHAR(36)%s", (int)(type - sql), sql,
+		       type + strlen("UUID"));
+	return text;
+}
+
 /* The same texts but for the name of the operation. */
 static void a_row_reads_as_its_insert_was_captured(void **state)
 {
 	struct rows_lab *lab = *state;
-	const char *table = tables_of_values[lab->type], *insert = strstr(table, "INSERT");
+	const char *table = for_server(tables_of_values[lab->type]),
+		   *insert = strstr(table, "INSERT");
 	char *captured;
 	char *at;
 
@@ -197,7 +212,7 @@ static void keys_of_all_kinds_are_walked_row_by_row(void **state)
 	char *lines, *line, *next;
 	int64_t rows;
 
-	rows_exec(lab, 0, "%s", tables_of_keys[lab->type]);
+	rows_exec(lab, 0, "%s", for_server(tables_of_keys[lab->type]));
 	rows_install(lab, "k");
 	rows = lab->type == SOURCE_SQLITE ? 80 : 60;
 	assert_int_equal(rows_finish(lab, rows_create(lab, &r), 1), rows);

@@ -21,7 +21,7 @@ exits "check finds nothing wrong" 0 adbl check
 shop_run
 
 sql "INSERT INTO users VALUES (1, 'Zoe \"é\"')" "UPDATE users SET name = 'b' WHERE id = 1" "DELETE FROM users WHERE id = 1" \
-	"INSERT INTO users SELECT seq, 'many' FROM seq_10_to_209"
+	"INSERT INTO users $(sql_series 10 209 "SELECT i, 'many'")"
 processed_is() {
 	sql_is 'SELECT count(*) FROM audit_log WHERE processed' "$1"
 }

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# Every statement that changes rows of a MariaDB, sessions of all settings, prepared transactions: what was captured is
+# Every statement that changes rows of a MariaDB or a MySQL, sessions of all settings, prepared transactions: what was captured is
 # exactly what was changed. And what triggers do not see, so that the documentation stays true.
 . "$(dirname "$0")/../support/workload.sh"
 workload_need mariadb -o 'local_infile = 1'
@@ -57,27 +57,31 @@ done
 seq 1 300 | sed 's/$/\t0/' >"$test_dir/load.tsv"
 ok "LOAD DATA under load" mariadb_as root shop --local-infile=1 -e \
 	"LOAD DATA LOCAL INFILE '$test_dir/load.tsv' INTO TABLE parts (k, part)"
-ok "REPLACE" sql 'REPLACE INTO items (k) SELECT seq + 6000 FROM seq_1_to_20' 'REPLACE INTO items (k) SELECT seq + 6000 FROM seq_11_to_30'
-ok "INSERT IGNORE" sql 'INSERT IGNORE INTO items (k) SELECT seq + 6000 FROM seq_21_to_40'
+ok "REPLACE" sql "REPLACE INTO items (k) $(sql_series 6001 6020 'SELECT i')" "REPLACE INTO items (k) $(sql_series 6011 6030 'SELECT i')"
+ok "INSERT IGNORE" sql "INSERT IGNORE INTO items (k) $(sql_series 6021 6040 'SELECT i')"
 ok "INSERT ... ON DUPLICATE KEY UPDATE" sql \
-	"INSERT INTO items (k) SELECT seq + 6000 FROM seq_31_to_50 ON DUPLICATE KEY UPDATE note = 'again'"
+	"INSERT INTO items (k) $(sql_series 6031 6050 'SELECT i') ON DUPLICATE KEY UPDATE note = 'again'"
 ok "an update of two tables" sql "UPDATE parts JOIN items ON items.k = parts.k + 6000 SET parts.note = 'j', items.note = 'j'"
 ok "a delete from two tables" sql 'DELETE parts, items FROM parts JOIN items ON items.k = parts.k + 6000 WHERE items.k BETWEEN 6031 AND 6040'
 ok "rows move between partitions" sql 'UPDATE parts SET part = 1 - part WHERE k % 2 = 0'
-ok "INSERT ... RETURNING, DELETE ... RETURNING" quietly sql 'INSERT INTO items (k) VALUES (6100) RETURNING k' 'DELETE FROM items WHERE k = 6100 RETURNING k'
+is_mysql || ok "INSERT ... RETURNING, DELETE ... RETURNING" quietly sql 'INSERT INTO items (k) VALUES (6100) RETURNING k' 'DELETE FROM items WHERE k = 6100 RETURNING k'
 ok "UPDATE with ORDER BY and LIMIT that shifts keys" sql 'UPDATE items SET k = k + 1 WHERE k BETWEEN 6041 AND 6050 ORDER BY k DESC LIMIT 3'
 ok "savepoints" sql 'START TRANSACTION; INSERT INTO items (k) VALUES (6200); SAVEPOINT a; DELETE FROM items; ROLLBACK TO a; COMMIT'
 ok "a statement that fails half way" bash -c "! mariadb --no-defaults -h $TEST_MY_HOST -P $TEST_MY_PORT -u root shop \
-	-e 'INSERT INTO items (k) SELECT 6215 - seq FROM seq_0_to_20' 2>/dev/null"
+	-e 'INSERT INTO items (k) $(sql_series 0 20 'SELECT 6215 - i')' 2>/dev/null"
 
 # sessions of all kinds
 i=0
-for setting in "sql_mode = 'ANSI_QUOTES,NO_BACKSLASH_ESCAPES'" "sql_mode = ''" "sql_mode = 'TRADITIONAL'" "sql_mode = 'ORACLE'" \
+own=("sql_mode = 'ORACLE'" "tx_isolation = 'SERIALIZABLE'" "tx_isolation = 'READ-UNCOMMITTED'" "max_statement_time = 5"
+	"max_recursive_iterations = 0, max_sp_recursion_depth = 0" "old_mode = 'UTF8_IS_UTF8MB3'")
+! is_mysql || own=("sql_mode = 'ANSI'" "transaction_isolation = 'SERIALIZABLE'" "transaction_isolation = 'READ-UNCOMMITTED'"
+	"max_execution_time = 5000" "cte_max_recursion_depth = 0, max_sp_recursion_depth = 0" "sql_require_primary_key = 1"
+	"sql_generate_invisible_primary_key = 1" "binlog_row_image = MINIMAL" "div_precision_increment = 0")
+for setting in "${own[@]}" "sql_mode = 'ANSI_QUOTES,NO_BACKSLASH_ESCAPES'" "sql_mode = ''" "sql_mode = 'TRADITIONAL'" \
 	"sql_mode = 'PAD_CHAR_TO_FULL_LENGTH'" "sql_safe_updates = 1" "autocommit = 0" "time_zone = '-05:30'" "NAMES latin1" \
 	"NAMES utf8mb3" "auto_increment_increment = 7, auto_increment_offset = 3" "foreign_key_checks = 0, unique_checks = 0" \
-	"tx_isolation = 'SERIALIZABLE'" "tx_isolation = 'READ-UNCOMMITTED'" "group_concat_max_len = 4" "lc_time_names = 'de_DE'" \
-	"character_set_results = NULL, collation_connection = latin1_swedish_ci" "max_statement_time = 5" \
-	"max_recursive_iterations = 0, max_sp_recursion_depth = 0" "big_tables = 1" "old_mode = 'UTF8_IS_UTF8MB3'"; do
+	"group_concat_max_len = 4" "lc_time_names = 'de_DE'" \
+	"character_set_results = NULL, collation_connection = latin1_swedish_ci" "big_tables = 1"; do
 	i=$((i + 1))
 	ok "a session with $setting" sql "SET $setting" "INSERT INTO pairs (k, part, note) VALUES ('s$i', 1, 'a \\\\ ''b'' ü')" \
 		"UPDATE pairs SET note = 'c' WHERE k = 's$i' AND part = 1" "DELETE FROM pairs WHERE k = 's$i' AND part = 1" COMMIT
@@ -85,12 +89,12 @@ done
 ok "no statement of the application failed" workload_stop
 process_wait open
 
-sql 'INSERT INTO keyless (k) SELECT seq FROM seq_1_to_50' "UPDATE keyless SET note = 'x' WHERE k <= 20" \
+sql "INSERT INTO keyless (k) $(sql_series 1 50 'SELECT i')" "UPDATE keyless SET note = 'x' WHERE k <= 20" \
 	'UPDATE keyless SET k = k + 1000 WHERE k <= 10' 'DELETE FROM keyless WHERE k > 45'
 sql 'UPDATE items SET note = note' 'INSERT INTO items (k) VALUES (5001)' 'UPDATE items SET k = 5002 WHERE k = 5001' \
 	'UPDATE items SET k = 5001 WHERE k = 5002'
-sql 'INSERT INTO parents (k) SELECT seq FROM seq_1_to_10' \
-	'INSERT INTO children (k, parent) SELECT seq, 1 + seq % 10 FROM seq_1_to_40'
+sql "INSERT INTO parents (k) $(sql_series 1 10 'SELECT i')" \
+	"INSERT INTO children (k, parent) $(sql_series 1 40 'SELECT i, 1 + i % 10')"
 workload_verify
 is "an open transaction's change arrived late" "$(arrived items '{"k":-10}' && echo yes)" yes
 

@@ -11,7 +11,7 @@ need_database "${1:-}"
 # Rows of 100 kB that compression does not make small.
 noise="(SELECT string_agg(md5(concat(i, '/', j)), '') FROM generate_series(1, 3200) AS j)"
 case $db_kind in
-mariadb) noise="(SELECT group_concat(md5(concat(i, '/', j.seq)) SEPARATOR '') FROM seq_1_to_3200 AS j)" ;;
+mariadb) noise="(SELECT group_concat(left(sha2(concat(i, '/', j.seq), 256), 32) SEPARATOR '') FROM ($(sql_series 1 3200 'SELECT i AS seq')) AS j)" ;;
 sqlite) noise='hex(randomblob(51200))' ;;
 esac
 large() { # TABLE FROM TO

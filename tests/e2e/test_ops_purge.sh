@@ -32,7 +32,7 @@ old_rows() {
 waits() {
 	case $db_kind in
 	postgres) grep -c 'still waiting for' "$TEST_PG_LOG" ;;
-	mariadb) sql "SELECT variable_value FROM information_schema.global_status WHERE variable_name = 'INNODB_ROW_LOCK_WAITS'" ;;
+	mariadb) sql "SHOW GLOBAL STATUS LIKE 'Innodb_row_lock_waits'" | cut -f 2 ;;
 	sqlite) echo 0 ;;
 	esac
 }

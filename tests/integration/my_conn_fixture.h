@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* For tests of connections to MariaDB: opening them, a user without rights, and somebody who does
- * something a moment later. */
+/* For tests of connections to MariaDB and MySQL: opening them, a user without rights, and somebody
+ * who does something a moment later. */
 #ifndef TESTS_MY_CONN_FIXTURE_H
 #define TESTS_MY_CONN_FIXTURE_H
 
@@ -11,6 +11,7 @@
 
 #include <cmocka.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/fd.h"
@@ -69,7 +70,8 @@ static inline int teardown(void **state)
 /* A user who may do next to nothing; sees to it that nobody else has the name. */
 static inline void make_user(const struct mytest *my)
 {
-	mytest_exec(my->conn, "CREATE OR REPLACE USER plain@'%%' IDENTIFIED BY 'secret'");
+	mytest_exec(my->conn, "DROP USER IF EXISTS plain@'%%'");
+	mytest_exec(my->conn, "CREATE USER plain@'%%' IDENTIFIED BY 'secret'");
 	mytest_exec(my->conn, "GRANT SELECT, INSERT, DELETE ON %s.* TO plain@'%%'", my->database);
 }
 
@@ -81,6 +83,9 @@ static inline struct mytest as_user(const struct mytest *my, char *password)
 	(void)snprintf(other.user, sizeof(other.user), "plain");
 	other.settings.user = (char *)(uintptr_t) "plain";
 	other.settings.password.value = password;
+	/* where a password may be sent without TLS */
+	if (mytest_is_mysql())
+		other.settings.host = getenv("TEST_MY_SOCKET");
 	return other;
 }
 

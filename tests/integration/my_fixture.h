@@ -20,6 +20,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "mytest.h"
 #include "source/admin.h"
 #include "source/my_conn.h"
 
@@ -138,6 +139,29 @@ static inline const char *rows(struct fixture *f, const char *sql)
 #define EVENTS                                                                                     \
 	"SELECT operation, table_name, row_key, old_key, data, old_data FROM "                     \
 	"app_db_listener_outbox ORDER BY id"
+
+/* Run sql with every $TRIGGER replaced by the name of the trigger for that event, of which there is
+ * one. */
+static inline void run_trigger(struct fixture *f, const char *event, const char *sql)
+{
+	char name[256], find[256];
+	const char *mark;
+	struct buf text;
+
+	(void)snprintf(find, sizeof(find),
+		       "SELECT trigger_name FROM information_schema.triggers WHERE trigger_schema "
+		       "= DATABASE() AND event_manipulation = '%s'",
+		       event);
+	(void)snprintf(name, sizeof(name), "%s", rows(f, find));
+	buf_init(&text, 1 << 16);
+	for (; (mark = strstr(sql, "$TRIGGER")); sql = mark + strlen("$TRIGGER")) {
+		buf_add(&text, sql, (size_t)(mark - sql));
+		buf_add_str(&text, name);
+	}
+	buf_add_str(&text, sql);
+	run(f, buf_str(&text));
+	buf_done(&text);
+}
 
 /* The events since the last call. */
 static inline const char *events(struct fixture *f)

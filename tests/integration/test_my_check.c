@@ -25,7 +25,8 @@ static void a_good_installation_has_no_warnings(void **state)
 
 	users(f);
 	install(f);
-	assert_has(check(f), "ok connection: connected to MariaDB ");
+	assert_has(check(f), mytest_is_mysql() ? "ok connection: connected to MySQL "
+					       : "ok connection: connected to MariaDB ");
 	assert_has(check(f), ".users: 3 triggers for pipeline default");
 	assert_lacks(check(f), "WARN");
 	assert_lacks(check(f), "FAIL");
@@ -49,12 +50,11 @@ static void damage_is_found(void **state)
 
 	users(f);
 	install(f);
-	run(f, "SET @name = (SELECT trigger_name FROM information_schema.triggers WHERE "
-	       "trigger_schema = DATABASE() AND event_manipulation = 'INSERT');"
-	       "EXECUTE IMMEDIATE CONCAT('CREATE OR REPLACE TRIGGER ', @name, ' AFTER INSERT ON "
-	       "users FOR EACH ROW DO 1')");
+	run_trigger(f, "INSERT",
+		    "DROP TRIGGER $TRIGGER; CREATE TRIGGER $TRIGGER AFTER INSERT ON users FOR EACH "
+		    "ROW DO 1");
 	assert_has(check(f), "1 of 3 triggers of pipeline default are not as configured");
-	run(f, "EXECUTE IMMEDIATE CONCAT('DROP TRIGGER ', @name)");
+	run_trigger(f, "INSERT", "DROP TRIGGER $TRIGGER");
 	assert_has(check(f), "1 of 3 triggers of pipeline default are missing");
 	assert_has(check(f), ".users: has lost a trigger since it was installed");
 	run(f, "DROP TABLE app_db_listener_outbox");
@@ -70,16 +70,17 @@ static void damage_is_found(void **state)
 static void a_trigger_that_was_made_under_another_sql_mode_differs(void **state)
 {
 	struct fixture *f = *state;
+	char sql[16384];
 
 	users(f);
 	install(f);
-	run(f, "SET @name = (SELECT trigger_name FROM information_schema.triggers WHERE "
-	       "trigger_schema = DATABASE() AND event_manipulation = 'INSERT');"
-	       "SET @body = (SELECT action_statement FROM information_schema.triggers WHERE "
-	       "trigger_schema = DATABASE() AND event_manipulation = 'INSERT');"
-	       "SET sql_mode = 'STRICT_ALL_TABLES'; EXECUTE IMMEDIATE CONCAT('CREATE OR REPLACE "
-	       "TRIGGER ', @name, '\\n\\tAFTER INSERT ON `', DATABASE(), '`.`users` FOR EACH "
-	       "ROW\\n', @body)");
+	(void)snprintf(sql, sizeof(sql),
+		       "SET sql_mode = 'STRICT_ALL_TABLES'; DROP TRIGGER $TRIGGER; CREATE TRIGGER "
+		       "$TRIGGER\n\tAFTER INSERT ON `%s`.`users` FOR EACH ROW\n%s",
+		       f->database,
+		       rows(f, "SELECT action_statement FROM information_schema.triggers WHERE "
+			       "trigger_schema = DATABASE() AND event_manipulation = 'INSERT'"));
+	run_trigger(f, "INSERT", sql);
 	assert_has(check(f), "1 of 3 triggers of pipeline default are not as configured");
 	install(f);
 	assert_lacks(check(f), "WARN");
@@ -91,7 +92,8 @@ static void what_will_not_be_captured_is_told(void **state)
 
 	users(f);
 	run(f, "CREATE TABLE child (id int PRIMARY KEY, u int, CONSTRAINT to_users FOREIGN KEY (u) "
-	       "REFERENCES users (id) ON DELETE CASCADE); CREATE TABLE logs (line text)");
+	       "REFERENCES users (id) ON DELETE CASCADE ON UPDATE RESTRICT); CREATE TABLE logs "
+	       "(line text)");
 	capture(f, 0, NULL, "child");
 	capture(f, 0, NULL, "logs");
 	install(f);
@@ -110,7 +112,8 @@ static void a_definer_that_is_gone_is_a_failure(void **state)
 {
 	struct fixture *f = *state;
 
-	run(f, "CREATE OR REPLACE USER installer@'%'; GRANT ALL ON *.* TO installer@'%'");
+	run(f, "DROP USER IF EXISTS installer@'%'; CREATE USER installer@'%'; GRANT ALL ON *.* TO "
+	       "installer@'%'");
 	users(f);
 	f->options.user = "installer";
 	install(f);
@@ -150,6 +153,19 @@ static void settings_that_hurt_are_told(void **state)
 	run(f, "DROP USER lowly@'%'; SET GLOBAL binlog_format = 'ROW'");
 	assert_has(check(f), "ok binary log: log_bin_trust_function_creators is off");
 	assert_lacks(check(f), "WARN");
+}
+
+static void a_replica_is_told(void **state)
+{
+	struct fixture *f = *state;
+
+	users(f);
+	install(f);
+	run(f, mytest_is_mysql() ? "CHANGE REPLICATION SOURCE TO SOURCE_HOST = '127.0.0.1'"
+				 : "CHANGE MASTER TO MASTER_HOST = '127.0.0.1'");
+	assert_has(check(f), "WARN connection: this server is a replica");
+	run(f, mytest_is_mysql() ? "RESET REPLICA ALL" : "RESET SLAVE ALL");
+	assert_lacks(check(f), "replica");
 }
 
 static void bad_configurations_are_told_one_by_one(void **state)
@@ -194,7 +210,8 @@ static void an_audit_table_is_looked_at(void **state)
 					  "old_data LONGTEXT");
 	assert_has(buf_str(&f->findings), "id is not its primary key");
 	assert_has(buf_str(&f->findings), "has engine MyISAM");
-	run(f, "CREATE OR REPLACE TABLE audit_log (id bigint AUTO_INCREMENT PRIMARY KEY, operation "
+	run(f, "DROP TABLE audit_log; CREATE TABLE audit_log (id bigint AUTO_INCREMENT PRIMARY "
+	       "KEY, operation "
 	       "varchar(10) NOT NULL, table_name varchar(64), changed_at timestamp(6) NOT NULL "
 	       "DEFAULT CURRENT_TIMESTAMP(6), data json, old_data json, processed boolean NOT "
 	       "NULL DEFAULT FALSE)");
@@ -225,6 +242,7 @@ int main(void)
 		TEST(what_will_not_be_captured_is_told),
 		TEST(a_definer_that_is_gone_is_a_failure),
 		TEST(settings_that_hurt_are_told),
+		TEST(a_replica_is_told),
 		TEST(bad_configurations_are_told_one_by_one),
 		TEST(a_server_that_is_not_there_is_a_finding),
 		TEST(an_audit_table_is_looked_at),

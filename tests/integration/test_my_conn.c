@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What goes wrong with opening connections to MariaDB, and what it is called. */
+/* What goes wrong with opening connections to MariaDB or MySQL, and what it is called. */
 #include "my_conn_fixture.h"
 
 #include <stdlib.h>
@@ -11,18 +11,21 @@ static void a_session_is_set_up(void **state)
 {
 	static const struct {
 		const char *name, *value;
+		const char *mysql; /* its name there; NULL: the same */
+		const char *mysql_value;
 	} cases[] = {
-		{"tx_isolation", "READ-COMMITTED"},
-		{"autocommit", "1"},
-		{"time_zone", "+00:00"},
-		{"character_set_client", "utf8mb4"},
-		{"character_set_results", "utf8mb4"},
-		{"sql_mode", "STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION"},
-		{"innodb_lock_wait_timeout", "2"},
-		{"lock_wait_timeout", "2"},
-		{"max_statement_time", "10.000000"},
-		{"binlog_row_image", "MINIMAL"},
-		{"local_infile", "1"}, /* the server's: the client's refusal is another test */
+		{"tx_isolation", "READ-COMMITTED", "transaction_isolation", NULL},
+		{"autocommit", "1", NULL, NULL},
+		{"time_zone", "+00:00", NULL, NULL},
+		{"character_set_client", "utf8mb4", NULL, NULL},
+		{"character_set_results", "utf8mb4", NULL, NULL},
+		{"sql_mode", "STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION", NULL, NULL},
+		{"innodb_lock_wait_timeout", "2", NULL, NULL},
+		{"lock_wait_timeout", "2", NULL, NULL},
+		{"max_statement_time", "10.000000", "max_execution_time", "10000"},
+		{"binlog_row_image", "MINIMAL", NULL, NULL},
+		{"local_infile", "1", NULL,
+		 NULL}, /* the server's: the client's refusal is another test */
 	};
 	struct my_conn *c = must_open(*state);
 	struct my_result *r;
@@ -30,14 +33,21 @@ static void a_session_is_set_up(void **state)
 	size_t i;
 
 	for (i = 0; i < ARRAY_LEN(cases); i++) {
-		(void)snprintf(sql, sizeof(sql), "SELECT @@%s", cases[i].name);
+		const char *name = cases[i].name, *value = cases[i].value;
+
+		if (mytest_is_mysql() && cases[i].mysql)
+			name = cases[i].mysql;
+		if (mytest_is_mysql() && cases[i].mysql_value)
+			value = cases[i].mysql_value;
+		(void)snprintf(sql, sizeof(sql), "SELECT @@%s", name);
 		assert_int_equal(my_conn_query(c, sql, &r, NULL), ERR_OK);
 		assert_true(my_result_next(r));
-		assert_string_equal(my_result_str(r, 0), cases[i].value);
+		assert_string_equal(my_result_str(r, 0), value);
 		my_result_free(r);
 	}
-	assert_true(my_conn_is_mariadb(c));
-	assert_int_equal(strncmp(my_conn_server(c), "MariaDB 1", 9), 0);
+	assert_int_equal(my_conn_is_mariadb(c), !mytest_is_mysql());
+	assert_int_equal(strncmp(my_conn_server(c), mytest_is_mysql() ? "MySQL " : "MariaDB 1", 6),
+			 0);
 	assert_true(my_conn_is_minimal(c));
 	assert_true(my_conn_fd(c) >= 0);
 	my_conn_close(c);
@@ -64,6 +74,25 @@ static void a_user_without_rights_connects(void **state)
 	assert_int_equal(my_conn_exec(c, "SELECT * FROM information_schema.INNODB_TRX", NULL),
 			 ERR_DENIED);
 	my_conn_close(c);
+}
+
+/* The password itself would go over the wire: where no other account does it, MySQL's own plugin.
+ */
+static void a_password_is_not_sent_in_clear_text(void **state)
+{
+	struct mytest other = as_user(*state, (char[]){"secret"});
+
+	if (!mytest_is_mysql()) {
+		print_message("MariaDB has no such accounts\n");
+		skip();
+	}
+	other.settings.host = getenv("TEST_MY_HOST");
+	expect_open(&other, ERR_DENIED, "would go in clear text");
+	other.settings.sslmode = (char[]){"disable"};
+	expect_open(&other, ERR_DENIED, "would go in clear text");
+	other.settings.sslmode = NULL;
+	other.settings.host = getenv("TEST_MY_SOCKET");
+	my_conn_close(must_open(&other));
 }
 
 static void wrong_credentials_are_denied(void **state)
@@ -199,6 +228,13 @@ static void tls_checks_what_it_is_told_to(void **state)
 		assert_int_equal(my_conn_exec(c, "DO 1", NULL), ERR_OK);
 		my_conn_close(c);
 	}
+	mysql_close(my->conn);
+	my->conn = mytest_connect(my);
+	other = as_user(my, (char[]){"secret"});
+	other.settings.host = getenv("TEST_MY_HOST");
+	c = must_open(&other);
+	assert_true(my_conn_is_tls(c));
+	my_conn_close(c);
 	mytest_ctl("restart");
 	mysql_close(my->conn);
 	my->conn = mytest_connect(my);
@@ -242,6 +278,7 @@ int main(void)
 		TEST(a_session_is_set_up),
 		TEST(a_server_may_not_ask_for_our_files),
 		TEST(a_user_without_rights_connects),
+		TEST(a_password_is_not_sent_in_clear_text),
 		TEST(wrong_credentials_are_denied),
 		TEST(a_missing_database_is_not_found),
 		TEST(a_server_that_is_not_there_is_unavailable),

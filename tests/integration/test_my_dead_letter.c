@@ -2,6 +2,7 @@
 /* Dead letters: list, replay, purge. */
 #include "letter_lab.h"
 #include "my_fixture.h"
+#include "source/my_locks.h"
 
 static void setup(struct fixture *f)
 {
@@ -15,7 +16,7 @@ static void setup(struct fixture *f)
 	       "'second'), seq, 'update', 'shop', IF(seq < 1500, 'users', 'a.b'), CONCAT("
 	       "'{\"id\":', seq, '}'), IF(seq = 1, '{\"id\":0}', NULL), '2024-01-02 03:04:05.5', "
 	       "seq = 3, 7, CONCAT('{\"id\":', seq, '}'), '{}', 3, 422, 'no', UTC_TIMESTAMP(6) - "
-	       "INTERVAL IF(seq < 100, 2, 0) DAY FROM seq_1_to_2500");
+	       "INTERVAL IF(seq < 100, 2, 0) DAY FROM " MYTEST_SEQ(1, 2500));
 }
 
 struct listing {
@@ -166,7 +167,7 @@ static void letters_of_an_audit_table_are_set_to_not_processed(void **state)
 	install(f);
 	run(f, "INSERT INTO app_db_listener_dead_letter (pipeline, id, operation, schema_name, "
 	       "table_name, changed_at, attempts, last_error, died_at) SELECT 'default', seq, "
-	       "'insert', '', 't', NOW(), 1, '', '2024-01-01' FROM seq_2_to_3");
+	       "'insert', '', 't', NOW(), 1, '', '2024-01-01' FROM " MYTEST_SEQ(2, 3));
 	assert_int_equal(replay(f, &(struct dead_letter_filter){0}), 1);
 	assert_string_equal(rows(f, "SELECT id, processed FROM audit_log ORDER BY 1"), "1|1\n2|0");
 	assert_string_equal(rows(f, "SELECT id FROM app_db_listener_dead_letter"), "3");
@@ -250,9 +251,7 @@ static void in_front_is_the_old_place_and_nobody_may_read_meanwhile(void **state
 	lab(f);
 	run(f, "INSERT INTO app_db_listener_outbox (id, operation, schema_name, table_name, "
 	       "changed_at) VALUES (100, 'insert', 'shop', 'users', NOW())");
-	assert_string_equal(
-		rows(f, "SELECT GET_LOCK(CONCAT('app_db_listener.', MD5(LOWER(DATABASE()))), 0)"),
-		"1");
+	assert_string_equal(rows(f, "SELECT GET_LOCK(" MY_LOCK_LEADER ", 0)"), "1");
 	assert_int_equal(
 		source_admin_mysql.dead_letter_replay(&f->settings, 0, &filter, true, &n, &f->err),
 		ERR_BUSY);

@@ -89,7 +89,8 @@ static void a_locked_definer_does_no_harm(void **state)
 {
 	struct fixture *f = *state;
 
-	run(f, "CREATE OR REPLACE USER installer@'%'; GRANT ALL ON *.* TO installer@'%'; CREATE "
+	run(f, "DROP USER IF EXISTS installer@'%'; CREATE USER installer@'%'; GRANT ALL ON *.* TO "
+	       "installer@'%'; CREATE "
 	       "TABLE users (id int PRIMARY KEY)");
 	capture(f, 0, NULL, "users");
 	f->options.user = "installer";

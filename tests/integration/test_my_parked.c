@@ -172,7 +172,7 @@ static void the_daemons_account_gets_what_it_needs(void **state)
 	struct fixture *f = *state;
 	struct ack a[3];
 
-	run(f, "CREATE OR REPLACE USER adbl_parks@'%'");
+	run(f, "DROP USER IF EXISTS adbl_parks@'%'; CREATE USER adbl_parks@'%'");
 	users(f);
 	f->source.user = (char *)(uintptr_t) "adbl_parks";
 	f->options.user = "root";
@@ -224,14 +224,15 @@ static void many_are_found_once_each(void **state)
 	       "changed_at, bytes, attempts, step, due_at, row_hash1, row_hash2, table_hash, "
 	       "parked_at) SELECT seq, 'insert', 's', 't', NOW(6), 10, 1, 0, CASE seq % 3 WHEN 0 "
 	       "THEN NULL ELSE TIMESTAMP'2027-01-15 08:00:00' + INTERVAL seq % 7 HOUR END, "
-	       "CAST(CRC32(seq) AS SIGNED) - 2000000000, 0, 1, NOW(6) FROM seq_1_to_24000");
+	       "CAST(CRC32(seq) AS SIGNED) - 2000000000, 0, 1, NOW(6) FROM " MYTEST_SEQ(1, 24000));
 	k = parking_of(f, true);
 	parking_open(&k);
 	/* all of those with a time, which are many, and a few of them */
 	parking_expect_many(&k, 24000, 16000, DUE + 7 * 3600 * CLOCK_US_PER_S);
 	parking_expect_many(&k, 24000, 2286, DUE);
-	run(f, "DELETE FROM app_db_listener_parked; ALTER TABLE app_db_listener_outbox "
-	       "AUTO_INCREMENT = 100000; INSERT INTO users (id) SELECT seq FROM seq_1_to_900");
+	run(f,
+	    "DELETE FROM app_db_listener_parked; ALTER TABLE app_db_listener_outbox "
+	    "AUTO_INCREMENT = 100000; INSERT INTO users (id) SELECT seq FROM " MYTEST_SEQ(1, 900));
 	assert_int_equal(parking_read(&k), 900);
 	for (i = 0; i < k.count; i++)
 		acks[i] = parking_ack(k.events[k.count - 1 - i], DUE);
@@ -261,9 +262,10 @@ static void parking_sorts_no_texts(void **state)
 
 	users(f);
 	install(f);
-	run(f, "INSERT INTO users (id) SELECT seq FROM seq_1_to_100");
+	run(f, "INSERT INTO users (id) SELECT seq FROM " MYTEST_SEQ(1, 100));
 	plan = rows(f,
-		    "EXPLAIN SELECT STRAIGHT_JOIN o.data FROM (SELECT 1 AS a_id, 0 AS nth UNION "
+		    "EXPLAIN FORMAT = TRADITIONAL SELECT STRAIGHT_JOIN o.data FROM (SELECT 1 AS "
+		    "a_id, 0 AS nth UNION "
 		    "ALL SELECT 2 AS a_id, 1 AS nth) AS a JOIN app_db_listener_outbox AS o FORCE "
 		    "INDEX (PRIMARY) ON o.id = a.a_id ORDER BY a.nth");
 	assert_lacks(plan, "Using temporary");

@@ -32,9 +32,8 @@ static int roles_setup(void **state)
 {
 	int failed = fixture_setup(state);
 
-	run_here(*state, "CREATE OR REPLACE USER app@'%'; CREATE OR REPLACE USER daemon@'%'; "
-			 "CREATE OR REPLACE USER daemon@'10.%'; CREATE OR REPLACE USER "
-			 "installer@'%'");
+	run_here(*state, "DROP USER IF EXISTS app@'%', daemon@'%', daemon@'10.%', installer@'%'; "
+			 "CREATE USER app@'%', daemon@'%', daemon@'10.%', installer@'%'");
 	return failed;
 }
 

@@ -63,6 +63,13 @@ static bool bump(struct writer *w, MYSQL *conn, int64_t key)
 	return ok;
 }
 
+/* Under REPEATABLE READ a MySQL keeps the end of a table locked in which a part of a transaction
+ * was undone, and two of them are a deadlock: docs/mysql.md. */
+static bool may_roll_back_to(const struct writer *w)
+{
+	return w->is_read_committed || !mytest_is_mysql();
+}
+
 /* One transaction; keys rise, so that writers do not deadlock. */
 static bool write_once(struct writer *w, MYSQL *conn)
 {
@@ -71,7 +78,7 @@ static bool write_once(struct writer *w, MYSQL *conn)
 
 	for (; ok && key <= KEYS; key += 1 + (int64_t)random_below(&w->random, KEYS)) {
 		ok = bump(w, conn, key);
-		if (ok && random_below(&w->random, 5) == 0)
+		if (ok && may_roll_back_to(w) && random_below(&w->random, 5) == 0)
 			ok = say(w, conn, "SAVEPOINT s") && bump(w, conn, key) &&
 			     say(w, conn,
 				 random_below(&w->random, 2) ? "ROLLBACK TO s"
@@ -248,7 +255,7 @@ static int setup(void **state)
 	static struct mytest my;
 
 	mytest_open(&my);
-	mytest_exec(my.conn, "INSERT INTO items (id) SELECT seq FROM seq_1_to_%d", KEYS);
+	mytest_exec(my.conn, "INSERT INTO items (id) SELECT seq FROM " MYTEST_SEQ(1, % d), KEYS);
 	mytest_exec(my.conn, "DELETE FROM app_db_listener_outbox");
 	*state = &my;
 	return 0;

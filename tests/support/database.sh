@@ -8,7 +8,8 @@
 #
 #   need_database "${1:-}"      # the first kind of that line when there is no argument
 #
-# Then $db_kind tells the kind, and $outbox and $dead_letter are the names of its tables.
+# Then $db_kind tells the kind, and $outbox and $dead_letter are the names of its tables. With TEST_MYSQLD the server of
+# the kind mariadb is a MySQL: is_mysql tells.
 
 db_kind=postgres test_db=postgres
 outbox=app_db_listener.outbox dead_letter=app_db_listener.dead_letter
@@ -23,6 +24,10 @@ need_mariadb() {
 	[ -n "${TEST_MY_PORT:-}" ] || script_under tests/support/with-mariadb "$@" "$0" mariadb
 	db_kind=mariadb test_db=mysql
 	outbox=app_db_listener_outbox dead_letter=app_db_listener_dead_letter
+}
+
+is_mysql() {
+	[ "$db_kind" = mariadb ] && [ "$TEST_MY_SERVER" = mysql ]
 }
 
 need_sqlite() {
@@ -129,8 +134,7 @@ sql_min() {
 sql_series() {
 	case $db_kind in
 	postgres) echo "$3 FROM generate_series($1, $2) AS i" ;;
-	mariadb) echo "$3 FROM (SELECT seq AS i FROM seq_$1_to_$2) AS s" ;;
-	sqlite) echo "$3 FROM (WITH RECURSIVE s(i) AS (VALUES ($1) UNION ALL SELECT i + 1 FROM s WHERE i < $2) SELECT i FROM s)" ;;
+	*) echo "$3 FROM (WITH RECURSIVE s(i) AS (SELECT $1 UNION ALL SELECT i + 1 FROM s WHERE i < $2) SELECT i FROM s) AS s" ;;
 	esac
 }
 
@@ -138,7 +142,7 @@ sql_series() {
 sql_text() {
 	case $db_kind in
 	postgres) echo "repeat(md5(i::text), $1)" ;;
-	mariadb) echo "repeat(md5(i), $1)" ;;
+	mariadb) echo "repeat(left(sha2(i, 256), 32), $1)" ;;
 	sqlite) echo "replace(hex(zeroblob($1)), '00', printf('%032x', i * 2654435761))" ;;
 	esac
 }
@@ -207,7 +211,7 @@ config_database() {
 		;;
 	mariadb)
 		cat <<-CONFIG
-			  type: "mariadb"
+			  type: "$TEST_MY_SERVER"
 			  host: "$TEST_MY_HOST"
 			  port: $TEST_MY_PORT
 			  user: "listener"

@@ -20,7 +20,8 @@
 /* What the triggers of an installation do, as short as can be. */
 #define TRIGGER(when, row, op)                                                                     \
 	"CREATE TRIGGER items_" op " AFTER " when " ON items FOR EACH ROW BEGIN "                  \
-	"DECLARE j LONGTEXT; SET j = JSON_OBJECT('id', " row ".id, 'n', " row ".n); "              \
+	"DECLARE j LONGTEXT; SET j = CONCAT('{\"id\": ', " row ".id, ', \"n\": ', " row            \
+	".n, '}'); "                                                                               \
 	"INSERT INTO app_db_listener_outbox (operation, schema_name, table_name, row_key, "        \
 	"changed_at, bytes, data) VALUES ('" op "', 'test', 'items', JSON_OBJECT('id', " row       \
 	".id), UTC_TIMESTAMP(6), LENGTH(j) + 20, j); END"
@@ -260,6 +261,11 @@ int64_t mytest_put(MYSQL *conn, const char *pipeline, const char *key, int bytes
 		    "%d, REPEAT('1', %d))",
 		    table, key, bytes + (int)strlen(key), bytes);
 	return (int64_t)mysql_insert_id(conn);
+}
+
+bool mytest_is_mysql(void)
+{
+	return strcmp(env("TEST_MY_SERVER"), "mysql") == 0;
 }
 
 void mytest_ctl(const char *words)

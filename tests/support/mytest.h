@@ -8,6 +8,7 @@
 #define TEST_MYTEST_H
 
 #include <mysql.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/attr.h"
@@ -44,6 +45,14 @@ void mytest_add_pipeline(MYSQL *conn, const char *name);
 
 /* Put a row into the outbox as a trigger would, in whatever transaction conn is; returns its id. */
 int64_t mytest_put(MYSQL *conn, const char *pipeline, const char *key, int bytes);
+
+/* A FROM of the numbers from the one to the other, both literals, as the column seq. */
+#define MYTEST_SEQ(FROM, TO)                                                                       \
+	"(WITH RECURSIVE r (seq) AS (SELECT " #FROM " UNION ALL SELECT seq + 1 FROM r WHERE seq "  \
+	"< " #TO ") SELECT seq FROM r) AS s"
+
+/* Is the server Oracle's MySQL, not MariaDB? */
+bool mytest_is_mysql(void);
 
 /* $TEST_MY_CTL with these words: "kill", "start". */
 void mytest_ctl(const char *words);

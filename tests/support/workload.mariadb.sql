@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- The workload of workload.postgres.sql for MariaDB: the same tables, truth and random transactions. The triggers that
+-- The workload of workload.postgres.sql for MariaDB and MySQL: the same tables, truth and random transactions. The triggers that
 -- stamp and note are made for each table by workload_watch in workload.sh.
 CREATE DATABASE workload CHARACTER SET utf8mb4;
 CREATE SEQUENCE workload.version;
@@ -13,7 +13,7 @@ CREATE TABLE pairs (k varchar(60), part int, v bigint NOT NULL DEFAULT 0, note t
 
 DELIMITER //
 CREATE PROCEDURE workload_put(n int)
-	INSERT INTO items (k, note) VALUES (1 + floor(rand() * n), md5(rand()))
+	INSERT INTO items (k, note) VALUES (1 + floor(rand() * n), left(sha2(rand(), 256), 32))
 		ON DUPLICATE KEY UPDATE note = VALUES(note)
 //
 -- One statement on one of so many keys.
@@ -27,15 +27,15 @@ BEGIN
 	IF r < 0.25 THEN
 		CALL workload_put(n);
 	ELSEIF r < 0.50 THEN
-		UPDATE items SET note = md5(rand()) WHERE k = a;
+		UPDATE items SET note = left(sha2(rand(), 256), 32) WHERE k = a;
 	ELSEIF r < 0.60 THEN
-		UPDATE items SET note = md5(rand()) WHERE k BETWEEN a AND a + 4;
+		UPDATE items SET note = left(sha2(rand(), 256), 32) WHERE k BETWEEN a AND a + 4;
 	ELSEIF r < 0.72 THEN
 		DELETE FROM items WHERE k = a;
 	ELSEIF r < 0.80 THEN
 		UPDATE items SET k = b WHERE k = a;
 	ELSEIF r < 0.90 THEN
-		INSERT INTO pairs (k, part, note) VALUES (name, b % 5, md5(rand()))
+		INSERT INTO pairs (k, part, note) VALUES (name, b % 5, left(sha2(rand(), 256), 32))
 			ON DUPLICATE KEY UPDATE note = VALUES(note);
 	ELSEIF r < 0.95 THEN
 		UPDATE pairs SET part = (part + 1) % 5 WHERE k = name AND part = b % 5;
