@@ -21,7 +21,7 @@
 #include "source/inlet_store.h"
 #include "source/pg_quote.h"
 #include "source/pg_schema.h"
-#include "source/pg_trigger.h"
+#include "source/pg_sequence.h"
 
 #define SQL_MAX_BYTES (1000UL * 1024 * 1024) /* a message may have 1 GB */
 

@@ -106,7 +106,7 @@ wait_until 10 journal_is_complete
 is "... with the whole key" "$(jq -r 'select(.table == "longkeys") | .key.k | length' "$test_dir/receiver.ndjson" | sort | uniq -c | xargs)" "8 750"
 is "... none dead" "$(sql "SELECT count(*) FROM $dead_letter")" 0
 
-# ---- what triggers of MariaDB do not see: docs/mariadb.md says so
+# ---- what triggers of MariaDB do not see: docs/mysql.md says so
 
 sql 'UPDATE parents SET k = 101 WHERE k = 1' 'DELETE FROM parents WHERE k IN (2, 3)'
 ok "cascades happen" sql_is 'SELECT count(*) FROM children' 32

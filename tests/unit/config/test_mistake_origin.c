@@ -17,6 +17,22 @@
 static const struct {
 	const char *yaml, *mistakes;
 } cases[] = {
+	/* what is not closed is told where it begins, not where the file ends */
+	{"a:\n"
+	 "  b: 'x\n"
+	 "  c: 1\n"
+	 "d: 2\n",
+	 "f:2:6: not valid YAML: found unexpected end of stream while scanning a quoted scalar\n"},
+	{"a:\n"
+	 "  b: 1\n"
+	 "  c 1\n"
+	 "d: 2\n",
+	 "f:3:3: not valid YAML: could not find expected ':' while scanning a simple key\n"},
+	/* a byte order mark is none */
+	{"\xef\xbb\xbf" DATABASE WEBHOOK "zzzzzzzz: 3\n", "f:3:1: zzzzzzzz: unknown key\n"},
+	{"\xef\xbb\xbf"
+	 "a: \377\n",
+	 "f:1:4: not valid YAML: invalid leading UTF-8 octet\n"},
 	/* truncate, which sqlite has not, is of the default that is not meant */
 	{"database: {type: sqlite, path: /d, table: t}\n"
 	 "listener: {modes: 'insert,truncated'}\n" WEBHOOK,
