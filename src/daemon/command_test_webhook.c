@@ -18,6 +18,7 @@
 struct trial {
 	const struct options *options;
 	const struct webhook_settings *to;
+	struct http *http;
 	bool done;
 	bool ok;
 };
@@ -56,6 +57,7 @@ static void trial_done(void *ctx, const struct http_result *r)
 	t->ok = r->status && answer_of_status(r->status).verdict == ANSWER_DELIVERED;
 	webhook_url_redact(t->to->url.value, url, sizeof(url));
 	trial_print(t, r, url);
+	http_request_put(t->http, r->request);
 }
 
 static ATTR_MUST_CHECK enum err_code trial_fill(struct http_request *q, const struct trial *t)
@@ -103,6 +105,7 @@ static ATTR_MUST_CHECK enum err_code trial_run(struct trial *t, struct err *e)
 		auth_free(auth);
 		return code;
 	}
+	t->http = h;
 	q = http_request_get(h);
 	code = q ? trial_fill(q, t) : ERR_NOMEM;
 	if (code == ERR_OK) {
@@ -114,6 +117,8 @@ static ATTR_MUST_CHECK enum err_code trial_run(struct trial *t, struct err *e)
 			      code == ERR_DATA ? "max_body_bytes is less than the test event has"
 					       : "no memory for the request");
 	}
+	if (code != ERR_OK && q)
+		http_request_put(h, q);
 	while (code == ERR_OK && !t->done)
 		code = http_run(h, INT64_MAX, e);
 	auth_bind(auth, NULL, NULL);

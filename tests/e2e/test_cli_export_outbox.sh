@@ -21,7 +21,7 @@ peak_kb() {
 	local at=$(($1 - 700)) pid
 	shift
 	mkfifo "$test_dir/fifo"
-	"$ADBL" export outbox -c "$shop_config" "$@" >"$test_dir/fifo" &
+	frugal "$ADBL" export outbox -c "$shop_config" "$@" >"$test_dir/fifo" &
 	pid=$!
 	awk -v pid="$pid" -v at="$at" -v out="$test_dir/peak" '
 		{ print }

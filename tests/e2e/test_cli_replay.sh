@@ -103,7 +103,7 @@ letters_make() { # FROM TO
 export_peak() {
 	local pid lines
 	mkfifo "$test_dir/fifo"
-	"$ADBL" dead-letters export -c "$shop_config" >"$test_dir/fifo" &
+	frugal "$ADBL" dead-letters export -c "$shop_config" >"$test_dir/fifo" &
 	pid=$!
 	lines=$(awk -v pid="$pid" -v at="$(($1 - 500))" -v out="$test_dir/peak" '
 		NR == at || NR == 1 {
