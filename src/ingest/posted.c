@@ -424,8 +424,10 @@ enum posted_step posted_next(struct posted *p, struct inlet_event *ret_ev, struc
 	refusal_init(ret_r);
 	if (p->phase == AT_END)
 		return POSTED_END;
-	if (peek(p, &byte, e) != ERR_OK)
+	if (peek(p, &byte, e) != ERR_OK) {
+		p->phase = AT_END;
 		return POSTED_FAILED;
+	}
 	step = phases[p->phase](p, byte, ret_ev, ret_r, e);
 	if (step != POSTED_EVENT)
 		p->phase = AT_END;
