@@ -19,13 +19,13 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "base/log_context.h"
 #include "base/log_file.h"
 #include "base/log_format.h"
 #include "base/log_hour.h"
 #include "base/log_queue.h"
 #include "base/thread.h"
 
-#define LOG_CONTEXT_BYTES 64
 #define LOG_REST_US (10 * CLOCK_US_PER_MS)
 #define LOG_RETRY_US CLOCK_US_PER_S
 #define LOG_STOP_US (5 * CLOCK_US_PER_S)
@@ -61,11 +61,6 @@ static _Atomic(const struct clock *) clock_now;
 static _Atomic unsigned style_now; /* STYLE_ bits */
 enum { STYLE_JSON = 1, STYLE_JOURNAL = 2 };
 
-static _Thread_local struct {
-	size_t value_at; /* 0: no context */
-	char text[LOG_CONTEXT_BYTES + 1];
-} context;
-
 static const struct clock *log_clock(void)
 {
 	const struct clock *c = atomic_load_explicit(&clock_now, memory_order_acquire);
@@ -97,26 +92,6 @@ void log_set_level(enum log_level level)
 	atomic_store_explicit(&level_now, (int)level, memory_order_relaxed);
 }
 
-void log_set_context(const char *key, const char *value)
-{
-	size_t room = LOG_CONTEXT_BYTES - 1, n;
-
-	context.value_at = 0;
-	if (!key || !value)
-		return;
-	n = strlen(key);
-	assert(n && n < room);
-	memcpy(context.text, key, n + 1); /* the NUL stands for the "=" */
-	context.value_at = n + 1;
-	room -= context.value_at;
-	n = strnlen(value, room + 1);
-	if (n > room) /* do not tear a UTF-8 sequence */
-		for (n = room; n && ((unsigned char)value[n] & 0xC0) == 0x80; n--)
-			;
-	memcpy(context.text + context.value_at, value, n);
-	context.text[context.value_at + n] = '\0';
-}
-
 static void count_level_locked(enum log_level level, int64_t now_us)
 {
 	if (level == LOG_LEVEL_WARN)
@@ -143,10 +118,11 @@ void log_write(enum log_level level, const char *msg, const struct log_field *fi
 {
 	const struct clock *clock = log_clock();
 	struct log_style style = style_get();
+	struct log_context context = log_context_get();
 	struct log_event ev = {.level = level,
 			       .wall_us = style.journal_prefix ? 0 : clock_wall_us(clock),
-			       .context_key = context.value_at ? context.text : NULL,
-			       .context_value = context.text + context.value_at,
+			       .context_key = context.key,
+			       .context_value = context.value,
 			       .msg = msg,
 			       .fields = fields,
 			       .n = n};
