@@ -70,6 +70,9 @@ CONTRACT := $(call tests-of,tests/contract/test_*.c)
 TORTURE := $(call tests-of,tests/torture/test_*.c)
 INTEGRATION := $(call tests-of,tests/integration/test_*.c)
 E2E ?= $(wildcard tests/e2e/test_*.sh)
+# These reach most of src/daemon: make check runs them under the sanitizers, where they count for coverage, and the others
+# as the daemon is installed.
+E2E_COMMANDS := $(filter tests/e2e/test_cli_% tests/e2e/test_ops_admin.sh tests/e2e/test_ops_reload.sh,$(E2E))
 FUZZ := $(call tests-of,tests/fuzz/fuzz_*.c)
 BENCH := $(call tests-of,tests/bench/*.c)
 RECEIVER := $(BUILD)/tests/support/receiver
@@ -157,11 +160,15 @@ integration: $(INTEGRATION) tools $(if $(wildcard src/daemon/main.c),all)
 	@$(RUN) integration/$(VARIANT) --jobs 3 --under tests/support/with-server $(INTEGRATION) \
 		$(wildcard tests/integration/test_*.sh)
 e2e: all tools deps-test
-	@$(RUN) e2e/$(VARIANT) --jobs 3 --timeout 600 $(E2E)
+	@$(RUN) e2e/$(VARIANT) --jobs 4 --timeout 600 $(E2E)
+e2e-commands: all tools deps-test
+	@$(RUN) e2e/$(VARIANT) --jobs 4 --timeout 600 $(E2E_COMMANDS)
+e2e-others: all tools deps-test
+	@$(RUN) e2e/$(VARIANT) --jobs 4 --timeout 600 $(filter-out $(E2E_COMMANDS),$(E2E))
 lint: deps-lint lib
 	@$(RUN) lint $(shell find tests/lint -maxdepth 1 -type f -perm -u+x ! -name 'analyze-*' | sort)
 analyzer: deps-lint
-	@$(RUN) analyzer --jobs 1 --timeout 900 $(sort $(wildcard tests/lint/analyze-*))
+	@$(RUN) analyzer --jobs 1 --timeout 3000 $(sort $(wildcard tests/lint/analyze-*))
 fuzz: deps-lint
 	@$(MAKE) --no-print-directory VARIANT=fuzz BUILD=build/fuzz $(FUZZ:$(BUILD)/%=build/fuzz/%)
 	@tests/fuzz/run $(FUZZ:$(BUILD)/%=build/fuzz/%)

@@ -38,7 +38,6 @@ enum budget_account {
 	BUDGET_BACKFILL, /* pages of rows that existed before */
 	BUDGET_ARCHIVE,  /* batches on their way into a file */
 	BUDGET_INGEST,   /* bodies of uploads */
-	BUDGET_EXPORT,   /* pages on their way out */
 	BUDGET_ACCOUNT_COUNT
 };
 
@@ -77,6 +76,11 @@ bool budget_take(struct budget *b, enum budget_account a, size_t bytes) ATTR_MUS
  * ones have all of the budget. */
 bool budget_take_for(struct budget *b, enum budget_account a, enum priority p,
 		     size_t bytes) ATTR_MUST_CHECK;
+
+/* Charge bytes whether they fit or not, unless the budget is passed already: for what has to go on
+ * though nothing can be refused any more. So it is passed by one of these at most, however many ask
+ * at the same time. false: somebody was first. */
+bool budget_take_past(struct budget *b, enum budget_account a, size_t bytes) ATTR_MUST_CHECK;
 
 /* Charge in any case: for what exists already. */
 void budget_charge(struct budget *b, enum budget_account a, size_t bytes);

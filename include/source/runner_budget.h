@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What one pipeline's reads take of the memory budget (core/budget.h). Before a read everything
- * that it may need is taken; when its events are in the ring, which charges them itself, nothing is
- * held any more. Owned by the runner's thread.
+ * What one pipeline's reads, and its pages of a backfill, take of the memory budget
+ * (core/budget.h). Before a read everything that it may need is taken; when its events are in the
+ * ring, which charges them itself, nothing is held any more. Owned by the runner's thread.
  *
  *     runner_budget_begin ──► read ──► runner_budget_kept (events not yet in the ring) ──► ... (0)
  */
@@ -18,6 +18,7 @@
 
 struct runner_budget {
 	struct budget *budget; /* a loan; NULL: no bound */
+	enum budget_account account;
 	enum priority priority;
 	size_t max_event_bytes; /* one row may be as large, whatever a read's limit */
 	size_t share_bytes;     /* of all, that one read may be */
@@ -28,6 +29,11 @@ struct runner_budget {
 /* budget is a loan, NULL: no bound; all zero is the same. max_event_bytes: see above. */
 void runner_budget_init(struct runner_budget *b, struct budget *budget, enum priority p,
 			size_t max_event_bytes);
+
+/* The same for a page of a backfill of this pipeline, to be given to runner_budget_begin and, with
+ * 0, to runner_budget_kept: it ends behind the row that fills it, so that a row may come on top.
+ * b NULL: it needs nothing. */
+struct runner_budget runner_budget_of_page(const struct runner_budget *b);
 
 /* May this pipeline read now? *limit, which has events and bytes >= 1, is made smaller, the more so
  * the higher the level; false: not now. ring is its ring: who has nothing there, and is not

@@ -198,10 +198,13 @@ struct source_ops {
 			       struct err *e);
 
 	/* Backfill (source/backfill.h). All three or, where a source cannot, none: NULL.
+	 * backfill_is_local: rows of a page go through this process, which has to have the memory;
+	 * else they never leave the server.
 	 *
 	 * After open: the oldest RUNNING job of each pipeline, into jobs (as many as there are
 	 * pipelines); id 0: it has none. Errors: as read; ERR_NOT_FOUND, ERR_DENIED: the
 	 * installation is of before there was a place for jobs. */
+	bool backfill_is_local;
 	enum err_code (*backfill_load)(struct source *s, struct backfill_progress *jobs,
 				       struct err *e);
 	/* One page of a job of pipeline p: one transaction, as source/backfill.h says. What it put

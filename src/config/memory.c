@@ -5,6 +5,9 @@
  *
  *     the row as the client library has it ─► the event ─► the body ─► the part that curl has
  * copied 1                                1            1           1
+ *
+ * max_event_bytes is a bound of the row before a change, and of the row after it. An update has
+ * both.
  */
 #include <string.h>
 
@@ -15,6 +18,8 @@
 #include "config/value.h"
 
 #define COPIES 4
+#define ROWS 2        /* before and after */
+#define READ_COPIES 3 /* of a row while it is read: two of the client library's, and the event */
 #define RESERVE_PERCENT 5
 /* Without memory.max no more than this part of a control group's limit is taken. */
 #define GROUP_SHARE 2
@@ -131,11 +136,12 @@ static void check_events(struct loading *l)
 	for (i = 0; i < s->source_count; i++) {
 		const struct source_settings *from = &s->sources[i];
 
-		if (COPIES * from->max_event_bytes + log <= s->memory.max_bytes)
+		if (COPIES * ROWS * from->max_event_bytes + log <= s->memory.max_bytes)
 			continue;
 		buf_init(&sum, TEXT_BYTES);
-		add_product(&sum, COPIES, "max_event_bytes", from->max_event_bytes);
-		buf_add_fmt(&sum, " (source %s), and the log's ", from->name);
+		add_product(&sum, COPIES * ROWS, "max_event_bytes", from->max_event_bytes);
+		buf_add_fmt(&sum, " (source %s; %d times the row before and after), and the log's ",
+			    from->name, COPIES);
 		value_print_size(&sum, log);
 		too_small(l, place_of(l, "listener", "max_event_bytes"),
 			  "is less than one event may need", &sum);
@@ -216,10 +222,25 @@ static void reserve_set(struct loading *l)
 
 /* ---- the queue's part ---- */
 
-/* Half of the budget, and more when pipelines ask for more, if there is. */
+/* Half of the budget, but so much less that the largest row can be read beside full queues: at
+ * least one, or check_events has refused it. */
+static int64_t queue_half(const struct settings *s)
+{
+	int64_t half = s->memory.max_bytes / 2, largest = 0, room;
+	size_t i;
+
+	for (i = 0; i < s->source_count; i++)
+		if (s->sources[i].max_event_bytes > largest)
+			largest = s->sources[i].max_event_bytes;
+	room = s->memory.max_bytes - READ_COPIES * ROWS * largest -
+	       (int64_t)log_queue_bytes((size_t)s->logging.queue_lines);
+	return room < half ? room : half;
+}
+
+/* More than the half when pipelines ask for more, if there is. */
 static int64_t queue_default(const struct settings *s)
 {
-	int64_t half = s->memory.max_bytes / 2, asked = 0;
+	int64_t half = queue_half(s), asked = 0;
 	size_t i, without = 0;
 
 	for (i = 0; i < s->pipeline_count; i++) {

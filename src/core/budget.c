@@ -60,7 +60,7 @@ const char *budget_account_name(enum budget_account a)
 		[BUDGET_BODY] = "body",         [BUDGET_ANSWER] = "answer",
 		[BUDGET_LOG] = "log",           [BUDGET_CACHE] = "cache",
 		[BUDGET_BACKFILL] = "backfill", [BUDGET_ARCHIVE] = "archive",
-		[BUDGET_INGEST] = "ingest",     [BUDGET_EXPORT] = "export",
+		[BUDGET_INGEST] = "ingest",
 	};
 
 	assert((size_t)a < ARRAY_LEN(names));
@@ -249,12 +249,14 @@ static int64_t bound_of(const struct budget *b, enum priority p)
 	return max - atomic_load_explicit(&b->reserve_bytes, memory_order_relaxed);
 }
 
-static bool add_below(struct budget *b, enum budget_account a, size_t bytes, int64_t bound)
+/* past: it is enough that the bound is not passed yet. */
+static bool add_below(struct budget *b, enum budget_account a, size_t bytes, int64_t bound,
+		      bool past)
 {
 	int64_t used = atomic_load(&b->used);
 
 	do {
-		if (used > bound || bytes > (size_t)(bound - used)) {
+		if (used > bound || (!past && bytes > (size_t)(bound - used))) {
 			atomic_fetch_add(&b->refused[a], 1);
 			return false;
 		}
@@ -272,7 +274,12 @@ bool budget_take(struct budget *b, enum budget_account a, size_t bytes)
 
 bool budget_take_for(struct budget *b, enum budget_account a, enum priority p, size_t bytes)
 {
-	return !b || add_below(b, a, bytes, bound_of(b, p));
+	return !b || add_below(b, a, bytes, bound_of(b, p), false);
+}
+
+bool budget_take_past(struct budget *b, enum budget_account a, size_t bytes)
+{
+	return !b || add_below(b, a, bytes, bound_of(b, PRIORITY_CRITICAL), true);
 }
 
 void budget_charge(struct budget *b, enum budget_account a, size_t bytes)

@@ -393,6 +393,7 @@ const struct source_ops source_fake = {
 	.standing_load = fake_standing_load,
 	.standing_save = fake_standing_save,
 	.purge = fake_purge,
+	.backfill_is_local = true,
 	.backfill_load = fake_backfill_load,
 	.backfill_page = fake_backfill_page,
 	.backfill_fail = fake_backfill_fail,

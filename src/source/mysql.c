@@ -434,6 +434,7 @@ const struct source_ops source_mysql = {
 	.standing_load = my_standing_load,
 	.standing_save = my_standing_save,
 	.purge = my_purge,
+	.backfill_is_local = true,
 	.backfill_load = my_backfill_load,
 	.backfill_page = my_backfill_page,
 	.backfill_fail = my_backfill_fail,

@@ -277,19 +277,40 @@ static ATTR_MUST_CHECK enum err_code fail(struct runner_backfill *b, struct sour
 	return ERR_OK;
 }
 
+/* Take what a page may need from the budget, which may make it smaller. false: not now. */
+static bool take_room(const struct source *s, const struct runner_pipe *pipe,
+		      struct backfill_page *page, struct runner_budget *ret_room)
+{
+	struct source_limit limit = {.events = (size_t)page->rows, .bytes = (size_t)page->bytes};
+
+	*ret_room = runner_budget_of_page(s->ops->backfill_is_local ? &pipe->budget : NULL);
+	if (!runner_budget_begin(ret_room, pipe->ring, &limit))
+		return false;
+	page->rows = (int64_t)limit.events;
+	page->bytes = (int64_t)limit.bytes;
+	return true;
+}
+
 static ATTR_MUST_CHECK enum err_code read_page(struct runner_backfill *b, struct source *s,
 					       struct runner_pipe *pipe, size_t p, struct err *e)
 {
 	struct runner_backfill_job *job = &b->jobs[p];
-	const struct backfill_page page = {.job = job->progress.id,
-					   .rows = job->rows,
-					   .bytes = BACKFILL_PAGE_BYTES,
-					   .again = job->progress.skipped > 0 &&
-						    now_us(b) >= job->again_us};
+	struct backfill_page page = {.job = job->progress.id,
+				     .rows = job->rows,
+				     .bytes = BACKFILL_PAGE_BYTES,
+				     .again = job->progress.skipped > 0 &&
+					      now_us(b) >= job->again_us};
+	struct runner_budget room;
 	struct backfill_result r;
 	struct err why;
-	enum err_code code = s->ops->backfill_page(s, (uint32_t)p, &page, &r, &why);
+	enum err_code code;
 
+	if (!take_room(s, pipe, &page, &room)) {
+		job->next_us = now_us(b) + PAUSE_US;
+		return ERR_OK;
+	}
+	code = s->ops->backfill_page(s, (uint32_t)p, &page, &r, &why);
+	runner_budget_kept(&room, 0);
 	switch (code) {
 	case ERR_OK:
 		note_page(b, p, &page, &r);

@@ -30,7 +30,7 @@ static bool take(struct runner_budget *b, enum priority p, const struct source_l
 {
 	size_t bytes = need(b, limit);
 
-	if (!budget_take_for(b->budget, BUDGET_READ, p, bytes))
+	if (!budget_take_for(b->budget, b->account, p, bytes))
 		return false;
 	b->charged += bytes;
 	return true;
@@ -38,15 +38,18 @@ static bool take(struct runner_budget *b, enum priority p, const struct source_l
 
 /* Nothing is in any ring: whatever holds the budget, this read is what there is to do. Or nothing
  * is being read, and it is only the largest row that there might be, taken several times, that does
- * not fit: the budget is passed by one read at most. */
+ * not fit. The budget is passed by one read at most, however many pipelines are in that place. For
+ * a page of a backfill nobody waits as for changes. */
 static bool take_alone(struct runner_budget *b, const struct source_limit *limit)
 {
 	struct budget_stats st = budget_stats(b->budget);
 
 	if (st.accounts[BUDGET_QUEUE].used_bytes &&
-	    (st.accounts[BUDGET_READ].used_bytes || budget_level(b->budget) == BUDGET_CRITICAL))
+	    (b->account != BUDGET_READ || st.accounts[BUDGET_READ].used_bytes ||
+	     budget_level(b->budget) == BUDGET_CRITICAL))
 		return false;
-	budget_charge(b->budget, BUDGET_READ, need(b, limit));
+	if (!budget_take_past(b->budget, b->account, need(b, limit)))
+		return false;
 	b->charged += need(b, limit);
 	return true;
 }
@@ -70,10 +73,24 @@ void runner_budget_init(struct runner_budget *b, struct budget *budget, enum pri
 {
 	*b = (struct runner_budget){
 		.budget = budget,
+		.account = BUDGET_READ,
 		.priority = p,
 		.max_event_bytes = max_event_bytes,
 		.share_bytes = max_size(budget_stats(budget).max_bytes / SHARE, LITTLE_BYTES),
 	};
+}
+
+struct runner_budget runner_budget_of_page(const struct runner_budget *b)
+{
+	struct runner_budget page = {.budget = NULL};
+
+	if (!b)
+		return page;
+	page = *b;
+	page.account = BUDGET_BACKFILL;
+	page.max_event_bytes += page.share_bytes;
+	page.charged = 0;
+	return page;
 }
 
 bool runner_budget_begin(struct runner_budget *b, struct ring *ring, struct source_limit *limit)
@@ -103,8 +120,8 @@ bool runner_budget_begin(struct runner_budget *b, struct ring *ring, struct sour
 void runner_budget_kept(struct runner_budget *b, size_t bytes)
 {
 	if (bytes < b->charged)
-		budget_release(b->budget, BUDGET_READ, b->charged - bytes);
+		budget_release(b->budget, b->account, b->charged - bytes);
 	else if (bytes > b->charged)
-		budget_charge(b->budget, BUDGET_READ, bytes - b->charged);
+		budget_charge(b->budget, b->account, bytes - b->charged);
 	b->charged = bytes;
 }

@@ -400,6 +400,7 @@ const struct source_ops source_sqlite = {
 	.standing_load = sqlite_standing_load,
 	.standing_save = sqlite_standing_save,
 	.purge = sqlite_purge,
+	.backfill_is_local = true,
 	.backfill_load = sqlite_backfill_load,
 	.backfill_page = sqlite_backfill_page,
 	.backfill_fail = sqlite_backfill_fail,

@@ -8,6 +8,7 @@
 
 #include <stdio.h>
 
+#include "base/log_queue.h"
 #include "config/load.h"
 #include "config/memory_limit.h"
 
@@ -136,6 +137,39 @@ static void max_is_a_size_or_a_share(void **state)
 	}
 }
 
+/* Where rows may be large for the budget, queues have less than half of it: the largest one can be
+ * read beside them. */
+static void a_read_of_the_largest_row_fits_beside_full_queues(void **state)
+{
+	static const struct {
+		const char *more;
+		int64_t max, row;
+	} cases[] = {
+		{"listener: {max_event_bytes: 7800kB}\n", 64 * MB, 7800 * 1024},
+		{"memory: {max: 9MB}\n", 9 * MB, MB},
+		{"memory: {max: 12MB}\n", 12 * MB, MB},
+		{"memory: {max: 100MB}\nlistener: {max_event_bytes: 12MB}\n"
+		 "logging: {queue_lines: 100}\n",
+		 100 * MB, 12 * MB},
+	};
+	char yaml[512];
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < ARRAY_LEN(cases); i++) {
+		struct settings s;
+		int64_t log, row = 2 * cases[i].row;
+
+		(void)snprintf(yaml, sizeof(yaml), REST "%s", cases[i].more);
+		s = load_on(&no_limit, yaml);
+		log = (int64_t)log_queue_bytes((size_t)s.logging.queue_lines);
+		assert_int_equal(s.memory.max_bytes, cases[i].max);
+		assert_true(s.queue.max_bytes >= row);
+		assert_int_equal(s.queue.max_bytes, cases[i].max - 3 * row - log);
+		settings_done(&s);
+	}
+}
+
 static void pipelines_that_ask_for_more_than_half_get_it(void **state)
 {
 	static const char head[] = REST "pipelines:\n";
@@ -199,11 +233,11 @@ static const struct {
 	 "f:3:15: memory.max: 128MB is not less than what the control group allows the process: "
 	 "100MB\n"},
 	{&no_limit, REST "memory: {max: 3MB}\n",
-	 "f:3:15: memory.max: 3MB is less than one event may need: 4 x max_event_bytes 1MB = 4MB "
-	 "(source default), and the log's 1MB\n"},
-	{&no_limit, REST "listener: {max_event_bytes: 20MB}\n",
-	 "f:3:29: memory.max: 64MB is less than one event may need: 4 x max_event_bytes 20MB = "
-	 "80MB (source default), and the log's 1MB\n"},
+	 "f:3:15: memory.max: 3MB is less than one event may need: 8 x max_event_bytes 1MB = 8MB "
+	 "(source default; 4 times the row before and after), and the log's 1MB\n"},
+	{&no_limit, REST "listener: {max_event_bytes: 8MB}\n",
+	 "f:3:29: memory.max: 64MB is less than one event may need: 8 x max_event_bytes 8MB = "
+	 "64MB (source default; 4 times the row before and after), and the log's 1MB\n"},
 	{&no_limit,
 	 "database: {database: d, table: t}\n"
 	 "webhook: {url: http://h, batch: {max_events: 10, max_bytes: 32MB}}\n",
@@ -217,9 +251,9 @@ static const struct {
 	{&no_limit, REST "queue: {max_bytes: 65MB}\n",
 	 "f:3:20: queue.max_bytes: 65MB of events do not fit into memory.max: 64MB\n"},
 	{&no_limit,
-	 REST "memory: {max: 8MB}\npipelines: [{name: a, priority: critical},\n"
+	 REST "memory: {max: 10MB}\npipelines: [{name: a, priority: critical},\n"
 	      "  {name: b, priority: critical}]\n",
-	 "f:3:15: memory.max: 8MB is less than twice what critical pipelines have for themselves: "
+	 "f:3:15: memory.max: 10MB is less than twice what critical pipelines have for themselves: "
 	 "a 4 x 1MB + b 4 x 1MB = 8MB\n"},
 	{&no_limit, REST "pipelines: [{name: a, priority: criticl}]\n",
 	 "f:3:33: pipelines[0].priority: \"criticl\" is not known, did you mean critical?\n"},
@@ -253,6 +287,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_limit_is_the_least_of_the_groups),
 		cmocka_unit_test(max_is_a_size_or_a_share),
+		cmocka_unit_test(a_read_of_the_largest_row_fits_beside_full_queues),
 		cmocka_unit_test(pipelines_that_ask_for_more_than_half_get_it),
 		cmocka_unit_test(critical_pipelines_have_a_share_of_their_own),
 		cmocka_unit_test(what_does_not_fit_is_refused_with_the_arithmetic),

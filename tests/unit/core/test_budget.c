@@ -61,6 +61,27 @@ static void what_does_not_fit_is_not_charged(void **state)
 	budget_free(b);
 }
 
+static void one_may_take_past_the_budget_and_then_nobody(void **state)
+{
+	struct budget *b = new_budget(1000, 100);
+
+	(void)state;
+	budget_charge(b, BUDGET_QUEUE, 950);
+	assert_true(budget_take_past(b, BUDGET_READ, 50)); /* it fits */
+	assert_true(budget_take_past(b, BUDGET_READ, 700));
+	assert_false(budget_take_past(b, BUDGET_BACKFILL, 1));
+	assert_int_equal(budget_stats(b).used_bytes, 1700);
+	assert_int_equal(budget_stats(b).accounts[BUDGET_BACKFILL].refused, 1);
+	budget_release(b, BUDGET_READ, 699);
+	assert_false(budget_take_past(b, BUDGET_BACKFILL, 1));
+	budget_release(b, BUDGET_READ, 1);
+	assert_true(budget_take_past(b, BUDGET_BACKFILL, 300));
+	assert_int_equal(used_by(b, BUDGET_BACKFILL), 300);
+	assert_int_equal(budget_stats(b).peak_bytes, 1700);
+	assert_true(budget_take_past(NULL, BUDGET_READ, SIZE_MAX));
+	budget_free(b);
+}
+
 static void levels_rise_at_70_80_90_and_fall_5_below(void **state)
 {
 	static const struct {
@@ -264,6 +285,8 @@ static void hammer(void *arg)
 			budget_watch(j->b, &w);
 		if (budget_take_for(j->b, a, p, bytes))
 			budget_release(j->b, a, bytes);
+		if (budget_take_past(j->b, a, bytes))
+			budget_release(j->b, a, bytes);
 		if (budget_allows(j->b, p) && !budget_pauses(j->b))
 			budget_charge(j->b, a, bytes);
 		else
@@ -309,6 +332,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_account_has_its_own_bytes),
 		cmocka_unit_test(what_does_not_fit_is_not_charged),
+		cmocka_unit_test(one_may_take_past_the_budget_and_then_nobody),
 		cmocka_unit_test(levels_rise_at_70_80_90_and_fall_5_below),
 		cmocka_unit_test(sources_stop_by_priority_and_go_on_in_the_other_order),
 		cmocka_unit_test(what_is_reserved_is_for_critical_pipelines_only),

@@ -187,7 +187,7 @@ static void a_merged_gap_spans_seen_rows_that_are_still_skipped(void **state)
 
 /* ---- against a plain set ---- */
 
-#define IDS 3000
+#define IDS 1000
 
 enum fate { UNBORN, COMMITTED, SEEN, GONE };
 
@@ -269,7 +269,7 @@ static void no_committed_row_is_missed_or_read_twice(void **state)
 	for (i = 0; i < 20; i++) {
 		w = (struct world){.p = open_position(max_gaps[i % ARRAY_LEN(max_gaps)])};
 		random_init_seed(&w.random, i);
-		for (step = 0; step < 6000; step++)
+		for (step = 0; step < 2000; step++)
 			world_step(&w);
 		position_free(w.p);
 	}

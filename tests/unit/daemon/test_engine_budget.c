@@ -13,6 +13,8 @@
 #define MB ((size_t)1024 * KB)
 #define ROW_BYTES (100 * KB)
 #define ROWS 300
+#define LARGE_BYTES (700 * KB)
+#define LARGE_ROWS 20
 #define PAYLOAD_BYTES (16 * KB) /* what is smaller is no row of this test, nor a part of one */
 
 struct load {
@@ -39,9 +41,9 @@ static bool swallow(struct peer *p, struct peer_request *r)
 	return peer_answer(r->fd, 200, "", "");
 }
 
-static void insert_rows(struct fixture *f, size_t rows, size_t bytes)
+static void change_rows(struct fixture *f, enum op op, size_t rows, size_t bytes)
 {
-	struct event_fields fields = {.op = OP_INSERT,
+	struct event_fields fields = {.op = op,
 				      .schema = TEXT_LIT("public"),
 				      .table = TEXT_LIT("items"),
 				      .changed_at = TEXT_LIT("2026-03-01T12:00:00.000000Z")};
@@ -57,6 +59,8 @@ static void insert_rows(struct fixture *f, size_t rows, size_t bytes)
 		(void)snprintf(key, sizeof(key), "{\"id\":%zu}", i);
 		fields.key = text_of(key);
 		fields.data = text_of(data);
+		if (op == OP_UPDATE)
+			fields.old_data = fields.data;
 		(void)fake_db_insert(f->db, "default", &fields);
 	}
 	mem_free(data);
@@ -78,11 +82,11 @@ static void open_load(struct load *l, size_t max)
 }
 
 /* All rows through, watched; everything that is charged is given back at the end. */
-static struct payload_watch_stats run_load(struct load *l)
+static struct payload_watch_stats run_load(struct load *l, enum op op, size_t rows, size_t bytes)
 {
 	struct payload_watch_stats w;
 
-	insert_rows(&l->f, ROWS, ROW_BYTES);
+	change_rows(&l->f, op, rows, bytes);
 	payload_watch_start(l->budget, PAYLOAD_BYTES);
 	assert_int_equal(engine_new(&l->f.settings, l->budget, clock_system(), &l->f.engine, NULL),
 			 ERR_OK);
@@ -97,7 +101,7 @@ static struct payload_watch_stats run_load(struct load *l)
 		      budget_stats(l->budget).peak_bytes / KB,
 		      budget_stats(l->budget).max_bytes / KB);
 	assert_int_equal(budget_stats(l->budget).used_bytes, 0);
-	assert_true(w.samples >= ROWS);
+	assert_true(w.samples >= (int64_t)rows);
 	assert_true(w.peak_bytes > 5 * ROW_BYTES);
 	return w;
 }
@@ -120,7 +124,7 @@ static void no_row_is_held_outside_the_budget(void **state)
 
 	(void)state;
 	open_load(&l, 16 * MB);
-	w = run_load(&l);
+	w = run_load(&l, OP_INSERT, ROWS, ROW_BYTES);
 	assert_true(w.excess_bytes <= SLACK);
 	assert_true(budget_stats(l.budget).peak_bytes <= 16 * MB);
 	close_load(&l);
@@ -136,8 +140,28 @@ static void nor_in_batches_that_are_compressed(void **state)
 	l.f.webhooks[0].batch_max_events = 10;
 	l.f.webhooks[0].batch_max_bytes = 4 * ROW_BYTES;
 	l.f.webhooks[0].compression = WEBHOOK_COMPRESSION_GZIP;
-	w = run_load(&l);
+	w = run_load(&l, OP_INSERT, ROWS, ROW_BYTES);
 	assert_true(w.excess_bytes <= 4 * SLACK);
+	close_load(&l);
+}
+
+/* The least budget that a configuration may have for such rows (config/memory.c), and what the
+ * queue has of it then: updates with all of a large row before and after go through, and are
+ * charged no more than that, with what a worker and its handles take beside rows. Half as much,
+ * which is four times max_event_bytes, would be passed by one of them. */
+static void the_least_budget_holds_the_largest_updates(void **state)
+{
+	static struct load l;
+	size_t row = LARGE_BYTES + 1000, peak;
+
+	(void)state;
+	open_load(&l, 8 * row + MB);
+	l.f.sources[0].max_event_bytes = (int64_t)row;
+	l.f.settings.queue.max_bytes = (int64_t)(2 * row);
+	(void)run_load(&l, OP_UPDATE, LARGE_ROWS, LARGE_BYTES);
+	peak = budget_stats(l.budget).peak_bytes;
+	assert_true(peak > 4 * row + MB);
+	assert_true(peak <= 8 * row + MB);
 	close_load(&l);
 }
 
@@ -149,7 +173,7 @@ static void the_watch_sees_what_was_not_charged(void **state)
 
 	(void)state;
 	open_load(&l, 64 * MB);
-	insert_rows(&l.f, ROWS, ROW_BYTES);
+	change_rows(&l.f, OP_INSERT, ROWS, ROW_BYTES);
 	payload_watch_start(l.budget, PAYLOAD_BYTES);
 	assert_int_equal(engine_new(&l.f.settings, NULL, clock_system(), &l.f.engine, NULL),
 			 ERR_OK);
@@ -166,6 +190,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(no_row_is_held_outside_the_budget),
 		cmocka_unit_test(nor_in_batches_that_are_compressed),
+		cmocka_unit_test(the_least_budget_holds_the_largest_updates),
 		cmocka_unit_test(the_watch_sees_what_was_not_charged),
 	};
 

@@ -213,6 +213,58 @@ static void with_nothing_in_any_ring_somebody_reads(void **state)
 	close_all(&f);
 }
 
+/* Two databases, rows that might be as large as the budget can hold once, and nothing in any ring:
+ * one reads past the budget, the other when that is done. */
+static void the_budget_is_passed_by_one_read_at_most(void **state)
+{
+	struct fixture f = open_all(64 * MB, 0, PRIORITY_STANDARD, 15 * MB);
+	struct fixture others[3];
+	struct source_limit limit;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < ARRAY_LEN(others); i++) {
+		others[i] = open_all(64 * MB, 0, PRIORITY_STANDARD, 15 * MB);
+		others[i].b.budget = f.budget;
+	}
+	assert_true(begin(&f, &limit));
+	assert_true(begin(&others[0], &limit));
+	assert_false(begin(&others[1], &limit));
+	assert_false(begin(&others[2], &limit));
+	assert_int_equal(held(&f), 2 * 3 * 15 * MB);
+	runner_budget_kept(&f.b, 0);
+	assert_true(begin(&others[1], &limit));
+	assert_false(begin(&others[2], &limit));
+	runner_budget_kept(&others[0].b, 0);
+	runner_budget_kept(&others[1].b, 0);
+	for (i = 0; i < ARRAY_LEN(others); i++)
+		close_all(&others[i]);
+	close_all(&f);
+}
+
+static void a_page_of_a_backfill_has_an_account_of_its_own(void **state)
+{
+	struct fixture f = open_all(64 * MB, 0, PRIORITY_STANDARD, MB);
+	struct runner_budget page;
+	struct source_limit limit = {.events = 500, .bytes = MB};
+	struct budget_stats st;
+
+	(void)state;
+	f.b.charged = 1;
+	budget_charge(f.budget, BUDGET_READ, 1);
+	page = runner_budget_of_page(&f.b);
+	assert_true(runner_budget_begin(&page, f.ring, &limit));
+	st = budget_stats(f.budget);
+	assert_int_equal(st.accounts[BUDGET_READ].used_bytes, 1);
+	assert_int_equal(st.accounts[BUDGET_BACKFILL].used_bytes, 3 * 2 * MB);
+	runner_budget_kept(&page, 0);
+	assert_int_equal(budget_stats(f.budget).used_bytes, 1);
+	page = runner_budget_of_page(NULL);
+	assert_true(runner_budget_begin(&page, f.ring, &limit));
+	runner_budget_kept(&page, 0);
+	close_all(&f);
+}
+
 static void without_a_budget_limits_stay(void **state)
 {
 	struct runner_budget none;
@@ -239,6 +291,8 @@ int main(void)
 		cmocka_unit_test(a_row_that_might_be_large_does_not_stop_who_has_nothing),
 		cmocka_unit_test(critical_goes_on_into_what_is_reserved_and_no_further),
 		cmocka_unit_test(with_nothing_in_any_ring_somebody_reads),
+		cmocka_unit_test(the_budget_is_passed_by_one_read_at_most),
+		cmocka_unit_test(a_page_of_a_backfill_has_an_account_of_its_own),
 		cmocka_unit_test(without_a_budget_limits_stay),
 	};
 

@@ -25,7 +25,7 @@
 #include "source/fake.h"
 #include "source/runner_tenant.h"
 
-#define SEEDS 60
+#define SEEDS 20
 #define CHANGES 600
 #define KEYS 60
 #define OPEN_MAX 6
