@@ -49,7 +49,7 @@ ALL_CPPFLAGS = -D_GNU_SOURCE -Iinclude -Itests/support $(CPPFLAGS)
 ALL_CFLAGS = -std=gnu11 -pthread -fvisibility=hidden -fstack-protector-strong $(WARN) \
 	$(FLAGS_$(VARIANT)) $(PKG_CFLAGS) $(CFLAGS)
 ALL_LDFLAGS = -pthread $(FLAGS_$(VARIANT)) -Wl,-z,relro,-z,now $(LDFLAGS)
-ALL_LIBS = $(PKG_LIBS) $(LDLIBS) -lm
+ALL_LIBS = $(foreach l,$(PKG_LIBS),$(if $(filter $(ARCHIVED:%=-l%),$l),$(l:-l%=-l:lib%.a),$l)) $(LDLIBS) -lm
 
 PREFIX ?= /usr/local
 SYSCONFDIR ?= /etc
@@ -80,6 +80,9 @@ POSTER := $(BUILD)/tests/support/poster
 DAEMON := $(BUILD)/app-db-listener
 MAN := $(wildcard docs/man/*.[1-8])
 WRAP := -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=strdup
+WRAP_CALLS := $(addprefix -Xlinker --wrap=,open open64 mkstemp mkostemp eventfd socket accept4 epoll_create1 flock opendir readdir \
+	write pwrite pwrite64 read pread pread64 ftruncate ftruncate64 fsync fdatasync rename unlink fstat lstat stat \
+	fdopen fopen fwrite fflush fclose)
 
 # What test scripts see.
 export TEST_BUILD := $(BUILD)
@@ -119,9 +122,13 @@ $(RECEIVER) $(POSTER) $(BENCH) $(BUILD)/tests/fuzz/config_keys: $(BUILD)/tests/%
 $(BUILD)/tests/fuzz/%: $(BUILD)/tests/fuzz/%.o \
 		$(if $(filter fuzz,$(VARIANT)),,$(BUILD)/tests/support/fuzz_main.o) $(BUILD)/support.a $(BUILD)/lib.a
 	$(LINK) $(if $(filter fuzz,$(VARIANT)),-fsanitize=fuzzer) -o $@
-# libyaml from its archive, so that its allocations fail too.
+# Libraries from their archives, so that their allocations fail too; in these tests also system calls do.
+TORTURE_CALLS := $(patsubst %,$(BUILD)/tests/torture/test_%,archive archive_thread committer export front ingest)
+$(TORTURE): ARCHIVED := yaml
+$(TORTURE_CALLS): ARCHIVED := yaml microhttpd sqlite3 z
+$(TORTURE_CALLS): WRAP += $(WRAP_CALLS)
 $(BUILD)/tests/torture/%: $(BUILD)/tests/torture/%.o $(BUILD)/support.a $(BUILD)/lib.a | deps-test
-	$(subst -lyaml,-l:libyaml.a,$(LINK)) $(WRAP) -lcmocka -lssl -o $@
+	$(LINK) $(WRAP) -lcmocka -lssl $(if $(filter microhttpd,$(ARCHIVED)),-lgnutls) -o $@
 $(BUILD)/tests/%: $(BUILD)/tests/%.o $(BUILD)/support.a $(BUILD)/lib.a | deps-test
 	$(LINK) -lcmocka -lssl -o $@
 # Tests include cmocka.h when they are compiled.
@@ -139,7 +146,7 @@ lib: $(patsubst %.c,$(BUILD)/%.o,$(wildcard src/*/*.c))
 tools: $(RECEIVER) $(POSTER) $(BENCH)
 tests: $(UNIT) $(CONTRACT) $(TORTURE) $(INTEGRATION) $(FUZZ)
 
-demo: deps-test all tools
+demo: deps-test all $(RECEIVER)
 	@tests/demo/run $(DB)
 bench: deps-test all tools
 	@tests/bench/run
@@ -194,7 +201,8 @@ install: all
 	install -D -m 755 scripts/monitor.sh $(BINDIR)/app-db-listener-monitor
 	install -d $(UNITDIR)
 	sed 's|/usr/local|$(PREFIX)|g' systemd/app-db-listener.service >$(UNITDIR)/app-db-listener.service
-	install -D -m 640 config.yaml.example $(CONFDIR)/config.yaml.example
+	chmod 644 $(UNITDIR)/app-db-listener.service
+	install -D -m 644 config.yaml.example $(CONFDIR)/config.yaml.example
 	$(foreach m,$(MAN),install -D -m 644 $(m) $(MANDIR)/man$(subst .,,$(suffix $(m)))/$(notdir $(m)) &&) :
 uninstall:
 	rm -f $(BINDIR)/app-db-listener $(BINDIR)/app-db-listener-monitor $(UNITDIR)/app-db-listener.service

@@ -36,8 +36,8 @@ Thresholds (warning, critical); "off" as VALUE removes one:
   connections   open database connections                   off   off
 
 Always: a source that is not connected is critical, a webhook whose breaker is open is a warning, a
-webhook disabled by a 410 is critical, a standing alarm of a source is a warning, and so is the
-memory budget at the levels alert and critical.
+webhook disabled by a 410 is critical, a standing alarm of a source is a warning, and so are an
+archive that cannot be written and the memory budget at the levels alert and critical.
 
 Exit status: 0 OK, 1 warning, 2 critical, 3 unknown. A daemon that cannot be reached is critical;
 what does not answer as the daemon does, a wrong option or a missing tool is unknown.
@@ -200,6 +200,9 @@ def budget_row: "\(.used_bytes | num | bytes) of \(.max_bytes | num | bytes), \(
 	+ ([(.account_bytes // {}) | to_entries[] | select(.value > 0)] | sort_by(-.value)
 		| if . == [] then "" else ": " + (map("\(.key) \(.value | bytes)") | join(", ")) end);
 
+def archive_state: if .archive_paused then {level: 1, text: ("pipeline \(.name): archive cannot be written"
+		+ (if (.archive_error // "") != "" then ": \(.archive_error)" else "" end))} else {level: 0} end;
+
 def webhook_state: if .breaker == "closed" then {level: 0}
 	else {level: (if .breaker == "disabled" then 2 else 1 end),
 		text: ("webhook \(.name): breaker \(.breaker) for \(.breaker_state_seconds | span)"
@@ -210,6 +213,7 @@ def webhook_state: if .breaker == "closed" then {level: 0}
 	| {key: $k, level: level($k; $x), text: shown($x)[$k]}]) as $marks
 | ([$marks[] | select(.level > 0)]
 	+ [(.sources // [])[] | source_state | select(.level > 0)]
+	+ [(.pipelines // [])[] | archive_state | select(.level > 0)]
 	+ [(.webhooks // [])[] | webhook_state | select(.level > 0)]
 	+ [budget | budget_state | select(.level > 0)]
 	| sort_by(-.level)) as $problems
@@ -257,30 +261,44 @@ def webhook_state: if .breaker == "closed" then {level: 0}
 		source_state.level)]
 	+ [($m.pipelines // [])[] | row("pipeline \(.name)"; "\(.queue_size) of \(.queue_capacity)"
 		+ " events, in flight \(.in_flight), lag \(.lag_seconds | num | span)"
-		+ (if .memory_stopped then "; waits for memory" else "" end); 0)]
+		+ (if .memory_stopped then "; waits for memory" else "" end)
+		+ (if .archive_paused then "; waits for its archive" else "" end); archive_state.level)]
 	+ [($m.webhooks // [])[] | row("webhook \(.name)"; "breaker \(.breaker), "
 		+ "delivered \(.delivered_total), dead \(.dead_total)"
 		+ (if (.last_error // "") != "" then "; \(.last_error)" else "" end);
 		webhook_state.level)])
 }'
 
+# line LABEL TEXT: a row; on a terminal that is too narrow for TEXT it goes on below itself.
+line() {
+	local label=$1 rest=$2 piece room=$((columns - 26))
+
+	while [ "$room" -ge 20 ] && [ "${#rest}" -gt "$room" ]; do
+		piece=${rest:0:room+1}
+		[[ $piece == *' '* ]] && piece=${piece% *} || piece=${rest:0:room}
+		printf '  %-22s %s\n' "$label" "$piece"
+		label='' rest=${rest:${#piece}}
+		rest=${rest# }
+	done
+	printf '  %-22s %s\n' "$label" "$rest"
+}
+
 # table RESULT: the rows, aligned. Control characters in them are spaces already.
 table() {
-	local label text mark
+	local label text mark columns=0
 
+	if [ -t 1 ]; then
+		read -r _ columns < <(stty size </dev/tty 2>/dev/null) || columns=0
+	fi
 	# a unit separator: unlike a tab, read keeps empty fields apart by it
 	jq -r '.rows[] | map(gsub("[[:cntrl:]]"; " ")) | join("\u001f")' <<<"$1" |
 		while IFS=$'\037' read -r label text mark; do
-			if [ -n "$mark" ]; then
-				printf '  %-22s %s  <-- %s\n' "$label" "$text" "$mark"
-			else
-				printf '  %-22s %s\n' "$label" "$text"
-			fi
+			line "$label" "$text${mark:+  <-- $mark}"
 		done
 }
 
 show() {
-	local page result problem
+	local page result problem cut
 
 	if ! page=$(curl -sS --fail --noproxy '*' --max-time "$timeout" --max-filesize 8000000 \
 		-H 'Accept: application/json' -- "$url" 2>&1); then
@@ -304,7 +322,12 @@ show() {
 	fi
 	case $form in
 	json) jq -c 'del(.rows, .line, .code)' <<<"$result" ;;
-	*) jq -r '"APP-DB-LISTENER \(.status) - \(.line | gsub("[[:cntrl:]]"; " "))"' <<<"$result" ;;
+	*)
+		# the performance data is for monitoring systems
+		[ "$form" = table ] && [ -t 1 ] && cut=' \| [^|]*$' || cut='^$'
+		jq -r --arg cut "$cut" '"APP-DB-LISTENER \(.status) - \(.line | gsub("[[:cntrl:]]"; " ") | sub($cut; ""))"' \
+			<<<"$result"
+		;;
 	esac
 	[ "$form" != table ] || table "$result"
 	return "$(jq .code <<<"$result")"

@@ -12,7 +12,6 @@
 /* printf-like: argument FMT is the format (counted from 1), ARGS the first variadic one. */
 #define ATTR_PRINTF(fmt, args) __attribute__((format(printf, fmt, args)))
 
-#define ATTR_NORETURN __attribute__((noreturn))
 #define ATTR_UNUSED __attribute__((unused))
 
 /* gcc can be told which function frees a result; clang 14 knows the plain form only. */

@@ -15,26 +15,13 @@
 #include "base/err.h"
 #include "base/text.h"
 #include "config/mistakes.h"
+#include "config/node.h"
 
 #define DOCUMENT_BYTES_MAX (1 << 20)
 #define DOCUMENT_DEPTH_MAX 32
 #define DOCUMENT_ENTRIES_MAX 1000
 
 struct document;
-
-/* One place in the tree: a plain value, good as long as the document. id 0: nothing there. */
-struct node {
-	const struct document *doc;
-	int id;
-};
-
-enum node_kind {
-	NODE_NONE, /* no such node */
-	NODE_NULL, /* nothing, ~ or null without quotes */
-	NODE_SCALAR,
-	NODE_LIST,
-	NODE_MAPPING
-};
 
 /* Parse source. What is wrong with it as YAML goes to m, and the result is ERR_CONFIG.
  * Errors: ERR_CONFIG, ERR_NOMEM. */
@@ -45,34 +32,6 @@ void document_free(struct document *doc);
 /* The outermost node; NODE_NONE for an empty file. */
 struct node document_root(const struct document *doc);
 
-enum node_kind node_kind(struct node n);
-
-/* "a list", "a mapping", "a single value", "nothing": for messages. */
-const char *node_kind_name(enum node_kind kind);
-
-/* From 1; both are 1 for NODE_NONE. */
-int node_line(struct node n);
-int node_column(struct node n);
-
-/* The content of a scalar, "" of any other. A loan. */
-struct text node_text(struct node n);
-
-/* Entries of a list or a mapping; 0 of any other. */
-size_t node_count(struct node n);
-
-/* The i-th of a list, i < node_count. */
-struct node node_item(struct node n, size_t i);
-
-/* The i-th pair of a mapping, i < node_count. */
-struct node node_key(struct node n, size_t i);
-struct node node_value(struct node n, size_t i);
-
-/* The value of the first pair whose key is the scalar name; NODE_NONE when there is none. */
-struct node node_find(struct node n, const char *name);
-
-/* The key node of that pair. */
-struct node node_find_key(struct node n, const char *name);
-
 /* Whether name is a group: a key behind which a mapping of further keys may stand. */
 typedef bool (*document_group_fn)(const void *ctx, struct text name);
 
@@ -81,10 +40,5 @@ typedef bool (*document_group_fn)(const void *ctx, struct text name);
  * Loans of keys end. Errors: ERR_NOMEM (doc is only fit to be freed then). */
 enum err_code document_ungroup(struct document *doc, struct node n, document_group_fn is_group,
 			       const void *ctx, struct err *e) ATTR_MUST_CHECK;
-
-static inline bool node_is_given(struct node n)
-{
-	return n.id != 0;
-}
 
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The table of metrics: one row each, from which both renderings and docs/metrics.md come.
+ * The table of metrics: one row each, from which both renderings and docs/metrics.md come. The rows
+ * stand in src/control/metrics_rows_*.c.
  *
  * A row's Prometheus name is "app_db_listener_" + the scope's prefix + name; its JSON place is the
  * member json of the scope's object ("memory.rss_bytes" is a member of a member). A value is a
@@ -65,8 +66,8 @@ struct metrics_row {
 	const char *help;
 };
 
-extern const struct metrics_row metrics_table[];
-extern const size_t metrics_table_count;
+/* The i-th row, NULL behind the last one. */
+const struct metrics_row *metrics_row_at(size_t i);
 
 /* Append the row's whole Prometheus name. It has one. */
 void metrics_row_name(const struct metrics_row *row, struct buf *out);

@@ -123,7 +123,4 @@ static inline size_t event_body_bytes(const struct event *ev)
 /* Bytes that event_new would allocate for f: for asking the ring's room before building. */
 size_t event_size(const struct event_fields *f);
 
-/* "new", "queued", ... Never NULL. */
-const char *event_state_name(enum event_state state);
-
 #endif

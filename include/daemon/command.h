@@ -6,6 +6,7 @@
 #ifndef DAEMON_COMMAND_H
 #define DAEMON_COMMAND_H
 
+#include "base/buf.h"
 #include "base/err.h"
 #include "config/settings.h"
 #include "daemon/options.h"
@@ -28,6 +29,11 @@ int command_settings(const struct options *o, struct settings *ret);
 
 /* Print "app-db-listener: message" on stderr; returns e's exit status. */
 int command_fail(const struct err *e);
+
+/* Read the first line of what --password-file names into ret, which stays empty without that
+ * option; returns EX_OK, and ret is the caller's: secret_buf_done. On failure it is printed, and
+ * ret is nobody's. */
+int command_password(const struct options *o, struct buf *ret);
 
 /* For each source of s (or the one that --source names): run fn; the first failure is printed and
  * ends it. Returns the exit status. */

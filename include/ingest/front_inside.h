@@ -8,6 +8,7 @@
 #include <microhttpd.h>
 
 #include "base/thread.h"
+#include "ingest/arrivals.h"
 #include "ingest/door.h"
 #include "ingest/front.h"
 #include "ingest/tokens.h"
@@ -50,8 +51,9 @@ struct front {
 	char crowded[REFUSAL_HTTP_BYTES]; /* what those hear for whom there is no room */
 	_Atomic bool stopping;
 	struct mutex lock;
-	struct cond changed;  /* a request has ended */
-	struct guest *guests; /* under lock */
+	struct cond changed;      /* a request has ended */
+	struct guest *guests;     /* under lock */
+	struct arrivals arrivals; /* under lock: counted, and not among the guests yet */
 };
 
 /* What became of a request so far: see src/ingest/upload.c. */

@@ -24,8 +24,6 @@ enum posted_format {
 	POSTED_NDJSON /* application/x-ndjson */
 };
 
-#define POSTED_COLUMNS_MAX 4096 /* of key, data or old_data */
-
 struct posted_options {
 	enum posted_format format;
 	size_t max_event_bytes; /* of one event, white space left out */

@@ -53,7 +53,7 @@ void archive_file_done(struct archive_file *f);
 
 /* Open, lock, repair. Does nothing when it is open and in its place. Errors: ERR_BUSY (another
  * daemon or another pipeline writes it), ERR_CONFIG (it is no archive, or no regular file),
- * ERR_NOT_FOUND (its directory), ERR_DENIED, ERR_IO. */
+ * ERR_NOT_FOUND (its directory), ERR_DENIED, ERR_IO, ERR_NOMEM. */
 enum err_code archive_file_open(struct archive_file *f, struct err *e) ATTR_MUST_CHECK;
 void archive_file_close(struct archive_file *f);
 
@@ -62,7 +62,7 @@ void archive_file_add(const struct archive_file *f, struct buf *text, struct tex
 
 /* Write text, of at least one record, and with fsync make it durable; the file is opened or rotated
  * first when need be. text comes back as it was. On an error the file is as it was before, or will
- * be before the next write. Errors: as archive_file_open; ERR_NOMEM. */
+ * be before the next write. Errors: as archive_file_open. */
 enum err_code archive_file_write(struct archive_file *f, struct buf *text,
 				 struct err *e) ATTR_MUST_CHECK;
 

@@ -35,7 +35,7 @@ void archive_names_done(struct archive_names *n);
 void archive_names_print(struct buf *out, const char *path, int64_t number, const char *suffix);
 
 /* A file that was renamed or made stays so when the machine dies: sync path's directory. Errors:
- * ERR_IO. */
+ * as archive_names_list. */
 enum err_code archive_names_sync(const char *path, struct err *e) ATTR_MUST_CHECK;
 
 /* The error of a failed system call on path, by errno. Errors: ERR_NOT_FOUND, ERR_DENIED, ERR_IO.

@@ -97,6 +97,8 @@ void worker_done(struct worker *w);
 /* The thread: until pool.stopping, then until nothing is in flight or stop_us. */
 void worker_main(void *worker);
 
+/* ---- settle.c ---- */
+
 /* A request has ended: decide what becomes of each of its events and do it. */
 void worker_settle(struct worker *w, struct flight *f, const struct http_result *r);
 
@@ -105,6 +107,11 @@ void worker_put_aside(struct worker *w, struct flight *f);
 
 /* Put the one event of r, which cannot be sent whatever the receiver, to the dead letters. */
 void worker_give_up(struct worker *w, struct flight *f, struct http_request *r, const char *reason);
+
+/* ---- flight.c ---- */
+
+/* Send pipeline k's events that begin with first in one request; w has a free flight for it. */
+void worker_board(struct worker *w, size_t k, struct event *first, bool probe);
 
 /* f's events have gone their way: free what it held. */
 void worker_land(struct worker *w, struct flight *f);
@@ -118,6 +125,8 @@ bool permission_has(struct worker *w, const struct pool_pipeline *pp);
 void permission_settle(struct worker *w, const struct http_result *r);
 /* When w has to look at pp again, where it would be next_us without a handshake. */
 int64_t permission_next_us(const struct pool_pipeline *pp, int64_t next_us, int64_t pass_us);
+
+/* ---- sleepers.c ---- */
 
 /* Get on the stack; somebody has to wake at next_us, and it may be w: returns until when w may
  * sleep. */

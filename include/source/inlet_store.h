@@ -60,6 +60,10 @@ struct inlet_store {
 	/* a client library keeps the room for the largest statement that it ever sent: one was so
 	 * large that the connection is better made anew */
 	bool is_bloated;
+	/* by rollback: for all it knows the transaction is still there, as where there was no
+	 * memory to end it. The next begin could make it last, and locks are held: so the
+	 * connection is closed */
+	bool is_stuck;
 };
 
 struct inlet_store_ops {

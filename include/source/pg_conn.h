@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * One connection to PostgreSQL: connecting, running statements with a deadline, turning SQLSTATEs
- * into error codes. Shared by the reader and by the operator's commands. One thread at a time,
- * except pg_conn_interrupt.
+ * into error codes. Shared by the reader and by the operator's commands. One thread at a time.
  *
  * Every statement waits at most statement_timeout (also enforced by the server), and returns early
  * with ERR_UNAVAILABLE when interrupted: a server that stopped answering holds nobody up.
@@ -39,8 +38,9 @@ struct pg_conn_options {
 	const char *user;     /* NULL: as in the settings */
 	const char *password; /* NULL: as in the settings */
 	const struct clock *clock;
-	const int *interrupt_fd; /* NULL: none. Readable: as after pg_conn_interrupt, also while
-				    connecting; must stay open as long as the connection */
+	const int *interrupt_fd; /* NULL: none. Readable: connecting and statements that wait
+				    return ERR_UNAVAILABLE; must stay open as long as the
+				    connection */
 };
 
 /* Connect, within connect_timeout (name lookup excepted). Session settings: UTF8, UTC, ISO dates,
@@ -57,9 +57,6 @@ void pg_conn_close(struct pg_conn *c);
 
 /* For PQsocket, PQnotifies, PQbackendPID and the like; a loan. */
 PGconn *pg_conn_raw(struct pg_conn *c);
-
-/* Make a statement that waits in another thread return ERR_UNAVAILABLE; stays in force. */
-void pg_conn_interrupt(struct pg_conn *c);
 
 /* Run sql (one or several statements, no parameters) and throw its rows away. Errors: below. */
 enum err_code pg_conn_exec(struct pg_conn *c, const char *sql, struct err *e) ATTR_MUST_CHECK;

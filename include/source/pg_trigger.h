@@ -47,10 +47,6 @@ struct pg_trigger {
 /* app_db_listener_<pipeline>_<op>, cut as the server cuts it. */
 void pg_trigger_name(const char *pipeline, enum op op, char out[static PG_NAME_BYTES]);
 
-/* app_db_listener.outbox_id_seq for "default", else app_db_listener.outbox_<pipeline>_id_seq;
- * quoted where needed. */
-void pg_sequence_name(struct buf *out, const char *pipeline);
-
 /* The arguments, each followed by sep ('\0' or another byte). */
 void pg_trigger_args(struct buf *out, const struct pg_trigger *t, char sep);
 

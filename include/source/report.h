@@ -10,11 +10,16 @@
 #include <stdarg.h>
 
 #include "source/admin.h"
+#include "source/tables.h"
 
 /* A finding about subject; hint may be NULL. */
 void report_finding(const struct install_options *o, enum finding_level level, const char *subject,
 		    const char *hint, const char *fmt, va_list ap)
 	__attribute__((format(printf, 5, 0)));
+
+/* A finding for each table that has a problem; the first one is the error. */
+enum err_code report_problems(const struct install_options *o, const struct settings *s,
+			      const struct tables *tables, struct err *e) ATTR_MUST_CHECK;
 
 /* A statement as it would be run, with what ends it. */
 void report_sql(const struct install_options *o, const char *sql, const char *end);

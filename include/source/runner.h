@@ -93,7 +93,6 @@ const char *runner_install_id(struct runner *r, size_t p);
 
 struct runner_stats {
 	enum runner_state state;
-	int64_t state_since_us;
 	int64_t read_total; /* events */
 	int64_t read_bytes;
 	int64_t packed; /* of them, compressed while they wait */

@@ -64,6 +64,13 @@ enum err_code runner_acknowledge_all(struct runner *r, struct err *e) ATTR_MUST_
 /* Read into the rings what there is room for. Errors: of the source; ERR_NOMEM. */
 enum err_code runner_read(struct runner *r, struct err *e) ATTR_MUST_CHECK;
 
+/* ---- runner_inspect.c ---- */
+
+/* When it is time, have the source's figures and warnings anew; and always the pipes in step with
+ * it. Errors: of runner_pipes_sync; ERR_UNAVAILABLE, ERR_NOMEM. Whatever else goes wrong with an
+ * inspection is a warning. */
+enum err_code runner_inspect_due(struct runner *r, struct err *e) ATTR_MUST_CHECK;
+
 /* ---- runner_backlog.c ---- */
 
 /* The source was inspected, or pipeline p was read. What is known of a backlog that grows faster

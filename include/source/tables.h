@@ -12,6 +12,7 @@
 #include <stddef.h>
 
 #include "base/err.h"
+#include "base/op.h"
 #include "config/settings.h"
 
 #define TABLE_NAME_BYTES                                                                           \
@@ -64,6 +65,11 @@ void table_refuse(struct table *t, enum err_code code, const char *message, cons
 
 /* Refuse t when key, columns or exclude name a column that it has not. */
 void table_refuse_unknown_columns(struct table *t);
+
+/* The database's error e about t's row filter for op, made a mistake of the configuration. Returns
+ * ERR_CONFIG. */
+enum err_code table_filter_error(const struct table *t, const char *pipeline, enum op op,
+				 struct err *e) ATTR_MUST_CHECK;
 
 /* Append a name to a list of t. Errors: ERR_NOMEM. */
 enum err_code table_list_add(struct string_list *l, const char *s, struct err *e) ATTR_MUST_CHECK;

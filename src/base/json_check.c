@@ -57,11 +57,29 @@ static bool is_digit(unsigned char b)
 
 /* ---- structure ---- */
 
+static void set_array(struct json_check *c, size_t level, bool is_array)
+{
+	uint8_t bit = (uint8_t)(1U << (level % 8));
+
+	c->is_array[level / 8] &= (uint8_t)~bit;
+	if (is_array)
+		c->is_array[level / 8] |= bit;
+}
+
+static bool in_array(const struct json_check *c)
+{
+	size_t level = c->depth - 1;
+
+	return (c->is_array[level / 8] & (1U << (level % 8))) != 0;
+}
+
 static enum verdict open_nested(struct json_check *c, bool is_array)
 {
-	if (c->depth == JSON_CHECK_DEPTH_MAX)
+	if (c->depth == JSON_CHECK_DEPTH_MAX && !c->is_lenient)
 		return fail(c, "nested too deeply");
-	c->is_array[c->depth++] = is_array;
+	if (c->depth < JSON_CHECK_DEPTH_KNOWN)
+		set_array(c, c->depth, is_array);
+	c->depth++;
 	return go(c, is_array ? VALUE_OR_END : NAME_OR_END);
 }
 
@@ -131,15 +149,26 @@ static enum verdict at_colon(struct json_check *c, unsigned char b)
 	return b == ':' ? go(c, VALUE) : fail(c, "expected :");
 }
 
+/* Too deep to know whether in an object or an array: a name is read as a value. */
+static enum verdict at_after_deep(struct json_check *c, unsigned char b)
+{
+	if (b == ',' || b == ':')
+		return go(c, VALUE);
+	return b == ']' || b == '}' ? close_nested(c) : fail(c, "expected , or ] or }");
+}
+
 static enum verdict at_after(struct json_check *c, unsigned char b)
 {
-	bool in_array = c->is_array[c->depth - 1];
+	bool array;
 
+	if (c->depth > JSON_CHECK_DEPTH_KNOWN)
+		return at_after_deep(c, b);
+	array = in_array(c);
 	if (b == ',')
-		return go(c, in_array ? VALUE : NAME);
-	if (b == (in_array ? ']' : '}'))
+		return go(c, array ? VALUE : NAME);
+	if (b == (array ? ']' : '}'))
 		return close_nested(c);
-	return fail(c, in_array ? "expected , or ]" : "expected , or }");
+	return fail(c, array ? "expected , or ]" : "expected , or }");
 }
 
 static enum verdict at_word(struct json_check *c, unsigned char b)
@@ -212,6 +241,8 @@ static enum verdict unit_is_whole(struct json_check *c)
 	bool is_high = c->unit >= 0xd800 && c->unit < 0xdc00;
 	bool is_low = c->unit >= 0xdc00 && c->unit < 0xe000;
 
+	if (c->is_lenient)
+		return go(c, STRING);
 	if (is_low != c->wants_low)
 		return fail(c, "half of a surrogate pair");
 	c->wants_low = is_high;
@@ -334,6 +365,12 @@ void json_check_init(struct json_check *c, struct json_place place)
 	*c = (struct json_check){.place = place, .why = "", .state = BEFORE};
 }
 
+void json_check_init_lenient(struct json_check *c)
+{
+	json_check_init(c, (struct json_place){1, 1});
+	c->is_lenient = true;
+}
+
 static bool is_space(unsigned char b)
 {
 	return b == ' ' || b == '\n' || b == '\r' || b == '\t';
@@ -398,4 +435,25 @@ enum json_check_step json_check_feed(struct json_check *c, const char *s, size_t
 	keep(out, s + kept, at - kept);
 	*ret_used = at;
 	return c->state == DONE ? JSON_CHECK_DONE : JSON_CHECK_MORE;
+}
+
+enum json_check_step json_check_byte(struct json_check *c, unsigned char byte)
+{
+	const char s = (char)byte;
+	size_t used;
+
+	return json_check_feed(c, &s, 1, &used, NULL);
+}
+
+bool json_check_is_object(struct text t)
+{
+	struct json_check c;
+	size_t at;
+
+	json_check_init_lenient(&c);
+	if (json_check_feed(&c, t.s, t.len, &at, NULL) != JSON_CHECK_DONE)
+		return false;
+	while (at < t.len && is_space((unsigned char)t.s[at]))
+		at++;
+	return at == t.len;
 }

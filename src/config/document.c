@@ -3,38 +3,20 @@
  * The tree is composed here from libyaml's events: its own loader (0.2.5) leaks, and forgets to
  * report, when an allocation fails half way.
  *
- * Nodes are kept in the order they begin, the children of each list or mapping as one run of ids in
- * `children`. While a list or mapping is open, the ids of what it holds so far wait on a stack;
- * when it ends they become its run.
+ * While a list or mapping is open, the ids of what it holds so far wait on a stack; when it ends
+ * they become its run of children.
  */
 #include "config/document.h"
 
-#include <assert.h>
 #include <yaml.h>
 
 #include "base/mem.h"
-
-struct document_node {
-	enum node_kind kind;
-	int line, column;
-	char *text; /* of scalars; NUL-terminated behind len bytes */
-	size_t len;
-	size_t first; /* of its run in children */
-	size_t count; /* of its run: a pair counts twice */
-};
-
-struct ids {
-	int *items;
-	size_t count, cap;
-};
-
-struct document {
-	struct document_node *nodes;
-	size_t count, cap;
-	struct ids children;
-};
+#include "config/document_inside.h"
+#include "config/yaml_problem.h"
 
 #define DOCUMENT_FIRST_NODES 64
+#define BOM "\xef\xbb\xbf"
+#define BOM_LEN (sizeof(BOM) - 1)
 
 /* A document while it is being read. */
 struct compose {
@@ -57,57 +39,6 @@ static ATTR_MUST_CHECK enum err_code out_of_memory(struct err *e)
 static void note(struct mistakes *m, yaml_mark_t at, const char *what)
 {
 	mistakes_add(m, (int)at.line + 1, (int)at.column + 1, "", "%s", what);
-}
-
-/* The byte at a mark, whose column counts characters. */
-static char byte_at(struct text source, yaml_mark_t at)
-{
-	size_t i = 0, line, column;
-
-	for (line = 0; line < at.line && i < source.len; i++)
-		line += source.s[i] == '\n';
-	for (column = 0; column < at.column && i < source.len; column++) {
-		for (i++; i < source.len && ((unsigned char)source.s[i] & 0xc0) == 0x80;)
-			i++;
-	}
-	return (char)(i < source.len ? source.s[i] : '\0');
-}
-
-/* Where in the file the byte offset is, in lines and characters. */
-static yaml_mark_t mark_of(struct text source, size_t offset)
-{
-	yaml_mark_t at = {.index = offset};
-	size_t i;
-
-	for (i = 0; i < offset && i < source.len; i++) {
-		if (source.s[i] == '\n') {
-			at.line++;
-			at.column = 0;
-		} else if (((unsigned char)source.s[i] & 0xc0) != 0x80) {
-			at.column++;
-		}
-	}
-	return at;
-}
-
-/* Why libyaml gave up. */
-static ATTR_MUST_CHECK enum err_code parser_error(const yaml_parser_t *p, struct text source,
-						  struct mistakes *m, struct err *e)
-{
-	yaml_mark_t at = p->problem_mark;
-
-	/* libyaml 0.2.5 forgets to set the error where some of its allocations fail; whatever else
-	 * goes wrong comes with a problem text */
-	if (p->error == YAML_MEMORY_ERROR || !p->problem)
-		return out_of_memory(e);
-	if (p->error == YAML_READER_ERROR)
-		at = mark_of(source, p->problem_offset);
-	if (p->error == YAML_SCANNER_ERROR && byte_at(source, at) == '\t')
-		note(m, at, "a tab where only spaces may stand: indent with spaces");
-	else
-		mistakes_add(m, (int)at.line + 1, (int)at.column + 1, "", "not valid YAML: %s%s%s",
-			     p->problem, p->context ? " " : "", p->context ? p->context : "");
-	return err_set(e, ERR_CONFIG, "not valid YAML");
 }
 
 static bool ids_add(struct ids *ids, int id)
@@ -269,10 +200,13 @@ static ATTR_MUST_CHECK enum err_code compose(struct compose *c, struct text sour
 	if (!yaml_parser_initialize(&p))
 		return out_of_memory(e);
 	yaml_parser_set_encoding(&p, YAML_UTF8_ENCODING);
+	/* a byte order mark, which some editors write: YAML 1.2, 5.2 */
+	if (source.len >= BOM_LEN && memcmp(source.s, BOM, BOM_LEN) == 0)
+		source = (struct text){source.s + BOM_LEN, source.len - BOM_LEN};
 	yaml_parser_set_input_string(&p, (const unsigned char *)source.s, source.len);
 	while (more) {
 		if (!yaml_parser_parse(&p, &ev)) {
-			code = parser_error(&p, source, c->m, e);
+			code = yaml_problem(&p, source, c->m, e);
 			break;
 		}
 		compose_event(c, &ev);
@@ -322,112 +256,9 @@ void document_free(struct document *doc)
 	mem_free(doc);
 }
 
-static const struct document_node *node_get(struct node n)
-{
-	return n.id ? &n.doc->nodes[n.id - 1] : NULL;
-}
-
 struct node document_root(const struct document *doc)
 {
 	return (struct node){doc, doc->count ? 1 : 0};
-}
-
-enum node_kind node_kind(struct node n)
-{
-	const struct document_node *d = node_get(n);
-
-	return d ? d->kind : NODE_NONE;
-}
-
-const char *node_kind_name(enum node_kind kind)
-{
-	switch (kind) {
-	case NODE_LIST:
-		return "a list";
-	case NODE_MAPPING:
-		return "a mapping";
-	case NODE_SCALAR:
-		return "a single value";
-	default:
-		return "nothing";
-	}
-}
-
-int node_line(struct node n)
-{
-	const struct document_node *d = node_get(n);
-
-	return d ? d->line : 1;
-}
-
-int node_column(struct node n)
-{
-	const struct document_node *d = node_get(n);
-
-	return d ? d->column : 1;
-}
-
-struct text node_text(struct node n)
-{
-	const struct document_node *d = node_get(n);
-
-	return d && d->text ? (struct text){d->text, d->len} : TEXT_LIT("");
-}
-
-size_t node_count(struct node n)
-{
-	const struct document_node *d = node_get(n);
-
-	if (!d)
-		return 0;
-	return d->kind == NODE_MAPPING ? d->count / 2 : d->count;
-}
-
-static struct node node_child(struct node n, size_t i)
-{
-	const struct document_node *d = node_get(n);
-
-	assert(d && i < d->count);
-	return (struct node){n.doc, n.doc->children.items[d->first + i]};
-}
-
-struct node node_item(struct node n, size_t i)
-{
-	assert(node_kind(n) == NODE_LIST);
-	return node_child(n, i);
-}
-
-struct node node_key(struct node n, size_t i)
-{
-	assert(node_kind(n) == NODE_MAPPING);
-	return node_child(n, i * 2);
-}
-
-struct node node_value(struct node n, size_t i)
-{
-	assert(node_kind(n) == NODE_MAPPING);
-	return node_child(n, i * 2 + 1);
-}
-
-static struct node find(struct node n, const char *name, bool want_key)
-{
-	size_t i;
-
-	for (i = 0; node_kind(n) == NODE_MAPPING && i < node_count(n); i++) {
-		if (text_eq(node_text(node_key(n, i)), text_of(name)))
-			return want_key ? node_key(n, i) : node_value(n, i);
-	}
-	return (struct node){n.doc, 0};
-}
-
-struct node node_find(struct node n, const char *name)
-{
-	return find(n, name, false);
-}
-
-struct node node_find_key(struct node n, const char *name)
-{
-	return find(n, name, true);
 }
 
 /* ---- groups ---- */

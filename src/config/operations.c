@@ -44,6 +44,8 @@ enum err_code operations_set(const struct key *k, void *field, struct text v, st
 
 	if (code == ERR_OK)
 		memcpy(field, fresh, sizeof(fresh));
+	else
+		((bool *)field)[OP_TRUNCATE] = false; /* of the default: nobody asked for it */
 	return code;
 }
 

@@ -146,8 +146,10 @@ static void tables_choose(struct loading *l, struct pipeline_settings *p, struct
 			return;
 	}
 	l->top_tables_used = true;
+	/* a source that is not known may have some */
 	if (!tables_from(l, p, l->root, &top, "tables", KEY_TABLES) &&
-	    !(has_source && has_audit_table(l, p->source))) {
+	    (has_source ? !has_audit_table(l, p->source)
+			: !node_is_given(node_find_key(n, "source")))) {
 		if (!node_is_given(n))
 			where = path_of("tables");
 		loading_mistake(l, node_is_given(n) ? n : l->root, &where,

@@ -101,11 +101,10 @@ static void scope_write(struct json *j, enum metrics_scope scope, const char *co
 			const void *base)
 {
 	struct text open = {"", 0};
+	const struct metrics_row *row;
 	size_t i;
 
-	for (i = 0; i < metrics_table_count; i++) {
-		const struct metrics_row *row = &metrics_table[i];
-
+	for (i = 0; (row = metrics_row_at(i)); i++) {
 		if (row->scope != scope || !row->json || !is_among(names, row->json))
 			continue;
 		part_enter(j, &open, row->json);

@@ -209,9 +209,10 @@ static void family_add(struct buf *out, const struct metrics_snapshot *s,
 
 void metrics_render_prometheus(const struct metrics_snapshot *s, struct buf *out)
 {
+	const struct metrics_row *row;
 	size_t i;
 
-	for (i = 0; i < metrics_table_count; i++)
-		if (metrics_table[i].name)
-			family_add(out, s, &metrics_table[i]);
+	for (i = 0; (row = metrics_row_at(i)); i++)
+		if (row->name)
+			family_add(out, s, row);
 }

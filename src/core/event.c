@@ -6,12 +6,6 @@
 
 #include "base/mem.h"
 
-static const char *const event_state_names[] = {
-	[EVENT_NEW] = "new",           [EVENT_QUEUED] = "queued",       [EVENT_WAITING] = "waiting",
-	[EVENT_INFLIGHT] = "inflight", [EVENT_DELIVERED] = "delivered", [EVENT_DEAD] = "dead",
-	[EVENT_PARKED] = "parked",
-};
-
 /* Bytes of a copy of t: with a NUL behind it, for debuggers and for what takes C strings. */
 static size_t event_text_size(struct text t)
 {
@@ -69,10 +63,4 @@ void event_free(struct event *ev)
 	assert(ev->state == EVENT_NEW || ev->state == EVENT_DELIVERED || ev->state == EVENT_DEAD ||
 	       ev->state == EVENT_PARKED);
 	mem_free(ev);
-}
-
-const char *event_state_name(enum event_state state)
-{
-	assert(state < ARRAY_LEN(event_state_names));
-	return event_state_names[state];
 }

@@ -132,7 +132,8 @@ static bool wait_a_moment(const struct follow *f)
 		if (!(fd_wait(f->signal_fd, -1, now_us, until_us) & FD_READY))
 			continue;
 		while ((request = signals_read(f->signal_fd)) != SIGNALS_NONE)
-			if (request == SIGNALS_STOP)
+			/* SIGHUP: the terminal is gone; there is nothing to reload here */
+			if (request == SIGNALS_STOP || request == SIGNALS_RELOAD)
 				return false;
 	}
 	return true;

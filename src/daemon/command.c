@@ -11,11 +11,14 @@
 #include <sqlite3.h>
 
 #include "base/buf.h"
+#include "base/fd.h"
 #include "base/version.h"
 #include "config/load.h"
+#include "config/secret.h"
 #include "control/process.h"
 
 #define ARGS_MAX 4
+#define PASSWORD_MAX_BYTES 4096
 
 static int command_version(const struct command_call *call);
 
@@ -256,6 +259,25 @@ int command_settings(const struct options *o, struct settings *ret)
 	}
 	buf_done(&mistakes);
 	return status;
+}
+
+int command_password(const struct options *o, struct buf *ret)
+{
+	struct err e;
+	const char *end;
+
+	buf_init(ret, PASSWORD_MAX_BYTES);
+	if (!o->password_file)
+		return EX_OK;
+	if (fd_read_file(o->password_file, ret, &e) != ERR_OK) {
+		secret_buf_done(ret);
+		(void)err_prefix(&e, "--password-file");
+		return command_fail(&e);
+	}
+	end = memchr(buf_str(ret), '\n', ret->len);
+	if (end)
+		buf_truncate(ret, (size_t)(end - ret->data));
+	return EX_OK;
 }
 
 int command_each_source(const struct settings *s, const struct options *o, command_source_fn fn,

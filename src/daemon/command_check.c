@@ -3,6 +3,7 @@
 #include <sysexits.h>
 
 #include "base/json.h"
+#include "config/secret.h"
 #include "daemon/command.h"
 #include "sink/auth.h"
 #include "source/admin.h"
@@ -104,8 +105,13 @@ static ATTR_MUST_CHECK enum err_code check_source(const struct settings *s, size
 	return ERR_OK;
 }
 
-static void print_summary(struct checking *k, const char *file)
+static void print_summary(struct checking *k, const char *file, bool offline)
 {
+	if (!k->as_json && offline) {
+		(void)printf("%s: no mistakes, %d warnings; no database was asked\n", file,
+			     k->counts[FINDING_WARN]);
+		return;
+	}
 	if (!k->as_json) {
 		(void)printf("%s: %d ok, %d warnings, %d failures\n", file, k->counts[FINDING_OK],
 			     k->counts[FINDING_WARN], k->counts[FINDING_FAIL]);
@@ -123,14 +129,22 @@ int command_check(const struct command_call *call)
 	const struct options *o = call->options;
 	struct checking k = {.as_json = o->json};
 	struct settings s;
+	struct buf password;
 	int status = command_settings(o, &s);
 
 	if (status != EX_OK)
 		return status;
-	k.options = (struct install_options){.user = o->user,
-					     .list_tables = o->list_tables,
-					     .on_finding = note_finding,
-					     .ctx = &k};
+	status = command_password(o, &password);
+	if (status != EX_OK) {
+		settings_done(&s);
+		return status;
+	}
+	k.options =
+		(struct install_options){.user = o->user,
+					 .password = o->password_file ? buf_str(&password) : NULL,
+					 .list_tables = o->list_tables,
+					 .on_finding = note_finding,
+					 .ctx = &k};
 	buf_init(&k.out, CHECK_MAX_BYTES);
 	json_begin(&k.json, &k.out);
 	if (k.as_json) {
@@ -141,12 +155,13 @@ int command_check(const struct command_call *call)
 	check_webhooks(&k, &s);
 	if (!o->offline)
 		status = command_each_source(&s, o, check_source, &k);
-	print_summary(&k, o->config);
+	print_summary(&k, o->config, o->offline);
 	if (status == EX_OK && k.counts[FINDING_FAIL])
 		status = STATUS_FOUND;
 	if (buf_error(&k.out) != ERR_OK)
 		status = EX_OSERR;
 	buf_done(&k.out);
+	secret_buf_done(&password);
 	settings_done(&s);
 	return status;
 }

@@ -5,6 +5,7 @@
 #include <sysexits.h>
 
 #include "base/clock.h"
+#include "base/version.h"
 #include "daemon/command.h"
 #include "daemon/letter_options.h"
 #include "daemon/letter_out.h"
@@ -186,8 +187,23 @@ static void report(const struct letters *l)
 				     "dead too\n",
 				     left);
 	} else if (!n && !a->exports && !l->options->json) {
-		(void)puts("no dead letters");
+		(void)puts(letter_options_narrow(&l->filter) ? "no such dead letters"
+							     : "no dead letters");
 	}
+}
+
+/* Nothing was found, and nothing could have been. */
+static void report_unkept(const struct letters *l, const struct settings *s)
+{
+	size_t i;
+
+	if (!l->filter.delivered || l->counts.moved)
+		return;
+	for (i = 0; i < s->pipeline_count; i++)
+		if (s->pipelines[i].retain_us)
+			return;
+	(void)fputs(APP_NAME ": no pipeline keeps what was delivered: see listener.retain\n",
+		    stderr);
 }
 
 static int run(struct letters *l, const struct settings *s, enum letter_format format)
@@ -211,6 +227,7 @@ static int run(struct letters *l, const struct settings *s, enum letter_format f
 	report(l); /* what was done before something failed too */
 	if (status != EX_OK)
 		return status;
+	report_unkept(l, s);
 	if (l->filter.id && !l->counts.moved)
 		status = EX_NOINPUT;
 	if (fflush(stdout) != 0) {

@@ -1,17 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 #include <stdio.h>
-#include <string.h>
 #include <sysexits.h>
-#include <unistd.h>
 
 #include "base/clock.h"
-#include "base/fd.h"
-#include "base/mem.h"
+#include "base/version.h"
+#include "config/secret.h"
 #include "daemon/command.h"
 #include "source/admin.h"
 
 #define LOCK_TIMEOUT_US (500 * CLOCK_US_PER_MS)
-#define PASSWORD_MAX_BYTES 4096
 
 struct installing {
 	struct install_options options;
@@ -49,21 +46,12 @@ static ATTR_MUST_CHECK enum err_code install_source(const struct settings *s, si
 
 	if (!ops)
 		return err_set(e, ERR_CONFIG, "this build cannot install into its type");
+	/* the script may be run by somebody else, who would then own what the daemon needs */
+	if (in->options.print_only && !in->remove && !in->options.user &&
+	    (s->sources[source].type == SOURCE_POSTGRES || s->sources[source].type == SOURCE_MYSQL))
+		(void)puts("-- For the daemon's own user to run. For another one print it with "
+			   "--user NAME, which adds the grants.");
 	return (in->remove ? ops->uninstall : ops->install)(s, source, &in->options, e);
-}
-
-/* The first line of the file. */
-static ATTR_MUST_CHECK enum err_code password_read(const char *path, struct buf *out, struct err *e)
-{
-	enum err_code code = fd_read_file(path, out, e);
-	const char *end;
-
-	if (code != ERR_OK)
-		return err_prefix(e, "--password-file");
-	end = memchr(buf_str(out), '\n', out->len);
-	if (end)
-		buf_truncate(out, (size_t)(end - out->data));
-	return ERR_OK;
 }
 
 static int install_or_remove(const struct command_call *call, bool remove)
@@ -80,23 +68,22 @@ static int install_or_remove(const struct command_call *call, bool remove)
 					    .ctx = &in}};
 	struct settings s;
 	struct buf password;
-	struct err e;
 	int status = command_settings(o, &s);
 
 	if (status != EX_OK)
 		return status;
-	buf_init(&password, PASSWORD_MAX_BYTES);
-	if (o->password_file) {
-		if (password_read(o->password_file, &password, &e) != ERR_OK) {
-			status = command_fail(&e);
-			goto out_done;
-		}
-		in.options.password = buf_str(&password);
+	status = command_password(o, &password);
+	if (status == EX_OK) {
+		if (o->password_file)
+			in.options.password = buf_str(&password);
+		status = command_each_source(&s, o, install_source, &in);
+		if (status == EX_NOPERM && !o->user)
+			(void)fprintf(stderr,
+				      APP_NAME " %s --user NAME --password-file FILE does it as "
+					       "another user.\n",
+				      remove ? "uninstall" : "install");
+		secret_buf_done(&password);
 	}
-	status = command_each_source(&s, o, install_source, &in);
-out_done:
-	mem_wipe(password.data, password.cap);
-	buf_done(&password);
 	settings_done(&s);
 	return status;
 }

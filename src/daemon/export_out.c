@@ -39,6 +39,7 @@ static ATTR_MUST_CHECK enum err_code open_temp(struct export_out *o, struct err 
 		(void)unlink(o->temp);
 	}
 	mem_free(o->temp);
+	o->temp = NULL;
 	return ERR_IO;
 }
 

@@ -54,8 +54,10 @@ static void add_row(const struct letter_out *o, struct buf *b, const struct dead
 		    AS_PRINTED(d->table));
 	while (b->len < start + 24 && buf_error(b) == ERR_OK)
 		buf_add_char(b, ' ');
-	buf_add_fmt(b, " %-20.*s %-20.*s", AS_PRINTED(d->key), 20,
-		    d->died_at.s ? d->died_at.s : "");
+	/* to the second: 2026-03-01T12:00:00Z */
+	buf_add_fmt(b, " %-20.*s %.*s%s", AS_PRINTED(d->key),
+		    d->died_at.len > 19 ? 19 : (int)d->died_at.len,
+		    d->died_at.s ? d->died_at.s : "", d->died_at.len > 19 ? "Z" : "");
 	if (!o->delivered)
 		buf_add_fmt(b, " %3lld %6lld  %.*s", (long long)d->attempts,
 			    (long long)d->last_status, AS_PRINTED(d->last_error));

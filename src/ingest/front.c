@@ -34,14 +34,27 @@ static int64_t connections_max(const struct front *f)
 	return 2 * f->settings->max_concurrent + CONNECTIONS_SPARE;
 }
 
+/* Whether fd was on its way. */
+static bool arrival_end(struct front *f, int fd)
+{
+	bool was;
+
+	mutex_lock(&f->lock);
+	was = arrivals_take(&f->arrivals, fd);
+	mutex_unlock(&f->lock);
+	return was;
+}
+
 static void guest_arrive(struct front *f, struct MHD_Connection *connection, void **context)
 {
+	int fd = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
 	struct guest *g = mem_calloc(1, sizeof(*g));
 
+	(void)arrival_end(f, fd);
 	*context = g;
 	if (!g)
 		return; /* every request of it is answered 503 */
-	g->fd = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
+	g->fd = fd;
 	g->next_us = INT64_MAX;
 	g->whole_us = clock_now_us(f->o.clock) + f->settings->body_timeout_us;
 	mutex_lock(&f->lock);
@@ -99,14 +112,18 @@ static bool door_take(void *ctx, int fd, const struct sockaddr *from, socklen_t 
 {
 	struct front *f = ctx;
 
+	f->o.tally->connections -= arrival_end(f, fd); /* an earlier one, that never began */
 	if (f->o.tally->connections >= connections_max(f)) {
 		f->o.tally->refused[REFUSAL_BUSY]++;
 		return false;
 	}
 	f->o.tally->connections++;
+	mutex_lock(&f->lock);
+	arrivals_push(&f->arrivals, fd);
+	mutex_unlock(&f->lock);
 	/* closes fd when it fails, without a call of connection_notify */
 	if (MHD_add_connection(f->server, fd, from, len) != MHD_YES)
-		f->o.tally->connections--;
+		f->o.tally->connections -= arrival_end(f, fd);
 	return true;
 }
 
@@ -245,6 +262,8 @@ static ATTR_MUST_CHECK enum err_code parts_start(struct front *f, struct err *e)
 	size_t i;
 
 	if (code == ERR_OK)
+		code = arrivals_init(&f->arrivals, (size_t)connections_max(f), e);
+	if (code == ERR_OK)
 		code = tokens_new(f->settings, &f->tokens, e);
 	if (code == ERR_OK)
 		code = recent_new(f->settings, f->o.budget, f->o.clock, &f->recent, e);
@@ -330,11 +349,13 @@ void front_stop(struct front *f, int64_t deadline_us)
 	}
 	if (f->door)
 		door_stop(f->door);
+	f->o.tally->connections -= (int64_t)f->arrivals.count; /* closed before they began */
 	for (i = 0; i < f->o.settings->inlet_count; i++)
 		committer_free(f->committers[i]);
 	door_free(f->door);
 	tokens_free(f->tokens);
 	recent_free(f->recent);
+	arrivals_done(&f->arrivals);
 	for (i = 0; i < ARRAY_LEN(f->pem); i++) {
 		if (f->pem[i])
 			mem_wipe(f->pem[i], strlen(f->pem[i]));

@@ -2,11 +2,12 @@
 #include "ingest/posted.h"
 
 #include <stdio.h>
-#include <stdlib.h>
+#include <string.h>
 
 #include "base/json_check.h"
 #include "base/json_scan.h"
 #include "base/mem.h"
+#include "ingest/posted_columns.h"
 
 #define CHUNK_BYTES ((size_t)64 * 1024)
 
@@ -34,8 +35,7 @@ struct posted {
 	int64_t count;
 	struct buf event;         /* the object, without white space between tokens */
 	struct buf texts[FIELDS]; /* names that had escapes */
-	struct buf unescaped;     /* names of columns that had */
-	struct text *columns;     /* POSTED_COLUMNS_MAX */
+	struct posted_columns columns;
 };
 
 enum err_code posted_new(const struct posted_options *o, struct posted **ret_p, struct err *e)
@@ -48,12 +48,10 @@ enum err_code posted_new(const struct posted_options *o, struct posted **ret_p, 
 	p->o = *o;
 	p->place = (struct json_place){1, 1};
 	buf_init(&p->event, o->max_event_bytes);
-	buf_init(&p->unescaped, o->max_event_bytes);
 	for (i = 0; i < FIELDS; i++)
 		buf_init(&p->texts[i], o->max_event_bytes);
 	p->chunk = mem_alloc(CHUNK_BYTES);
-	p->columns = mem_calloc(POSTED_COLUMNS_MAX, sizeof(*p->columns));
-	if (!p->chunk || !p->columns) {
+	if (posted_columns_init(&p->columns, o->max_event_bytes) != ERR_OK || !p->chunk) {
 		posted_free(p);
 		return err_set(e, ERR_NOMEM, "no memory to read a body");
 	}
@@ -68,11 +66,10 @@ void posted_free(struct posted *p)
 	if (!p)
 		return;
 	buf_done(&p->event);
-	buf_done(&p->unescaped);
 	for (i = 0; i < FIELDS; i++)
 		buf_done(&p->texts[i]);
 	mem_free(p->chunk);
-	mem_free(p->columns);
+	posted_columns_done(&p->columns);
 	mem_free(p);
 }
 
@@ -83,8 +80,7 @@ int64_t posted_count(const struct posted *p)
 
 size_t posted_bytes(const struct posted *p)
 {
-	size_t sum = CHUNK_BYTES + POSTED_COLUMNS_MAX * sizeof(*p->columns) + p->event.cap +
-		     p->unescaped.cap;
+	size_t sum = CHUNK_BYTES + p->event.cap + posted_columns_bytes(&p->columns);
 	size_t i;
 
 	for (i = 0; i < FIELDS; i++)
@@ -196,61 +192,6 @@ static enum posted_step read_object(struct posted *p, struct refusal *r, struct 
 	return POSTED_EVENT;
 }
 
-/* By length, then by bytes. */
-static int columns_compare(const void *a, const void *b)
-{
-	const struct text *x = a, *y = b;
-
-	if (x->len != y->len)
-		return x->len < y->len ? -1 : 1;
-	return memcmp(x->s, y->s, x->len);
-}
-
-/* What the name means, where it has escapes: in p->unescaped, which has room. */
-static struct text column_name(struct posted *p, struct text spelled)
-{
-	size_t start = p->unescaped.len;
-
-	if (!memchr(spelled.s, '\\', spelled.len))
-		return spelled;
-	json_scan_unescape(&p->unescaped, spelled);
-	return (struct text){p->unescaped.data + start, p->unescaped.len - start};
-}
-
-/* Whether no column of the object stands twice; else the refusal says which. */
-static ATTR_MUST_CHECK enum err_code check_columns(struct posted *p, const char *field,
-						   struct text object, struct refusal *r,
-						   struct err *e)
-{
-	struct json_scan s;
-	struct json_member m;
-	size_t n = 0, i;
-
-	buf_reset(&p->unescaped);
-	if (buf_reserve(&p->unescaped, object.len) != ERR_OK)
-		return err_set(e, ERR_NOMEM, "no memory for the names of columns");
-	json_scan_open(&s, object);
-	while (json_scan_next(&s, &m) == JSON_STEP_MEMBER) {
-		if (n == POSTED_COLUMNS_MAX) {
-			wrong(p, field, "too many columns: at most 4096 are taken", r);
-			return ERR_OK;
-		}
-		p->columns[n++] = column_name(p, m.name);
-	}
-	if (n > 1)
-		qsort(p->columns, n, sizeof(*p->columns), columns_compare);
-	for (i = 1; i < n; i++) {
-		if (columns_compare(&p->columns[i - 1], &p->columns[i]) != 0)
-			continue;
-		wrong(p, field, "", r);
-		(void)snprintf(r->why, sizeof(r->why), "the column \"%.*s\" stands twice",
-			       (int)(p->columns[i].len < 64 ? p->columns[i].len : 64),
-			       p->columns[i].s);
-		return ERR_OK;
-	}
-	return ERR_OK;
-}
-
 /* The text of a field whose value is value, null included, in *ret. */
 static ATTR_MUST_CHECK enum err_code take_text(struct posted *p, enum field f, struct text value,
 					       struct text *ret, struct refusal *r, struct err *e)
@@ -278,12 +219,18 @@ static ATTR_MUST_CHECK enum err_code take_text(struct posted *p, enum field f, s
 static ATTR_MUST_CHECK enum err_code take_object(struct posted *p, enum field f, struct text value,
 						 struct text *ret, struct refusal *r, struct err *e)
 {
+	char why[REFUSAL_WHY_BYTES];
+	enum err_code code;
+
 	if (value.s[0] != '{') {
 		wrong(p, field_names[f], "must be an object or null", r);
 		return ERR_OK;
 	}
 	*ret = value;
-	return check_columns(p, field_names[f], value, r, e);
+	code = posted_columns_check(&p->columns, value, why, e);
+	if (code == ERR_OK && why[0])
+		wrong(p, field_names[f], why, r);
+	return code;
 }
 
 /* Which field is called name; FIELDS: none. */
@@ -477,8 +424,10 @@ enum posted_step posted_next(struct posted *p, struct inlet_event *ret_ev, struc
 	refusal_init(ret_r);
 	if (p->phase == AT_END)
 		return POSTED_END;
-	if (peek(p, &byte, e) != ERR_OK)
+	if (peek(p, &byte, e) != ERR_OK) {
+		p->phase = AT_END;
 		return POSTED_FAILED;
+	}
 	step = phases[p->phase](p, byte, ret_ev, ret_r, e);
 	if (step != POSTED_EVENT)
 		p->phase = AT_END;

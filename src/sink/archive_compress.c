@@ -19,6 +19,7 @@
 #include "base/mem.h"
 #include "base/thread.h"
 #include "sink/archive_names.h"
+#include "sink/zlib_memory.h"
 
 #define BLOCK_BYTES 65536
 #define FILE_MODE 0640
@@ -81,18 +82,6 @@ struct copy {
 	char in[BLOCK_BYTES];
 	char out[BLOCK_BYTES];
 };
-
-static voidpf zlib_alloc(voidpf ctx, uInt count, uInt size)
-{
-	(void)ctx;
-	return mem_calloc(count, size);
-}
-
-static void zlib_free(voidpf ctx, voidpf p)
-{
-	(void)ctx;
-	mem_free(p);
-}
 
 /* What deflate makes of the block in hand, or of the end. */
 static ATTR_MUST_CHECK enum err_code deflate_block(struct copy *k, int flush, struct err *e)
@@ -160,8 +149,7 @@ static ATTR_MUST_CHECK enum err_code make_gz(const struct archive_compress *c, c
 		return err_set(e, ERR_NOMEM, "no memory to compress %s", plain);
 	budget_charge(c->budget, BUDGET_ARCHIVE, COPY_BYTES);
 	k->from = k->to = -1;
-	k->z.zalloc = zlib_alloc;
-	k->z.zfree = zlib_free;
+	zlib_memory_set(&k->z);
 	code = open_both(k, plain, temp, e);
 	if (code == ERR_OK) {
 		code = copy_all(c, k, e);

@@ -101,7 +101,7 @@ static void sort(struct archive_names *n)
 	n->count = last + 1;
 }
 
-static ATTR_MUST_CHECK enum err_code read_directory(DIR *d, const char *base,
+static ATTR_MUST_CHECK enum err_code read_directory(DIR *d, const char *path, const char *base,
 						    struct archive_names *n, struct err *e)
 {
 	struct archive_rotated r;
@@ -110,7 +110,7 @@ static ATTR_MUST_CHECK enum err_code read_directory(DIR *d, const char *base,
 	for (errno = 0; (entry = readdir(d)); errno = 0)
 		if (parse(base, entry->d_name, &r) && add(n, &r) != ERR_OK)
 			return err_set(e, ERR_NOMEM, "no memory for the names of an archive");
-	return errno ? archive_names_error(e, "cannot read the directory of", base) : ERR_OK;
+	return errno ? archive_names_error(e, "cannot read the directory of", path) : ERR_OK;
 }
 
 enum err_code archive_names_list(const char *path, struct archive_names *ret, struct err *e)
@@ -131,7 +131,7 @@ enum err_code archive_names_list(const char *path, struct archive_names *ret, st
 			code = archive_names_error(e, "cannot open the directory", buf_str(&dir));
 	}
 	if (d) {
-		code = read_directory(d, base, &n, e);
+		code = read_directory(d, path, base, &n, e);
 		(void)closedir(d);
 	}
 	buf_done(&dir);
@@ -160,12 +160,15 @@ enum err_code archive_names_sync(const char *path, struct err *e)
 	enum err_code code = ERR_OK;
 	const char *base;
 	struct buf dir;
-	int fd;
+	int fd = -1;
 
 	buf_init(&dir, PATH_MAX);
 	split(&dir, path, &base);
-	fd = open(buf_str(&dir), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0 || fsync(fd) != 0)
+	if (buf_error(&dir) != ERR_OK)
+		code = err_set(e, buf_error(&dir), "no room for the name of a directory");
+	else
+		fd = open(buf_str(&dir), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (code == ERR_OK && (fd < 0 || fsync(fd) != 0))
 		code = archive_names_error(e, "cannot sync the directory", buf_str(&dir));
 	fd_close(&fd);
 	buf_done(&dir);

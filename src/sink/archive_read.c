@@ -12,7 +12,7 @@
 
 #include "base/buf.h"
 #include "base/fd.h"
-#include "base/json_whole.h"
+#include "base/json_check.h"
 #include "base/mem.h"
 #include "sink/archive_names.h"
 #include "sink/archive_repair.h"
@@ -281,14 +281,6 @@ static struct text strip(const struct archive_read *r)
 	return t;
 }
 
-static bool is_record(struct text t)
-{
-	struct json_whole c;
-
-	json_whole_init(&c);
-	return json_whole_bytes(&c, t.s, t.len) == JSON_WHOLE_DONE;
-}
-
 /* Where somebody has written behind the end that is known here, that may be in the midst of a line.
  */
 static bool is_written(const struct archive_read *r)
@@ -323,7 +315,7 @@ enum err_code archive_read_next(struct archive_read *r, struct text *ret_record,
 		if (!r->line.len)
 			continue;
 		t = strip(r);
-		if (buf_error(&r->line) == ERR_OK && t.len && is_record(t)) {
+		if (buf_error(&r->line) == ERR_OK && t.len && json_check_is_object(t)) {
 			*ret_record = t;
 			return ERR_OK;
 		}

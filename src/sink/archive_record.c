@@ -4,16 +4,8 @@
 #include <stdbool.h>
 
 #include "base/json.h"
-#include "base/json_whole.h"
+#include "base/json_check.h"
 #include "base/utf8.h"
-
-static bool is_object(struct text t)
-{
-	struct json_whole c;
-
-	json_whole_init(&c);
-	return json_whole_bytes(&c, t.s, t.len) == JSON_WHOLE_DONE;
-}
 
 static void join_lines(struct buf *b)
 {
@@ -57,11 +49,11 @@ void archive_record_clean(struct buf *record)
 	if (buf_error(record) != ERR_OK)
 		return;
 	join_lines(record);
-	if (is_object(buf_text(record)))
+	if (json_check_is_object(buf_text(record)))
 		return;
 	buf_init(&other, record->max_bytes);
 	add_as_utf8(&other, buf_text(record));
-	if (buf_error(&other) == ERR_OK && !is_object(buf_text(&other))) {
+	if (buf_error(&other) == ERR_OK && !json_check_is_object(buf_text(&other))) {
 		buf_reset(&other);
 		json_begin(&j, &other);
 		json_open_object(&j, NULL);

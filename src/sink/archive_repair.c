@@ -6,7 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/json_whole.h"
+#include "base/json_check.h"
 
 #define BLOCK_BYTES 16384
 #define HEADER "[\n"
@@ -71,7 +71,7 @@ static ATTR_MUST_CHECK enum err_code find_line(const struct look *l, int64_t at,
 
 struct scan {
 	const struct look *l;
-	struct json_whole check;
+	struct json_check check;
 	int64_t line;  /* where it begins */
 	bool done;     /* the line has its object */
 	bool comma;    /* ... and a comma behind it */
@@ -82,7 +82,7 @@ struct scan {
 
 static void begin_line(struct scan *s, int64_t at)
 {
-	json_whole_init(&s->check);
+	json_check_init_lenient(&s->check);
 	s->line = at;
 	s->done = s->comma = false;
 }
@@ -90,17 +90,17 @@ static void begin_line(struct scan *s, int64_t at)
 /* A byte of a line's object. False: the whole records end before it. */
 static bool take_object(struct scan *s, unsigned char b, int64_t at)
 {
-	enum json_whole_word word;
+	enum json_check_step step;
 
 	if (at == s->line && (b != '{' || (s->found && !s->followed)))
 		return false;
-	word = json_whole_byte(&s->check, b);
-	if (word == JSON_WHOLE_DONE) {
+	step = json_check_byte(&s->check, b);
+	if (step == JSON_CHECK_DONE) {
 		s->done = s->found = true;
 		s->end = at + 1;
 		s->followed = !s->l->json;
 	}
-	return word != JSON_WHOLE_BAD;
+	return step != JSON_CHECK_BAD;
 }
 
 /* False: the whole records end with the last one found. */
@@ -199,7 +199,7 @@ static ATTR_MUST_CHECK enum err_code check_header(const struct look *l, struct e
  * NUL where no byte arrived? */
 struct torn {
 	const struct look *l;
-	struct json_whole check;
+	struct json_check check;
 	bool hole;  /* nothing but NUL follows */
 	bool array; /* an empty one was written over it, or in part: the line has lost its begin */
 	bool ours;  /* whatever follows: no reader takes what stands behind an empty array */
@@ -221,7 +221,7 @@ static bool may_be_torn(struct torn *t, unsigned char b, int64_t at)
 	/* the end of the empty array that was there before */
 	if (b == '\n')
 		return t->l->json && in_line == 1 && at + 1 == t->l->size;
-	return t->array || json_whole_byte(&t->check, b) == JSON_WHOLE_MORE;
+	return t->array || json_check_byte(&t->check, b) == JSON_CHECK_MORE;
 }
 
 static ATTR_MUST_CHECK enum err_code check_torn(const struct look *l, struct err *e)
@@ -232,7 +232,7 @@ static ATTR_MUST_CHECK enum err_code check_torn(const struct look *l, struct err
 	int64_t at = 0;
 	size_t n, i;
 
-	json_whole_init(&t.check);
+	json_check_init_lenient(&t.check);
 	do {
 		code = read_at(l->fd, block, sizeof(block), at, &n, e);
 		if (code != ERR_OK)

@@ -74,7 +74,8 @@ static bool refuse(void *ctx, struct event *ev, const char *why)
 	if (!ack.reason)
 		return false;
 	log_warn("an event goes to the dead letters", LOG_S("pipeline", a->pp->name),
-		 LOG_I("id", event_public_id(&ev->f)), LOG_S("reason", why));
+		 LOG_I("id", event_public_id(&ev->f)), LOG_T("table", ev->f.table),
+		 LOG_S("reason", why));
 	webhook_record(a->pp->webhook,
 		       &(struct webhook_attempt){.outcome = WEBHOOK_OVERSIZED, .reason = why});
 	acks_push(a->pp->acks, &ack);

@@ -8,6 +8,7 @@
 #include <zlib.h>
 
 #include "base/mem.h"
+#include "sink/zlib_memory.h"
 
 /* deflateInit2's windowBits: the largest window, and 16 more for gzip instead of zlib (zlib.h) */
 #define COMPRESSOR_WINDOW_BITS (15 + 16)
@@ -20,26 +21,13 @@ struct compressor {
 	struct buf out; /* what was made; then the body that it replaced */
 };
 
-static voidpf zlib_alloc(voidpf ctx, uInt count, uInt size)
-{
-	(void)ctx;
-	return mem_calloc(count, size);
-}
-
-static void zlib_free(voidpf ctx, voidpf p)
-{
-	(void)ctx;
-	mem_free(p);
-}
-
 enum err_code compressor_new(struct compressor **ret_c, struct err *e)
 {
 	struct compressor *c = mem_calloc(1, sizeof(*c));
 
 	if (!c)
 		return err_set(e, ERR_NOMEM, "no memory for a compressor");
-	c->stream.zalloc = zlib_alloc;
-	c->stream.zfree = zlib_free;
+	zlib_memory_set(&c->stream);
 	buf_init(&c->out, COMPRESSOR_MAX_BYTES);
 	*ret_c = c;
 	return ERR_OK;

@@ -172,8 +172,8 @@ static void settle_dead(const struct verdict *v, enum webhook_outcome outcome)
 	}
 	record(v, outcome);
 	log_warn("an event goes to the dead letters", LOG_S("pipeline", v->pp->name),
-		 LOG_I("id", event_public_id(&ev->f)), LOG_I("attempts", ev->attempts),
-		 LOG_S("reason", ev->last_reason));
+		 LOG_I("id", event_public_id(&ev->f)), LOG_T("table", ev->f.table),
+		 LOG_I("attempts", ev->attempts), LOG_S("reason", ev->last_reason));
 	acks_push(v->pp->acks, &ack);
 	park_left(v->pp, ev);
 	leave_ring(v, EVENT_DEAD);

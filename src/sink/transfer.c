@@ -2,24 +2,18 @@
 #include "sink/transfer.h"
 
 #include <arpa/inet.h>
-#include <assert.h>
 #include <stdio.h>
 #include <string.h>
-#include <strings.h>
 
 #include "base/mem.h"
 #include "base/version.h"
-#include "config/secret.h"
 #include "sink/auth.h"
-#include "sink/format.h"
-#include "sink/request.h"
 #include "sink/tls_options.h"
+#include "sink/transfer_headers.h"
 
 #define TRANSFER_KEEP_CONNECTION_S 60L /* below the idle timeout of usual receivers */
 #define TRANSFER_DNS_CACHE_S 60L
 #define TRANSFER_READ_BYTES 4096L
-#define TRANSFER_LINE_BYTES 96
-#define TRANSFER_ORIGIN_BYTES 320
 
 /* libcurl calls this for each header line, interim answers included, and with an empty line at
  * the end of each header section. */
@@ -102,140 +96,10 @@ static int on_connected(void *ctx, char *ip, char *local_ip, int port, int local
 	return CURL_PREREQFUNC_OK;
 }
 
-static ATTR_MUST_CHECK enum err_code list_add(struct curl_slist **list, const char *line,
-					      struct err *e)
-{
-	struct curl_slist *longer = curl_slist_append(*list, line);
-
-	if (!longer)
-		return err_set(e, ERR_NOMEM, "no memory for request headers");
-	*list = longer;
-	return ERR_OK;
-}
-
-static bool has_header(const struct webhook_settings *to, const char *name)
-{
-	size_t i;
-
-	for (i = 0; i < to->header_count; i++)
-		if (strcasecmp(to->headers[i].name, name) == 0)
-			return true;
-	return false;
-}
-
-static ATTR_MUST_CHECK enum err_code add_configured(struct curl_slist **list,
-						    const struct webhook_header *h, struct err *e)
-{
-	const char *value = h->value.value ? h->value.value : "";
-	struct buf line;
-	enum err_code code;
-
-	if (strpbrk(h->name, "\r\n:") || strpbrk(value, "\r\n"))
-		return err_set(e, ERR_CONFIG, "header %s holds a line break or a colon", h->name);
-	buf_init(&line, SIZE_MAX / 2);
-	buf_add_str(&line, h->name);
-	/* "Name;" is how curl is told of a header without a value: CURLOPT_HTTPHEADER(3) */
-	buf_add_str(&line, *value ? ": " : ";");
-	buf_add_str(&line, value);
-	code = buf_error(&line);
-	if (code != ERR_OK)
-		(void)err_set(e, code, "no memory for request headers");
-	else
-		code = list_add(list, buf_str(&line), e);
-	secret_buf_done(&line);
-	return code;
-}
-
-static ATTR_MUST_CHECK enum err_code add_format(struct curl_slist **list,
-						const struct webhook_settings *to, struct err *e)
-{
-	const struct format *format = format_get(to->format);
-	bool batch = request_is_batch(to);
-	char line[TRANSFER_LINE_BYTES];
-	enum err_code code;
-
-	(void)snprintf(line, sizeof(line), WEBHOOK_FORMAT_HEADER ": %s%s/%d", format->name,
-		       batch ? "-batch" : "", format->version);
-	code = list_add(list, line, e);
-	if (code != ERR_OK || has_header(to, "Content-Type"))
-		return code;
-	(void)snprintf(line, sizeof(line), "Content-Type: %s", request_content_type(to));
-	return list_add(list, line, e);
-}
-
-static ATTR_MUST_CHECK enum err_code
-add_authorization(struct curl_slist **list, const struct webhook_settings *to, struct err *e)
-{
-	struct buf line;
-	enum err_code code;
-
-	buf_init(&line, SIZE_MAX / 2);
-	auth_add_header(to, &line);
-	code = buf_error(&line);
-	if (code != ERR_OK)
-		(void)err_set(e, code, "no memory for request headers");
-	else if (line.len)
-		code = list_add(list, buf_str(&line), e);
-	secret_buf_done(&line);
-	return code;
-}
-
-/* Who sends: in 1.0.1 of CloudEvents' webhooks (section 4.1.1) the first of delivery requests and
- * the second of the validation request, in 1.0.2 (4.1.2) the second of both. */
-static ATTR_MUST_CHECK enum err_code add_origin(struct curl_slist **list,
-						const struct webhook_settings *to, struct err *e)
-{
-	static const char *const names[] = {"Origin", "WebHook-Request-Origin"};
-	char line[TRANSFER_ORIGIN_BYTES];
-	enum err_code code = ERR_OK;
-	size_t i;
-
-	for (i = 0; code == ERR_OK && i < ARRAY_LEN(names); i++) {
-		(void)snprintf(line, sizeof(line), "%s: %s", names[i], to->validation_origin);
-		code = list_add(list, line, e);
-	}
-	return code;
-}
-
-static void headers_free(struct curl_slist *list)
-{
-	struct curl_slist *l;
-
-	for (l = list; l; l = l->next)
-		mem_wipe(l->data, strlen(l->data));
-	curl_slist_free_all(list);
-}
-
-static ATTR_MUST_CHECK enum err_code headers_new(const struct webhook_settings *to,
-						 struct curl_slist **ret_list, struct err *e)
-{
-	struct curl_slist *list = NULL;
-	enum err_code code;
-	size_t i;
-
-	/* without it curl waits a second for "100 Continue" before a large body */
-	code = list_add(&list, "Expect:", e);
-	if (code == ERR_OK && to->validate)
-		code = add_origin(&list, to, e);
-	if (code == ERR_OK)
-		code = add_format(&list, to, e);
-	if (code == ERR_OK)
-		code = add_authorization(&list, to, e);
-	for (i = 0; code == ERR_OK && i < to->header_count; i++)
-		if (!to->headers[i].is_template)
-			code = add_configured(&list, &to->headers[i], e);
-	if (code != ERR_OK) {
-		headers_free(list);
-		return code;
-	}
-	*ret_list = list;
-	return ERR_OK;
-}
-
 enum err_code transfer_parts_open(struct transfer_parts *p, const struct webhook_settings *to,
 				  struct err *e)
 {
-	enum err_code code = headers_new(to, &p->headers, e);
+	enum err_code code = transfer_headers_new(to, &p->headers, e);
 
 	p->to = to;
 	if (code == ERR_OK)
@@ -247,7 +111,7 @@ enum err_code transfer_parts_open(struct transfer_parts *p, const struct webhook
 
 void transfer_parts_close(struct transfer_parts *p)
 {
-	headers_free(p->headers);
+	transfer_headers_free(p->headers);
 	network_policy_free(p->policy);
 	signer_free(p->signer);
 }

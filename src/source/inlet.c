@@ -126,6 +126,8 @@ void inlet_rollback(struct inlet *in)
 {
 	if (in->is_open)
 		in->ops->rollback(in->store);
+	if (in->store && in->store->is_stuck)
+		disconnect(in);
 	settle_budget(in);
 	forget(in);
 }

@@ -12,7 +12,6 @@
 
 #define LOCK_TIMEOUT_US (500 * CLOCK_US_PER_MS)
 #define GIVE_UP_US (30 * CLOCK_US_PER_S)
-#define ER_BAD_DB 1049
 
 static const struct install_options no_options;
 

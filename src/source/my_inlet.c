@@ -236,8 +236,8 @@ static void my_inlet_rollback(struct inlet_store *base)
 	struct my_inlet *s = inlet_of(base);
 
 	drop_pending(s);
-	/* a connection on which it fails is lost, and the transaction with it */
-	(void)(my_conn_exec(s->conn, "ROLLBACK", NULL) == ERR_OK);
+	/* a connection on which it fails is lost, and the transaction with it; or has no memory */
+	base->is_stuck = my_conn_exec(s->conn, "ROLLBACK", NULL) != ERR_OK;
 }
 
 /* One of the same name takes the place of the one before. */

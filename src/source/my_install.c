@@ -14,33 +14,11 @@
 #include <string.h>
 
 #include "source/my_audit_table.h"
+#include "source/report.h"
 
 #define ER_BINLOG_CREATE_ROUTINE 1419
 
 /* ---- looking ---- */
-
-/* Tell every problem; return the code of the first. */
-static ATTR_MUST_CHECK enum err_code refuse_problems(struct my_admin *a,
-						     const struct tables *tables, struct err *e)
-{
-	const struct table *t, *first = NULL;
-	size_t i;
-
-	for (i = 0; i < tables->count; i++) {
-		t = &tables->items[i];
-		if (t->problem == ERR_OK)
-			continue;
-		my_admin_find(a, FINDING_FAIL, t->label, t->hint[0] ? t->hint : NULL, "%s",
-			      t->message);
-		if (!first)
-			first = t;
-	}
-	if (!first)
-		return ERR_OK;
-	return err_set(e, first->problem, "%s, pipeline %s: %s%s%s", first->label,
-		       a->settings->pipelines[first->pipeline].name, first->message,
-		       first->hint[0] ? "; " : "", first->hint);
-}
 
 static ATTR_MUST_CHECK enum err_code look_at_audit(struct my_admin *a, struct err *e)
 {
@@ -62,7 +40,7 @@ static ATTR_MUST_CHECK enum err_code look(struct my_admin *a, struct my_tables *
 	if (code == ERR_OK && my_audit_table_is(a))
 		return look_at_audit(a, e);
 	if (code == ERR_OK)
-		code = refuse_problems(a, &tables->list, e);
+		code = report_problems(a->options, a->settings, &tables->list, e);
 	for (i = 0; i < tables->list.count && code == ERR_OK; i++)
 		code = my_table_check_filters(a, tables, i, e);
 	return code;
@@ -73,9 +51,8 @@ static ATTR_MUST_CHECK enum err_code look(struct my_admin *a, struct my_tables *
 struct table_call {
 	const struct my_tables *tables;
 	size_t i;
-	struct my_result *stale; /* triggers on the table that nothing wants */
-	size_t stale_count;
-	int wrong; /* triggers that are missing or differ */
+	size_t stale_count; /* of triggers on the table that nothing wants */
+	int wrong;          /* triggers that are missing or differ */
 	int differ;
 };
 

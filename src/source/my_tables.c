@@ -377,13 +377,8 @@ enum err_code my_table_check_filters(struct my_admin *a, const struct my_tables 
 		buf_reset(&sql);
 		probe_sql(&sql, &trigger);
 		code = my_conn_exec_buf(a->conn, &sql, NULL, e);
-		if (code != ERR_OK && code != ERR_UNAVAILABLE && code != ERR_NOMEM) {
-			(void)err_prefix(e, "%s, pipeline %s, where for %s", t->label, p->name,
-					 op_name(op));
-			code = ERR_CONFIG;
-			if (e)
-				e->code = code;
-		}
+		if (code != ERR_OK && code != ERR_UNAVAILABLE && code != ERR_NOMEM)
+			code = table_filter_error(t, p->name, op, e);
 	}
 	buf_done(&sql);
 	return code;

@@ -21,8 +21,7 @@ struct pg_conn {
 	PGconn *raw;
 	const struct clock *clock;
 	int64_t timeout_us;
-	int own_fd;  /* woken by pg_conn_interrupt */
-	int lent_fd; /* woken by the owner of the options; -1: none */
+	int interrupt_fd; /* the options'; -1: none */
 	bool pooled;
 	char farewell[256]; /* the last FATAL notice: why the server hung up; "" none */
 };
@@ -74,17 +73,16 @@ static ATTR_MUST_CHECK enum err_code interrupted(struct err *e)
 static ATTR_MUST_CHECK enum err_code wait_for(struct pg_conn *c, short events, int wake_fd,
 					      int64_t deadline_us, int *ret_got, struct err *e)
 {
-	struct pollfd p[4] = {{.fd = PQsocket(c->raw), .events = events},
-			      {.fd = c->own_fd, .events = POLLIN},
-			      {.fd = c->lent_fd, .events = POLLIN},
+	struct pollfd p[3] = {{.fd = PQsocket(c->raw), .events = events},
+			      {.fd = c->interrupt_fd, .events = POLLIN},
 			      {.fd = wake_fd, .events = POLLIN}};
 
 	*ret_got = 0;
 	if (poll(p, ARRAY_LEN(p), clock_poll_ms(clock_now_us(c->clock), deadline_us)) <= 0)
 		return ERR_OK;
-	if (p[1].revents || p[2].revents)
+	if (p[1].revents)
 		return interrupted(e);
-	*ret_got = (p[0].revents ? FD_READY : 0) | (p[3].revents ? FD_WOKEN : 0);
+	*ret_got = (p[0].revents ? FD_READY : 0) | (p[2].revents ? FD_WOKEN : 0);
 	return ERR_OK;
 }
 
@@ -230,11 +228,8 @@ enum err_code pg_conn_open(const struct pg_conn_options *o, struct pg_conn **ret
 		return err_set(e, ERR_NOMEM, "no memory to connect");
 	c->clock = o->clock;
 	c->timeout_us = o->settings->statement_timeout_us;
-	c->own_fd = -1;
-	c->lent_fd = o->interrupt_fd ? *o->interrupt_fd : -1;
-	code = fd_wake_open(&c->own_fd, e);
-	if (code == ERR_OK)
-		code = connect_now(c, o, e);
+	c->interrupt_fd = o->interrupt_fd ? *o->interrupt_fd : -1;
+	code = connect_now(c, o, e);
 	if (code != ERR_OK) {
 		pg_conn_close(c);
 		return code;
@@ -248,18 +243,12 @@ void pg_conn_close(struct pg_conn *c)
 	if (!c)
 		return;
 	PQfinish(c->raw);
-	fd_close(&c->own_fd);
 	mem_free(c);
 }
 
 PGconn *pg_conn_raw(struct pg_conn *c)
 {
 	return c->raw;
-}
-
-void pg_conn_interrupt(struct pg_conn *c)
-{
-	fd_wake(c->own_fd);
 }
 
 /* ---- statements ---- */

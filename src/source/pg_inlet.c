@@ -21,7 +21,7 @@
 #include "source/inlet_store.h"
 #include "source/pg_quote.h"
 #include "source/pg_schema.h"
-#include "source/pg_trigger.h"
+#include "source/pg_sequence.h"
 
 #define SQL_MAX_BYTES (1000UL * 1024 * 1024) /* a message may have 1 GB */
 
@@ -243,9 +243,9 @@ static void pg_inlet_rollback(struct inlet_store *base)
 	struct pg_inlet *s = inlet_of(base);
 
 	drop_pending(s);
-	/* a connection on which it fails is lost, and the transaction with it */
-	if (PQstatus(pg_conn_raw(s->conn)) == CONNECTION_OK)
-		(void)(pg_conn_exec(s->conn, "ROLLBACK", NULL) == ERR_OK);
+	/* a connection on which it fails is lost, and the transaction with it; or has no memory */
+	base->is_stuck = PQstatus(pg_conn_raw(s->conn)) != CONNECTION_OK ||
+			 pg_conn_exec(s->conn, "ROLLBACK", NULL) != ERR_OK;
 }
 
 static ATTR_MUST_CHECK enum err_code pg_inlet_mark(struct inlet_store *base, struct err *e)

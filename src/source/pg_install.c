@@ -11,31 +11,9 @@
 
 #include "source/pg_quote.h"
 #include "source/pg_schema.h"
+#include "source/report.h"
 
 /* ---- looking ---- */
-
-/* Tell every problem; return the code of the first. */
-static ATTR_MUST_CHECK enum err_code refuse_problems(struct pg_admin *a,
-						     const struct tables *tables, struct err *e)
-{
-	const struct table *t, *first = NULL;
-	size_t i;
-
-	for (i = 0; i < tables->count; i++) {
-		t = &tables->items[i];
-		if (t->problem == ERR_OK)
-			continue;
-		pg_admin_find(a, FINDING_FAIL, t->label, t->hint[0] ? t->hint : NULL, "%s",
-			      t->message);
-		if (!first)
-			first = t;
-	}
-	if (!first)
-		return ERR_OK;
-	return err_set(e, first->problem, "%s, pipeline %s: %s%s%s", first->label,
-		       a->settings->pipelines[first->pipeline].name, first->message,
-		       first->hint[0] ? "; " : "", first->hint);
-}
 
 static ATTR_MUST_CHECK enum err_code look(struct pg_admin *a, struct tables *tables, struct err *e)
 {
@@ -43,7 +21,7 @@ static ATTR_MUST_CHECK enum err_code look(struct pg_admin *a, struct tables *tab
 	size_t i;
 
 	if (code == ERR_OK)
-		code = refuse_problems(a, tables, e);
+		code = report_problems(a->options, a->settings, tables, e);
 	for (i = 0; i < tables->count && code == ERR_OK; i++)
 		code = pg_table_check_filters(a, &tables->items[i], e);
 	return code;

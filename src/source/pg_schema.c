@@ -6,13 +6,13 @@
  */
 #include "source/pg_schema.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include "source/pg_backfill.h"
+#include "source/pg_grants.h"
 #include "source/pg_inlet.h"
 #include "source/pg_quote.h"
-#include "source/pg_trigger.h"
+#include "source/pg_sequence.h"
 #include "source/pg_webhook.h"
 
 static const char *const table_sql[] = {
@@ -226,103 +226,12 @@ static ATTR_MUST_CHECK enum err_code install_schema(struct pg_admin *a, struct e
 	return code;
 }
 
-/* ---- sequences ---- */
-
-/* Ids up to where the sequence is now are in no order; the lock that ALTER SEQUENCE took lets
- * nobody draw another before this commits. What the daemon makes of it: pg_read.c. */
-static ATTR_MUST_CHECK enum err_code note_cached(struct pg_admin *a, const char *name,
-						 const char *pipeline, struct err *e)
-{
-	struct buf sql;
-	enum err_code code;
-
-	buf_init(&sql, PG_SQL_MAX_BYTES);
-	buf_add_fmt(&sql,
-		    "UPDATE " PG_SCHEMA ".install SET cached_upto = (SELECT last_value FROM %s) "
-		    "WHERE pipeline = ",
-		    name);
-	pg_quote_literal(&sql, text_of(pipeline));
-	code = pg_admin_run_buf(a, &sql, e);
-	buf_done(&sql);
-	return code;
-}
-
-static ATTR_MUST_CHECK enum err_code repair_sequence(struct pg_admin *a, const char *name,
-						     const char *pipeline, struct err *e)
-{
-	const char *const values[] = {name};
-	char sql[256];
-	int64_t cache;
-	enum err_code code;
-
-	if (a->options->print_only)
-		return ERR_OK;
-	code = pg_admin_number(
-		a,
-		"SELECT seqcache FROM pg_sequence WHERE seqrelid = $1::regclass AND seqcache <> 1",
-		1, values, 1, &cache, e);
-	if (code != ERR_OK || cache == 1)
-		return code;
-	/* also makes open sessions forget the ids they hold: the sequence gets a new file */
-	(void)snprintf(sql, sizeof(sql), "ALTER SEQUENCE %s CACHE 1", name);
-	code = pg_admin_run(a, sql, e);
-	if (code == ERR_OK)
-		code = note_cached(a, name, pipeline, e);
-	if (code == ERR_OK)
-		pg_admin_find(a, FINDING_WARN, name, NULL,
-			      "had CACHE %lld, which breaks the order of events; set to 1",
-			      (long long)cache);
-	return code;
-}
-
-static ATTR_MUST_CHECK enum err_code install_sequence(struct pg_admin *a, const char *pipeline,
-						      struct err *e)
-{
-	struct buf name, sql;
-	bool is_default = strcmp(pipeline, "default") == 0;
-	enum err_code code;
-
-	buf_init(&name, PG_SQL_MAX_BYTES);
-	buf_init(&sql, PG_SQL_MAX_BYTES);
-	pg_sequence_name(&name, pipeline);
-	buf_add_fmt(&sql,
-		    "CREATE SEQUENCE IF NOT EXISTS %s CACHE 1 OWNED BY " PG_SCHEMA ".outbox.id",
-		    buf_str(&name));
-	code = pg_admin_run_buf(a, &sql, e);
-	if (code == ERR_OK)
-		code = repair_sequence(a, buf_str(&name), pipeline, e);
-	if (code == ERR_OK && is_default)
-		code = pg_admin_run(a,
-				    "ALTER TABLE " PG_SCHEMA ".outbox ALTER COLUMN id SET DEFAULT "
-				    "nextval('" PG_SCHEMA ".outbox_id_seq')",
-				    e);
-	buf_done(&sql);
-	buf_done(&name);
-	return code;
-}
-
-static ATTR_MUST_CHECK enum err_code install_default_sequence(struct pg_admin *a, struct err *e)
-{
-	int64_t has;
-	enum err_code code = ERR_OK;
-
-	/* SET DEFAULT takes an exclusive lock on the outbox: once is enough */
-	if (!a->options->print_only) {
-		code = pg_admin_number(a,
-				       "SELECT count(*) FROM pg_attribute WHERE attrelid = "
-				       "'" PG_SCHEMA ".outbox'::regclass AND attname = 'id' AND "
-				       "atthasdef",
-				       0, NULL, 0, &has, e);
-		if (code == ERR_OK && has)
-			return repair_sequence(a, PG_SCHEMA ".outbox_id_seq", "default", e);
-	}
-	return code == ERR_OK ? install_sequence(a, "default", e) : code;
-}
+/* ---- pipelines ---- */
 
 static ATTR_MUST_CHECK enum err_code install_pipelines(struct pg_admin *a, struct err *e)
 {
 	const struct settings *s = a->settings;
-	enum err_code code = install_default_sequence(a, e);
+	enum err_code code = pg_sequence_install_default(a, e);
 	struct buf sql;
 	size_t i;
 
@@ -331,7 +240,7 @@ static ATTR_MUST_CHECK enum err_code install_pipelines(struct pg_admin *a, struc
 		if (!pg_admin_has_pipeline(a, i))
 			continue;
 		if (strcmp(s->pipelines[i].name, "default") != 0)
-			code = install_sequence(a, s->pipelines[i].name, e);
+			code = pg_sequence_install(a, s->pipelines[i].name, e);
 		if (code != ERR_OK)
 			break;
 		buf_reset(&sql);
@@ -347,86 +256,7 @@ static ATTR_MUST_CHECK enum err_code install_pipelines(struct pg_admin *a, struc
 	return code;
 }
 
-/* ---- function and grants ---- */
-
-/* A column's type may carry a cast to json written by its owner; row_to_json calls it. So when the
- * installer is a superuser and the daemon has a role of its own, the function belongs to that. */
-static ATTR_MUST_CHECK enum err_code give_function(struct pg_admin *a, const char *role,
-						   struct err *e)
-{
-	struct buf sql;
-	int64_t is_super;
-	enum err_code code = pg_admin_number(
-		a, "SELECT rolsuper::int FROM pg_roles WHERE rolname = current_user", 0, NULL, 0,
-		&is_super, e);
-
-	if (code != ERR_OK || !is_super)
-		return code;
-	buf_init(&sql, PG_SQL_MAX_BYTES);
-	buf_add_str(&sql, "ALTER FUNCTION " PG_SCHEMA ".capture() OWNER TO ");
-	pg_quote_ident(&sql, role);
-	code = pg_admin_run_buf(a, &sql, e);
-	buf_done(&sql);
-	return code;
-}
-
-static ATTR_MUST_CHECK enum err_code grant_one(struct pg_admin *a, const char *what,
-					       const char *role, struct err *e)
-{
-	struct buf sql;
-	enum err_code code;
-
-	buf_init(&sql, PG_SQL_MAX_BYTES);
-	buf_add_fmt(&sql, "GRANT %s TO ", what);
-	pg_quote_ident(&sql, role);
-	code = pg_admin_run_buf(a, &sql, e);
-	buf_done(&sql);
-	return code;
-}
-
-static ATTR_MUST_CHECK enum err_code grant_all(struct pg_admin *a, const char *role, struct err *e)
-{
-	static const char *const grants[] = {
-		"USAGE ON SCHEMA " PG_SCHEMA,
-		"SELECT, INSERT, DELETE ON " PG_SCHEMA ".outbox, " PG_SCHEMA ".dead_letter",
-		"SELECT, INSERT, UPDATE, DELETE ON " PG_PARKED ", " PG_DELIVERED ", " PG_INGEST_KEY,
-		"SELECT, INSERT, UPDATE ON " PG_SCHEMA ".webhook",
-		"SELECT, INSERT, UPDATE, DELETE ON " PG_BACKFILL,
-		"SELECT ON " PG_SCHEMA ".install, " PG_SCHEMA ".captured",
-		"USAGE, SELECT ON ALL SEQUENCES IN SCHEMA " PG_SCHEMA,
-	};
-	enum err_code code = ERR_OK;
-	size_t i;
-
-	for (i = 0; i < ARRAY_LEN(grants) && code == ERR_OK; i++)
-		code = grant_one(a, grants[i], role, e);
-	return code;
-}
-
-/* The daemon's role when it is another one than we are. */
-static ATTR_MUST_CHECK enum err_code install_grants(struct pg_admin *a, struct err *e)
-{
-	const char *role = a->source->user;
-	const char *const values[] = {role};
-	int64_t known;
-	enum err_code code;
-
-	if (!role)
-		return ERR_OK;
-	/* 0: no such role, 1: another role, 2: ourselves */
-	code = pg_admin_number(a,
-			       "SELECT 1 + (rolname = current_user)::int FROM pg_roles "
-			       "WHERE rolname = $1",
-			       1, values, 0, &known, e);
-	if (code != ERR_OK || known == 2)
-		return code;
-	if (!known)
-		return err_set(e, ERR_NOT_FOUND,
-			       "the daemon's role \"%s\" does not exist: CREATE ROLE it first",
-			       role);
-	code = grant_all(a, role, e);
-	return code == ERR_OK ? give_function(a, role, e) : code;
-}
+/* ---- all of it ---- */
 
 /* What installations of before lack. */
 static ATTR_MUST_CHECK enum err_code install_columns(struct pg_admin *a, struct err *e)
@@ -485,7 +315,7 @@ static ATTR_MUST_CHECK enum err_code install_objects(struct pg_admin *a, void *c
 		code = pg_admin_run(a, "REVOKE ALL ON FUNCTION " PG_SCHEMA ".capture() FROM PUBLIC",
 				    e);
 	if (code == ERR_OK)
-		code = install_grants(a, e);
+		code = pg_grants_install(a, e);
 	return code;
 }
 

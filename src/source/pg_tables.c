@@ -300,13 +300,8 @@ enum err_code pg_table_check_filters(struct pg_admin *a, const struct table *t, 
 		code = buf_error(&sql);
 		if (code == ERR_OK)
 			code = pg_conn_prepare(a->conn, "", buf_str(&sql), e);
-		if (code != ERR_OK && code != ERR_UNAVAILABLE && code != ERR_NOMEM) {
-			(void)err_prefix(e, "%s, pipeline %s, where for %s", t->label, p->name,
-					 op_name(op));
-			code = ERR_CONFIG;
-			if (e)
-				e->code = code;
-		}
+		if (code != ERR_OK && code != ERR_UNAVAILABLE && code != ERR_NOMEM)
+			code = table_filter_error(t, p->name, op, e);
 	}
 	buf_done(&sql);
 	return code;

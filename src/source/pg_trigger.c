@@ -8,6 +8,7 @@
 #include "base/json.h"
 #include "source/pg_admin.h"
 #include "source/pg_quote.h"
+#include "source/pg_sequence.h"
 
 /* Triggers of one table fire in the order of their names. Ours goes first: a trigger of the
  * application's that changes the row again would otherwise have its change captured before the one
@@ -15,19 +16,6 @@
 void pg_trigger_name(const char *pipeline, enum op op, char out[static PG_NAME_BYTES])
 {
 	(void)snprintf(out, PG_NAME_BYTES, "!" PG_SCHEMA "_%.40s_%s", pipeline, op_name(op));
-}
-
-void pg_sequence_name(struct buf *out, const char *pipeline)
-{
-	char name[PG_NAME_BYTES];
-
-	if (strcmp(pipeline, "default") == 0) {
-		buf_add_str(out, PG_SCHEMA ".outbox_id_seq");
-		return;
-	}
-	(void)snprintf(name, sizeof(name), "outbox_%.40s_id_seq", pipeline);
-	buf_add_str(out, PG_SCHEMA ".");
-	pg_quote_ident(out, name);
 }
 
 /* ---- arguments ---- */

@@ -18,6 +18,32 @@ void report_finding(const struct install_options *o, enum finding_level level, c
 	o->on_finding(o->ctx, &f);
 }
 
+enum err_code report_problems(const struct install_options *o, const struct settings *s,
+			      const struct tables *tables, struct err *e)
+{
+	const struct table *t, *first = NULL;
+	size_t i;
+
+	for (i = 0; i < tables->count; i++) {
+		t = &tables->items[i];
+		if (t->problem == ERR_OK)
+			continue;
+		if (o->on_finding)
+			o->on_finding(o->ctx,
+				      &(struct finding){.level = FINDING_FAIL,
+							.subject = t->label,
+							.message = t->message,
+							.hint = t->hint[0] ? t->hint : NULL});
+		if (!first)
+			first = t;
+	}
+	if (!first)
+		return ERR_OK;
+	return err_set(e, first->problem, "%s, pipeline %s: %s%s%s", first->label,
+		       s->pipelines[first->pipeline].name, first->message,
+		       first->hint[0] ? "; " : "", first->hint);
+}
+
 void report_sql(const struct install_options *o, const char *sql, const char *end)
 {
 	if (!o->on_sql)

@@ -23,9 +23,6 @@
 #define STANDBY_US CLOCK_US_PER_S
 #define PROGRESS_US CLOCK_US_PER_S
 #define LOG_AGAIN_US (60 * CLOCK_US_PER_S)
-#define INSPECT_MIN_US (10 * CLOCK_US_PER_S)
-#define INSPECT_EARLY_US (5 * CLOCK_US_PER_S)
-#define INSPECT_COST 100 /* inspecting takes at most one part in so many of the time */
 #define NOMEM_US (200 * CLOCK_US_PER_MS)
 #define SETTLE_US (20 * CLOCK_US_PER_MS)
 
@@ -44,10 +41,7 @@ static bool is_stopping(struct runner *r)
 static void set_state(struct runner *r, enum runner_state state)
 {
 	mutex_lock(&r->lock);
-	if (r->stats.state != state) {
-		r->stats.state = state;
-		r->stats.state_since_us = now_us(r);
-	}
+	r->stats.state = state;
 	mutex_unlock(&r->lock);
 }
 
@@ -70,13 +64,6 @@ static void note_all_well(struct runner *r)
 {
 	mutex_lock(&r->lock);
 	r->stats.last_error[0] = '\0';
-	mutex_unlock(&r->lock);
-}
-
-static void note_status(struct runner *r, const struct source_status *st)
-{
-	mutex_lock(&r->lock);
-	r->stats.source = *st;
 	mutex_unlock(&r->lock);
 }
 
@@ -154,48 +141,7 @@ static ATTR_MUST_CHECK enum err_code acknowledge_due(struct runner *r, struct er
 	return code;
 }
 
-/* ---- inspecting ---- */
-
-static void log_status(const struct source_status *before, const struct source_status *now)
-{
-	if (strcmp(before->warning, now->warning) == 0)
-		return;
-	if (now->warning[0])
-		log_warn("the source needs attention", LOG_S("warning", now->warning));
-	else
-		log_info("the source is in order again");
-}
-
-static ATTR_MUST_CHECK enum err_code inspect_due(struct runner *r, struct err *e)
-{
-	int64_t begin = now_us(r), cost;
-	struct source_status st, before;
-	enum err_code code;
-
-	if (begin < r->inspect_us)
-		return runner_pipes_sync(r->pipes, r->pipe_count, r->source, false, e);
-	mutex_lock(&r->lock);
-	before = r->stats.source;
-	mutex_unlock(&r->lock);
-	code = r->ops->inspect(r->source, &st, e);
-	cost = now_us(r) - begin;
-	cost *= INSPECT_COST;
-	r->inspect_us = begin + (cost > INSPECT_MIN_US ? cost : INSPECT_MIN_US);
-	r->inspect_early_us = begin + (cost > INSPECT_EARLY_US ? cost : INSPECT_EARLY_US);
-	if (code == ERR_UNAVAILABLE || code == ERR_NOMEM)
-		return err_prefix(e, "cannot inspect the source");
-	if (code != ERR_OK) { /* figures are no reason to stop delivering */
-		st = before;
-		(void)snprintf(st.warning, sizeof(st.warning), "cannot be inspected: %.200s",
-			       e->msg);
-	}
-	note_status(r, &st);
-	runner_backlog_inspected(r);
-	log_status(&before, &st);
-	/* it may have found rows that were missed */
-	runner_pipes_want(r->pipes, r->pipe_count);
-	return runner_pipes_sync(r->pipes, r->pipe_count, r->source, true, e);
-}
+/* ---- old rows ---- */
 
 static ATTR_MUST_CHECK enum err_code purge_due(struct runner *r, struct err *e)
 {
@@ -433,7 +379,7 @@ static ATTR_MUST_CHECK enum err_code go_round(struct runner *r, struct err *e)
 	if (code == ERR_OK && !atomic_load(&r->quiesced))
 		code = runner_backfill_step(&r->backfill, r->source, r->pipes, e);
 	if (code == ERR_OK)
-		code = inspect_due(r, e);
+		code = runner_inspect_due(r, e);
 	if (code == ERR_OK)
 		code = purge_due(r, e);
 	if (code != ERR_OK)

@@ -232,7 +232,10 @@ static ATTR_MUST_CHECK enum err_code sqlite_inlet_commit(struct inlet_store *bas
 
 static void sqlite_inlet_rollback(struct inlet_store *base)
 {
-	sqlite_conn_rollback(inlet_of(base)->conn);
+	const struct sqlite_inlet *s = inlet_of(base);
+
+	sqlite_conn_rollback(s->conn);
+	base->is_stuck = !sqlite3_get_autocommit(sqlite_conn_raw(s->conn));
 }
 
 static ATTR_MUST_CHECK enum err_code sqlite_inlet_mark(struct inlet_store *base, struct err *e)
@@ -258,19 +261,23 @@ static ATTR_MUST_CHECK enum err_code look_up(struct sqlite_inlet *s, const struc
 {
 	sqlite3_stmt *stmt = s->stmts[STMT_CLAIMS];
 	bool row = false;
+	struct text digest;
 	enum err_code code = bind_claim(s, stmt, c, e);
 
 	if (code == ERR_OK)
 		code = sqlite_conn_step(s->conn, stmt, &row, e);
 	if (code != ERR_OK || !row)
 		return code == ERR_OK ? err_set(e, ERR_DB, "an idempotency key vanished") : code;
+	digest = sqlite_conn_text(stmt, 0);
 	ret_b->outcome = INLET_CONFLICT;
-	if (text_eq(sqlite_conn_text(stmt, 0), text_of(c->digest))) {
+	if (!digest.s) { /* UTF-16, and no memory to make UTF-8 of it */
+		code = err_set(e, ERR_NOMEM, "no memory for an idempotency key");
+	} else if (text_eq(digest, text_of(c->digest))) {
 		ret_b->outcome = INLET_DUPLICATE;
 		ret_b->events = sqlite3_column_int64(stmt, 1);
 	}
 	(void)sqlite3_reset(stmt);
-	return ERR_OK;
+	return code;
 }
 
 static ATTR_MUST_CHECK enum err_code sqlite_inlet_claim(struct inlet_store *base,

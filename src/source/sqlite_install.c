@@ -10,32 +10,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "source/report.h"
 #include "source/sqlite_schema.h"
 
 /* ---- looking ---- */
-
-/* Tell every problem; return the code of the first. */
-static ATTR_MUST_CHECK enum err_code refuse_problems(struct sqlite_admin *a,
-						     const struct tables *tables, struct err *e)
-{
-	const struct table *t, *first = NULL;
-	size_t i;
-
-	for (i = 0; i < tables->count; i++) {
-		t = &tables->items[i];
-		if (t->problem == ERR_OK)
-			continue;
-		sqlite_admin_find(a, FINDING_FAIL, t->label, t->hint[0] ? t->hint : NULL, "%s",
-				  t->message);
-		if (!first)
-			first = t;
-	}
-	if (!first)
-		return ERR_OK;
-	return err_set(e, first->problem, "%s, pipeline %s: %s%s%s", first->label,
-		       a->settings->pipelines[first->pipeline].name, first->message,
-		       first->hint[0] ? "; " : "", first->hint);
-}
 
 static ATTR_MUST_CHECK enum err_code look(struct sqlite_admin *a, struct tables *tables,
 					  struct err *e)
@@ -44,7 +22,7 @@ static ATTR_MUST_CHECK enum err_code look(struct sqlite_admin *a, struct tables 
 	size_t i;
 
 	if (code == ERR_OK)
-		code = refuse_problems(a, tables, e);
+		code = report_problems(a->options, a->settings, tables, e);
 	for (i = 0; i < tables->count && code == ERR_OK; i++)
 		code = sqlite_table_check_filters(a, &tables->items[i], e);
 	return code;

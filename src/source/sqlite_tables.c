@@ -290,13 +290,8 @@ enum err_code sqlite_table_check_filters(struct sqlite_admin *a, const struct ta
 		buf_reset(&sql);
 		sqlite_trigger_filter_probe(&sql, &trigger);
 		code = check_filter(a, &sql, e);
-		if (code == ERR_DB || code == ERR_NOT_FOUND) {
-			(void)err_prefix(e, "%s, pipeline %s, where for %s", t->label, pipeline,
-					 op_name(op));
-			code = ERR_CONFIG;
-			if (e)
-				e->code = code;
-		}
+		if (code == ERR_DB || code == ERR_NOT_FOUND)
+			code = table_filter_error(t, pipeline, op, e);
 	}
 	buf_done(&sql);
 	return code;

@@ -126,6 +126,15 @@ void table_refuse_unknown_columns(struct table *t)
 	refuse_unknown(t, &t->settings->exclude, "exclude");
 }
 
+enum err_code table_filter_error(const struct table *t, const char *pipeline, enum op op,
+				 struct err *e)
+{
+	(void)err_prefix(e, "%s, pipeline %s, where for %s", t->label, pipeline, op_name(op));
+	if (e)
+		e->code = ERR_CONFIG;
+	return ERR_CONFIG;
+}
+
 enum err_code table_list_add(struct string_list *l, const char *s, struct err *e)
 {
 	if (string_list_add(l, text_of(s)) != ERR_OK)

@@ -44,12 +44,12 @@ exits() {
 	is "$name" "$status" "$want" || diag "$* said: ${said:-} ${complained:-}"
 }
 
-# has NAME TEXT WORDS...: a test: each of WORDS is in TEXT, whatever the case.
+# has NAME TEXT WORDS...: a test: each of WORDS is in TEXT, whatever the case. There is one at least, and none is empty.
 has() {
 	local name=$1 text=${2,,} word
 	shift 2
-	for word in "$@"; do
-		if [[ $text != *"${word,,}"* ]]; then
+	for word in "${@:-}"; do
+		if [ -z "$word" ] || [[ $text != *"${word,,}"* ]]; then
 			ok "$name" false || diag "no '$word' in: $text"
 			return 1
 		fi

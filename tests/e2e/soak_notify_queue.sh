@@ -32,10 +32,6 @@ asleep() {
 listen_forever() {
 	printf '%s\n' 'LISTEN noise;' 'BEGIN;' 'SELECT 1;' >&"$1"
 }
-check_says() {
-	app check
-	grep -q "$1" "$test_dir/app.log"
-}
 
 free_mb=$(df -m --output=avail "$TEST_PG_DATA" | tail -n 1)
 if [ "$free_mb" -lt 12000 ]; then

@@ -60,6 +60,10 @@ process_signal watcher INT
 exits "the watcher ends by SIGINT" 130 process_wait watcher
 ok "... and says that the job goes on" grep -q 'backfill 1 goes on without this command' "$test_dir/watcher.log"
 ok "... which is so" state_is 1 running
+process_start orphan "$ADBL" backfill follow 1 -c "$shop_config"
+ok "a watcher of it" wait_until 20 test -s "$test_dir/orphan.log"
+process_signal orphan HUP
+exits "... ends when its terminal does" 130 process_wait orphan
 shop_run
 exits "follow" 0 adbl backfill follow 1
 has "... tells the end" "$said" 'backfill 1 of' 'users is done: 50 rows'
@@ -79,7 +83,8 @@ ok "... with what was wanted" said_is '.[1].columns == ["name"] and (.[1].where 
 
 # ---- pause, resume, cancel
 
-exits "a slow one" 0 adbl backfill users --rate 10 --detach
+# all of this while it is under way: 25 s
+exits "a slow one" 0 adbl backfill users --rate 2 --detach
 has "... tells its number" "$said" 'backfill 3'
 ok "... begins" wait_until 20 has_read 3 2
 exits "pause" 0 adbl backfill pause 3
@@ -106,12 +111,12 @@ has "... stays done" "$complained" 'make a new one'
 
 # ---- what fails
 
-exits "one more" 0 adbl backfill users --rate 10 --detach
+exits "one more" 0 adbl backfill users --rate 3 --detach
 ok "... begins" wait_until 20 has_read 4 2
 sql 'ALTER TABLE users RENAME TO people'
 exits "a table that goes away" 1 adbl backfill follow 4
 has "... fails it, with the reason" "$said" 'is failed' users
-ok "... in the log too" grep -q 'a backfill failed' "$test_dir/daemon.log"
+ok "... in the log too" wait_until 20 grep -q 'a backfill failed' "$test_dir/daemon.log"
 sql 'ALTER TABLE people RENAME TO users'
 exits "resume, when it is there again" 0 adbl backfill resume 4 --detach
 exits "cancel" 0 adbl backfill cancel 4

@@ -9,10 +9,16 @@ receiver_start receiver
 shop_new
 # what the database looks like, for comparing
 schema_dump() {
-	pg_dump -s -h "$TEST_PG_HOST" -p "$TEST_PG_PORT" -U "$TEST_PG_USER" -d "$test_db" | grep -vE '^(--|[\\])' >"$test_dir/$1.sql"
+	pg_dump -s -h "$TEST_PG_HOST" -p "$TEST_PG_PORT" -U "$TEST_PG_USER" -d "$test_db" >"$test_dir/dump.sql" ||
+		give_up "pg_dump for $1"
+	grep -vE '^(--|[\\])' "$test_dir/dump.sql" >"$test_dir/$1.sql"
 }
 same_schema() {
 	diff -u "$test_dir/$1.sql" "$test_dir/$2.sql" >"$test_dir/diff" || { diag "$(head -40 "$test_dir/diff")"; return 1; }
+}
+
+not_repeated() { # NAME TEXT: a test: what the last command said has it not
+	is "$1" "$(cat "$test_dir/stdout" "$test_dir/stderr" | grep -cF -- "$2")" 0
 }
 
 psql_takes() {
@@ -22,6 +28,7 @@ psql_takes() {
 # ---- before and after install
 
 schema_dump bare
+ok "the table is in what is compared" grep -q 'CREATE TABLE public.users' "$test_dir/bare.sql"
 exits "check before install" 1 adbl check
 has "... says what to do" "$said" install
 exits "check --json" 1 adbl check --json
@@ -32,12 +39,14 @@ has "... says so" "$said" 'not installed'
 schema_dump still_bare
 ok "neither changed anything" same_schema bare still_bare
 exits "install --print" 0 adbl install --print
+has "... says for whom it is" "$said" '-- for' --user
 cp "$test_dir/stdout" "$test_dir/print.sql"
 schema_dump still_bare
 ok "... changed nothing" same_schema bare still_bare
 exits "uninstall when nothing is there" 0 adbl uninstall
 exits "install" 0 adbl install
 schema_dump installed
+ok "... made the outbox" grep -q 'CREATE TABLE app_db_listener.outbox' "$test_dir/installed.sql"
 exits "install again" 0 adbl install
 schema_dump again
 ok "... changed nothing" same_schema installed again
@@ -101,7 +110,6 @@ exits "a table that does not exist" 1 adbl check
 has "... did you mean" "$said" usres 'did you mean' users
 exits "... install refuses" 66 adbl install
 has "... and says the same" "$complained$said" usres users
-schema_dump refused
 sql 'DROP TABLE notes' 'DROP VIEW seen'
 schema_dump gone
 ok "... and leaves nothing behind" same_schema bare gone
@@ -141,17 +149,25 @@ exits "the database still lets the test in" 0 sql 'SELECT'
 config_set database.user listener database.password '"wrong-pw"'
 exits "a wrong password: check" 1 adbl check
 has "... says so" "$said" password listener
-exits "... install" 77 adbl install
-exits "... status" 77 adbl status
-exits "... dead-letters" 77 adbl dead-letters list
-ok "... the password is not shown" bash -c "! grep -F wrong-pw '$test_dir/stdout' '$test_dir/stderr'"
+not_repeated "... and not the password" wrong-pw
+for c in install status 'dead-letters list'; do
+	read -ra words <<<"$c"
+	exits "... $c" 77 adbl "${words[@]}"
+	not_repeated "... does not show the password" wrong-pw
+done
 config_set database.password '"pw-of-listener"'
-adbl uninstall --user postgres --password-file <(echo pw-of-postgres)
-exits "install without the right to" 77 adbl install
-ok "... says what is missing" test -n "$complained"
 printf 'pw-of-postgres\n' >"$test_dir/pw"
+exits "uninstall with other credentials" 0 adbl uninstall --user postgres --password-file "$test_dir/pw"
+exits "install without the right to" 77 adbl install
+has "... says what is missing, and how else" "$complained" 'permission denied' --user --password-file
 exits "install with other credentials" 0 adbl install --user postgres --password-file "$test_dir/pw"
 exits "... check as the daemon" 0 adbl check
+exits "... check with other credentials" 0 adbl check --user postgres --password-file "$test_dir/pw"
+exits "... which are read" 1 adbl check --user postgres --password-file <(echo pw-of-nobody)
+for c in check install; do
+	exits "... $c with a password file that is not there" 66 adbl $c --user postgres --password-file "$test_dir/none"
+	has "... says which" "$complained" --password-file "$test_dir/none"
+done
 shop_run
 people 11 20
 all_delivered "run as the daemon" 10

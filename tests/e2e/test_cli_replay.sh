@@ -63,7 +63,8 @@ exits "replay --skip-superseded --dry-run" 0 adbl dead-letters replay --all --sk
 ok "... takes two and leaves one" grep -q '"count":2,"superseded":1' "$test_dir/stdout"
 exits "replay --skip-superseded" 0 adbl dead-letters replay --all --skip-superseded
 has "... says so" "$said" '2 put back' '1 left out'
-ok "... and they die again" wait_until 30 dead_is 3
+ok "... and they die again" wait_until 30 metrics_is .dead_total 11
+ok "... both of them" wait_until 30 dead_is 3
 
 # ---- in front: before what waits
 

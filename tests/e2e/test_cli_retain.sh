@@ -9,7 +9,7 @@ need_database "${1:-}"
 
 # shellcheck disable=SC2154 # from lib.sh
 delivered=${dead_letter%dead_letter}delivered
-shop_open listener.retain 7d listener.poll_interval 100ms webhook.retry_count 0 webhook.retry_schedule '[1s, 1s, 1s, 1s, 1s, 1s]' webhook.breaker_failures 1000
+shop_open listener.retain 7d listener.poll_interval 100ms webhook.retry_count 0 webhook.retry_schedule '[1s, 1s, 1s, 1s, 1s, 1s, 5s, 5s, 5s, 5s, 5s, 5s]' webhook.breaker_failures 1000
 
 # shellcheck disable=SC2154 # test_dir too
 accepted() { # FILTER: what was accepted, as numbers of the events in the order in which they came
@@ -88,7 +88,7 @@ ok "... and not kept" kept_is 6
 receiver_control mode=ok
 ok "... delivered" wait_until 20 stats_is .distinct 7
 ok "... and kept" wait_until 20 kept_is 7
-ok "... and no longer parked" metrics_is '.pipelines[0].parked' 0
+ok "... and no longer parked" wait_until 20 metrics_is '.pipelines[0].parked' 0
 
 # ---- an installation of before
 

@@ -16,7 +16,7 @@ config_write users >"$shop_config"
 config_set listener.audit_table audit_log listener.poll_interval 200ms
 exits "install" 0 adbl install
 is "... makes no triggers" "$(sql "SELECT count(*) FROM information_schema.triggers WHERE trigger_schema = 'shop' AND trigger_name NOT LIKE 'users_audit_%'")" 0
-is "... and no outbox" "$(sql "SHOW TABLES LIKE '$outbox'")" ""
+is "... and no outbox" "$(sql "SELECT count(*) FROM information_schema.tables WHERE table_name = '$outbox'")" 0
 exits "check finds nothing wrong" 0 adbl check
 shop_run
 

@@ -91,7 +91,8 @@ ok "... and goes on" more_delivered 300
 ok "no statement of the application failed" workload_stop
 clients_start 500001
 ok "FLUSH TABLES WITH READ LOCK" operator "FLUSH TABLES WITH READ LOCK"
-pause 4
+ok "... for which the daemon waits" wait_until 20 waiting_for_lock 'Waiting for'
+pause 3
 diag "flushed: failures $(metrics '.sources[0].failures_total'), $(metrics '.sources[0] | "\(.state) \(.last_error)"')"
 ok "... it lives" alive
 operator_ends
@@ -169,7 +170,6 @@ both() { # STATEMENT with @t for the table
 	sql "${1//@t/wide}" 2>"$test_dir/wide.err" || b=failed
 	[ $a = $b ] || differ+=("$1: $a without, $b with triggers: $(<"$test_dir/wide.err")")
 }
-sql 'SET GLOBAL innodb_lock_wait_timeout = 50'
 for unit in "'x'" "'\"'" 'char(1)' "'é'" "'😀'"; do
 	for bytes in 1000 86000 130000 174000 260000 349000 350000 500000 523000 525000 700000 1040000 1048000; do
 		k=$((k + 1))

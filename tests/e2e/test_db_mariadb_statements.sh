@@ -27,9 +27,6 @@ operations() { # TABLE: insert=N update=N ... of what was delivered
 arrived() { # TABLE KEY
 	jq -e -s --arg t "$1" --argjson k "$2" 'any(.[]; .table == $t and .key == $k)' "$test_dir/receiver.ndjson" >/dev/null
 }
-last_body() { # TABLE FILTER
-	jq -c --arg t "$1" 'select(.table == $t) | .body' "$test_dir/receiver.ndjson" | tail -n 1 | jq -c "$2"
-}
 quietly() {
 	"$@" >/dev/null
 }
@@ -49,7 +46,7 @@ done
 process_start open sql 'START TRANSACTION; INSERT INTO items (k) VALUES (-10); DO sleep(8); COMMIT'
 workload_start 8
 ok "others go on" more_delivered 500
-is "prepared changes are not delivered" "$(jq -c 'select(.table == "items" and .key.k < 0)' "$test_dir/receiver.ndjson" | wc -l)" 0
+is "prepared changes are not delivered" "$(jq -c 'select(.table == "items" and .key.k < 0 and .key.k > -10)' "$test_dir/receiver.ndjson" | wc -l)" 0
 for i in 1 2 3; do
 	ok "XA COMMIT, $i" sql "XA COMMIT 't$i'"
 done
@@ -109,7 +106,7 @@ wait_until 10 journal_is_complete
 is "... with the whole key" "$(jq -r 'select(.table == "longkeys") | .key.k | length' "$test_dir/receiver.ndjson" | sort | uniq -c | xargs)" "8 750"
 is "... none dead" "$(sql "SELECT count(*) FROM $dead_letter")" 0
 
-# ---- what triggers of MariaDB do not see: docs/mariadb.md says so
+# ---- what triggers of MariaDB do not see: docs/mysql.md says so
 
 sql 'UPDATE parents SET k = 101 WHERE k = 1' 'DELETE FROM parents WHERE k IN (2, 3)'
 ok "cascades happen" sql_is 'SELECT count(*) FROM children' 32

@@ -16,8 +16,7 @@ ok "it delivers" more_delivered 300
 sql 'ALTER SEQUENCE app_db_listener.outbox_id_seq CACHE 50'
 ok "it says so in /metrics" wait_until 60 warned
 ok "... and in the log" wait_until 10 grep -q 'CACHE 50' "$test_dir/daemon.log"
-app check
-ok "check says so" grep -q CACHE "$test_dir/app.log"
+ok "check says so" check_says CACHE
 ok "it delivers still" more_delivered 2000
 ok "install repairs it under load" app install
 is "... back to CACHE 1" "$(sql "SELECT seqcache FROM pg_sequence

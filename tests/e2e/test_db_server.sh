@@ -29,11 +29,16 @@ for ((i = 0; i < 4 * scale; i++)); do
 	db_start
 	ok "after crash $((i + 1)) it delivers" more_delivered 200 || break
 done
+connects_min() {
+	[ "$(metrics '.sources[0].connects_total')" -ge "$1" ]
+}
 for ((i = 0; i < 10 * scale; i++)); do
+	connects=$(metrics '.sources[0].connects_total')
 	db_terminate
+	wait_until 20 connects_min $((connects + 1)) || break
 	more_delivered $((RANDOM % 100 + 1)) || break
 done
-is "its connection was terminated" "$i" $((10 * scale))
+is "its connection was terminated, and it made another" "$i" $((10 * scale))
 if [ "$db_kind" = mariadb ]; then
 	for ((i = 0; i < 20 * scale; i++)); do
 		db_terminate query

@@ -25,7 +25,7 @@ receiver_control 'status=422&match="id":7'
 people 6 8
 ok "what it refused is dead" wait_until 20 dead_is 1
 ok "... and not in the file, which has the others" wait_until 20 archive_has "$path" 7
-is "... as the metrics say" "$(metrics '.pipelines[0] | "\(.archive_events_total) \(.archive_paused) \(.archive_error)"')" "7 false "
+ok "... as the metrics say" wait_until 20 metrics_is '.pipelines[0] | "\(.archive_events_total) \(.archive_paused) \(.archive_error)"' "7 false "
 receiver_control mode=ok
 adbl dead-letters replay --all
 ok "replayed, it is delivered and in the file" wait_until 20 archive_has "$path" 8
@@ -45,10 +45,10 @@ sql 'UPDATE users SET n = 1' 'UPDATE users SET n = 2' 'DELETE FROM users WHERE i
 ok "all is in the file" wait_until 20 archive_has "$path" 17
 ok "... which is one array" archive_parses "$path"
 is "... in order" "$(jq -r 'map(select(.key.id == 8) | .operation + (.data.n | tostring)) | join(" ")' "$path")" "update1 update2 deletenull"
-ok "... and counts as delivered" metrics_is .delivered_total 17
+ok "... and counts as delivered" wait_until 20 metrics_is .delivered_total 17
 second() { # without an endpoint, whose port is taken
 	sed "s/listen: .*/listen: 'off'/" "$shop_config" >"$test_dir/second.yaml"
-	timeout 20 "$ADBL" run -c "$test_dir/second.yaml" >"$test_dir/second" 2>&1
+	timeout 60 "$ADBL" run -c "$test_dir/second.yaml" >"$test_dir/second" 2>&1
 }
 exits "a second daemon with the same file does not start" 75 second
 has "... and says why" "$(<"$test_dir/second")" 'is being written by another daemon'

@@ -110,7 +110,7 @@ people 403 405
 ok "... an outage" wait_until 30 breaker_is open
 cp "$test_dir/two.pem" "$test_dir/client.pem"
 ok "the new certificate without its key is not used" wait_until 20 metrics_is '.webhooks[0].tls_files_refused_total' 1
-ok "... which the log tells" grep -q 'those before stay in use.*client.key: is not the key of the certificate' "$test_dir/daemon.log"
+ok "... which the log tells" wait_until 20 grep -q 'those before stay in use.*client.key: is not the key of the certificate' "$test_dir/daemon.log"
 cp "$test_dir/two.key" "$test_dir/client.key"
 ok "with its key it is, without SIGHUP" wait_until 30 outbox_is 0
 is "... it was taken up once" "$(metrics '.webhooks[0].tls_files_taken_total')" 1

@@ -107,6 +107,9 @@ is "the metrics say how many rules there are" \
 	"$(metrics '.webhooks[] | select(.name == "masked" or .webhook == "masked") | .column_rules')" 4
 exits "it ends well" 0 process_stop daemon
 ok "there are records to look at" test "$(wc -l <"$test_dir/receiver.ndjson")" -ge 5
+for file in app.log metrics stdout; do
+	ok "... and what the daemon says: $file" test -s "$test_dir/$file"
+done
 for plain in plain-mail other-mail dead-mail plain-note plain-phone Zoe 4711471147114711 "$mask_key"; do
 	is "$plain is nowhere" "$(cat "$test_dir/receiver.ndjson" "$test_dir/app.log" "$test_dir/daemon.log" "$test_dir/metrics" \
 		"$test_dir/stdout" "$test_dir/stderr" | grep -cF -- "$plain")" 0

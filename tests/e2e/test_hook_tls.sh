@@ -14,7 +14,7 @@ shop_open webhook.url "\"https://127.0.0.1:$tls_port/hook\"" webhook.timeout 5 w
 people 1 3
 ok "an unknown certificate is an outage" wait_until 30 breaker_is open
 has "... told clearly in /metrics" "$(metrics '.webhooks[0].last_error')" certificate
-ok "... and in the log" grep -qi certificate "$test_dir/daemon.log"
+ok "... and in the log" wait_until 20 grep -qi certificate "$test_dir/daemon.log"
 ok "... nothing was sent" test ! -e "$test_dir/ids"
 ok "... nobody died" dead_is 0
 ok "... all wait" outbox_is 3

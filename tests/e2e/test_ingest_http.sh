@@ -23,7 +23,7 @@ ingest:
   tokens: {shop: "\${INGEST_TOKEN}", crm: {file: $test_dir/crm.token}}
   max_body: 200kB
   max_concurrent: 2
-  idle_timeout: 1s
+  idle_timeout: 5s
   spill_dir: $test_dir/spill
   idempotency_window: 1h
 admin:
@@ -109,7 +109,7 @@ receiver_stop
 answers "accepted while nobody receives" 202 '' -d "[$(event 11), $(event 12)]"
 process_kill daemon
 receiver_start receiver
-: >"$test_dir/daemon.log"
+mv "$test_dir/daemon.log" "$test_dir/killed.log"
 ok "after kill -9" up
 ok "... what was accepted arrives" wait_until 20 stats_is .distinct 10
 answers "... a key is known still" 202 'Idempotent-Replayed: true' -H 'Idempotency-Key: k1' -d "$(event 6)"
@@ -128,6 +128,7 @@ is "... each once, in order" "$(stats '"\(.duplicates) \(.out_of_order)"')" "0 0
 curl -s "http://127.0.0.1:$admin_port/metrics?format=prometheus" >"$test_dir/prometheus"
 ok "refusals are counted by reason" grep -q '^app_db_listener_ingest_refused_total{reason="rate"} 1$' "$test_dir/prometheus"
 "$ADBL" check --offline -c "$shop_config" >"$test_dir/check" 2>&1
+ok "the log of the first daemon is there" grep -q 'events can be posted' "$test_dir/killed.log"
 is "no token is told" "$(cat "$test_dir"/*.log "$test_dir/prometheus" "$test_dir/check" | grep -c 'Ingest-')" 0
 exits "it ends well" 0 process_stop daemon
 tests_end

@@ -117,6 +117,7 @@ a lost source is critical~.sources[0].state="connecting" | .sources[0].last_erro
 the budget at alert warns~.budget.level="alert" | .budget.used_bytes=56371445~1~memory budget 84% used, level alert
 a page without a budget is OK~del(.budget)~0~OK
 a pipeline that waits for memory shows~.pipelines[0].memory_stopped=true~0~lag 0.1 s; waits for memory
+an archive that cannot be written warns~.pipelines[0].archive_paused=true | .pipelines[0].archive_error="disk full"~1~WARNING - pipeline orders: archive cannot be written: disk full
 a standby is OK~.sources[0].state="standby"~0~standby, notify
 a standing alarm warns~.sources[0].warning="drift"~1~source shop: drift
 unknown figures do not alarm~.dead_letters=null | .outbox_rows=null | .memory.rss_bytes=null~0~  dead letters           unknown
@@ -148,11 +149,24 @@ expect "nobody there is critical" 2 "CRITICAL - daemon cannot be reached" -- -u 
 expect "nobody there as JSON" 2 '"status":"CRITICAL"' -- --json -u http://127.0.0.1:1
 jq -e . "$dir/out" >/dev/null || fail "an error as JSON is JSON"
 
+# on a terminal: nothing that only machines read, and no line that is wider
+page '.webhooks[0].breaker="open" | .webhooks[0].last_error="connection refused by the receiver, which is away for a while"'
+shown=0
+script -qec "stty cols 60; '$monitor' -u '$url'" /dev/null </dev/null >"$dir/raw" 2>&1 || shown=$?
+tr -d '\r' <"$dir/raw" >"$dir/out"
+[ "$shown" = 1 ] || fail "on a terminal the exit status is the same: $shown"
+! grep -q 'lag=' "$dir/out" || fail "a terminal shows no performance data"
+widest=$(sed 1d "$dir/out" | awk 'length > most { most = length } END { print most + 0 }')
+((widest > 50 && widest <= 60)) || fail "a terminal of 60 columns gets lines of $widest"
+[ "$(sed -n '/webhook crm  /,$p' "$dir/out" | sed 's/^ *\(webhook crm\)\? *//' | tr '\n' ' ')" = \
+	"breaker open, delivered 500, dead 0; connection refused by the receiver, which is away for a while  <-- WARNING " ] ||
+	{ fail "what is folded is whole" && cat "$dir/out"; }
+
 # --watch shows it again until it is told to stop
 page
 "$monitor" --watch 0.1 -q -u "$url" >"$dir/watch" &
 watching=$!
-for _ in $(seq 500); do
+for _ in $(seq 3000); do
 	[ "$(grep -c 'LISTENER OK' "$dir/watch" || :)" -lt 3 ] || break
 	read -rt 0.02 <> <(:) || :
 done
@@ -161,8 +175,9 @@ wait "$watching" || fail "watch ends cleanly"
 [ "$(grep -c 'LISTENER OK' "$dir/watch" || :)" -ge 3 ] || fail "watch repeats"
 
 # what the fake page has is what the daemon has
-for key in $(jq -r '[paths(scalars) | map(select(type == "string")) | join(".")] | unique[]' \
-	"$dir/good.json"); do
+keys=$(jq -r '[paths(scalars) | map(select(type == "string")) | join(".")] | unique[]' "$dir/good.json")
+[ "$(wc -l <<<"$keys")" -gt 40 ] || fail "the fake page has more than 40 values"
+for key in $keys; do
 	key=${key#sources.}
 	key=${key#pipelines.}
 	key=${key#webhooks.}

@@ -17,6 +17,8 @@ secrets+=("${sign_hmac:6:20}" "${sign_ed25519:5:20}")
 # what a webhook is authorized by; the receiver gives Fetched-...
 bearer=Bearer-3d1f0a basic=Basic-90b2c7 client=Client-e41d58 key_password=Key-67f3a1
 secrets+=("$bearer" "$basic" "$(printf 'shop:%s' "$basic" | base64)" "$client" "$key_password" Fetched-5b1e7c)
+secrets+=("$(printf 'hook:%s' "${secrets[1]}" | base64)") # what curl makes of the URL's
+export BEARER=$bearer                                     # a daemon's environment is that of its start
 export PGPASSWORD=unused
 receiver_start receiver --raw
 shop_new
@@ -96,7 +98,7 @@ not_ready() {
 ok "the database is down" wait_until 20 not_ready
 run_all
 pg_ctl start
-receiver_start receiver
+receiver_start receiver --raw
 ok "all is well again" wait_until 40 outbox_is 0
 
 # ---- authorization, of each kind
@@ -106,7 +108,6 @@ config_set webhook.url "\"http://127.0.0.1:${port[receiver]}/hook\""
 cp "$shop_config" "$test_dir/plain.yaml"
 echo "$basic" >"$test_dir/basic"
 echo "$client" >"$test_dir/credentials/client"
-export BEARER=$bearer
 next=100
 # look: what tells most of a webhook; run_all takes a second
 look() {
@@ -116,15 +117,23 @@ look() {
 	keep "$ADBL" dead-letters list -c "$shop_config"
 	keep curl -s -m 5 "http://127.0.0.1:$admin_port/metrics"
 }
-# authorized_by NAME KEY VALUE...: with these keys, and a receiver that takes an event and refuses one
+read_again() {
+	[ "$(grep -c 'configuration read' "$test_dir/app.log")" -gt "$1" ]
+}
+# authorized_by NAME WORDS KEY VALUE...: with these keys, and a receiver that takes an event and refuses one; what is sent has
+# WORDS
 authorized_by() {
-	local name=$1
-	shift
+	local name=$1 sent=$2 before
+	shift 2
 	cp "$test_dir/plain.yaml" "$shop_config"
 	config_set "$@"
+	before=$(grep -c 'configuration read' "$test_dir/app.log")
 	process_signal daemon HUP
+	ok "$name is taken up" wait_until 20 read_again "$before"
 	people $next $next
 	ok "an event by $name arrives" wait_until 20 outbox_is 0
+	stats . >"$test_dir/stats"
+	has "... which is sent" "$(tail -n 1 "$test_dir/receiver.ndjson" | jq -r .head)" "Authorization: $sent"
 	receiver_control 'status=403&count=1'
 	people $((next + 1)) $((next + 1))
 	ok "... the next is refused" wait_until 20 outbox_is 0
@@ -133,10 +142,10 @@ authorized_by() {
 	look
 }
 # shellcheck disable=SC2016 # the variable is the daemon's
-authorized_by bearer_token webhook.bearer_token '"${BEARER}"'
-authorized_by basic_password webhook.basic_user shop webhook.basic_password_file "$test_dir/basic"
+authorized_by bearer_token "Bearer $bearer" webhook.bearer_token '"${BEARER}"'
+authorized_by basic_password "Basic $(printf 'shop:%s' "$basic" | base64)" webhook.basic_user shop webhook.basic_password_file "$test_dir/basic"
 receiver_control token_wanted=1
-authorized_by oauth2 webhook.oauth2_token_url "\"http://127.0.0.1:${port[receiver]}/_token\"" webhook.oauth2_client_id adbl \
+authorized_by oauth2 'Bearer Fetched-5b1e7c' webhook.oauth2_token_url "\"http://127.0.0.1:${port[receiver]}/_token\"" webhook.oauth2_client_id adbl \
 	webhook.oauth2_client_secret_credential client webhook.oauth2_auth post
 is "... with tokens" "$(stats '.tokens.given > 0')" true
 receiver_control 'token_wanted=0&token_status=401'
@@ -157,7 +166,8 @@ run_all
 complaints() {
 	[ "$(grep -c 'stays in force' "$test_dir/app.log")" -ge "$1" ]
 }
-count=0
+count=$(grep -c 'stays in force' "$test_dir/app.log")
+is "no configuration was refused so far" "$count" 0
 while read -r key value; do
 	cp "$test_dir/plain.yaml" "$shop_config"
 	config_set "webhook.$key" "$value"

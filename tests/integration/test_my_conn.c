@@ -2,11 +2,10 @@
 /* What goes wrong with opening connections to MariaDB, and what it is called. */
 #include "my_conn_fixture.h"
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
 #include <stdlib.h>
-#include <sys/socket.h>
 #include <unistd.h>
+
+#include "silent_port.h"
 
 static void a_session_is_set_up(void **state)
 {
@@ -205,24 +204,10 @@ static void tls_checks_what_it_is_told_to(void **state)
 	my->conn = mytest_connect(my);
 }
 
-/* A port on which nobody ever answers. */
-static int listen_silently(int64_t *ret_port)
-{
-	struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-	socklen_t len = sizeof(a);
-	int fd = socket(AF_INET, SOCK_STREAM, 0);
-
-	assert_int_equal(bind(fd, (struct sockaddr *)&a, sizeof(a)), 0);
-	assert_int_equal(listen(fd, 5), 0);
-	assert_int_equal(getsockname(fd, (struct sockaddr *)&a, &len), 0);
-	*ret_port = ntohs(a.sin_port);
-	return fd;
-}
-
 static void connecting_gives_up_at_its_timeout(void **state)
 {
 	struct mytest other = *(struct mytest *)*state;
-	int fd = listen_silently(&other.settings.port);
+	int fd = silent_port_open(&other.settings.port);
 	int64_t start = now_us();
 
 	other.settings.connect_timeout_us = 200 * CLOCK_US_PER_MS;
@@ -237,7 +222,7 @@ static void connecting_can_be_interrupted(void **state)
 	struct waker w = {.act = wake_fd};
 	struct my_conn_options o = {
 		.settings = &other.settings, .clock = clock_system(), .interrupt_fd = &w.fd};
-	int fd = listen_silently(&other.settings.port);
+	int fd = silent_port_open(&other.settings.port);
 	struct my_conn *c;
 	struct err e;
 

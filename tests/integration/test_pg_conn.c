@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* What goes wrong with connections and statements, and what it is called. */
-#include <arpa/inet.h>
-#include <netinet/in.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -10,7 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -19,6 +16,7 @@
 #include "base/fd.h"
 #include "base/thread.h"
 #include "pgtest.h"
+#include "silent_port.h"
 #include "source/pg_conn.h"
 
 static int64_t now_us(void)
@@ -40,6 +38,18 @@ static struct pg_conn *must_open(const struct pgtest *pg)
 
 	if (open_conn(pg, &c, &e) != ERR_OK)
 		fail_msg("%s", e.msg);
+	return c;
+}
+
+/* That a wake-up of *ret_fd interrupts. */
+static struct pg_conn *must_open_for(const struct pgtest *pg, int *ret_fd)
+{
+	struct pg_conn_options o = {
+		.settings = &pg->settings, .clock = clock_system(), .interrupt_fd = ret_fd};
+	struct pg_conn *c;
+
+	assert_int_equal(fd_wake_open(ret_fd, NULL), ERR_OK);
+	assert_int_equal(pg_conn_open(&o, &c, NULL), ERR_OK);
 	return c;
 }
 
@@ -191,24 +201,10 @@ static void a_standby_is_unavailable_to_those_who_write(void **state)
 	expect_open(&other, ERR_UNAVAILABLE, "read-only");
 }
 
-/* A port on which nobody ever answers. */
-static int listen_silently(int64_t *ret_port)
-{
-	struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-	socklen_t len = sizeof(a);
-	int fd = socket(AF_INET, SOCK_STREAM, 0);
-
-	assert_int_equal(bind(fd, (struct sockaddr *)&a, sizeof(a)), 0);
-	assert_int_equal(listen(fd, 5), 0);
-	assert_int_equal(getsockname(fd, (struct sockaddr *)&a, &len), 0);
-	*ret_port = ntohs(a.sin_port);
-	return fd;
-}
-
 static void connecting_gives_up_at_its_timeout(void **state)
 {
 	struct pgtest other = *(struct pgtest *)*state;
-	int fd = listen_silently(&other.settings.port);
+	int fd = silent_port_open(&other.settings.port);
 	int64_t start = now_us();
 
 	other.settings.connect_timeout_us = 200 * CLOCK_US_PER_MS;
@@ -221,7 +217,6 @@ struct waker {
 	struct thread thread;
 	int64_t at_us;
 	int fd;
-	struct pg_conn *conn;
 	void (*act)(struct waker *w);
 };
 
@@ -252,7 +247,7 @@ static void connecting_can_be_interrupted(void **state)
 	struct waker w = {.act = wake_fd};
 	struct pg_conn_options o = {
 		.settings = &other.settings, .clock = clock_system(), .interrupt_fd = &w.fd};
-	int fd = listen_silently(&other.settings.port);
+	int fd = silent_port_open(&other.settings.port);
 	int64_t start = now_us();
 	struct pg_conn *c;
 	struct err e;
@@ -328,25 +323,21 @@ static void a_failed_statement_leaves_the_connection_usable(void **state)
 	pg_conn_close(c);
 }
 
-static void interrupt_conn(struct waker *w)
-{
-	pg_conn_interrupt(w->conn);
-}
-
 static void a_statement_can_be_interrupted(void **state)
 {
-	struct waker w = {.act = interrupt_conn};
+	struct waker w = {.act = wake_fd};
+	struct pg_conn *c = must_open_for(*state, &w.fd);
 	int64_t start = now_us();
 	struct err e;
 
-	w.conn = must_open(*state);
 	waker_start(&w);
-	assert_int_equal(pg_conn_exec(w.conn, "SELECT pg_sleep(8)", &e), ERR_UNAVAILABLE);
+	assert_int_equal(pg_conn_exec(c, "SELECT pg_sleep(8)", &e), ERR_UNAVAILABLE);
 	assert_string_equal(e.msg, "interrupted");
 	assert_true(now_us() - start < 5 * CLOCK_US_PER_S);
-	assert_int_equal(pg_conn_exec(w.conn, "SELECT 1", NULL), ERR_UNAVAILABLE);
+	assert_int_equal(pg_conn_exec(c, "SELECT 1", NULL), ERR_UNAVAILABLE);
 	thread_join(&w.thread);
-	pg_conn_close(w.conn);
+	pg_conn_close(c);
+	fd_close(&w.fd);
 }
 
 static void crash_server(struct waker *w)
@@ -394,7 +385,8 @@ static void a_server_that_stands_still_holds_nobody_up(void **state)
 static void a_large_statement_to_a_still_server_holds_nobody_up(void **state)
 {
 	struct pgtest *pg = *state;
-	struct waker w = {.act = interrupt_conn};
+	struct waker w = {.act = wake_fd};
+	struct pg_conn *c = must_open_for(pg, &w.fd);
 	size_t size = 64UL << 20;
 	char *text = malloc(size + 1);
 	const char *values[] = {text};
@@ -405,16 +397,16 @@ static void a_large_statement_to_a_still_server_holds_nobody_up(void **state)
 	assert_non_null(text);
 	memset(text, 'x', size);
 	text[size] = '\0';
-	w.conn = must_open(pg);
-	pid = PQbackendPID(pg_conn_raw(w.conn));
+	pid = PQbackendPID(pg_conn_raw(c));
 	assert_int_equal(kill(pid, SIGSTOP), 0);
 	waker_start(&w);
-	assert_int_equal(pg_conn_query(w.conn, "SELECT $1::text", 1, values, false, &res, NULL),
+	assert_int_equal(pg_conn_query(c, "SELECT $1::text", 1, values, false, &res, NULL),
 			 ERR_UNAVAILABLE);
 	assert_int_equal(kill(pid, SIGCONT), 0);
 	assert_true(now_us() - start < 5 * CLOCK_US_PER_S);
 	thread_join(&w.thread);
-	pg_conn_close(w.conn);
+	pg_conn_close(c);
+	fd_close(&w.fd);
 	free(text);
 }
 

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* Behind pgbouncer in transaction mode: what must not be done there, and what works. */
-#include <arpa/inet.h>
-#include <netinet/in.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -10,7 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -19,6 +16,7 @@
 
 #include "base/fd.h"
 #include "pgtest.h"
+#include "silent_port.h"
 #include "source/pg_conn.h"
 #include "source/pg_dead_letter.h"
 #include "source/pg_install.h"
@@ -51,20 +49,6 @@ static int teardown(void **state)
 	return 0;
 }
 
-/* A free port: in use until the descriptor is closed. */
-static int listen_silently(int64_t *ret_port)
-{
-	struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-	socklen_t len = sizeof(a);
-	int fd = socket(AF_INET, SOCK_STREAM, 0);
-
-	assert_int_equal(bind(fd, (struct sockaddr *)&a, sizeof(a)), 0);
-	assert_int_equal(listen(fd, 5), 0);
-	assert_int_equal(getsockname(fd, (struct sockaddr *)&a, &len), 0);
-	*ret_port = ntohs(a.sin_port);
-	return fd;
-}
-
 struct pooler {
 	pid_t pid;
 	char dir[64];
@@ -86,7 +70,7 @@ static void pooler_start(struct pooler *p, const struct pgtest *pg)
 	char ini[128], users[128];
 	struct stat st;
 	FILE *f;
-	int fd = listen_silently(&p->port);
+	int fd = silent_port_open(&p->port);
 
 	(void)close(fd);
 	(void)snprintf(p->dir, sizeof(p->dir), "/tmp/adbl-pooler.XXXXXX");

@@ -6,6 +6,11 @@ set -u
 lint_dir=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 cd "${1:-$lint_dir/../..}" || exit 69
 export LC_ALL=C
+# git may refuse a tree of another user, and then every lint would find nothing wrong
+if [ -e .git ] && [ -z "$(git ls-files | head -n 1)" ]; then
+	echo "${0##*/}: git lists no files in $PWD"
+	exit 69
+fi
 
 # lint_files PATTERN...: the project's files that match a shell pattern of the whole path.
 lint_files() {

@@ -64,7 +64,7 @@ mariadb_as() { # USER DATABASE ARG...
 }
 
 sqlite_do() { # ARG...; waits for a lock as long as applications do
-	sqlite3 -batch -bail -cmd '.timeout 20000' -cmd 'PRAGMA foreign_keys = on' "$test_db" "$@"
+	sqlite3 -batch -bail -cmd '.timeout 60000' -cmd 'PRAGMA foreign_keys = on' "$test_db" "$@"
 }
 
 # db_new NAME: make a database, which sql and config_write then use. MariaDB's user for the daemon is listener, so that its

@@ -114,9 +114,11 @@ pause() {
 	return 0
 }
 
-# wait_until SECONDS COMMAND...: run COMMAND until it succeeds; fails when the time is over before.
+# wait_until SECONDS COMMAND...: run COMMAND until it succeeds; fails when the time is over before. The seconds are those
+# of a machine with nothing else to do: TEST_PATIENCE times as many (3) are waited. COMMAND is run anew each time, its
+# arguments are what they were at the beginning: "$(...)" among them is looked at once.
 wait_until() {
-	local deadline_us=$((${EPOCHREALTIME/[.,]/} + $1 * 1000000))
+	local deadline_us=$((${EPOCHREALTIME/[.,]/} + $1 * ${TEST_PATIENCE:-3} * 1000000))
 	shift
 	until "$@" 2>/dev/null; do
 		[ "${EPOCHREALTIME/[.,]/}" -lt "$deadline_us" ] || return 1
@@ -231,13 +233,13 @@ receiver_stop() {
 
 # receiver_control QUERY [NAME]: change its behaviour: tests/support/behaviour.h.
 receiver_control() {
-	curl -sS -g --fail-with-body -m 10 "http://127.0.0.1:${port[${2:-receiver}]}/_control?$1" >"$test_dir/control.out" ||
+	curl -sS -g --fail-with-body -m 30 "http://127.0.0.1:${port[${2:-receiver}]}/_control?$1" >"$test_dir/control.out" ||
 		{ diag "receiver_control $1: $(<"$test_dir/control.out")"; return 1; }
 }
 
 # stats [FILTER [NAME]]: its statistics, through a jq filter.
 stats() {
-	curl -sS -m 10 "http://127.0.0.1:${port[${2:-receiver}]}/_stats" | jq -r "${1:-.}"
+	curl -sS -m 30 "http://127.0.0.1:${port[${2:-receiver}]}/_stats" | jq -r "${1:-.}"
 }
 
 # stats_is FILTER WANT [NAME], stats_min FILTER LEAST [NAME]: conditions for wait_until.
@@ -276,12 +278,12 @@ daemon_start() {
 }
 
 daemon_ready() {
-	[ "$(curl -s -o /dev/null -m 5 -w '%{http_code}' "http://127.0.0.1:${1:-$admin_port}/readyz")" = 200 ]
+	[ "$(curl -s -o /dev/null -m 30 -w '%{http_code}' "http://127.0.0.1:${1:-$admin_port}/readyz")" = 200 ]
 }
 
 # metrics [FILTER]: of /metrics, through a jq filter.
 metrics() {
-	curl -sS -m 5 "http://127.0.0.1:$admin_port/metrics" | jq -r "${1:-.}"
+	curl -sS -m 30 "http://127.0.0.1:$admin_port/metrics" | jq -r "${1:-.}"
 }
 metrics_is() {
 	[ "$(metrics "$1")" = "$2" ]

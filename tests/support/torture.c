@@ -25,19 +25,41 @@
 
 #define TORTURE_MAX 100000
 
-static atomic_long calls;           /* allocations since a run began */
-static atomic_long fail_from = 0;   /* the first that fails; 0: none */
-static atomic_long fail_to = 0;     /* the last that fails */
-static _Thread_local int suspended; /* depth */
+static atomic_int active = TORTURE_MEMORY; /* enum torture_kind: what is counted */
+static atomic_bool over;                   /* nothing is counted or fails until the next run */
+static atomic_long calls;                  /* of that kind since a run began */
+static atomic_long fail_from = 0;          /* the first that fails; 0: none */
+static atomic_long fail_to = 0;            /* the last that fails */
+static _Thread_local int suspended;        /* depth */
 
-static bool must_fail(void)
+bool torture_point(enum torture_kind kind)
 {
 	long from = atomic_load(&fail_from), n;
 
-	if (suspended)
+	if (suspended || atomic_load(&over) || atomic_load(&active) != (int)kind)
 		return false;
 	n = atomic_fetch_add(&calls, 1) + 1;
 	return from && n >= from && n <= atomic_load(&fail_to);
+}
+
+bool torture_fails(void)
+{
+	return atomic_load(&fail_from) > 0;
+}
+
+bool torture_fails_on(void)
+{
+	return torture_fails() && atomic_load(&fail_to) == LONG_MAX;
+}
+
+long torture_count(void)
+{
+	return atomic_load(&calls);
+}
+
+static bool must_fail(void)
+{
+	return torture_point(TORTURE_MEMORY);
 }
 
 void *__real_malloc(size_t size);
@@ -80,26 +102,34 @@ void torture_resume(void)
 	suspended--;
 }
 
-/* Returns the number of allocations made. */
+void torture_end(void)
+{
+	atomic_store(&over, true);
+}
+
+/* Returns the number of allocations, or calls, made. */
 static long run_once(torture_fn fn, void *ctx, long from, long to)
 {
 	enum err_code code;
 
+	atomic_store(&over, false);
 	atomic_store(&calls, 0);
 	atomic_store(&fail_to, to);
 	atomic_store(&fail_from, from);
 	code = fn(ctx);
 	atomic_store(&fail_from, 0);
 	if (code != ERR_OK && (code != ERR_NOMEM || !from))
-		fail_msg("returned %s with allocation %ld to %ld failing", err_name(code), from,
-			 to);
+		fail_msg("returned %s with %s %ld to %ld failing", err_name(code),
+			 atomic_load(&active) == TORTURE_MEMORY ? "allocation" : "call", from, to);
 	return atomic_load(&calls);
 }
 
 long torture_run(torture_fn fn, void *ctx)
 {
-	long count = run_once(fn, ctx, 0, 0), n;
+	long count, n;
 
+	atomic_store(&active, TORTURE_MEMORY);
+	count = run_once(fn, ctx, 0, 0);
 	for (n = 1; run_once(fn, ctx, n, n) >= n; n++) {
 		if (n > TORTURE_MAX)
 			fail_msg("more than %d allocations", TORTURE_MAX);
@@ -107,5 +137,24 @@ long torture_run(torture_fn fn, void *ctx)
 	}
 	if (FIND_LEAKS())
 		fail_msg("leaked when an allocation failed; the sanitizer's report says where");
+	return count;
+}
+
+long torture_sample(enum torture_kind kind, long samples, torture_fn fn, void *ctx)
+{
+	long count, i, n;
+
+	atomic_store(&active, (int)kind);
+	count = run_once(fn, ctx, 0, 0);
+	if (samples > count)
+		samples = count;
+	for (i = 0; i < samples; i++) {
+		n = 1 + i * count / samples;
+		(void)run_once(fn, ctx, n, n);
+		(void)run_once(fn, ctx, n, LONG_MAX);
+	}
+	atomic_store(&active, TORTURE_MEMORY);
+	if (FIND_LEAKS())
+		fail_msg("leaked when something failed; the sanitizer's report says where");
 	return count;
 }

@@ -1,23 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* What does not go together with several events in one request. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
-#include "config/env.h"
-#include "config/load.h"
+#include "config_fixture.h"
 
 #define DATABASE "database: {database: d, table: t}\n"
 #define DIFFER                                                                                     \
 	"has placeholders, in which the events of one request may differ: not with "               \
 	"batch_max_events\n"
 
-static const struct {
-	const char *yaml, *mistakes;
-} cases[] = {
+static const struct config_case cases[] = {
 	{DATABASE "webhook: {url: http://h, batch_max_events: 0}\n",
 	 "f:2:44: webhook.batch_max_events: 0 is below the minimum of 1\n"},
 	{DATABASE "webhook: {url: http://h, batch_max_events: 10001}\n",
@@ -40,47 +30,26 @@ static const struct {
 	 "f:3:19: webhook.headers.X-Table: " DIFFER "f:3:39: webhook.headers.C: " DIFFER},
 };
 
-static void load(const char *yaml, struct settings *s, struct buf *out)
-{
-	struct err e;
-	enum err_code code;
-
-	buf_init(out, CONFIG_MISTAKES_BYTES);
-	code = config_parse("f", text_of(yaml), config_env_system(), s, out, &e);
-	assert_int_equal(code, out->len ? ERR_CONFIG : ERR_OK);
-}
-
 static void contradictions_are_refused_where_they_stand(void **state)
 {
-	struct settings s;
-	struct buf out;
-	size_t i;
-
 	(void)state;
-	for (i = 0; i < ARRAY_LEN(cases); i++) {
-		load(cases[i].yaml, &s, &out);
-		assert_string_equal(buf_str(&out), cases[i].mistakes);
-		buf_done(&out);
-	}
+	assert_cases(&bare_env, cases, ARRAY_LEN(cases));
 }
 
 static void without_a_word_each_event_goes_by_itself(void **state)
 {
-	struct settings s;
-	struct buf out;
+	struct settings s = must_load(&bare_env, DATABASE "webhook: {url: 'http://h/{table}'}\n");
 
 	(void)state;
-	load(DATABASE "webhook: {url: 'http://h/{table}'}\n", &s, &out);
 	assert_int_equal(s.webhooks[0].batch_max_events, 1);
 	settings_done(&s);
-	load(DATABASE "webhook: {url: http://h, batch_max_events: 100, type: '{id}',\n"
-		      "  format: cloudevents}\n",
-	     &s, &out);
+	s = must_load(&bare_env,
+		      DATABASE "webhook: {url: http://h, batch_max_events: 100, type: '{id}',\n"
+			       "  format: cloudevents}\n");
 	assert_int_equal(s.webhooks[0].batch_max_events, 100);
 	assert_int_equal(s.webhooks[0].batch_max_bytes, 1 << 20);
 	assert_int_equal(s.webhooks[0].batch_max_delay_us, 0);
 	settings_done(&s);
-	buf_done(&out);
 }
 
 int main(void)

@@ -3,15 +3,9 @@
  * What the columns_*, mask_* and oversized of a webhook can get wrong together, and what they
  * become.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
+#include "config_fixture.h"
 
 #include "config/column_rules.h"
-#include "config/load.h"
 
 #define DATABASE "database: {database: d, table: t}\n"
 #define KEY "0123456789abcdef0123456789abcdef"
@@ -32,9 +26,7 @@ static enum err_code read_file(void *ctx, const char *path, struct buf *out, str
 
 static const struct config_env env = {.get = get, .read_file = read_file};
 
-static const struct {
-	const char *yaml, *mistakes;
-} cases[] = {
+static const struct config_case cases[] = {
 	{DATABASE "webhook:\n"
 		  "  url: http://h\n"
 		  "  columns_include: [id, a.b.c.d, 'two words']\n"
@@ -87,20 +79,8 @@ static const struct {
 
 static void contradictions_are_told_with_their_place(void **state)
 {
-	struct settings s;
-	struct buf mistakes;
-	struct err e;
-	size_t i;
-
 	(void)state;
-	buf_init(&mistakes, CONFIG_MISTAKES_BYTES);
-	for (i = 0; i < ARRAY_LEN(cases); i++) {
-		buf_reset(&mistakes);
-		assert_int_equal(config_parse("f", text_of(cases[i].yaml), &env, &s, &mistakes, &e),
-				 ERR_CONFIG);
-		assert_string_equal(buf_str(&mistakes), cases[i].mistakes);
-	}
-	buf_done(&mistakes);
+	assert_cases(&env, cases, ARRAY_LEN(cases));
 }
 
 static void lists_become_rules(void **state)
@@ -112,13 +92,11 @@ static void lists_become_rules(void **state)
 					    "/key}\n";
 	const struct column_name email = {TEXT_LIT("s"), TEXT_LIT("users"), TEXT_LIT("email"),
 					  SOURCE_POSTGRES};
-	struct settings s;
+	struct settings s = must_load(&env, yaml);
 	struct buf out;
-	struct err e;
 
 	(void)state;
 	buf_init(&out, 1 << 20);
-	assert_int_equal(config_parse("f", text_of(yaml), &env, &s, &out, &e), ERR_OK);
 	assert_int_equal(column_rules_count(s.webhooks[0].column_rules), 4);
 	assert_int_equal(column_rules_find(s.webhooks[0].column_rules, &email), COLUMN_HASH);
 	config_print(&s, &out);

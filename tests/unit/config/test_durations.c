@@ -1,41 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
-#include <stdio.h>
-#include <string.h>
+#include "config_fixture.h"
 
 #include "config/field.h"
-#include "config/load.h"
-
-static const char *get(void *ctx, const char *name)
-{
-	(void)ctx;
-	(void)name;
-	return NULL;
-}
-
-static const struct config_env env = {.get = get};
 
 #define FRONT "database: {database: d, user: u, table: t}\n"
-
-/* The mistakes in yaml, "" when there are none; the settings in *ret then. */
-static const char *load(const char *yaml, struct settings *ret)
-{
-	static char said[CONFIG_MISTAKES_BYTES];
-	struct buf mistakes;
-	struct err e;
-
-	buf_init(&mistakes, CONFIG_MISTAKES_BYTES);
-	(void)(config_parse("f", text_of(yaml), &env, ret, &mistakes, &e) == ERR_OK);
-	(void)snprintf(said, sizeof(said), "%s", buf_str(&mistakes));
-	buf_done(&mistakes);
-	return said;
-}
 
 static void a_schedule_is_read_and_printed(void **state)
 {
@@ -63,7 +31,7 @@ static void a_schedule_is_read_and_printed(void **state)
 	for (i = 0; i < ARRAY_LEN(cases); i++) {
 		(void)snprintf(yaml, sizeof(yaml), FRONT "webhook: {url: http://h/, %s}\n",
 			       cases[i].given);
-		assert_string_equal(load(yaml, &s), "");
+		s = must_load(&bare_env, yaml);
 		l = &s.webhooks[0].retry_schedule;
 		assert_int_equal(l->count, cases[i].count);
 		if (l->count) {
@@ -106,8 +74,9 @@ static void mistakes_in_a_schedule_have_their_place(void **state)
 	for (i = 0; i < ARRAY_LEN(cases); i++) {
 		(void)snprintf(yaml, sizeof(yaml), FRONT "webhook: {url: http://h/, %s}\n",
 			       cases[i].given);
-		if (strncmp(load(yaml, &s), cases[i].said, strlen(cases[i].said)) != 0)
-			fail_msg("%s: %s", cases[i].given, load(yaml, &s));
+		if (strncmp(load_said(&bare_env, yaml, &s), cases[i].said, strlen(cases[i].said)) !=
+		    0)
+			fail_msg("%s: %s", cases[i].given, load_said(&bare_env, yaml, &s));
 	}
 }
 
@@ -117,10 +86,8 @@ static void a_reload_tells_of_a_changed_schedule(void **state)
 	struct buf out;
 
 	(void)state;
-	assert_string_equal(load(FRONT "webhook: {url: http://h/, retry_schedule: [5m]}\n", &a),
-			    "");
-	assert_string_equal(load(FRONT "webhook: {url: http://h/, retry_schedule: [5m, 1h]}\n", &b),
-			    "");
+	a = must_load(&bare_env, FRONT "webhook: {url: http://h/, retry_schedule: [5m]}\n");
+	b = must_load(&bare_env, FRONT "webhook: {url: http://h/, retry_schedule: [5m, 1h]}\n");
 	buf_init(&out, 4096);
 	assert_int_equal(config_diff(&a, &a, &out), 0);
 	assert_string_equal(buf_str(&out), "");

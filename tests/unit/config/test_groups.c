@@ -1,55 +1,22 @@
 /* SPDX-License-Identifier: MIT */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
-#include <stdio.h>
+#include "config_fixture.h"
 
 #include "config/field.h"
-#include "config/load.h"
-
-static const char *get(void *ctx, const char *name)
-{
-	(void)ctx;
-	(void)name;
-	return NULL;
-}
-
-static const struct config_env env = {.get = get};
 
 #define FRONT "database: {database: d, user: u, table: t}\n"
-
-/* The mistakes in yaml, "" when there are none; the settings in *ret then. */
-static const char *load(const char *yaml, struct settings *ret)
-{
-	static char said[CONFIG_MISTAKES_BYTES];
-	struct buf mistakes;
-	struct err e;
-
-	buf_init(&mistakes, CONFIG_MISTAKES_BYTES);
-	(void)(config_parse("f", text_of(yaml), &env, ret, &mistakes, &e) == ERR_OK);
-	(void)snprintf(said, sizeof(said), "%s", buf_str(&mistakes));
-	buf_done(&mistakes);
-	return said;
-}
 
 static void keys_that_begin_alike_may_be_a_group(void **state)
 {
 	struct settings s;
 
 	(void)state;
-	assert_string_equal(load(FRONT "webhook:\n"
+	s = must_load(&bare_env, FRONT "webhook:\n"
 				       "  url: http://h/\n"
 				       "  retry: {count: 7, delay: 2s, max_delay: 9s}\n"
 				       "  network: {deny: [private, loopback], allow: none}\n"
 				       "  breaker:\n"
 				       "    failures: 9\n"
-				       "worker: {pool: {size: 3}}\n",
-				 &s),
-			    "");
+				       "worker: {pool: {size: 3}}\n");
 	assert_int_equal(s.webhooks[0].retry_count, 7);
 	assert_int_equal(s.webhooks[0].retry_delay_us, 2000000);
 	assert_int_equal(s.webhooks[0].retry_max_delay_us, 9000000);
@@ -65,16 +32,14 @@ static void groups_stand_in_the_lists_too(void **state)
 	struct settings s;
 
 	(void)state;
-	assert_string_equal(
-		load("sources:\n"
-		     "  - {name: a, database: d, user: u, ack: {delay: 5ms}, statement: {timeout: "
-		     "7s}}\n"
-		     "webhooks:\n"
-		     "  - {name: w, url: http://h/, max: {in_flight: 2}}\n"
-		     "pipelines:\n"
-		     "  - {name: p, source: a, webhook: w, table: t, max: {bytes: 2MB}}\n",
-		     &s),
-		"");
+	s = must_load(&bare_env,
+		      "sources:\n"
+		      "  - {name: a, database: d, user: u, ack: {delay: 5ms}, "
+		      "statement: {timeout: 7s}}\n"
+		      "webhooks:\n"
+		      "  - {name: w, url: http://h/, max: {in_flight: 2}}\n"
+		      "pipelines:\n"
+		      "  - {name: p, source: a, webhook: w, table: t, max: {bytes: 2MB}}\n");
 	assert_int_equal(s.sources[0].ack_delay_us, 5000);
 	assert_int_equal(s.sources[0].statement_timeout_us, 7000000);
 	assert_int_equal(s.webhooks[0].max_in_flight, 2);
@@ -112,8 +77,9 @@ static void mistakes_in_groups_have_their_place(void **state)
 	(void)state;
 	for (i = 0; i < ARRAY_LEN(cases); i++) {
 		(void)snprintf(yaml, sizeof(yaml), FRONT "webhook: %s\n", cases[i].webhook);
-		if (strncmp(load(yaml, &s), cases[i].said, strlen(cases[i].said)) != 0)
-			fail_msg("%s: %s", cases[i].webhook, load(yaml, &s));
+		if (strncmp(load_said(&bare_env, yaml, &s), cases[i].said, strlen(cases[i].said)) !=
+		    0)
+			fail_msg("%s: %s", cases[i].webhook, load_said(&bare_env, yaml, &s));
 	}
 }
 

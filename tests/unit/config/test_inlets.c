@@ -1,15 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Sources of type http: what they must not say, and what becomes of them. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <string.h>
-
-#include <cmocka.h>
-
-#include "config/env.h"
-#include "config/load.h"
+#include "config_fixture.h"
 
 #define HOOK                                                                                       \
 	"webhook: {url: http://h}\n"                                                               \
@@ -17,9 +8,7 @@
 #define PUSHED "applications push the events of a source of type http"
 #define TYPE "events come in when they are posted, and say what they are\n"
 
-static const struct {
-	const char *yaml, *mistakes;
-} cases[] = {
+static const struct config_case cases[] = {
 	{"database: {type: http}\n" HOOK,
 	 "f:1:11: database.path: required for http: the file that keeps the events, or store, a "
 	 "source whose database does\n"},
@@ -76,37 +65,10 @@ static const struct {
 	 "nowhere\n"},
 };
 
-static void load(const char *yaml, struct settings *s, struct buf *out)
-{
-	struct err e;
-	enum err_code code;
-
-	buf_init(out, CONFIG_MISTAKES_BYTES);
-	code = config_parse("f", text_of(yaml), config_env_system(), s, out, &e);
-	assert_int_equal(code, out->len ? ERR_CONFIG : ERR_OK);
-}
-
 static void contradictions_are_refused_where_they_stand(void **state)
 {
-	struct settings s;
-	struct buf out;
-	size_t i;
-
 	(void)state;
-	for (i = 0; i < ARRAY_LEN(cases); i++) {
-		load(cases[i].yaml, &s, &out);
-		assert_string_equal(buf_str(&out), cases[i].mistakes);
-		buf_done(&out);
-	}
-}
-
-static void load_well(const char *yaml, struct settings *s)
-{
-	struct buf out;
-
-	load(yaml, s, &out);
-	assert_string_equal(buf_str(&out), "");
-	buf_done(&out);
+	assert_cases(&bare_env, cases, ARRAY_LEN(cases));
 }
 
 static void one_with_a_path_stays_a_source(void **state)
@@ -114,7 +76,7 @@ static void one_with_a_path_stays_a_source(void **state)
 	struct settings s;
 
 	(void)state;
-	load_well("database: {type: http, path: /x}\n" HOOK, &s);
+	s = must_load(&bare_env, "database: {type: http, path: /x}\n" HOOK);
 	assert_int_equal(s.source_count, 1);
 	assert_int_equal(s.sources[0].type, SOURCE_HTTP);
 	assert_string_equal(s.sources[0].path, "/x");
@@ -150,7 +112,7 @@ static void one_with_a_store_lends_its_pipelines_to_it(void **state)
 	size_t i;
 
 	(void)state;
-	load_well(MANY, &s);
+	s = must_load(&bare_env, MANY);
 	assert_int_equal(s.source_count, 3);
 	assert_int_equal(s.inlet_count, 3);
 	for (i = 0; i < s.inlet_count; i++)
@@ -176,11 +138,12 @@ static void it_is_printed_as_it_was_written(void **state)
 	struct buf out;
 
 	(void)state;
-	load_well("sources: [{name: up, type: http, store: pg}, {name: pg, database: d, tables: "
-		  "t},\n  {name: own, type: http, path: /x}]\n" HOOK
-		  "pipelines: [{name: a, source: up}, {name: b, source: pg}, {name: c, source: "
-		  "own}]\n",
-		  &s);
+	s = must_load(
+		&bare_env,
+		"sources: [{name: up, type: http, store: pg}, {name: pg, database: d, tables: "
+		"t},\n  {name: own, type: http, path: /x}]\n" HOOK
+		"pipelines: [{name: a, source: up}, {name: b, source: pg}, {name: c, source: "
+		"own}]\n");
 	buf_init(&out, 1UL << 20);
 	config_print(&s, &out);
 	assert_non_null(
@@ -207,8 +170,8 @@ static void a_reload_tells_what_changed(void **state)
 	struct buf out;
 
 	(void)state;
-	load_well(before, &one);
-	load_well(after, &other);
+	one = must_load(&bare_env, before);
+	other = must_load(&bare_env, after);
 	buf_init(&out, 1UL << 16);
 	assert_int_equal(config_diff(&one, &one, &out), 0);
 	assert_string_equal(buf_str(&out), "");

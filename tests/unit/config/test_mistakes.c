@@ -33,7 +33,7 @@ static const struct {
 	 "\tb: 1\n",
 	 "f:2:1: a tab where only spaces may stand: indent with spaces\n"},
 	{"a: 'x\n",
-	 "f:2:1: not valid YAML: found unexpected end of stream while scanning a quoted scalar\n"},
+	 "f:1:4: not valid YAML: found unexpected end of stream while scanning a quoted scalar\n"},
 	{"a: {b: 1}}\n",
 	 "f:1:10: not valid YAML: did not find expected key while parsing a block mapping\n"},
 	{"a: \377\n", "f:1:4: not valid YAML: invalid leading UTF-8 octet\n"},

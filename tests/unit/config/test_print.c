@@ -2,44 +2,7 @@
 /*
  * Settings back to text: the effective configuration and the difference of two.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
-#include <stdio.h>
-
-#include "config/load.h"
-
-static const char *get(void *ctx, const char *name)
-{
-	(void)ctx;
-	(void)name;
-	return NULL;
-}
-
-static enum err_code read_file(void *ctx, const char *path, struct buf *out, struct err *e)
-{
-	(void)ctx;
-	(void)out;
-	return err_set(e, ERR_NOT_FOUND, "%s", path);
-}
-
-static struct settings load(const char *yaml)
-{
-	const struct config_env env = {.get = get, .read_file = read_file};
-	struct settings s;
-	struct buf mistakes;
-	struct err e;
-
-	buf_init(&mistakes, CONFIG_MISTAKES_BYTES);
-	if (config_parse("f", text_of(yaml), &env, &s, &mistakes, &e) != ERR_OK)
-		fail_msg("%s", buf_str(&mistakes));
-	buf_done(&mistakes);
-	return s;
-}
+#include "config_fixture.h"
 
 #define SECRET_1 "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 #define SECRET_2 "whsk_nWGxne/9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A="
@@ -63,14 +26,14 @@ static const char full[] =
 
 static void the_effective_configuration_loads_again_as_the_same(void **state)
 {
-	struct settings s = load(full), again;
+	struct settings s = must_load(&bare_env, full), again;
 	struct buf first, second;
 
 	(void)state;
 	buf_init(&first, 1 << 20);
 	buf_init(&second, 1 << 20);
 	config_print(&s, &first);
-	again = load(buf_str(&first));
+	again = must_load(&bare_env, buf_str(&first));
 	config_print(&again, &second);
 	assert_string_equal(buf_str(&first), buf_str(&second));
 	assert_string_equal(again.sources[0].database, s.sources[0].database);
@@ -87,15 +50,16 @@ static void the_effective_configuration_loads_again_as_the_same(void **state)
 static void no_secret_is_ever_printed(void **state)
 {
 	struct settings s =
-		load("database: {database: d, table: t, password: hidden1}\n"
-		     "webhook: {url: 'https://hidden2:hidden3@h:1/p?hidden4#hidden5',"
-		     " headers: {A: hidden6}, signing_secrets: [" SECRET_1 ", " SECRET_2 "]}\n"
-		     "admin: {token: hidden7}\n");
-	struct settings other =
-		load("database: {database: d, table: t, password: hidden8}\n"
-		     "webhook: {url: 'https://hidden9@h:1/p', headers: {A: hidden0},"
-		     " signing_secrets: " SECRET_1 "}\n"
-		     "admin: {token: hidden7x}\n");
+		must_load(&bare_env,
+			  "database: {database: d, table: t, password: hidden1}\n"
+			  "webhook: {url: 'https://hidden2:hidden3@h:1/p?hidden4#hidden5',"
+			  " headers: {A: hidden6}, signing_secrets: [" SECRET_1 ", " SECRET_2 "]}\n"
+			  "admin: {token: hidden7}\n");
+	struct settings other = must_load(
+		&bare_env, "database: {database: d, table: t, password: hidden8}\n"
+			   "webhook: {url: 'https://hidden9@h:1/p', headers: {A: hidden0},"
+			   " signing_secrets: " SECRET_1 "}\n"
+			   "admin: {token: hidden7x}\n");
 	struct buf out;
 
 	(void)state;
@@ -140,7 +104,7 @@ static void other_signing_secrets_are_a_difference(void **state)
 		(void)snprintf(yaml, sizeof(yaml),
 			       "database: {database: d, table: t}\nwebhook: {url: http://h%s}\n",
 			       lines[i]);
-		s[i] = load(yaml);
+		s[i] = must_load(&bare_env, yaml);
 		for (j = 0; j <= i; j++) {
 			buf_reset(&out);
 			(void)config_diff(&s[i], &s[j], &out);
@@ -154,7 +118,8 @@ static void other_signing_secrets_are_a_difference(void **state)
 
 static void nothing_differs_from_itself(void **state)
 {
-	struct settings s = load("database: {database: d, table: t}\nwebhook: {url: http://h}\n");
+	struct settings s = must_load(
+		&bare_env, "database: {database: d, table: t}\nwebhook: {url: http://h}\n");
 	struct buf out;
 
 	(void)state;
@@ -167,19 +132,21 @@ static void nothing_differs_from_itself(void **state)
 
 static void a_difference_names_the_key_both_values_and_what_needs_an_install(void **state)
 {
-	struct settings a = load("sources: [{name: x, database: d}, {name: gone, database: d}]\n"
-				 "webhooks: [{name: w, url: http://h, timeout: 30}]\n"
-				 "pipelines:\n"
-				 "  - {name: default, source: x, tables: [t]}\n"
-				 "  - {name: q, source: x, tables: [t, {name: u, key: [a]}]}\n");
-	struct settings b = load("sources: [{name: x, database: d, port: 1}]\n"
-				 "webhooks: [{name: w, url: http://h, timeout: 10, proxy: /c},"
-				 " {name: new, url: http://h}]\n"
-				 "pipelines:\n"
-				 "  - {name: default, webhook: new, modes: insert, tables: [t]}\n"
-				 "  - {name: q, webhook: w, tables: [t, {name: u, key: [b]}]}\n"
-				 "logging: {level: debug}\n"
-				 "worker: {pool_size: 20}\n");
+	struct settings a = must_load(
+		&bare_env, "sources: [{name: x, database: d}, {name: gone, database: d}]\n"
+			   "webhooks: [{name: w, url: http://h, timeout: 30}]\n"
+			   "pipelines:\n"
+			   "  - {name: default, source: x, tables: [t]}\n"
+			   "  - {name: q, source: x, tables: [t, {name: u, key: [a]}]}\n");
+	struct settings b = must_load(
+		&bare_env, "sources: [{name: x, database: d, port: 1}]\n"
+			   "webhooks: [{name: w, url: http://h, timeout: 10, proxy: /c},"
+			   " {name: new, url: http://h}]\n"
+			   "pipelines:\n"
+			   "  - {name: default, webhook: new, modes: insert, tables: [t]}\n"
+			   "  - {name: q, webhook: w, tables: [t, {name: u, key: [b]}]}\n"
+			   "logging: {level: debug}\n"
+			   "worker: {pool_size: 20}\n");
 	struct buf out;
 
 	(void)state;

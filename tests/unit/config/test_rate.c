@@ -1,13 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
+#include "config_fixture.h"
 
 #include "base/clock.h"
-#include "config/load.h"
 #include "config/rate.h"
 
 #define S CLOCK_US_PER_S
@@ -102,53 +96,20 @@ static void what_is_no_rate_is_refused_and_changes_nothing(void **state)
 
 /* ---- as part of a webhook ---- */
 
-static const char *get(void *ctx, const char *name)
-{
-	(void)ctx;
-	(void)name;
-	return NULL;
-}
-
-static enum err_code read_file(void *ctx, const char *path, struct buf *out, struct err *e)
-{
-	(void)ctx;
-	(void)out;
-	return err_set(e, ERR_NOT_FOUND, "%s", path);
-}
-
-static const struct config_env env = {.get = get, .read_file = read_file};
-
-static enum err_code parse(const char *more, struct settings *s, struct buf *mistakes)
-{
-	struct buf yaml;
-	struct err e;
-	enum err_code code;
-
-	buf_init(&yaml, 4096);
-	buf_add_str(&yaml, "database: {database: d, table: t}\nwebhook:\n  url: http://h\n");
-	buf_add_str(&yaml, more);
-	buf_init(mistakes, CONFIG_MISTAKES_BYTES);
-	code = config_parse("f", buf_text(&yaml), &env, s, mistakes, &e);
-	buf_done(&yaml);
-	return code;
-}
+#define WEBHOOK "database: {database: d, table: t}\nwebhook:\n  url: http://h\n"
 
 static void a_webhook_has_no_limit_but_the_one_that_is_written(void **state)
 {
-	struct settings a, b;
-	struct buf mistakes, out;
+	struct settings a = must_load(&bare_env, WEBHOOK);
+	struct settings b = must_load(&bare_env, WEBHOOK "  rate_limit: 100/min\n"
+							 "  rate_limit_burst: 100\n"
+							 "  concurrency: adaptive\n");
+	struct buf out;
 
 	(void)state;
-	assert_int_equal(parse("", &a, &mistakes), ERR_OK);
-	buf_done(&mistakes);
 	assert_int_equal(a.webhooks[0].rate_limit.count, 0);
 	assert_int_equal(a.webhooks[0].rate_limit_burst, 1);
 	assert_int_equal(a.webhooks[0].concurrency, WEBHOOK_CONCURRENCY_FIXED);
-	assert_int_equal(parse("  rate_limit: 100/min\n  rate_limit_burst: 100\n"
-			       "  concurrency: adaptive\n",
-			       &b, &mistakes),
-			 ERR_OK);
-	buf_done(&mistakes);
 	assert_int_equal(b.webhooks[0].rate_limit.count, 100);
 	assert_int_equal(b.webhooks[0].rate_limit.period_us, 60 * S);
 	assert_int_equal(b.webhooks[0].rate_limit_burst, 100);
@@ -163,35 +124,26 @@ static void a_webhook_has_no_limit_but_the_one_that_is_written(void **state)
 
 static void contradictions_are_refused_with_their_place(void **state)
 {
-	static const struct {
-		const char *yaml, *mistakes;
-	} cases[] = {
-		{"  rate_limit: 100 a minute\n",
+	static const struct config_case cases[] = {
+		{WEBHOOK "  rate_limit: 100 a minute\n",
 		 "f:4:15: webhook.rate_limit: \"100 a minute\" is not a rate (write 10/s, 100/min, "
 		 "5/10s, or none)\n"},
-		{"  rate_limit_burst: 2\n",
+		{WEBHOOK "  rate_limit_burst: 2\n",
 		 "f:4:21: webhook.rate_limit_burst: there is no rate_limit that it could belong "
 		 "to\n"},
-		{"  rate_limit_burst: 3\n  rate_limit: none\n",
+		{WEBHOOK "  rate_limit_burst: 3\n  rate_limit: none\n",
 		 "f:4:21: webhook.rate_limit_burst: there is no rate_limit that it could belong "
 		 "to\n"},
-		{"  rate_limit: 5/s\n  rate_limit_burst: 6\n",
+		{WEBHOOK "  rate_limit: 5/s\n  rate_limit_burst: 6\n",
 		 "f:5:21: webhook.rate_limit_burst: more than the 5 that rate_limit allows\n"},
-		{"  rate_limit: 5/s\n  rate_limit_burst: 0\n",
+		{WEBHOOK "  rate_limit: 5/s\n  rate_limit_burst: 0\n",
 		 "f:5:21: webhook.rate_limit_burst: 0 is below the minimum of 1\n"},
-		{"  concurrency: adaptiv\n",
+		{WEBHOOK "  concurrency: adaptiv\n",
 		 "f:4:16: webhook.concurrency: \"adaptiv\" is not known, did you mean adaptive?\n"},
 	};
-	struct settings s;
-	struct buf mistakes;
-	size_t i;
 
 	(void)state;
-	for (i = 0; i < ARRAY_LEN(cases); i++) {
-		assert_int_equal(parse(cases[i].yaml, &s, &mistakes), ERR_CONFIG);
-		assert_string_equal(buf_str(&mistakes), cases[i].mistakes);
-		buf_done(&mistakes);
-	}
+	assert_cases(&bare_env, cases, ARRAY_LEN(cases));
 }
 
 int main(void)

@@ -2,20 +2,11 @@
 /*
  * The mistakes that webhook.signing_secrets can hold; what is right is in test_load.c.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
-#include "config/load.h"
+#include "config_fixture.h"
 
 #define DATABASE "database: {database: d, table: t}\n"
 
-static const struct {
-	const char *yaml, *mistakes;
-} cases[] = {
+static const struct config_case cases[] = {
 	{DATABASE "webhook:\n"
 		  "  url: http://h\n"
 		  "  signing_secrets:\n"
@@ -67,22 +58,14 @@ static enum err_code read_file(void *ctx, const char *path, struct buf *out, str
 static void every_mistake_is_reported_with_its_place_and_without_the_secret(void **state)
 {
 	const struct config_env env = {.get = get, .read_file = read_file};
-	struct settings s;
-	struct buf mistakes;
-	struct err e;
 	size_t i;
 
 	(void)state;
-	buf_init(&mistakes, CONFIG_MISTAKES_BYTES);
+	assert_cases(&env, cases, ARRAY_LEN(cases));
 	for (i = 0; i < ARRAY_LEN(cases); i++) {
-		buf_reset(&mistakes);
-		assert_int_equal(config_parse("f", text_of(cases[i].yaml), &env, &s, &mistakes, &e),
-				 ERR_CONFIG);
-		assert_string_equal(buf_str(&mistakes), cases[i].mistakes);
-		assert_null(strstr(buf_str(&mistakes), "c2Vj"));
-		assert_null(strstr(buf_str(&mistakes), "MfKQ"));
+		assert_null(strstr(cases[i].mistakes, "c2Vj"));
+		assert_null(strstr(cases[i].mistakes, "MfKQ"));
 	}
-	buf_done(&mistakes);
 }
 
 int main(void)

@@ -1,14 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* listener.tenant and its neighbours: what they mean, and what is refused, where it stands. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "config_fixture.h"
 
-#include <cmocka.h>
-
-#include "config/env.h"
-#include "config/load.h"
 #include "config/percentage.h"
 #include "config/tenant_quota.h"
 
@@ -16,9 +9,7 @@
 	"database: {database: d, table: t}\n"                                                      \
 	"webhook: {url: http://h}\n"
 
-static const struct {
-	const char *yaml, *mistakes;
-} cases[] = {
+static const struct config_case cases[] = {
 	{HEAD "listener: {tenant_tiers: {gold: 5%}, tenants: {acme: gold}}\n",
 	 "f:3:12: listener.tenant_tiers: only with tenant, the column that tells whose a row is\n"
 	 "f:3:38: listener.tenants: only with tenant, the column that tells whose a row is\n"},
@@ -57,28 +48,10 @@ static const struct {
 	 "order\n"},
 };
 
-static void load(const char *yaml, struct settings *s, struct buf *out)
-{
-	struct err e;
-	enum err_code code;
-
-	buf_init(out, CONFIG_MISTAKES_BYTES);
-	code = config_parse("f", text_of(yaml), config_env_system(), s, out, &e);
-	assert_int_equal(code, out->len ? ERR_CONFIG : ERR_OK);
-}
-
 static void what_makes_no_sense_is_refused_where_it_stands(void **state)
 {
-	struct settings s;
-	struct buf out;
-	size_t i;
-
 	(void)state;
-	for (i = 0; i < ARRAY_LEN(cases); i++) {
-		load(cases[i].yaml, &s, &out);
-		assert_string_equal(buf_str(&out), cases[i].mistakes);
-		buf_done(&out);
-	}
+	assert_cases(&bare_env, cases, ARRAY_LEN(cases));
 }
 
 static void quotas_come_from_tiers_and_numbers(void **state)
@@ -87,15 +60,13 @@ static void quotas_come_from_tiers_and_numbers(void **state)
 	const struct pipeline_settings *p;
 	const char *near;
 	int64_t quota;
-	struct buf out;
 
 	(void)state;
-	load("sources: [{name: a, database: d, tables: [t]}]\n"
-	     "webhook: {url: http://h}\n"
-	     "listener: {tenant: c, tenant_tiers: {gold: 5%, silver: 2.5%}}\n"
-	     "pipelines: [{name: p, tenants: {acme: gold, 'b c': 0.25%}}, {name: q}]\n",
-	     &s, &out);
-	assert_string_equal(buf_str(&out), "");
+	s = must_load(&bare_env,
+		      "sources: [{name: a, database: d, tables: [t]}]\n"
+		      "webhook: {url: http://h}\n"
+		      "listener: {tenant: c, tenant_tiers: {gold: 5%, silver: 2.5%}}\n"
+		      "pipelines: [{name: p, tenants: {acme: gold, 'b c': 0.25%}}, {name: q}]\n");
 	p = &s.pipelines[0];
 	assert_string_equal(p->tenant, "c");
 	assert_int_equal(p->tenant_quota, 100);
@@ -106,7 +77,6 @@ static void quotas_come_from_tiers_and_numbers(void **state)
 	assert_int_equal(tenant_quota_of(p, p->tenants.items[3], &quota, &near, NULL), ERR_OK);
 	assert_int_equal(quota, 25);
 	assert_int_equal(s.pipelines[1].tenants.count, 0);
-	buf_done(&out);
 	settings_done(&s);
 }
 
@@ -116,11 +86,10 @@ static void they_are_printed_and_compared(void **state)
 	const char *yaml = HEAD "listener: {tenant: c, tenant_quota: 1.05%,\n"
 				"  tenant_tiers: {gold: 5%}, tenants: {\"a: 1\": gold}}\n";
 	struct settings s, again, other;
-	struct buf out, printed, reprinted, diff;
+	struct buf printed, reprinted, diff;
 
 	(void)state;
-	load(yaml, &s, &out);
-	assert_string_equal(buf_str(&out), "");
+	s = must_load(&bare_env, yaml);
 	buf_init(&printed, 100000);
 	buf_init(&reprinted, 100000);
 	buf_init(&diff, 1000);
@@ -128,11 +97,10 @@ static void they_are_printed_and_compared(void **state)
 	assert_non_null(strstr(buf_str(&printed), "    tenant_quota: 1.05%\n"
 						  "    tenant_tiers: {\"gold\": \"5%\"}\n"
 						  "    tenants: {\"a: 1\": \"gold\"}\n"));
-	load(buf_str(&printed), &again, &out);
-	assert_string_equal(buf_str(&out), "");
+	again = must_load(&bare_env, buf_str(&printed));
 	config_print(&again, &reprinted);
 	assert_string_equal(buf_str(&printed), buf_str(&reprinted));
-	load(HEAD "listener: {tenant: c}\n", &other, &out);
+	other = must_load(&bare_env, HEAD "listener: {tenant: c}\n");
 	assert_int_equal(config_diff(&other, &s, &diff), 0);
 	assert_string_equal(buf_str(&diff),
 			    "listener.tenant_quota: 1% -> 1.05%; listener.tenant_tiers: none -> "
@@ -140,7 +108,6 @@ static void they_are_printed_and_compared(void **state)
 	buf_done(&diff);
 	buf_done(&printed);
 	buf_done(&reprinted);
-	buf_done(&out);
 	settings_done(&s);
 	settings_done(&again);
 	settings_done(&other);

@@ -2,50 +2,22 @@
 /*
  * What depends on the kind of database: which keys and words it knows, and its defaults.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
-#include "config/load.h"
+#include "config_fixture.h"
 
 #define WEBHOOK "webhook: {url: http://h}\n"
 #define MYSQL "type: mariadb, database: d"
 #define SQLITE "type: sqlite, path: /x.db"
 
-static const char *get(void *ctx, const char *name)
-{
-	(void)ctx;
-	(void)name;
-	return NULL;
-}
-
-static enum err_code read_file(void *ctx, const char *path, struct buf *out, struct err *e)
-{
-	(void)ctx;
-	(void)out;
-	return err_set(e, ERR_NOT_FOUND, "%s", path);
-}
-
-static const struct config_env env = {.get = get, .read_file = read_file};
-
 /* The settings of yaml, which must be right, and print as what loads and prints the same. */
 static struct settings load(const char *yaml)
 {
-	struct settings s, again;
-	struct buf mistakes, first, second;
-	struct err e;
+	struct settings s = must_load(&bare_env, yaml), again;
+	struct buf first, second;
 
-	buf_init(&mistakes, CONFIG_MISTAKES_BYTES);
 	buf_init(&first, 1 << 20);
 	buf_init(&second, 1 << 20);
-	if (config_parse("f", text_of(yaml), &env, &s, &mistakes, &e) != ERR_OK)
-		fail_msg("%s\n%s", yaml, buf_str(&mistakes));
 	config_print(&s, &first);
-	if (config_parse("f", buf_text(&first), &env, &again, &mistakes, &e) != ERR_OK)
-		fail_msg("%s\n%s", buf_str(&first), buf_str(&mistakes));
+	again = must_load(&bare_env, buf_str(&first));
 	config_print(&again, &second);
 	assert_string_equal(buf_str(&first), buf_str(&second));
 	buf_reset(&second);
@@ -54,26 +26,10 @@ static struct settings load(const char *yaml)
 	settings_done(&again);
 	buf_done(&second);
 	buf_done(&first);
-	buf_done(&mistakes);
 	return s;
 }
 
-static void check_mistakes(const char *yaml, const char *expected)
-{
-	struct settings s;
-	struct buf mistakes;
-	struct err e;
-
-	buf_init(&mistakes, CONFIG_MISTAKES_BYTES);
-	assert_int_equal(config_parse("f", text_of(yaml), &env, &s, &mistakes, &e), ERR_CONFIG);
-	if (strcmp(buf_str(&mistakes), expected) != 0)
-		fail_msg("%s\nexpected\n%s\ngot\n%s", yaml, expected, buf_str(&mistakes));
-	buf_done(&mistakes);
-}
-
-static const struct {
-	const char *yaml, *mistakes;
-} refused[] = {
+static const struct config_case refused[] = {
 	{"database: {" SQLITE ", host: h, port: 1, user: u, password: p, database: d, "
 	 "sslmode: disable,\n"
 	 "  sslrootcert: a, sslcert: b, sslkey: c, target_session_attrs: any, table: t}\n" WEBHOOK,
@@ -134,16 +90,11 @@ static const struct {
 
 static void what_does_not_fit_the_type_is_refused_with_its_place(void **state)
 {
-	size_t i;
-
 	(void)state;
-	for (i = 0; i < ARRAY_LEN(refused); i++)
-		check_mistakes(refused[i].yaml, refused[i].mistakes);
+	assert_cases(&bare_env, refused, ARRAY_LEN(refused));
 }
 
-static const struct {
-	const char *yaml, *mistakes;
-} audit_refused[] = {
+static const struct config_case audit_refused[] = {
 	{"database: {" MYSQL "}\n" WEBHOOK "listener: {audit_table: a, retain: 7d}\n",
 	 "f:3:28: listener.retain: not with audit_table: its rows stay where they are, and are "
 	 "yours to keep\n"},
@@ -201,11 +152,8 @@ static const struct {
 
 static void an_audit_table_has_its_conditions(void **state)
 {
-	size_t i;
-
 	(void)state;
-	for (i = 0; i < ARRAY_LEN(audit_refused); i++)
-		check_mistakes(audit_refused[i].yaml, audit_refused[i].mistakes);
+	assert_cases(&bare_env, audit_refused, ARRAY_LEN(audit_refused));
 }
 
 static void an_audit_table_needs_no_tables(void **state)

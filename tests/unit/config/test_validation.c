@@ -1,20 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* The receiver's word: validate, disable_header, disable_after. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
+#include "config_fixture.h"
 
 #include "base/clock.h"
-#include "config/env.h"
-#include "config/load.h"
 
 #define DATABASE "database: {database: d, table: t}\n"
-static const struct {
-	const char *yaml, *mistakes;
-} cases[] = {
+static const struct config_case cases[] = {
 	{DATABASE "webhook: {url: http://h, validation_origin: a.example, validation_rate: 5}\n",
 	 "f:2:26: webhook.validation_origin: only with validate: true\n"
 	 "f:2:56: webhook.validation_rate: only with validate: true\n"},
@@ -39,64 +30,40 @@ static const struct {
 	 "f:2:41: webhook.disable_after: 366d is above the maximum of 365d\n"},
 };
 
-static void load(const char *yaml, struct settings *s, struct buf *out)
-{
-	struct err e;
-	enum err_code code;
-
-	buf_init(out, CONFIG_MISTAKES_BYTES);
-	code = config_parse("f", text_of(yaml), config_env_system(), s, out, &e);
-	assert_int_equal(code, out->len ? ERR_CONFIG : ERR_OK);
-}
-
 static void contradictions_are_refused_where_they_stand(void **state)
 {
-	struct settings s;
-	struct buf out;
-	size_t i;
-
 	(void)state;
-	for (i = 0; i < ARRAY_LEN(cases); i++) {
-		load(cases[i].yaml, &s, &out);
-		assert_string_equal(buf_str(&out), cases[i].mistakes);
-		buf_done(&out);
-	}
+	assert_cases(&bare_env, cases, ARRAY_LEN(cases));
 }
 
 static void without_a_word_nothing_of_it_is_on(void **state)
 {
-	struct settings s;
-	struct buf out;
+	struct settings s = must_load(&bare_env, DATABASE "webhook: {url: http://h}\n");
 
 	(void)state;
-	load(DATABASE "webhook: {url: http://h}\n", &s, &out);
 	assert_false(s.webhooks[0].validate);
 	assert_null(s.webhooks[0].validation_origin);
 	assert_null(s.webhooks[0].disable_header);
 	assert_int_equal(s.webhooks[0].disable_after_us, 0);
 	settings_done(&s);
-	buf_done(&out);
 }
 
 static void who_asks_is_this_host_when_nobody_says(void **state)
 {
-	struct settings s;
-	struct buf out;
+	struct settings s =
+		must_load(&bare_env, DATABASE "webhook: {url: http://h, validate: true}\n");
 
 	(void)state;
-	load(DATABASE "webhook: {url: http://h, validate: true}\n", &s, &out);
 	assert_non_null(s.webhooks[0].validation_origin);
 	assert_true(s.webhooks[0].validation_origin[0]);
 	settings_done(&s);
-	buf_done(&out);
-	load(DATABASE "webhook: {url: http://h, validate: true, validation_origin: a.example,\n"
-		      "  disable_header: 'webhook-delivery: disable', disable_after: 5d}\n",
-	     &s, &out);
+	s = must_load(&bare_env, DATABASE
+		      "webhook: {url: http://h, validate: true, validation_origin: a.example,\n"
+		      "  disable_header: 'webhook-delivery: disable', disable_after: 5d}\n");
 	assert_string_equal(s.webhooks[0].validation_origin, "a.example");
 	assert_string_equal(s.webhooks[0].disable_header, "webhook-delivery: disable");
 	assert_int_equal(s.webhooks[0].disable_after_us, 5 * 86400 * CLOCK_US_PER_S);
 	settings_done(&s);
-	buf_done(&out);
 }
 
 int main(void)

@@ -141,20 +141,19 @@ static void json_has_what_operators_and_scripts_rely_on(void **state)
 
 static void no_two_rows_have_the_same_name(void **state)
 {
+	const struct metrics_row *x;
 	struct buf a, b;
 	size_t i, k;
 
 	(void)state;
-	for (i = 0; i < metrics_table_count; i++) {
-		const struct metrics_row *x = &metrics_table[i];
-
+	for (i = 0; (x = metrics_row_at(i)); i++) {
 		assert_true(x->name || x->json);
 		assert_true(x->help && x->help[strlen(x->help) - 1] != '.');
 		buf_init(&a, 256);
 		if (x->name)
 			metrics_row_name(x, &a);
 		for (k = 0; k < i; k++) {
-			const struct metrics_row *y = &metrics_table[k];
+			const struct metrics_row *y = metrics_row_at(k);
 
 			if (x->json && y->json && x->scope == y->scope)
 				assert_string_not_equal(x->json, y->json);

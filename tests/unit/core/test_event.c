@@ -105,17 +105,6 @@ static void freeing_nothing_is_fine(void **state)
 	event_free(NULL);
 }
 
-static void every_state_has_a_name(void **state)
-{
-	static const char *const names[] = {"new",      "queued",    "waiting",
-					    "inflight", "delivered", "dead"};
-	int i;
-
-	(void)state;
-	for (i = EVENT_NEW; i <= EVENT_DEAD; i++)
-		assert_string_equal(event_state_name((enum event_state)i), names[i]);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -124,7 +113,6 @@ int main(void)
 		cmocka_unit_test(a_new_event_has_no_history),
 		cmocka_unit_test(its_size_is_known_before_and_is_what_is_allocated),
 		cmocka_unit_test(freeing_nothing_is_fine),
-		cmocka_unit_test(every_state_has_a_name),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

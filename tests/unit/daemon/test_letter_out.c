@@ -134,6 +134,15 @@ static void what_was_delivered_has_its_time_and_no_failure(void **state)
 	}
 }
 
+static void a_row_of_the_table_has_the_time_to_the_second(void **state)
+{
+	struct place *p = *state;
+
+	put(p, LETTER_TABLE, 1);
+	assert_non_null(strstr(content(p), "  2026-03-01T12:00:01Z   4    503  line"));
+	assert_non_null(strstr(p->text, "  DIED                 TRY STATUS  ERROR\n"));
+}
+
 static void a_file_is_for_its_owner_and_there_when_it_is_whole(void **state)
 {
 	struct place *p = *state;
@@ -204,6 +213,7 @@ int main(void)
 		CASE(an_array_is_json_whatever_its_length),
 		CASE(lines_are_objects_with_everything_in_them),
 		CASE(what_was_delivered_has_its_time_and_no_failure),
+		CASE(a_row_of_the_table_has_the_time_to_the_second),
 		CASE(a_file_is_for_its_owner_and_there_when_it_is_whole),
 		CASE(a_full_disk_is_an_error),
 		CASE(a_place_that_is_not_there_is_an_error),

@@ -11,6 +11,7 @@
 
 #include "base/attr.h"
 #include "ingest/posted.h"
+#include "ingest/posted_columns.h"
 
 #define EVENT_BYTES_MAX 400
 

@@ -13,6 +13,7 @@
 
 #include "base/fd.h"
 #include "source/pg_schema.h"
+#include "source/pg_sequence.h"
 #include "source/pg_trigger.h"
 
 #define GOLDEN_DIR "tests/golden/"

@@ -10,15 +10,28 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/json_whole.h"
+#include "base/json_check.h"
 #include "base/random.h"
 
-static enum json_whole_word check(const char *s, size_t len)
+/* The last step over the bytes; BAD too when an object has ended and something follows. */
+static enum json_check_step check(const char *s, size_t len)
 {
-	struct json_whole c;
+	struct json_check c, bytewise;
+	enum json_check_step step, byte_step = JSON_CHECK_MORE;
+	size_t used, i;
 
-	json_whole_init(&c);
-	return json_whole_bytes(&c, s, len);
+	json_check_init_lenient(&c);
+	step = json_check_feed(&c, s, len, &used, NULL);
+	json_check_init_lenient(&bytewise);
+	for (i = 0; i < len && byte_step == JSON_CHECK_MORE; i++)
+		byte_step = json_check_byte(&bytewise, (unsigned char)s[i]);
+	assert_int_equal(byte_step, step);
+	while (step == JSON_CHECK_DONE && used < len && (s[used] == ' ' || s[used] == '\n'))
+		used++;
+	if (step == JSON_CHECK_DONE && used < len)
+		step = JSON_CHECK_BAD;
+	assert_int_equal(json_check_is_object((struct text){s, len}), step == JSON_CHECK_DONE);
+	return step;
 }
 
 static const char *const good[] = {
@@ -79,8 +92,8 @@ static void what_json_has_is_whole_at_its_end_and_not_before(void **state)
 			end--;
 		for (n = 0; n < strlen(good[i]); n++)
 			assert_int_equal(check(good[i], n),
-					 n < end ? JSON_WHOLE_MORE : JSON_WHOLE_DONE);
-		assert_int_equal(check(good[i], n), JSON_WHOLE_DONE);
+					 n < end ? JSON_CHECK_MORE : JSON_CHECK_DONE);
+		assert_int_equal(check(good[i], n), JSON_CHECK_DONE);
 	}
 }
 
@@ -90,9 +103,9 @@ static void what_it_has_not_is_bad(void **state)
 
 	(void)state;
 	for (i = 0; i < sizeof(bad) / sizeof(*bad); i++)
-		if (check(bad[i], strlen(bad[i])) != JSON_WHOLE_BAD)
+		if (check(bad[i], strlen(bad[i])) != JSON_CHECK_BAD)
 			fail_msg("not bad: %s", bad[i]);
-	assert_int_equal(check("{\"a\":\0}", 7), JSON_WHOLE_BAD);
+	assert_int_equal(check("{\"a\":\0}", 7), JSON_CHECK_BAD);
 }
 
 /* A reader of JSON is the judge of good texts with a byte changed. */
@@ -119,7 +132,7 @@ static void a_reader_of_json_says_the_same_of_any_bytes(void **state)
 		tree = json_loadb(text, len, JSON_ALLOW_NUL | JSON_DECODE_INT_AS_REAL, &e);
 		if (!tree && json_error_code(&e) == json_error_numeric_overflow)
 			continue; /* more than it can hold, and JSON all the same */
-		if ((check(text, len) == JSON_WHOLE_DONE) != json_is_object(tree))
+		if ((check(text, len) == JSON_CHECK_DONE) != json_is_object(tree))
 			fail_msg("%s: %.*s", json_is_object(tree) ? "good" : "bad", (int)len, text);
 		json_decref(tree);
 	}
@@ -127,7 +140,7 @@ static void a_reader_of_json_says_the_same_of_any_bytes(void **state)
 
 static void depth_has_no_bound(void **state)
 {
-	const size_t n = 10 * JSON_WHOLE_DEPTH;
+	const size_t n = 10 * JSON_CHECK_DEPTH_KNOWN;
 	char *text = malloc(20 * n), *at = text;
 	size_t i;
 
@@ -138,9 +151,34 @@ static void depth_has_no_bound(void **state)
 	at += snprintf(at, 5, "null");
 	for (i = n; i-- > 0;)
 		*at++ = i % 2 ? ']' : '}';
-	assert_int_equal(check(text, (size_t)(at - text)), JSON_WHOLE_DONE);
-	assert_int_equal(check(text, (size_t)(at - text) - 1), JSON_WHOLE_MORE);
+	assert_int_equal(check(text, (size_t)(at - text)), JSON_CHECK_DONE);
+	assert_int_equal(check(text, (size_t)(at - text) - 1), JSON_CHECK_MORE);
 	free(text);
+}
+
+/* Behind a value in the first level of which nothing is known. */
+static void too_deep_to_be_known_is_still_no_other_byte(void **state)
+{
+	const size_t n = JSON_CHECK_DEPTH_KNOWN + 1;
+	char *text = malloc(n * 5 + 8), *at = text;
+	size_t i;
+
+	(void)state;
+	assert_non_null(text);
+	for (i = 0; i < n; i++)
+		at += snprintf(at, 6, "%s", "{\"a\":");
+	at += snprintf(at, 4, "1 2");
+	assert_int_equal(check(text, (size_t)(at - text)), JSON_CHECK_BAD);
+	free(text);
+}
+
+/* PostgreSQL's json has it; json_check_init refuses it. */
+static void half_a_surrogate_pair_is_let_through(void **state)
+{
+	static const char text[] = "{\"a\":\"\\udc00\\ud800\"}";
+
+	(void)state;
+	assert_int_equal(check(text, sizeof(text) - 1), JSON_CHECK_DONE);
 }
 
 int main(void)
@@ -150,6 +188,8 @@ int main(void)
 		cmocka_unit_test(what_it_has_not_is_bad),
 		cmocka_unit_test(a_reader_of_json_says_the_same_of_any_bytes),
 		cmocka_unit_test(depth_has_no_bound),
+		cmocka_unit_test(too_deep_to_be_known_is_still_no_other_byte),
+		cmocka_unit_test(half_a_surrogate_pair_is_let_through),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
