@@ -363,7 +363,8 @@ static void replay_sql(struct buf *out, const struct moving *m)
 	if (my_audit_table_is(m->a)) {
 		buf_add_str(out, "UPDATE ");
 		my_audit_table_name(out, m->a);
-		buf_add_fmt(out, " SET processed = 0 WHERE id IN (%s)", buf_str(&m->ids));
+		buf_add_fmt(out, " SET processed = 0, changed_at = changed_at WHERE id IN (%s)",
+			    buf_str(&m->ids));
 		return;
 	}
 	buf_add_str(out, "INSERT INTO ");

@@ -159,10 +159,11 @@ static void letters_of_an_audit_table_are_set_to_not_processed(void **state)
 	struct fixture *f = *state;
 
 	run(f, "CREATE TABLE audit_log (id bigint AUTO_INCREMENT PRIMARY KEY, operation "
-	       "varchar(10) NOT NULL, table_name varchar(64), changed_at timestamp NOT NULL, data "
-	       "text, old_data text, processed boolean NOT NULL DEFAULT FALSE, INDEX (processed));"
-	       "INSERT INTO audit_log VALUES (1, 'I', 't', NOW(), '{}', NULL, 1), "
-	       "(2, 'I', 't', NOW(), '{}', NULL, 1)");
+	       "varchar(10) NOT NULL, table_name varchar(64), changed_at timestamp NOT NULL ON "
+	       "UPDATE CURRENT_TIMESTAMP, data text, old_data text, processed boolean NOT NULL "
+	       "DEFAULT FALSE, INDEX (processed));"
+	       "INSERT INTO audit_log VALUES (1, 'I', 't', '2024-01-01', '{}', NULL, 1), "
+	       "(2, 'I', 't', '2024-01-01', '{}', NULL, 1)");
 	f->source.audit_table = (char *)(uintptr_t) "audit_log";
 	install(f);
 	run(f, "INSERT INTO app_db_listener_dead_letter (pipeline, id, operation, schema_name, "
@@ -170,6 +171,8 @@ static void letters_of_an_audit_table_are_set_to_not_processed(void **state)
 	       "'insert', '', 't', NOW(), 1, '', '2024-01-01' FROM " MYTEST_SEQ(2, 3));
 	assert_int_equal(replay(f, &(struct dead_letter_filter){0}), 1);
 	assert_string_equal(rows(f, "SELECT id, processed FROM audit_log ORDER BY 1"), "1|1\n2|0");
+	assert_string_equal(rows(f, "SELECT id FROM audit_log WHERE changed_at = '2024-01-01'"),
+			    "1\n2");
 	assert_string_equal(rows(f, "SELECT id FROM app_db_listener_dead_letter"), "3");
 }
 
