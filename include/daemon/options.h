@@ -33,6 +33,7 @@ enum option {
 	OPTION_WEBHOOK = 1 << 13,
 	OPTION_ALL = 1 << 14,
 	OPTION_DRY_RUN = 1 << 15,
+	/* and --settings */
 	OPTION_OFFLINE = 1 << 16,
 	OPTION_TABLES = 1 << 17, /* --table too, but any number of them */
 	OPTION_FORCE = 1 << 18,
@@ -75,6 +76,7 @@ struct options {
 	bool all;
 	bool dry_run;
 	bool offline;
+	bool settings;
 	unsigned given; /* set of enum option: those that were there */
 	struct option_words tables;
 	bool force;

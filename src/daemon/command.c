@@ -62,9 +62,12 @@ static const struct command {
 	 "Reads the configuration, connects to each database and looks at privileges, tables, "
 	 "keys,\n"
 	 "triggers and settings. Changes nothing. Status 0: all well; 1: something will not work;\n"
-	 "78: the configuration itself is wrong.\n"
+	 "78: the configuration itself is wrong. --settings shows the configuration as it is "
+	 "understood,\n"
+	 "in its long form, with secrets as ***.\n"
 	 "\nExamples:\n"
 	 "  app-db-listener check\n"
+	 "  app-db-listener check --settings | grep pool_size\n"
 	 "  app-db-listener check --offline -c new.yaml && systemctl reload app-db-listener\n"},
 	{"install", command_install,
 	 OPTION_CONFIG | OPTION_PRINT | OPTION_USER | OPTION_PASSWORD_FILE | OPTION_SOURCE |

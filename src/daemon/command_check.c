@@ -3,12 +3,14 @@
 #include <sysexits.h>
 
 #include "base/json.h"
+#include "config/load.h"
 #include "config/secret.h"
 #include "daemon/command.h"
 #include "sink/auth.h"
 #include "source/admin.h"
 
 #define CHECK_MAX_BYTES (4UL * 1024 * 1024)
+#define SETTINGS_MAX_BYTES (16UL * 1024 * 1024)
 #define STATUS_FOUND 1 /* something will not work */
 
 struct checking {
@@ -124,27 +126,30 @@ static void print_summary(struct checking *k, const char *file, bool offline)
 	(void)puts(buf_str(&k->out));
 }
 
-int command_check(const struct command_call *call)
+static int print_settings(const struct settings *s)
 {
-	const struct options *o = call->options;
-	struct checking k = {.as_json = o->json};
-	struct settings s;
-	struct buf password;
-	int status = command_settings(o, &s);
+	struct buf out;
+	int status = EX_OK;
 
-	if (status != EX_OK)
-		return status;
-	status = command_password(o, &password);
-	if (status != EX_OK) {
-		settings_done(&s);
-		return status;
-	}
-	k.options =
-		(struct install_options){.user = o->user,
-					 .password = o->password_file ? buf_str(&password) : NULL,
-					 .list_tables = o->list_tables,
-					 .on_finding = note_finding,
-					 .ctx = &k};
+	buf_init(&out, SETTINGS_MAX_BYTES);
+	config_print(s, &out);
+	if (buf_error(&out) != ERR_OK || fputs(buf_str(&out), stdout) == EOF ||
+	    fflush(stdout) != 0)
+		status = EX_OSERR;
+	buf_done(&out);
+	return status;
+}
+
+static int check(const struct options *o, const struct settings *s, const char *password)
+{
+	struct checking k = {.as_json = o->json};
+	int status = EX_OK;
+
+	k.options = (struct install_options){.user = o->user,
+					     .password = password,
+					     .list_tables = o->list_tables,
+					     .on_finding = note_finding,
+					     .ctx = &k};
 	buf_init(&k.out, CHECK_MAX_BYTES);
 	json_begin(&k.json, &k.out);
 	if (k.as_json) {
@@ -152,16 +157,37 @@ int command_check(const struct command_call *call)
 		json_str(&k.json, "file", o->config);
 		json_open_array(&k.json, "findings");
 	}
-	check_webhooks(&k, &s);
+	check_webhooks(&k, s);
 	if (!o->offline)
-		status = command_each_source(&s, o, check_source, &k);
+		status = command_each_source(s, o, check_source, &k);
 	print_summary(&k, o->config, o->offline);
 	if (status == EX_OK && k.counts[FINDING_FAIL])
 		status = STATUS_FOUND;
 	if (buf_error(&k.out) != ERR_OK)
 		status = EX_OSERR;
 	buf_done(&k.out);
-	secret_buf_done(&password);
+	return status;
+}
+
+int command_check(const struct command_call *call)
+{
+	const struct options *o = call->options;
+	struct settings s;
+	struct buf password;
+	struct err e;
+	int status;
+
+	if (o->settings && options_only(o, OPTION_CONFIG | OPTION_OFFLINE, "check --settings",
+					&e) != ERR_OK)
+		return command_fail(&e);
+	status = command_settings(o, &s);
+	if (status != EX_OK)
+		return status;
+	status = o->settings ? print_settings(&s) : command_password(o, &password);
+	if (status == EX_OK && !o->settings) {
+		status = check(o, &s, o->password_file ? buf_str(&password) : NULL);
+		secret_buf_done(&password);
+	}
 	settings_done(&s);
 	return status;
 }

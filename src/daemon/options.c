@@ -56,6 +56,8 @@ static const struct option_row {
 	 "say what would be done and change nothing"},
 	{OPTION_OFFLINE, 0, "offline", KIND_FLAG, offsetof(struct options, offline), NULL,
 	 "only read the configuration, connect nowhere"},
+	{OPTION_OFFLINE, 0, "settings", KIND_FLAG, offsetof(struct options, settings), NULL,
+	 "print all settings in force, defaults too, and connect nowhere"},
 	{OPTION_TABLES, 0, "table", KIND_WORDS, offsetof(struct options, tables), "[SCHEMA.]TABLE",
 	 "capture this table; may be repeated (default: all)"},
 	{OPTION_FORCE, 0, "force", KIND_FLAG, offsetof(struct options, force), NULL,

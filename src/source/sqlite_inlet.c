@@ -115,8 +115,10 @@ static ATTR_MUST_CHECK enum err_code connect_file(struct sqlite_inlet *s, struct
 	if (code != ERR_OK)
 		return code;
 	sqlite_conn_set_patience(s->conn, s->env->source->statement_timeout_us);
+	/* what readers made of the WAL under load is cut when it begins anew */
 	code = sqlite_conn_exec(s->conn,
-				sqlite_conn_is_wal(s->conn) ? "PRAGMA synchronous = FULL"
+				sqlite_conn_is_wal(s->conn) ? "PRAGMA synchronous = FULL; PRAGMA "
+							      "main.journal_size_limit = 16777216"
 							    : "PRAGMA synchronous = EXTRA",
 				e);
 	/* it only appends: what SQLite would keep of that (2 MB) is never read again */

@@ -91,6 +91,17 @@ exits "today's file loads unchanged" 0 adbl check --offline
 is "... without a word of complaint" "$complained" ''
 exits "... as JSON too" 0 adbl check --offline --json
 ok "... which is JSON" said_is '.findings == []'
+exits "its settings" 0 adbl check --settings
+ok "... are those of the file" grep -q '^  pool_size: 10$' "$test_dir/stdout"
+ok "... and the defaults" grep -q '^    retry_max_delay: 5m$' "$test_dir/stdout"
+is "... without secrets" "$(grep -c 's3cr3t' "$test_dir/stdout")" 0
+exits "... as JSON they are not to be had" 64 adbl check --settings --json
+has "... which it says" "$complained" --json 'check --settings'
+cp "$shop_config" "$test_dir/short.yaml"
+adbl check --settings && printf '%s\n' "$said" >"$shop_config"
+exits "they are a configuration" 0 adbl check --settings
+is "... that means the same" "$said" "$(cat "$shop_config")"
+cp "$test_dir/short.yaml" "$shop_config"
 unset DB_USER WEBHOOK_URL
 exits "without its variables" 78 adbl check --offline
 has "... each is named with its place" "$complained" "$shop_config:5:9: database.user:" DB_USER "$shop_config:14:8: webhook.url:" WEBHOOK_URL

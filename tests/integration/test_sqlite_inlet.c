@@ -172,6 +172,45 @@ static void no_space_is_an_error_and_then_none(void **state)
 				       "insert|orders|-|-|{\"n\":2}|-\n");
 }
 
+static int64_t wal_bytes(const struct fixture *f)
+{
+	struct stat st;
+	char path[256];
+
+	(void)snprintf(path, sizeof(path), "%s-wal", f->t.path);
+	assert_int_equal(stat(path, &st), 0);
+	return st.st_size;
+}
+
+/* While somebody reads the WAL grows; afterwards it begins anew. */
+static void a_wal_that_grew_is_cut_again(void **state)
+{
+	static char data[1000000];
+	struct fixture *f = *state;
+	struct inlet *in;
+	sqlite3 *reader;
+	int i;
+
+	become_http(f);
+	assert_int_equal(make(f), ERR_OK);
+	in = open_inlet(f);
+	assert_int_equal(push(f, in, "{}"), ERR_OK);
+	reader = sqlitetest_connect(&f->t);
+	sqlitetest_exec(reader, "BEGIN");
+	assert_int_equal(sqlitetest_i64(reader, "SELECT count(*) FROM app_db_listener_outbox"), 1);
+	memset(data, '1', sizeof(data) - 1);
+	for (i = 0; i < 20; i++)
+		assert_int_equal(push(f, in, data), ERR_OK);
+	assert_true(wal_bytes(f) > 20000000);
+	sqlitetest_exec(reader, "COMMIT");
+	assert_int_equal(push(f, in, "{}"), ERR_OK); /* all of it goes into the file */
+	assert_int_equal(push(f, in, "{}"), ERR_OK);
+	assert_in_range(wal_bytes(f), 1, 16 << 20);
+	assert_int_equal(sqlite3_close(reader), SQLITE_OK);
+	inlet_close(in);
+	assert_int_equal(count(f, "SELECT count(*) FROM app_db_listener_outbox"), 23);
+}
+
 static void a_lock_is_waited_for_and_then_told(void **state)
 {
 	struct fixture *f = *state;
@@ -270,6 +309,7 @@ int main(void)
 		CASE(a_place_where_nothing_can_be_made_is_told),
 		CASE(a_file_that_was_replaced_is_noticed),
 		CASE(no_space_is_an_error_and_then_none),
+		CASE(a_wal_that_grew_is_cut_again),
 		CASE(a_lock_is_waited_for_and_then_told),
 		CASE(old_keys_are_removed),
 		CASE(commands_know_the_file),
