@@ -1,8 +1,13 @@
 /* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <limits.h>
 #include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
 #include <sysexits.h>
 
 #include "base/json.h"
+#include "config/archive_path.h"
 #include "config/load.h"
 #include "config/secret.h"
 #include "daemon/command.h"
@@ -107,6 +112,49 @@ static ATTR_MUST_CHECK enum err_code check_source(const struct settings *s, size
 	return ERR_OK;
 }
 
+/* The directory of a file that the daemon is going to make: a service makes some of them when it
+ * starts, and may do so as another user, so that only what is not there is told. */
+static void check_directory(struct checking *k, const char *what, const char *path)
+{
+	struct finding f = {.level = FINDING_WARN,
+			    .subject = what,
+			    .hint = "make it, unless the service does (LogsDirectory=)"};
+	const char *slash = path ? strrchr(path, '/') : NULL;
+	struct buf directory, message;
+	struct stat st;
+
+	if (!slash || slash == path)
+		return;
+	buf_init(&directory, PATH_MAX);
+	buf_init(&message, PATH_MAX + 100);
+	buf_add(&directory, path, (size_t)(slash - path));
+	buf_add_fmt(&message, "the directory %s is not there", buf_str(&directory));
+	f.message = buf_str(&message);
+	if (stat(buf_str(&directory), &st) != 0 && errno == ENOENT)
+		note_finding(k, &f);
+	buf_done(&message);
+	buf_done(&directory);
+}
+
+static void check_directories(struct checking *k, const struct settings *s)
+{
+	const struct webhook_settings *w;
+	struct buf path;
+	size_t i;
+
+	check_directory(k, "logging.file", s->logging.file);
+	check_directory(k, "metrics_history.file", s->metrics_history.file);
+	for (i = 0; i < s->pipeline_count; i++) {
+		w = &s->webhooks[s->pipelines[i].webhook];
+		if (!archive_path_is_given(w))
+			continue;
+		buf_init(&path, PATH_MAX);
+		archive_path_write(w, s->pipelines[i].name, &path);
+		check_directory(k, "webhook.archive_path", buf_str(&path));
+		buf_done(&path);
+	}
+}
+
 static void print_summary(struct checking *k, const char *file, bool offline)
 {
 	if (!k->as_json && offline) {
@@ -133,8 +181,7 @@ static int print_settings(const struct settings *s)
 
 	buf_init(&out, SETTINGS_MAX_BYTES);
 	config_print(s, &out);
-	if (buf_error(&out) != ERR_OK || fputs(buf_str(&out), stdout) == EOF ||
-	    fflush(stdout) != 0)
+	if (buf_error(&out) != ERR_OK || fputs(buf_str(&out), stdout) == EOF || fflush(stdout) != 0)
 		status = EX_OSERR;
 	buf_done(&out);
 	return status;
@@ -158,8 +205,10 @@ static int check(const struct options *o, const struct settings *s, const char *
 		json_open_array(&k.json, "findings");
 	}
 	check_webhooks(&k, s);
-	if (!o->offline)
+	if (!o->offline) {
+		check_directories(&k, s);
 		status = command_each_source(s, o, check_source, &k);
+	}
 	print_summary(&k, o->config, o->offline);
 	if (status == EX_OK && k.counts[FINDING_FAIL])
 		status = STATUS_FOUND;
@@ -177,8 +226,8 @@ int command_check(const struct command_call *call)
 	struct err e;
 	int status;
 
-	if (o->settings && options_only(o, OPTION_CONFIG | OPTION_OFFLINE, "check --settings",
-					&e) != ERR_OK)
+	if (o->settings &&
+	    options_only(o, OPTION_CONFIG | OPTION_OFFLINE, "check --settings", &e) != ERR_OK)
 		return command_fail(&e);
 	status = command_settings(o, &s);
 	if (status != EX_OK)

@@ -63,6 +63,8 @@ people 10 10
 ok "a file that was moved is begun anew" wait_until 20 archive_has "$path" 1
 ok "... and the moved one is whole" archive_parses "$path.1"
 mv "$archive_dir" "$archive_dir.gone"
+exits "without its directory: check" 0 adbl check
+has "... warns" "$said" archive_path "$archive_dir is not there"
 people 11 12
 ok "without its directory delivery pauses" wait_until 20 metrics_is '.pipelines[0].archive_paused' true
 has "... the metrics say why" "$(metrics '.pipelines[0].archive_error')" 'no such file'
