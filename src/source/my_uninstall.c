@@ -161,6 +161,33 @@ static ATTR_MUST_CHECK enum err_code drop_table(struct my_admin *a, void *ctx, s
 	return code;
 }
 
+/* Who may not drop the tables shall not find that out when the triggers are gone. The server asks
+ * for the privilege before it looks whether the table is there; for one given for single tables it
+ * has to be asked otherwise. */
+static ATTR_MUST_CHECK enum err_code refuse_undroppable(struct my_admin *a, struct err *e)
+{
+	static char nothing[] = "app_db_listener_nothing";
+	struct err here;
+	int64_t n = 0;
+	enum err_code code;
+
+	if (a->options->print_only)
+		return ERR_OK;
+	code = drop_table(a, nothing, &here);
+	if (code != ERR_DENIED)
+		return code == ERR_OK ? code : err_set(e, code, "%s", here.msg);
+	code = my_admin_number(a, 0, &n, e,
+			       "SELECT COUNT(*) FROM information_schema.table_privileges WHERE "
+			       "table_schema = $ AND table_name = $ AND privilege_type = 'DROP'",
+			       a->database, MY_INSTALL);
+	if (code == ERR_OK && !n)
+		return err_set(e, ERR_DENIED,
+			       "this user may not drop the tables, so the triggers stay: GRANT "
+			       "DROP ON %s.*",
+			       a->database);
+	return code;
+}
+
 static ATTR_MUST_CHECK enum err_code drop_tables(struct my_admin *a, struct err *e)
 {
 	static char captured[] = MY_CAPTURED, dead[] = MY_DEAD_LETTER, installed[] = MY_INSTALL;
@@ -195,6 +222,8 @@ static ATTR_MUST_CHECK enum err_code uninstall(struct my_admin *a, struct err *e
 		code = refuse_undelivered(a, ": deliver them first", e);
 	if (code == ERR_OK)
 		code = refuse_unseen(a, e);
+	if (code == ERR_OK)
+		code = refuse_undroppable(a, e);
 	if (code == ERR_OK)
 		code = remove_triggers(a, e);
 	if (code == ERR_OK)

@@ -80,6 +80,32 @@ static void a_locked_table_keeps_its_outbox(void **state)
 	assert_string_equal(rows(f, LEFT), "0|0");
 }
 
+static void tables_that_may_not_be_dropped_keep_the_triggers(void **state)
+{
+	struct fixture *f = *state;
+	char before[64], sql[768];
+
+	users(f);
+	install(f);
+	(void)snprintf(before, sizeof(before), "%s", rows(f, LEFT));
+	(void)snprintf(sql, sizeof(sql),
+		       "DROP USER IF EXISTS half@'%%'; CREATE USER half@'%%'; GRANT SELECT, "
+		       "INSERT, CREATE, ALTER, TRIGGER ON %s.* TO half@'%%'",
+		       f->database);
+	run(f, sql);
+	f->options.user = "half";
+	assert_int_equal(try_uninstall(f), ERR_DENIED);
+	assert_has(f->err.msg, "may not drop the tables, so the triggers stay");
+	assert_string_equal(rows(f, LEFT), before);
+	(void)snprintf(sql, sizeof(sql), "GRANT DROP ON %s.* TO half@'%%'", f->database);
+	run(f, sql);
+	run(f, "GRANT SUPER ON *.* TO half@'%'"); /* there is a binary log */
+	if (try_uninstall(f) != ERR_OK)
+		fail_msg("%s", f->err.msg);
+	assert_string_equal(rows(f, LEFT), "0|0");
+	run(f, "DROP USER half@'%'");
+}
+
 /* Without its outbox a trigger makes every write fail. */
 static void triggers_that_are_not_to_be_seen_keep_the_outbox(void **state)
 {
@@ -141,6 +167,7 @@ int main(void)
 		TEST(undelivered_events_are_kept_when_asked),
 		TEST(an_active_daemon_is_not_disturbed),
 		TEST(a_locked_table_keeps_its_outbox),
+		TEST(tables_that_may_not_be_dropped_keep_the_triggers),
 		TEST(triggers_that_are_not_to_be_seen_keep_the_outbox),
 		TEST(status_counts_what_waits),
 	};
