@@ -173,7 +173,7 @@ static ATTR_MUST_CHECK enum err_code refuse_undroppable(struct my_admin *a, stru
 
 	if (a->options->print_only)
 		return ERR_OK;
-	code = drop_table(a, nothing, &here);
+	code = my_admin_locked(a, a->database, nothing, drop_table, nothing, &here);
 	if (code != ERR_DENIED)
 		return code == ERR_OK ? code : err_set(e, code, "%s", here.msg);
 	code = my_admin_number(a, 0, &n, e,

@@ -80,26 +80,34 @@ static void a_locked_table_keeps_its_outbox(void **state)
 	assert_string_equal(rows(f, LEFT), "0|0");
 }
 
+/* From now on the commands run as a user who has these privileges on the database. */
+static void as_half(struct fixture *f, const char *privileges)
+{
+	char sql[512];
+
+	(void)snprintf(sql, sizeof(sql),
+		       "DROP USER IF EXISTS half@'%%'; CREATE USER half@'%%'; GRANT %s ON %s.* TO "
+		       "half@'%%'",
+		       privileges, f->database);
+	run(f, sql);
+	f->options.user = "half";
+}
+
 static void tables_that_may_not_be_dropped_keep_the_triggers(void **state)
 {
 	struct fixture *f = *state;
-	char before[64], sql[768];
+	char before[64];
 
 	users(f);
 	install(f);
 	(void)snprintf(before, sizeof(before), "%s", rows(f, LEFT));
-	(void)snprintf(sql, sizeof(sql),
-		       "DROP USER IF EXISTS half@'%%'; CREATE USER half@'%%'; GRANT SELECT, "
-		       "INSERT, CREATE, ALTER, TRIGGER ON %s.* TO half@'%%'",
-		       f->database);
-	run(f, sql);
-	f->options.user = "half";
+	as_half(f, "SELECT, INSERT, CREATE, ALTER, TRIGGER");
+	run(f, "GRANT SUPER ON *.* TO half@'%'"); /* there is a binary log */
 	assert_int_equal(try_uninstall(f), ERR_DENIED);
 	assert_has(f->err.msg, "may not drop the tables, so the triggers stay");
 	assert_string_equal(rows(f, LEFT), before);
-	(void)snprintf(sql, sizeof(sql), "GRANT DROP ON %s.* TO half@'%%'", f->database);
-	run(f, sql);
-	run(f, "GRANT SUPER ON *.* TO half@'%'"); /* there is a binary log */
+	as_half(f, "SELECT, INSERT, CREATE, ALTER, TRIGGER, DROP");
+	run(f, "GRANT SUPER ON *.* TO half@'%'");
 	if (try_uninstall(f) != ERR_OK)
 		fail_msg("%s", f->err.msg);
 	assert_string_equal(rows(f, LEFT), "0|0");
@@ -110,17 +118,10 @@ static void tables_that_may_not_be_dropped_keep_the_triggers(void **state)
 static void triggers_that_are_not_to_be_seen_keep_the_outbox(void **state)
 {
 	struct fixture *f = *state;
-	char sql[512];
 
 	users(f);
 	install(f);
-	(void)snprintf(sql, sizeof(sql),
-		       "DROP USER IF EXISTS half@'%%'; CREATE USER half@'%%'; GRANT SELECT, "
-		       "INSERT, CREATE, DROP, ALTER "
-		       "ON %s.* TO half@'%%'",
-		       f->database);
-	run(f, sql);
-	f->options.user = "half";
+	as_half(f, "SELECT, INSERT, CREATE, DROP, ALTER");
 	assert_int_equal(try_uninstall(f), ERR_DENIED);
 	assert_has(f->err.msg, ".users: this user may not see its triggers");
 	assert_string_equal(rows(f, LEFT), "8|3");
