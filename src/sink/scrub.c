@@ -34,13 +34,10 @@ static void scrub_line(const char *line, char *bytes, size_t len)
 /* RFC 3986, 3.2.1: user and password before the last @ of the authority; also each alone. */
 static void scrub_userinfo(const char *url, char *bytes, size_t len)
 {
-	const char *start = strstr(url, "://");
-	struct text authority, user;
+	const char *scheme = strstr(url, "://"), *start = scheme ? scheme + 3 : url;
+	struct text authority = {start, strcspn(start, "/?#")}, user;
 	size_t at;
 
-	if (!start)
-		return;
-	authority = (struct text){start + 3, strcspn(start + 3, "/?#")};
 	for (at = authority.len; at && authority.s[at - 1] != '@'; at--)
 		;
 	if (!at)
@@ -77,4 +74,5 @@ void scrub_answer(const struct http_request *r, const struct curl_slist *headers
 		scrub_one(text_of(to->headers[i].value.value), bytes, len);
 	scrub_one(text_of(to->basic_password.value), bytes, len);
 	scrub_url(r->url.len ? buf_str(&r->url) : to->url.value, bytes, len);
+	scrub_url(to->proxy.value, bytes, len);
 }
