@@ -29,6 +29,9 @@ static void what_was_sent_as_a_secret_is_taken_out(void **state)
 		{"not https://user1:pa@word@h", "not https://*************@h"},
 		{"not pa@word", "not *******"},
 		{"407 for me:Pr0xySecret", "407 for **************"},
+		/* user1:pa@word, me:Pr0xySecret */
+		{"you sent Basic dXNlcjE6cGFAd29yZA==.", "you sent Basic ********************."},
+		{"sent bWU6UHIweHlTZWNyZXQ=", "sent ********************"},
 		{"407 for Pr0xySecret", "407 for ***********"},
 		/* cut off in the middle of one */
 		{"X-Key: Header-V", "X-Key: ********"},
@@ -59,10 +62,10 @@ static void what_was_sent_as_a_secret_is_taken_out(void **state)
 		scrub_answer(&r, &headers, body, strlen(body));
 		assert_string_equal(body, cases[i].want);
 	}
-	buf_add_str(&r.url, "https://h/q?other=Query2");
-	(void)snprintf(body, sizeof(body), "/q?other=Query2");
+	buf_add_str(&r.url, "https://tok@h/q?other=Query2");
+	(void)snprintf(body, sizeof(body), "/q?other=Query2 Basic dG9rOg==");
 	scrub_answer(&r, NULL, body, strlen(body));
-	assert_string_equal(body, "/q?************");
+	assert_string_equal(body, "/q?************ Basic ********");
 	buf_done(&r.lines);
 	buf_done(&r.url);
 }
