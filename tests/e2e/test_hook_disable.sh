@@ -82,4 +82,12 @@ shop_run
 sent_nothing "after a restart"
 exits "enable" 0 adbl enable default
 all_delivered "enabled" 60
+
+# ---- an operator to whom the daemon does not listen
+
+config_set admin.token '"another"'
+exits "disable past the daemon" 0 adbl disable default
+has "... which it was not told" "$said" admin.token
+exits "status" 0 adbl status
+has "... says at once what the database has" "$said" disabled "by an operator"
 tests_end
