@@ -26,6 +26,9 @@ app() {
 job() {
 	sql "SELECT $1 FROM $jobs ORDER BY id DESC LIMIT 1"
 }
+job_is() { # STATE ROWS
+	[ "$(job state) $(job rows_done)" = "$1 $2" ]
+}
 
 # sample: note what the daemon has now; a condition for wait_until is asked often, and this with it.
 peak_kb=0
@@ -67,11 +70,14 @@ read_all() {
 	ok "all of it arrives" wait_until "$patience" arrived $((before + n)) ||
 		diag "$(job 'state') $(job rows_done) of $n, $(stats .distinct) arrived, $(metrics . | jq -c '.pipelines[0]')"
 	us=$((${EPOCHREALTIME/[.,]/} - begin_us))
-	is "... the job says so" "$(job state) $(job rows_done)" "done $n"
+	# which it finds out by one more look
+	ok "... the job says so" wait_until 20 job_is 'done' "$n" || diag "$(job state) $(job rows_done)"
+	ok "... the outbox is empty" wait_until 20 arrived $((before + n))
 	is "... each row once" "$(stats .distinct)" $((before + n))
 	is "... in order" "$(stats .out_of_order)" 0
 	ok "memory is bounded" test "$peak_kb" -le "$limit_kb"
-	ok "... and flat" test "$(grown_kb)" -le 8192
+	# of a short run the first samples are of a daemon that has only begun
+	[ "$(wc -l <"$test_dir/rss")" -lt 40 ] || ok "... and flat" test "$(grown_kb)" -le 8192
 	diag "$db_kind, $table: $n rows in $((us / 1000)) ms, $((n * 1000 / (us / 1000 + 1))) rows/s with the kill," \
 		"RSS at most $peak_kb kB of $limit_kb, $(grown_kb) kB more at the end than at the beginning" \
 		"($(wc -l <"$test_dir/rss") samples), duplicates $(stats .duplicates)"
