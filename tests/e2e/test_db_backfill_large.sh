@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # A backfill of a long table and of a wide one, the daemon killed in the middle of each: every row is read exactly once,
-# and memory is bounded and flat, whatever the table has. BACKFILL_ROWS and BACKFILL_WIDE_ROWS (of 100 KB) say how large;
+# and memory is bounded, in a long run flat, whatever the table has. BACKFILL_ROWS and BACKFILL_WIDE_ROWS (of 100 KB) say how large;
 # make backfill-large has the full numbers.
 # databases: postgres mariadb sqlite
 # shellcheck disable=SC2154 # db_kind, outbox and the like come from lib.sh

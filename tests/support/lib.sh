@@ -43,6 +43,7 @@ cleanup() {
 		wait_until 5 process_gone "$name" || kill -KILL "${process[$name]}" 2>/dev/null
 		wait "${process[$name]}" 2>/dev/null
 	done
+	ports_drop
 	if [ -n "${TEST_KEEP:-}" ]; then
 		echo "# kept: $test_dir"
 	else
@@ -204,14 +205,24 @@ frugal() {
 	ASAN_OPTIONS=${ASAN_OPTIONS:-}:quarantine_size_mb=1:thread_local_quarantine_size_kb=16 exec "$@"
 }
 
-# port_free: a TCP port of loopback nobody listens on, below the range of outgoing connections.
+# port_free: a TCP port of loopback nobody listens on, below the range of outgoing connections. It is this script's until
+# it ends, though nobody may listen there for a while: a link beside $test_dir says so to scripts that run at the same time.
 port_free() {
 	local p
 	while :; do
 		p=$((10000 + (RANDOM * 32768 + RANDOM) % 10000))
-		(: <"/dev/tcp/127.0.0.1/$p") 2>/dev/null || break
+		(: <"/dev/tcp/127.0.0.1/$p") 2>/dev/null && continue
+		ln -sT "$test_dir" "${test_dir%/*}/adbl-port.$p" 2>/dev/null && break
 	done
-	echo "$p"
+	echo "$p" | tee -a "$test_dir/ports"
+}
+
+# ports_drop: the ports are anybody's again.
+ports_drop() {
+	local p
+	while read -r p; do
+		rm -f "${test_dir%/*}/adbl-port.$p"
+	done 2>/dev/null <"$test_dir/ports"
 }
 
 # shellcheck source=SCRIPTDIR/database.sh
