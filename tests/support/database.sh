@@ -50,6 +50,7 @@ need_database() {
 
 script_under() {
 	rm -rf "$test_dir"
+	ports_release
 	trap - EXIT INT TERM HUP
 	exec "$@"
 }

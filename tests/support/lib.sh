@@ -21,6 +21,8 @@ set -u
 cd "$(dirname "${BASH_SOURCE[0]}")/../.." || exit 69
 ADBL=${ADBL:-$PWD/build/app-db-listener}
 RECEIVER_BIN=${RECEIVER_BIN:-$PWD/build/tests/support/receiver}
+# shellcheck source=SCRIPTDIR/ports.sh
+. tests/support/ports.sh
 
 test_dir=$(mktemp -d "${TMPDIR:-/tmp}/adbl-test.XXXXXX") || exit 69
 chmod 755 "$test_dir"
@@ -48,6 +50,7 @@ cleanup() {
 	else
 		rm -rf "$test_dir"
 	fi
+	ports_release
 	exit "$status"
 }
 trap cleanup EXIT
@@ -151,7 +154,7 @@ elapsed_ms() {
 process_start() {
 	local name=$1
 	shift
-	"$@" >>"$test_dir/$name.log" 2>&1 </dev/null {pause_fd}<&- &
+	"$@" >>"$test_dir/$name.log" 2>&1 </dev/null {pause_fd}<&- {ports_fd}>&- &
 	process[$name]=$!
 }
 
@@ -204,11 +207,14 @@ frugal() {
 	ASAN_OPTIONS=${ASAN_OPTIONS:-}:quarantine_size_mb=1:thread_local_quarantine_size_kb=16 exec "$@"
 }
 
-# port_free: a TCP port of loopback nobody listens on, below the range of outgoing connections.
+ports_claim 10000 400 25 || exit 69
+
+# port_free: a TCP port of loopback that nobody listens on and no other script takes; each time another one.
 port_free() {
 	local p
 	while :; do
-		p=$((10000 + (RANDOM * 32768 + RANDOM) % 10000))
+		echo >>"$test_dir/ports"
+		p=$((ports_first + ($(wc -l <"$test_dir/ports") - 1) % 25))
 		(: <"/dev/tcp/127.0.0.1/$p") 2>/dev/null || break
 	done
 	echo "$p"
@@ -225,7 +231,7 @@ receiver_start() {
 	local name=${1:-receiver}
 	shift
 	rm -f "$test_dir/$name.port"
-	process_start "$name" "$RECEIVER_BIN" --port "${port[$name]:-0}" --port-file "$test_dir/$name.port" \
+	process_start "$name" "$RECEIVER_BIN" --port "${port[$name]:-$(port_free)}" --port-file "$test_dir/$name.port" \
 		--record "$test_dir/$name.ndjson" --resume "$@"
 	wait_until 10 test -s "$test_dir/$name.port" || {
 		diag_logs

@@ -30,18 +30,23 @@ server_finish() {
 		wait "$child" 2>/dev/null || :
 	fi
 	"${server_stop[@]}" >/dev/null 2>&1 || :
+	ports_release
 	rm -rf "$dir"
 }
 
-# A port that may be free: somebody else can take it before the server does, so callers try a few.
+# shellcheck source=SCRIPTDIR/ports.sh
+. "$(dirname "${BASH_SOURCE[0]}")/ports.sh"
+
+# A port for the server in $ports_first, its own as long as this runs, also while the server is down. Programs that know nothing of
+# that may have it, so callers try a few.
 server_port() {
-	echo $((20000 + (RANDOM * 32768 + RANDOM) % 12000))
+	ports_claim 20000 12000 1
 }
 
 # server_run COMMAND [ARG...]: run it, exit with its status.
 server_run() {
 	local rc=0
-	"$@" &
+	"$@" {ports_fd}>&- &
 	child=$!
 	wait "$child" || rc=$?
 	child=
