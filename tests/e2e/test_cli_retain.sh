@@ -13,6 +13,7 @@ shop_open listener.retain 7d listener.poll_interval 100ms webhook.retry_count 0 
 
 # shellcheck disable=SC2154 # test_dir too
 accepted() { # FILTER: what was accepted, as numbers of the events in the order in which they came
+	stats . >"$test_dir/stats" # asked for them, the receiver writes down what it has for its record
 	jq -rs "map(select(.status == 200)) | $1 | map(.id | split(\"-\") | last) | join(\" \")" "$test_dir/receiver.ndjson"
 }
 accepted_is() {

@@ -59,7 +59,9 @@ is "... in CloudEvents' batch format" "$(jq -r '.head | ascii_downcase | capture
 # ---- 500 for one of them: nobody else's attempts are used up
 
 receiver_control 'poison=wicked&poison_status=500'
-sql "UPDATE users SET n = 5 WHERE id <= 150" "INSERT INTO users VALUES (1001, 'wicked', 0)" "UPDATE users SET n = 6 WHERE id <= 150"
+# in one transaction, so that it is never alone
+sql "BEGIN; UPDATE users SET n = 5 WHERE id <= 150; INSERT INTO users VALUES (1001, 'wicked', 0);
+	UPDATE users SET n = 6 WHERE id <= 150; COMMIT"
 total=$((total + 300))
 arrived "500" "$total" 4
 is "... after all its attempts" "$(sql "SELECT max(attempts) FROM $dead_letter")" 2

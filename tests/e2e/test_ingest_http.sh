@@ -82,6 +82,7 @@ answers "one that goes through a file" 202 '{"stored":1}' --data-binary @"$test_
 is "... does" "$(metrics .ingest.spilled_total)" 1
 is "... and leaves none" "$(find "$test_dir/spill" -type f | wc -l)" 0
 rmdir "$test_dir/spill"
+has "check tells that its directory is gone" "$("$ADBL" check -c "$shop_config")" ingest.spill_dir "$test_dir/spill is not there"
 answers "without its directory" 507 Retry-After --data-binary @"$test_dir/spilled"
 mkdir "$test_dir/spill"
 

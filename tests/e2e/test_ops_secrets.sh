@@ -7,7 +7,7 @@
 need_postgres
 . tests/e2e/shop.sh
 
-secrets=(Pw-4f1c9e Url-77aa3b Query-0d2e8f Header-b6c5d4 Admin-e9f8a7 Mask-1d2c3b Alert-3c7d1e Ingest-5a7c02)
+secrets=(Pw-4f1c9e Url-77aa3b Query-0d2e8f Header-b6c5d4 Admin-e9f8a7 Mask-1d2c3b Alert-3c7d1e Ingest-5a7c02 Proxy-8e4b6d)
 ingest_token=${secrets[7]}-0123456789
 mask_key=${secrets[5]}-0123456789abcdef01234567
 # of these two a part is looked for: a mistaken one must not be repeated either
@@ -39,7 +39,7 @@ keep() {
 }
 run_all() {
 	local c words
-	for c in check status 'check --json' 'status --json' 'dead-letters list' 'dead-letters list --json' test-webhook \
+	for c in check 'check --settings' status 'check --json' 'status --json' 'dead-letters list' 'dead-letters list --json' test-webhook \
 		'test-webhook --json' 'install --print' 'uninstall --print' version; do
 		read -ra words <<<"$c"
 		keep "$ADBL" "${words[@]}" -c "$shop_config"
@@ -215,12 +215,14 @@ for wrong in "[$ingest_token]" "{shop: [$ingest_token]}" "{shop: ${secrets[7]}}"
 	keep "$ADBL" check --offline -c "$shop_config"
 done
 cp "$test_dir/good.yaml" "$shop_config"
-config_set webhook.url "\"htp://hook:${secrets[1]}@127.0.0.1/?token=${secrets[2]}\""
+config_set webhook.url "\"htp://hook:${secrets[1]}@127.0.0.1/?token=${secrets[2]}\"" \
+	webhook.proxy "\"sock://proxy:${secrets[8]}@127.0.0.1\""
 run_all
 config_set database.password "[${secrets[0]}]" admin.token "{a: ${secrets[4]}}"
 run_all
 cp "$test_dir/good.yaml" "$shop_config"
-config_set webhook.url "\"http://hook:${secrets[1]}@127.0.0.1:1/?token=${secrets[2]}\""
+config_set webhook.url "\"http://hook:${secrets[1]}@127.0.0.1:1/?token=${secrets[2]}\"" \
+	webhook.proxy "\"http://proxy:${secrets[8]}@127.0.0.1:1\""
 process_signal daemon HUP
 people 31 40
 ok "another URL, where nobody is" wait_until 20 breaker_is open

@@ -49,8 +49,8 @@ need_database() {
 }
 
 script_under() {
+	ports_drop
 	rm -rf "$test_dir"
-	ports_release
 	trap - EXIT INT TERM HUP
 	exec "$@"
 }

@@ -21,8 +21,6 @@ set -u
 cd "$(dirname "${BASH_SOURCE[0]}")/../.." || exit 69
 ADBL=${ADBL:-$PWD/build/app-db-listener}
 RECEIVER_BIN=${RECEIVER_BIN:-$PWD/build/tests/support/receiver}
-# shellcheck source=SCRIPTDIR/ports.sh
-. tests/support/ports.sh
 
 test_dir=$(mktemp -d "${TMPDIR:-/tmp}/adbl-test.XXXXXX") || exit 69
 chmod 755 "$test_dir"
@@ -45,12 +43,12 @@ cleanup() {
 		wait_until 5 process_gone "$name" || kill -KILL "${process[$name]}" 2>/dev/null
 		wait "${process[$name]}" 2>/dev/null
 	done
+	ports_drop
 	if [ -n "${TEST_KEEP:-}" ]; then
 		echo "# kept: $test_dir"
 	else
 		rm -rf "$test_dir"
 	fi
-	ports_release
 	exit "$status"
 }
 trap cleanup EXIT
@@ -154,7 +152,7 @@ elapsed_ms() {
 process_start() {
 	local name=$1
 	shift
-	"$@" >>"$test_dir/$name.log" 2>&1 </dev/null {pause_fd}<&- {ports_fd}>&- &
+	"$@" >>"$test_dir/$name.log" 2>&1 </dev/null {pause_fd}<&- &
 	process[$name]=$!
 }
 
@@ -207,17 +205,24 @@ frugal() {
 	ASAN_OPTIONS=${ASAN_OPTIONS:-}:quarantine_size_mb=1:thread_local_quarantine_size_kb=16 exec "$@"
 }
 
-ports_claim 10000 400 25 || exit 69
-
-# port_free: a TCP port of loopback that nobody listens on and no other script takes; each time another one.
+# port_free: a TCP port of loopback nobody listens on, below the range of outgoing connections. It is this script's until
+# it ends, though nobody may listen there for a while: a link beside $test_dir says so to scripts that run at the same time.
 port_free() {
 	local p
 	while :; do
-		echo >>"$test_dir/ports"
-		p=$((ports_first + ($(wc -l <"$test_dir/ports") - 1) % 25))
-		(: <"/dev/tcp/127.0.0.1/$p") 2>/dev/null || break
+		p=$((10000 + (RANDOM * 32768 + RANDOM) % 10000))
+		(: <"/dev/tcp/127.0.0.1/$p") 2>/dev/null && continue
+		ln -sT "$test_dir" "${test_dir%/*}/adbl-port.$p" 2>/dev/null && break
 	done
-	echo "$p"
+	echo "$p" | tee -a "$test_dir/ports"
+}
+
+# ports_drop: the ports are anybody's again.
+ports_drop() {
+	local p
+	while read -r p; do
+		rm -f "${test_dir%/*}/adbl-port.$p"
+	done 2>/dev/null <"$test_dir/ports"
 }
 
 # shellcheck source=SCRIPTDIR/database.sh

@@ -30,23 +30,27 @@ server_finish() {
 		wait "$child" 2>/dev/null || :
 	fi
 	"${server_stop[@]}" >/dev/null 2>&1 || :
-	ports_release
+	while read -r port; do
+		rm -f "${dir%/*}/adbl-port.$port"
+	done 2>/dev/null <"$dir/ports" || :
 	rm -rf "$dir"
 }
 
-# shellcheck source=SCRIPTDIR/ports.sh
-. "$(dirname "${BASH_SOURCE[0]}")/ports.sh"
-
-# A port for the server in $ports_first, its own as long as this runs, also while the server is down. Programs that know nothing of
-# that may have it, so callers try a few.
+# A port that may be free: somebody else can take it before the server does, so callers try a few. No other server of these scripts
+# takes it, not while this one is down either: as port_free in lib.sh.
 server_port() {
-	ports_claim 20000 12000 1
+	local port
+	while :; do
+		port=$((20000 + (RANDOM * 32768 + RANDOM) % 12000))
+		! ln -sT "$dir" "${dir%/*}/adbl-port.$port" 2>/dev/null || break
+	done
+	echo "$port" | tee -a "$dir/ports"
 }
 
 # server_run COMMAND [ARG...]: run it, exit with its status.
 server_run() {
 	local rc=0
-	"$@" {ports_fd}>&- &
+	"$@" &
 	child=$!
 	wait "$child" || rc=$?
 	child=
