@@ -242,7 +242,7 @@ receiver_start() {
 	local name=${1:-receiver}
 	shift
 	rm -f "$test_dir/$name.port"
-	process_start "$name" "$RECEIVER_BIN" --port "${port[$name]:-0}" --port-file "$test_dir/$name.port" \
+	process_start "$name" "$RECEIVER_BIN" --port "${port[$name]:-$(port_free)}" --port-file "$test_dir/$name.port" \
 		--record "$test_dir/$name.ndjson" --resume "$@"
 	wait_until 10 test -s "$test_dir/$name.port" || {
 		diag_logs
