@@ -46,23 +46,24 @@
  * restored) gets an id of its own, above all that are there: both stay. Looked at are the letters
  * of before, and those of this statement. */
 #define BURY_GONE                                                                                  \
-	"told AS (SELECT coalesce(origin_id, id) AS letter, " EVENT_COLUMNS                        \
+	"told AS (SELECT id, coalesce(origin_id, id) AS letter, " EVENT_COLUMNS                    \
 	", a.attempts, a.status, a.reason FROM gone JOIN ROWS FROM (pg_catalog.unnest($2::int8[])" \
 	", pg_catalog.unnest($3::int4[]), pg_catalog.unnest($4::int4[]), "                         \
 	"pg_catalog.unnest($5::text[])) AS a (id, attempts, status, reason) USING (id)), "         \
 	"looked AS (SELECT t.*, " EVENT_OF_TOLD " IS DISTINCT FROM first_value(" EVENT_OF_TOLD     \
 	") OVER (PARTITION BY t.letter) OR EXISTS (SELECT FROM " PG_SCHEMA ".dead_letter AS l "    \
 	"WHERE l.pipeline = $1::text AND l.id = t.letter AND " EVENT_OF_LETTER                     \
-	" IS DISTINCT FROM " EVENT_OF_TOLD ") AS is_taken FROM told AS t) "                        \
+	" IS DISTINCT FROM " EVENT_OF_TOLD ") AS is_taken FROM told AS t), "                       \
+	"others AS (SELECT k.id, dense_rank() OVER (ORDER BY k.letter, " EVENT_OF_LOOKED           \
+	") AS nth FROM looked AS k WHERE k.is_taken) "                                             \
 	"INSERT INTO " PG_SCHEMA ".dead_letter (id, " EVENT_COLUMNS                                \
-	", attempts, last_status, last_error) SELECT CASE WHEN k.is_taken THEN (SELECT max(m.id) " \
+	", attempts, last_status, last_error) SELECT CASE WHEN nth IS NULL THEN letter ELSE "      \
+	"(SELECT max(m.id) "                                                                       \
 	"FROM (SELECT max(l.id) FROM " PG_SCHEMA ".dead_letter AS l WHERE l.pipeline = $1::text "  \
 	"UNION ALL SELECT max(o.id) FROM " PG_SCHEMA ".outbox AS o WHERE o.pipeline = $1::text "   \
-	"UNION ALL SELECT max(t.letter) FROM told AS t) AS m (id)) + dense_rank() OVER ("          \
-	"PARTITION BY k.is_taken ORDER BY k.letter, " EVENT_OF_LOOKED                              \
-	") ELSE k.letter END, " EVENT_COLUMNS                                                      \
-	", k.attempts, nullif(k.status, 0), k.reason FROM looked AS k "                            \
-	"ON CONFLICT DO NOTHING"
+	"UNION ALL SELECT max(t.letter) FROM told AS t) AS m (id)) + nth END, " EVENT_COLUMNS      \
+	", attempts, nullif(status, 0), reason FROM looked LEFT JOIN others USING "                \
+	"(id) ON CONFLICT DO NOTHING"
 #define BURY_FROM(table)                                                                           \
 	"WITH gone AS (DELETE FROM " table                                                         \
 	" WHERE " IS_ONE_OF_IDS(table) " RETURNING *), " BURY_GONE
