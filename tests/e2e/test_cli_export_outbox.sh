@@ -38,6 +38,7 @@ receiver_start receiver
 shop_new || give_up 'the shop opens'
 sql 'CREATE TABLE orders (id bigint PRIMARY KEY, name text, n int)'
 sed -i 's/^  table: "users"$/  tables: [users, orders]/' "$shop_config"
+config_set webhook.timeout 60
 exits "install" 0 adbl install
 counted "nothing waits" 0
 is "... as an array" "$(adbl export outbox --format json && jq -c . "$test_dir/stdout")" '[]'

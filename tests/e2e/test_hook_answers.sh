@@ -7,7 +7,7 @@ need_postgres
 
 receiver_start elsewhere
 # Nothing here is an outage, so nothing may look like one.
-shop_open webhook.retry_count 3 webhook.retry_delay 20ms webhook.breaker_failures 1000
+shop_open webhook.retry_count 3 webhook.retry_delay 20ms webhook.breaker_failures 1000 webhook.timeout 60
 distinct=0 dead=0
 
 uri() {

@@ -27,7 +27,7 @@ dead_alone() {
 receiver_start receiver --bodies
 shop_new || give_up 'the shop opens'
 config_set webhook.batch_max_events 100 webhook.format cloudevents webhook.compression gzip webhook.max_in_flight 4 \
-	webhook.retry_count 1 webhook.retry_delay 20ms webhook.batch_max_delay 50ms webhook.breaker_failures 50
+	webhook.retry_count 1 webhook.retry_delay 20ms webhook.timeout 60 webhook.batch_max_delay 50ms webhook.breaker_failures 50
 sed -i 's/format: cloudevents/format: cloudevents-binary/' "$shop_config"
 exits "a format without a batch form is a mistake" 78 adbl check
 has "... where it stands" "$complained" 'webhook.format: has one event a request'

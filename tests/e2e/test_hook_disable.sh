@@ -22,7 +22,7 @@ sent_nothing() { # NAME [SECONDS]
 	is "... no request was made" "$(stats .requests)" "$requests"
 }
 
-shop_open
+shop_open webhook.timeout 60
 
 # ---- 410, kill -9, restart
 

@@ -27,7 +27,7 @@ rises() {
 
 receiver_start receiver --bodies
 shop_new || give_up 'the shop opens'
-config_set worker.pool_size 4 webhook.rate_limit 30/3s webhook.retry_delay 20ms webhook.retry_count 1000
+config_set worker.pool_size 4 webhook.rate_limit 30/3s webhook.retry_delay 20ms webhook.retry_count 1000 webhook.timeout 60
 exits "install" 0 adbl install
 shop_run
 receiver_control 'status=503&count=3'

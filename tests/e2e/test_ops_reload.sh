@@ -10,7 +10,7 @@ logged() { # TEXT
 }
 
 receiver_start second
-shop_open worker.pool_size 2 webhook.retry_delay 20ms
+shop_open worker.pool_size 2 webhook.retry_delay 20ms webhook.timeout 60
 people 1 10
 all_delivered "before" 10
 cp "$shop_config" "$test_dir/good.yaml"

@@ -35,12 +35,12 @@ cleanup() {
 	trap '' INT TERM HUP
 	trap - EXIT
 	for name in "${!process[@]}"; do
-		kill -TERM "${process[$name]}" 2>/dev/null
+		process_signal "$name" TERM 2>/dev/null
 		# no needless SIGCONT: it takes the leak check at the end of a sanitized program by surprise
-		[ "$(process_state "$name")" != T ] || kill -CONT "${process[$name]}" 2>/dev/null
+		[ "$(process_state "$name")" != T ] || process_signal "$name" CONT 2>/dev/null
 	done
 	for name in "${!process[@]}"; do
-		wait_until 5 process_gone "$name" || kill -KILL "${process[$name]}" 2>/dev/null
+		wait_until 5 process_gone "$name" || process_signal "$name" KILL 2>/dev/null
 		wait "${process[$name]}" 2>/dev/null
 	done
 	ports_drop
@@ -157,16 +157,22 @@ process_start() {
 }
 
 process_gone() {
-	! kill -0 "${process[$1]}" 2>/dev/null || [ "$(process_state "$1")" = Z ]
+	local state
+	state=$(process_state "$1")
+	[ -z "$state" ] || [ "$state" = Z ]
 }
 
-# process_state NAME: R, S, T, Z as in ps.
+# process_state NAME: R, S, T, Z as in ps; nothing when it is gone. Numbers come again within minutes while tests run, so what
+# is no child of ours is somebody else's.
 process_state() {
-	ps -o stat= -p "${process[$1]}" | cut -c 1
+	local stat state parent
+	{ read -r stat <"/proc/${process[$1]}/stat"; } 2>/dev/null || return 0
+	read -r state parent _ <<<"${stat##*) }"
+	[ "$parent" != $$ ] || echo "$state"
 }
 
-process_signal() { # NAME SIGNAL
-	kill "-$2" "${process[$1]}"
+process_signal() { # NAME SIGNAL; fails when it is gone
+	! process_gone "$1" && kill "-$2" "${process[$1]}"
 }
 
 # process_wait NAME [SECONDS]: wait for its end (30 s, then KILL); its exit status.
