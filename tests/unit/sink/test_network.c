@@ -302,7 +302,9 @@ static void path(const struct webhook_settings *s, const char *const *where, con
 	for (i = 0; where[i]; i++) {
 		assert_true(network_address_read(where[i], &a));
 		by = network_denied_by(p, &trail, &a);
-		got[i] = by ? by[0] : '-';
+		got[i] = '-';
+		if (by)
+			got[i] = by[0];
 		if (by && by[0] == 'r') /* who has no trail, has no memory */
 			assert_null(network_denied_by(p, NULL, &a));
 	}
