@@ -7,7 +7,7 @@
 #include "base/mem.h"
 #include "pgreader.h"
 
-#define PATIENCE_US (30 * CLOCK_US_PER_S)
+#define PATIENCE_US (60 * CLOCK_US_PER_S)
 
 static char pipeline_name[] = "default";
 static struct pipeline_settings pipeline = {.name = pipeline_name};

@@ -16,7 +16,7 @@
 #include "pgreader.h"
 #include "source/pg_source.h"
 
-#define PATIENCE_US (30 * CLOCK_US_PER_S)
+#define PATIENCE_US (60 * CLOCK_US_PER_S)
 
 static struct pipeline_settings pipeline = {.name = (char[]){"default"}};
 

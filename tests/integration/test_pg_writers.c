@@ -24,7 +24,7 @@
 #define KEYS 200
 #define WRITERS 16
 #define RUN_US (4 * CLOCK_US_PER_S)
-#define PATIENCE_US (30 * CLOCK_US_PER_S)
+#define PATIENCE_US (60 * CLOCK_US_PER_S)
 
 /* ---- writers ---- */
 

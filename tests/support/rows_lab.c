@@ -159,7 +159,7 @@ static void open_file(struct rows_lab *lab)
 		       lab->database);
 	for (i = 0; i < 2; i++) {
 		assert_int_equal(sqlite3_open(lab->path, &lab->lite[i]), SQLITE_OK);
-		assert_int_equal(sqlite3_busy_timeout(lab->lite[i], 20000), SQLITE_OK);
+		assert_int_equal(sqlite3_busy_timeout(lab->lite[i], 60000), SQLITE_OK);
 		lite_exec(lab->lite[i], "PRAGMA journal_mode = wal");
 	}
 	lab->source.path = lab->path;
@@ -175,8 +175,8 @@ void rows_lab_open(struct rows_lab *lab, enum source_type type)
 	lab->source = (struct source_settings){
 		.name = word("default"),
 		.type = type,
-		.connect_timeout_us = 10 * CLOCK_US_PER_S,
-		.statement_timeout_us = 30 * CLOCK_US_PER_S,
+		.connect_timeout_us = 60 * CLOCK_US_PER_S,
+		.statement_timeout_us = 60 * CLOCK_US_PER_S,
 		.poll_interval_us = CLOCK_US_PER_S,
 		.batch_size = 1000,
 		.max_event_bytes = 1 << 20,

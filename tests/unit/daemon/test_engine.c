@@ -102,13 +102,14 @@ static void what_is_not_delivered_in_time_stays_and_goes_with_the_next_engine(vo
 	assert_true(peer_start(&silent, serve_never, NULL));
 	assert_true(peer_start(&p, serve_and_count, &seen));
 	fixture_open_short(&f, silent.url);
+	f.webhooks[0].timeout_us = 3600 * CLOCK_US_PER_S;
 	for (i = 0; i < 20; i++)
 		fixture_insert(&f, "default", i);
 	fixture_start(&f);
 	FIXTURE_AWAIT(atomic_load(&silent.requests) > 0);
 	start_us = fixture_now_us();
 	fixture_stop(&f, 50 * CLOCK_US_PER_MS);
-	assert_true(fixture_now_us() - start_us < 5 * CLOCK_US_PER_S);
+	assert_true(fixture_now_us() - start_us < PEER_WAIT_US);
 	assert_int_equal(fixture_rows(&f), 20);
 	assert_int_equal(fake_db_stats(f.db).dead_letters, 0);
 	f.webhooks[0].url.value = p.url;
