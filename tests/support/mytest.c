@@ -228,7 +228,7 @@ void mytest_close(struct mytest *t)
 	t->conn = NULL;
 	root = connect_to(NULL);
 	kill_others(root, t->database);
-	mytest_exec(root, "SET lock_wait_timeout = 20");
+	mytest_exec(root, "SET lock_wait_timeout = 60");
 	mytest_exec(root, "DROP DATABASE %s", t->database);
 	mysql_close(root);
 }

@@ -328,4 +328,15 @@ static inline void say_head(int fd, const char *more)
 		assert_int_equal(front_stats(world.front).field, (n));                             \
 	} while (0)
 
+/* Wait until so much is charged to the budget. */
+static inline void await_used(size_t bytes)
+{
+	int64_t deadline_us = clock_now_us(clock_system()) + WAIT_US;
+
+	while (budget_stats(world.budget).used_bytes != bytes &&
+	       clock_now_us(clock_system()) < deadline_us)
+		(void)poll(NULL, 0, 1);
+	assert_int_equal(budget_stats(world.budget).used_bytes, bytes);
+}
+
 #endif
