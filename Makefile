@@ -167,11 +167,11 @@ integration: $(INTEGRATION) tools $(if $(wildcard src/daemon/main.c),all)
 	@$(RUN) integration/$(VARIANT) --jobs 3 --under tests/support/with-server $(INTEGRATION) \
 		$(wildcard tests/integration/test_*.sh)
 e2e: all tools deps-test
-	@$(RUN) e2e/$(VARIANT) --jobs 4 --timeout 600 $(E2E)
+	@$(RUN) e2e/$(VARIANT) --again --jobs 4 --timeout 600 $(E2E)
 e2e-commands: all tools deps-test
-	@$(RUN) e2e/$(VARIANT) --jobs 4 --timeout 600 $(E2E_COMMANDS)
+	@$(RUN) e2e/$(VARIANT) --again --jobs 4 --timeout 600 $(E2E_COMMANDS)
 e2e-others: all tools deps-test
-	@$(RUN) e2e/$(VARIANT) --jobs 4 --timeout 600 $(filter-out $(E2E_COMMANDS),$(E2E))
+	@$(RUN) e2e/$(VARIANT) --again --jobs 4 --timeout 600 $(filter-out $(E2E_COMMANDS),$(E2E))
 lint: deps-lint lib
 	@$(RUN) lint $(shell find tests/lint -maxdepth 1 -type f -perm -u+x ! -name 'analyze-*' | sort)
 analyzer: deps-lint

@@ -90,7 +90,11 @@ operator_ends
 ok "... and goes on" more_delivered 300
 ok "no statement of the application failed" workload_stop
 clients_start 500001
+# a daemon that has nothing to acknowledge waits for no lock
+receiver_control mode=hang
+ok "a backlog" wait_until 30 sql_min "SELECT count(*) FROM $outbox" 200
 ok "FLUSH TABLES WITH READ LOCK" operator "FLUSH TABLES WITH READ LOCK"
+receiver_control mode=ok
 ok "... for which the daemon waits" wait_until 20 waiting_for_lock 'Waiting for'
 pause 3
 diag "flushed: failures $(metrics '.sources[0].failures_total'), $(metrics '.sources[0] | "\(.state) \(.last_error)"')"

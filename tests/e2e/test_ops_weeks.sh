@@ -10,7 +10,7 @@ need_postgres
 events=${WEEKS_EVENTS:-3500}
 rounds=$((events < 100000 ? 7 : 21)) limit_kb=$((64 * 1024))
 chunk=$((events / rounds / 5)) # keys of a round; each has five events
-size=$((events < 100000 ? 4096 : 262144)) keep=3
+size=$((events < 100000 ? 2048 : 262144)) keep=3
 history_size=$((events < 100000 ? 2048 : 32768))
 dir=$test_dir/written
 mkdir "$dir"

@@ -56,9 +56,10 @@ trap 'exit 143' TERM HUP
 
 # ---- TAP
 
-# ok NAME COMMAND...: a test, which passes when COMMAND does.
+# ok NAME COMMAND...: a test, which passes when COMMAND does. "late" is said of one whose wait_until came to its end:
+# tests/run --again gives such a script a second try.
 ok() {
-	local name=$1 status=0
+	local name=$1 status=0 waited_in_vain=''
 	shift
 	"$@" || status=$?
 	tests_count=$((tests_count + 1))
@@ -69,6 +70,7 @@ ok() {
 	tests_failed=$((tests_failed + 1))
 	echo "not ok $tests_count - $name"
 	diag "exit status $status: $*"
+	[ -z "$waited_in_vain" ] || diag "late: a deadline passed"
 	return "$status"
 }
 
@@ -121,7 +123,7 @@ wait_until() {
 	local deadline_us=$((${EPOCHREALTIME/[.,]/} + $1 * ${TEST_PATIENCE:-3} * 1000000))
 	shift
 	until "$@" 2>/dev/null; do
-		[ "${EPOCHREALTIME/[.,]/}" -lt "$deadline_us" ] || return 1
+		[ "${EPOCHREALTIME/[.,]/}" -lt "$deadline_us" ] || { waited_in_vain=yes && return 1; }
 		pause 0.05
 	done
 }
