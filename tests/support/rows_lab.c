@@ -312,15 +312,23 @@ void rows_decide(struct rows_lab *lab, int64_t job, enum backfill_state state)
 
 /* ---- the daemon ---- */
 
+static int64_t lab_now_us(void *ctx)
+{
+	const struct rows_lab *lab = ctx;
+
+	return lab->still_us ? lab->still_us : clock_now_us(clock_system());
+}
+
 void rows_start(struct rows_lab *lab)
 {
 	struct source_env e = {.settings = &lab->source,
 			       .pipelines = &lab->shared,
 			       .pipeline_count = 1,
-			       .clock = clock_system()};
+			       .clock = &lab->clock};
 
 	if (lab->s)
 		return;
+	lab->clock = (struct clock){lab_now_us, clock_system()->wall_us, lab};
 	lab->shared = (struct source_pipeline){.settings = &lab->pipeline};
 	if (source_find(lab->type)->new (&e, &lab->s, &lab->e) != ERR_OK ||
 	    lab->s->ops->open(lab->s, &lab->e) != ERR_OK)
@@ -346,8 +354,13 @@ struct backfill_result rows_page(struct rows_lab *lab, int64_t job, int64_t rows
 	const struct backfill_page page = {
 		.job = job, .rows = rows, .bytes = BACKFILL_PAGE_BYTES, .again = true};
 	struct backfill_result r;
+	enum err_code code;
 
-	if (rows_try_page(lab, &page, &r) != ERR_OK)
+	/* SQLite's pages also end after 10 ms, however many rows that is */
+	lab->still_us = clock_now_us(clock_system());
+	code = rows_try_page(lab, &page, &r);
+	lab->still_us = 0;
+	if (code != ERR_OK)
 		fail_msg("page: %s", lab->e.msg);
 	return r;
 }
