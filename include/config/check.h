@@ -66,8 +66,12 @@ const char *check_header_field(const char *value);
 /* A header's value: no control characters but tab (RFC 9110, 5.5). */
 const char *check_header_value(const char *value);
 
-/* Append a URL that passed check_url without what may be secret in it: userinfo, query and fragment
- * become ***. */
+/* A proxy as libcurl has it: empty, or HOST[:PORT] with a scheme and userinfo in front if wanted;
+ * CURLOPT_PROXY(3). */
+const char *check_proxy(const char *value);
+
+/* Append a URL that passed check_url or check_proxy without what may be secret in it: userinfo,
+ * query and fragment become ***. */
 void check_print_url(struct buf *out, const char *url);
 
 #endif

@@ -211,7 +211,7 @@ struct webhook_settings {
 	char *tls_key;  /* of tls_cert; given when that is */
 	struct secret tls_key_password;
 	struct string_list tls_pin;      /* "sha256//BASE64" of public keys; count 0: any */
-	char *proxy;                     /* NULL or "": none, whatever the environment says */
+	struct secret proxy;             /* NULL or "": none, whatever the environment says */
 	struct string_list network_deny; /* config/network_rule.h */
 	struct string_list network_allow;
 	/* config/archive_path.h says whether there is one, and where */

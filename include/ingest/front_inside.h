@@ -64,6 +64,7 @@ struct upload {
 	struct guest *guest;
 	struct MHD_Connection *connection;
 	enum upload_phase phase;
+	bool is_1_0;  /* the version of HTTP */
 	bool counted; /* among max_concurrent */
 	bool told;    /* refused past the server */
 	bool said;    /* the refusal is counted and logged */

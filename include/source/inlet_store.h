@@ -83,6 +83,8 @@ struct inlet_store_ops {
 	/* How many events came with it. */
 	enum err_code (*count)(struct inlet_store *s, const struct inlet_claim *c, int64_t events,
 			       struct err *e);
+	/* ERR_DATA, ERR_FULL: it is this event that the server does not take. Of the transaction
+	 * nothing but go_back and rollback is of use then. */
 	enum err_code (*add)(struct inlet_store *s, const struct inlet_row *row, struct err *e);
 	/* A place to go back to; the one before is forgotten. */
 	enum err_code (*mark)(struct inlet_store *s, struct err *e);

@@ -61,6 +61,9 @@ enum err_code my_audit_open(struct my_source *s, struct my_pipe *p, struct err *
 /* Is there an index that finds what is not processed? */
 bool my_audit_has_index(const struct my_audit *a);
 
+/* Did the last my_audit_after fail to learn a key? Then the next read finds the same at once. */
+bool my_audit_is_stuck(const struct my_audit *a);
+
 /* "" or what is wrong, for the standing alarm. */
 const char *my_audit_trouble(const struct my_audit *a);
 

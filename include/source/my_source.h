@@ -118,6 +118,19 @@ enum err_code my_acknowledge(struct source *base, const struct ack *acks, size_t
 /* Append "id IN (...)". */
 void my_ack_ids(struct buf *sql, const char *column, const int64_t *ids, size_t n);
 
+/* Append " FROM (SELECT ... UNION ALL ...) AS a": a row for each ack, in their order. parking: with
+ * what a parked row has besides. */
+void my_ack_rows(struct buf *sql, const struct ack *const *acks, size_t n, bool parking);
+
+/* ---- my_bury.c ---- */
+
+#define MY_MOVED_MAX 200 /* in one statement */
+
+/* Copy the rows of n acks, at most MY_MOVED_MAX, out of the outbox or what is parked, into the dead
+ * letters. Within a transaction. */
+enum err_code my_bury(struct my_source *s, const struct my_pipe *p, bool from_parked,
+		      const struct ack *const *acks, size_t n, struct err *e) ATTR_MUST_CHECK;
+
 /* ---- my_parked.c ---- */
 
 /* Append a DATETIME; 0 is NULL. */

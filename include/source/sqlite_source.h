@@ -45,6 +45,24 @@ enum sqlite_stmt_id {
 	SQLITE_STMT_COUNT
 };
 
+/* The row o becomes a dead letter: the name of the outbox belongs between the two, what o is behind
+ * them. The same event again, as of copies that were replayed, is the letter that there is. Another
+ * event with the id of a letter (the sequence went back, a table was restored) gets an id of its
+ * own, above all that are there: both stay. */
+#define SQLITE_BURY_BEFORE                                                                         \
+	"INSERT OR IGNORE INTO main." SQLITE_DEAD_LETTER                                           \
+	" (pipeline, id, operation, table_name, row_key, old_key, changed_at, truncated, data, "   \
+	"old_data, attempts, last_status, last_error) SELECT ?5, CASE WHEN EXISTS (SELECT 1 FROM " \
+	"main." SQLITE_DEAD_LETTER " AS l WHERE l.pipeline = ?5 AND l.id = ifnull(o.origin_id, "   \
+	"o.id) AND (l.operation IS NOT o.operation OR l.table_name IS NOT o.table_name OR "        \
+	"l.row_key IS NOT o.row_key OR l.old_key IS NOT o.old_key OR l.changed_at IS NOT "         \
+	"o.changed_at OR l.truncated IS NOT o.truncated OR l.data IS NOT o.data OR l.old_data "    \
+	"IS NOT o.old_data)) THEN 1 + max((SELECT max(l.id) FROM main." SQLITE_DEAD_LETTER         \
+	" AS l WHERE l.pipeline = ?5), (SELECT ifnull(max(b.id), 0) FROM "
+#define SQLITE_BURY_AFTER                                                                          \
+	" AS b)) ELSE ifnull(o.origin_id, o.id) END, o.operation, o.table_name, o.row_key, "       \
+	"o.old_key, o.changed_at, o.truncated, o.data, o.old_data, ?2, nullif(?3, 0), ?4 FROM "
+
 /* One pipeline. */
 struct sqlite_pipe {
 	struct source_pipeline *pub;

@@ -67,7 +67,7 @@ static void refuse_http(struct loading *l, const struct webhook_settings *w, str
 		{"validate", w->validate},
 		{"tls_cert", w->tls_cert != NULL},
 		{"tls_pin", w->tls_pin.count > 0},
-		{"proxy", w->proxy != NULL},
+		{"proxy", w->proxy.value != NULL},
 	};
 	size_t i;
 

@@ -124,29 +124,76 @@ static size_t scheme_length(const char *url)
 	return strncasecmp(url, "https://", 8) ? 0 : 8;
 }
 
-const char *check_url(const char *value)
+/* The authority at the start of s without its userinfo (RFC 3986, 3.2). */
+static struct text host_and_port(const char *s)
 {
-	size_t scheme = scheme_length(value), len, host;
-	const char *s = value + scheme, *at;
+	size_t len = strcspn(s, "/?#");
+	const char *at = memrchr(s, '@', len);
 
-	if (has_control(value) || strchr(value, ' '))
-		return "a URL has no spaces or control characters";
-	if (!scheme)
-		return "must begin with http:// or https://";
-	len = strcspn(s, "/?#");
-	at = memrchr(s, '@', len);
-	if (at) {
-		len -= (size_t)(at + 1 - s);
-		s = at + 1;
-	}
-	if (memchr(s, '{', len) || memchr(s, '}', len))
-		return "has a brace in its host: placeholders stand in the path and the query";
-	host = host_length(s, len);
+	return at ? (struct text){at + 1, len - (size_t)(at + 1 - s)} : (struct text){s, len};
+}
+
+static const char *check_host_and_port(struct text t)
+{
+	size_t host = host_length(t.s, t.len);
+
 	if (!host)
 		return "has no host";
-	if (host < len && (s[host] != ':' || !is_port(s + host + 1, len - host - 1)))
+	if (host < t.len && (t.s[host] != ':' || !is_port(t.s + host + 1, t.len - host - 1)))
 		return "has a port that is not a number up to 65535";
-	return template_check(s + len);
+	return NULL;
+}
+
+static const char *check_spaces(const char *value)
+{
+	if (has_control(value) || strchr(value, ' '))
+		return "a URL has no spaces or control characters";
+	return NULL;
+}
+
+const char *check_url(const char *value)
+{
+	size_t scheme = scheme_length(value);
+	struct text host = host_and_port(value + scheme);
+	const char *complaint = check_spaces(value);
+
+	if (complaint)
+		return complaint;
+	if (!scheme)
+		return "must begin with http:// or https://";
+	if (memchr(host.s, '{', host.len) || memchr(host.s, '}', host.len))
+		return "has a brace in its host: placeholders stand in the path and the query";
+	complaint = check_host_and_port(host);
+	return complaint ? complaint : template_check(host.s + host.len);
+}
+
+/* The length of "SCHEME://" at the start, whatever the scheme; 0 without one. */
+static size_t any_scheme_length(const char *url)
+{
+	const char *end = strstr(url, "://");
+
+	return end && !memchr(url, '@', (size_t)(end - url)) ? (size_t)(end - url) + 3 : 0;
+}
+
+const char *check_proxy(const char *value)
+{
+	static const char *const schemes[] = {"http://",    "https://",  "socks4://",
+					      "socks4a://", "socks5://", "socks5h://"};
+	size_t scheme = any_scheme_length(value), i;
+	struct text host = host_and_port(value + scheme);
+	const char *complaint = check_spaces(value);
+
+	if (complaint || !*value)
+		return complaint;
+	for (i = 0; scheme && i < ARRAY_LEN(schemes); i++)
+		if (scheme == strlen(schemes[i]) && !strncasecmp(value, schemes[i], scheme))
+			break;
+	if (i == ARRAY_LEN(schemes))
+		return "is none of http, https, socks4, socks4a, socks5, socks5h";
+	complaint = check_host_and_port(host);
+	if (!complaint && host.s[host.len] && strcmp(host.s + host.len, "/") != 0)
+		return "has a path: a proxy is a host and a port";
+	return complaint;
 }
 
 const char *check_token_url(const char *value)
@@ -158,8 +205,7 @@ const char *check_token_url(const char *value)
 	if (strpbrk(value, "{}#"))
 		return "has no braces and no fragment: it is not a template";
 	if (memchr(value, '@', check_url_front(value)))
-		return "has no user: the client is given by oauth2_client_id and "
-		       "oauth2_client_secret";
+		return "has no user: what authorizes has keys of its own";
 	return NULL;
 }
 
@@ -202,7 +248,7 @@ size_t check_url_front(const char *url)
 
 void check_print_url(struct buf *out, const char *url)
 {
-	size_t scheme = scheme_length(url);
+	size_t scheme = any_scheme_length(url);
 	const char *s = url + scheme;
 	size_t len = strcspn(s, "/?#");
 	const char *at = memrchr(s, '@', len);

@@ -4,6 +4,8 @@
  */
 #include "config/loading.h"
 
+#include <string.h>
+
 static bool is_on(const struct ingest_settings *s)
 {
 	return s->listen && strcmp(s->listen, "off") != 0;
@@ -29,6 +31,23 @@ static void check_tls(struct loading *l, struct node n, const struct path *path)
 		tls_pair_check(l, s->tls_cert, s->tls_key, NULL, n, path);
 }
 
+static bool is_any_port(const char *listen)
+{
+	const char *port = strrchr(listen, ':') + 1;
+
+	return strspn(port, "0") == strlen(port);
+}
+
+static void check_address(struct loading *l, struct node n, const struct path *path)
+{
+	const char *listen = l->settings.ingest.listen, *admin = l->settings.admin.listen;
+	struct path where = path_key(path, TEXT_LIT("listen"));
+
+	if (admin && !strcmp(listen, admin) && !is_any_port(listen))
+		loading_mistake(l, node_find(n, "listen"), &where,
+				"%s is the address of admin.listen", listen);
+}
+
 void ingest_check(struct loading *l)
 {
 	struct node n = node_find(l->root, "ingest"), tokens = node_find(n, "tokens");
@@ -39,6 +58,8 @@ void ingest_check(struct loading *l)
 		loading_mistake(l, node_is_given(tokens) ? tokens : n, &where,
 				"required with listen: who may post");
 	}
+	if (is_on(&l->settings.ingest))
+		check_address(l, n, &path);
 	if (node_is_given(n))
 		check_tls(l, n, &path);
 }

@@ -26,8 +26,8 @@ static const struct key rows[] = {
 	 .help = "How long an Idempotency-Key is remembered."},
 	{"ingest.idempotency_cache", KEY_INT, SETTINGS(ingest.idempotency_cache), .def = "10000",
 	 RANGE(0, 1000000),
-	 .help = "The most of the latest keys that are kept in memory too, for ten minutes: a "
-		 "request that comes again is answered without the store."},
+	 .help = "The most of the latest keys that are kept in memory too, for ten minutes at "
+		 "most: a request that comes again is answered without the store."},
 	{"ingest.body_timeout", KEY_DURATION, SETTINGS(ingest.body_timeout_us), .def = "60s",
 	 RANGE(1 * S, HOUR), .help = "How long a request may take to come in, head and body."},
 	{"ingest.idle_timeout", KEY_DURATION, SETTINGS(ingest.idle_timeout_us), .def = "10s",

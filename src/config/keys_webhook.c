@@ -213,7 +213,7 @@ static const struct key rows[] = {
 	{"webhook.tls_pin", KEY_LIST, WEBHOOK(tls_pin), .check = check_tls_pin,
 	 .help = "Public keys of which the receiver's certificate must have one, each as "
 		 "sha256//BASE64."},
-	{"webhook.proxy", KEY_STRING, WEBHOOK(proxy), .check = check_printable,
+	{"webhook.proxy", KEY_URL, WEBHOOK(proxy), .check = check_proxy,
 	 .help = "URL of a proxy; none when not given, whatever the environment says."},
 	{"webhook.network_deny", KEY_LIST, WEBHOOK(network_deny),
 	 .def = "link_local, metadata, unspecified, multicast", .check = check_network_deny,

@@ -58,17 +58,19 @@ static int64_t share_of_limit(struct loading *l, int64_t percent)
 	return limit / 100 * percent + limit % 100 * percent / 100;
 }
 
-static void check_group(struct loading *l)
+static void check_limit(struct loading *l)
 {
 	struct path path = path_in("memory", "max");
-	int64_t limit = memory_limit_of_group(l->env);
+	int64_t group = memory_limit_of_group(l->env);
+	int64_t limit = group ? group : memory_limit_of_machine(l->env);
 	struct buf text;
 
 	if (!limit || l->settings.memory.max_bytes < limit)
 		return;
 	buf_init(&text, TEXT_BYTES);
 	value_print_size(&text, l->settings.memory.max_bytes);
-	buf_add_str(&text, " is not less than what the control group allows the process: ");
+	buf_add_fmt(&text, " is not less than what %s: ",
+		    group ? "the control group allows the process" : "the machine has");
 	value_print_size(&text, limit);
 	loading_mistake(l, place_of(l, "memory", "max"), &path, "%s", buf_str(&text));
 	buf_done(&text);
@@ -96,7 +98,7 @@ static bool max_read(struct loading *l)
 		if (limit && limit / GROUP_SHARE < s->memory.max_bytes)
 			s->memory.max_bytes = limit / GROUP_SHARE;
 	} else {
-		check_group(l);
+		check_limit(l);
 	}
 	return loading_mistake_count(l) == before;
 }

@@ -136,6 +136,17 @@ static void check_directory(struct checking *k, const char *what, const char *pa
 	buf_done(&directory);
 }
 
+static void check_spill(struct checking *k, const struct settings *s)
+{
+	struct buf path;
+
+	buf_init(&path, PATH_MAX);
+	buf_add_str(&path, s->ingest.spill_dir);
+	buf_add_char(&path, '/');
+	check_directory(k, "ingest.spill_dir", buf_str(&path));
+	buf_done(&path);
+}
+
 static void check_directories(struct checking *k, const struct settings *s)
 {
 	const struct webhook_settings *w;
@@ -144,6 +155,8 @@ static void check_directories(struct checking *k, const struct settings *s)
 
 	check_directory(k, "logging.file", s->logging.file);
 	check_directory(k, "metrics_history.file", s->metrics_history.file);
+	if (s->inlet_count)
+		check_spill(k, s);
 	for (i = 0; i < s->pipeline_count; i++) {
 		w = &s->webhooks[s->pipelines[i].webhook];
 		if (!archive_path_is_given(w))

@@ -254,6 +254,29 @@ static void webhook_print_kept(const json_t *w)
 			     pipeline);
 }
 
+/* What a database has, and the running daemon w does not know yet. */
+static void webhook_print_news(const struct status *st, const json_t *w)
+{
+	const char *name = json_string_value(json_object_get(w, "name"));
+	const char *state = json_string_value(json_object_get(w, "breaker"));
+	const json_t *kept;
+	size_t i;
+
+	if (!name || (state && strcmp(state, "disabled") == 0))
+		return;
+	for (i = 0; i < json_array_size(st->webhooks); i++) {
+		kept = json_array_get(st->webhooks, i);
+		if (strcmp(json_string_value(json_object_get(kept, "webhook")), name) != 0 ||
+		    !json_is_true(json_object_get(kept, "disabled")))
+			continue;
+		(void)printf("  %-14s disabled since %s (pipeline %s): %s; the daemon looks there "
+			     "within a minute\n",
+			     "", json_string_value(json_object_get(kept, "since")),
+			     json_string_value(json_object_get(kept, "pipeline")),
+			     json_string_value(json_object_get(kept, "reason")));
+	}
+}
+
 static void webhooks_print(const struct status *st, const json_t *daemon)
 {
 	const json_t *live = json_object_get(daemon, "webhooks");
@@ -263,10 +286,12 @@ static void webhooks_print(const struct status *st, const json_t *daemon)
 	if (json_array_size(all))
 		(void)puts("webhooks:");
 	for (i = 0; i < json_array_size(all); i++) {
-		if (live)
+		if (live) {
 			webhook_print_live(json_array_get(all, i));
-		else
+			webhook_print_news(st, json_array_get(all, i));
+		} else {
 			webhook_print_kept(json_array_get(all, i));
+		}
 	}
 }
 

@@ -40,7 +40,8 @@ static enum MHD_Result framing_add(void *cls, enum MHD_ValueKind kind, const cha
 typedef void (*check_fn)(struct upload *u, const char *url, const char *method);
 
 /* A proxy that takes the other of two lengths sees another request behind this one, and may let it
- * through as its own client's: RFC 9112, 6.3 and 11.2. */
+ * through as its own client's: RFC 9112, 6.3 and 11.2. One that speaks HTTP/1.0 knows no chunks,
+ * and may hand on what it did not understand: 6.1. */
 static void check_framing(struct upload *u, const char *url, const char *method)
 {
 	struct framing f = {.is_known = true};
@@ -51,6 +52,8 @@ static void check_framing(struct upload *u, const char *url, const char *method)
 	if (f.lengths + f.codings > 1)
 		refusal_set(&u->refusal, REFUSAL_FRAMING,
 			    "one Content-Length or one Transfer-Encoding, not more");
+	else if (f.codings && u->is_1_0)
+		refusal_set(&u->refusal, REFUSAL_FRAMING, "HTTP/1.0 has no Transfer-Encoding");
 	else if (!f.is_known)
 		refusal_set(&u->refusal, REFUSAL_FRAMING, "Transfer-Encoding must be chunked");
 }

@@ -167,7 +167,8 @@ static struct guest *guest_of(struct MHD_Connection *connection)
 }
 
 static enum MHD_Result upload_begin(struct front *f, struct MHD_Connection *connection,
-				    const char *url, const char *method, void **state)
+				    const char *url, const char *method, const char *version,
+				    void **state)
 {
 	struct upload *u = mem_calloc(1, sizeof(*u));
 
@@ -176,6 +177,7 @@ static enum MHD_Result upload_begin(struct front *f, struct MHD_Connection *conn
 	u->front = f;
 	u->connection = connection;
 	u->guest = guest_of(connection);
+	u->is_1_0 = strcmp(version, MHD_HTTP_VERSION_1_0) == 0;
 	u->token = TOKENS_NONE;
 	u->job = (struct job){.body = &u->body, .format = POSTED_JSON, .done = job_done};
 	refusal_init(&u->refusal);
@@ -277,9 +279,8 @@ enum MHD_Result upload_handle(void *cls, struct MHD_Connection *connection, cons
 {
 	struct upload *u = *state;
 
-	(void)version;
 	if (!u)
-		return upload_begin(cls, connection, url, method, state);
+		return upload_begin(cls, connection, url, method, version, state);
 	if (*size)
 		return body_take(u, data, size);
 	if (u->phase == BODY)

@@ -227,7 +227,7 @@ static struct network_rule literal_rule(char *host)
 static ATTR_MUST_CHECK enum err_code literal_read(const struct webhook_settings *to,
 						  struct network_rule *out, struct err *e)
 {
-	const char *url = to->proxy && *to->proxy ? to->proxy : to->url.value;
+	const char *url = to->proxy.value && *to->proxy.value ? to->proxy.value : to->url.value;
 	CURLU *parts = curl_url();
 	CURLUcode rc = CURLUE_OUT_OF_MEMORY;
 	char *host = NULL;

@@ -268,7 +268,7 @@ static CURLcode set_pointers(struct token_request *r, CURL *easy, struct curl_sl
 		{CURLOPT_URL, r->endpoint.url.value},
 		{CURLOPT_PROTOCOLS_STR, "http,https"},
 		/* NULL would mean what the environment says */
-		{CURLOPT_PROXY, r->to->proxy ? r->to->proxy : ""},
+		{CURLOPT_PROXY, r->to->proxy.value ? r->to->proxy.value : ""},
 		{CURLOPT_NOPROXY, ""},
 		{CURLOPT_USERAGENT, APP_NAME "/" APP_VERSION},
 		{CURLOPT_HTTPHEADER, head},

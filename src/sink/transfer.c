@@ -167,7 +167,7 @@ static CURLcode set_pointers(struct transfer *t, const struct webhook_settings *
 		{CURLOPT_PROTOCOLS_STR, "http,https"},
 		{CURLOPT_REDIR_PROTOCOLS_STR, "http,https"},
 		/* NULL would mean what the environment says: http_proxy, no_proxy */
-		{CURLOPT_PROXY, to->proxy ? to->proxy : ""},
+		{CURLOPT_PROXY, to->proxy.value ? to->proxy.value : ""},
 		{CURLOPT_NOPROXY, ""},
 		{CURLOPT_USERAGENT, APP_NAME "/" APP_VERSION},
 		{CURLOPT_HTTPHEADER, &t->head[0]},

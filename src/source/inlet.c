@@ -451,7 +451,7 @@ enum err_code inlet_add(struct inlet *in, const struct inlet_event *ev, struct e
 		code = in->ops->add(in->store, &row, e);
 		settle_budget(in);
 	}
-	if (code == ERR_FULL)
+	if (code == ERR_DATA || code == ERR_FULL)
 		return code;
 	if (code != ERR_OK)
 		return failure(in, code);

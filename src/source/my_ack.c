@@ -17,7 +17,6 @@
 #include "source/attempts.h"
 #include "source/my_source.h"
 
-#define MOVED_MAX 200 /* in one statement */
 #define GIVE_UP_US (2 * CLOCK_US_PER_S)
 
 void my_ack_ids(struct buf *sql, const char *column, const int64_t *ids, size_t n)
@@ -80,8 +79,7 @@ static ATTR_MUST_CHECK enum err_code take_away(struct acking *a, const struct bu
 	return code;
 }
 
-/* " FROM (SELECT ... UNION ALL ...) AS a": a row for each ack, in their order. */
-static void add_acks(struct buf *sql, const struct ack *const *acks, size_t n, bool parking)
+void my_ack_rows(struct buf *sql, const struct ack *const *acks, size_t n, bool parking)
 {
 	size_t i;
 
@@ -110,28 +108,13 @@ static void add_acks(struct buf *sql, const struct ack *const *acks, size_t n, b
 	buf_add_str(sql, ") AS a");
 }
 
-/* Copy the rows of these acks into the dead letters. When an id was used before, in an outbox that
- * is gone, its letter makes room. */
+/* Copy the rows of these acks into the dead letters. */
 static ATTR_MUST_CHECK enum err_code bury(struct acking *a, const struct buf *table,
 					  const struct ack *const *acks, size_t n, struct err *e)
 {
 	const struct my_pipe *p = &a->s->pipes[a->pipe];
-	struct buf *sql = &a->s->sql;
 
-	buf_reset(sql);
-	buf_add_str(sql, "REPLACE INTO " MY_DEAD_LETTER " (pipeline, id, " MY_EVENT_COLUMNS
-			 ", attempts, last_status, last_error, died_at) SELECT STRAIGHT_JOIN ");
-	my_quote_literal(sql, text_of(p->pub->settings->name));
-	buf_add_str(sql, p->audit ? ", o.id, " : ", COALESCE(o.origin_id, o.id), ");
-	if (p->audit)
-		my_audit_letter(sql);
-	else
-		buf_add_str(sql, MY_EVENT_COLUMNS);
-	buf_add_str(sql, ", a.attempts, a.status, a.reason, UTC_TIMESTAMP(6)");
-	add_acks(sql, acks, n, false);
-	buf_add_fmt(sql, " JOIN %s AS o FORCE INDEX (%s) ON o.id = a.a_id", buf_str(table),
-		    table == &p->parked ? "by_id" : "PRIMARY");
-	return my_conn_exec_buf(a->s->conn, sql, NULL, e);
+	return my_bury(a->s, p, table == &p->parked, acks, n, e);
 }
 
 /* Copy the rows of these acks into the table of parked ones, which numbers them in their order.
@@ -151,7 +134,7 @@ static ATTR_MUST_CHECK enum err_code park(struct acking *a, const struct buf *ta
 		    ", a.attempts, a.status, a.reason, "
 		    "a.step, a.due, a.hash1, a.hash2, a.hash3, UTC_TIMESTAMP(6)",
 		    buf_str(&p->parked));
-	add_acks(sql, acks, n, true);
+	my_ack_rows(sql, acks, n, true);
 	buf_add_fmt(sql, " JOIN %s AS o FORCE INDEX (PRIMARY) ON o.id = a.a_id ORDER BY a.nth",
 		    buf_str(table));
 	return my_conn_exec_buf(a->s->conn, sql, NULL, e);
@@ -242,7 +225,7 @@ static ATTR_MUST_CHECK enum err_code move_all(struct acking *a, bool from_parked
 	if (count && outcome == ACK_PARKED && !p->has_parked)
 		return my_parked_refuse(p, e);
 	for (at = 0; code == ERR_OK && at < count; at += n) {
-		n = count - at < MOVED_MAX ? count - at : MOVED_MAX;
+		n = count - at < MY_MOVED_MAX ? count - at : MY_MOVED_MAX;
 		code = move(a, from_parked ? &p->parked : &p->relation, a->picked + at, n, e);
 	}
 	return code;

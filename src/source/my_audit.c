@@ -22,6 +22,7 @@ struct my_audit {
 	struct ack aside[ASIDE_MAX]; /* not to be delivered: to the dead letters, or just done */
 	size_t aside_count;
 	bool has_index;
+	bool is_stuck; /* learning has failed: the row waits for it */
 	char trouble[200];
 };
 
@@ -78,6 +79,7 @@ void my_audit_reset(struct my_audit *a)
 	my_keys_reset(&a->keys);
 	mem_free(a->unknown);
 	a->unknown = NULL;
+	a->is_stuck = false;
 	forget_aside(a);
 }
 
@@ -92,6 +94,11 @@ void my_audit_free(struct my_audit *a)
 bool my_audit_has_index(const struct my_audit *a)
 {
 	return a->has_index;
+}
+
+bool my_audit_is_stuck(const struct my_audit *a)
+{
+	return a->is_stuck;
 }
 
 const char *my_audit_trouble(const struct my_audit *a)
@@ -322,6 +329,11 @@ static ATTR_MUST_CHECK enum err_code learn(struct my_source *s, struct my_pipe *
 
 	split(p, a->unknown, schema, &n.table);
 	code = my_keys_learn(&a->keys, s->conn, p->pub->settings, &n, e);
+	if (code != ERR_OK)
+		code = err_prefix(e, "cannot ask for the key of %.64s", a->unknown);
+	else if (a->is_stuck)
+		a->trouble[0] = '\0';
+	a->is_stuck = code != ERR_OK;
 	mem_free(a->unknown);
 	a->unknown = NULL;
 	return code;

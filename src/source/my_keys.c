@@ -137,6 +137,16 @@ static ATTR_MUST_CHECK enum err_code add_table(struct my_keys *k, const char *na
 	return err_set(e, ERR_NOMEM, "no memory for a key");
 }
 
+/* May a schema or a table have the name? information_schema refuses the question with a character
+ * that no name has (MySQL manual, "Schema Object Names": beyond U+FFFF). */
+static bool is_name(const char *s)
+{
+	for (; *s; s++)
+		if ((unsigned char)*s >= 0xf0)
+			return false;
+	return true;
+}
+
 static ATTR_MUST_CHECK enum err_code ask_primary_key(struct my_conn *c, const char *schema,
 						     const char *table, struct my_result **ret_r,
 						     struct err *e)
@@ -166,8 +176,8 @@ enum err_code my_keys_learn(struct my_keys *k, struct my_conn *c,
 	struct my_result *r = NULL;
 	enum err_code code;
 
-	if (configured)
-		return add_table(k, n->name, configured, e);
+	if (configured || !is_name(n->schema) || !is_name(n->table))
+		return add_table(k, n->name, configured ? configured : &key, e);
 	code = ask_primary_key(c, n->schema, n->table, &r, e);
 	if (code != ERR_OK)
 		return code;

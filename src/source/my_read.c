@@ -384,6 +384,14 @@ static ATTR_MUST_CHECK enum err_code read_all(struct my_reading *r, struct err *
 	return code;
 }
 
+/* Would another read find rows at once? */
+static bool has_more(const struct my_reading *r, enum err_code code)
+{
+	if (r->pipe->audit && my_audit_is_stuck(r->pipe->audit))
+		return false;
+	return r->is_cut || r->batch.is_full || code != ERR_OK;
+}
+
 enum err_code my_read(struct source *base, uint32_t p, struct source_limit limit,
 		      struct event **out, size_t *ret_count, bool *ret_more, struct err *e)
 {
@@ -405,7 +413,7 @@ enum err_code my_read(struct source *base, uint32_t p, struct source_limit limit
 		return code;
 	}
 	*ret_count = r.batch.count;
-	*ret_more = r.is_cut || r.batch.is_full || code != ERR_OK;
+	*ret_more = has_more(&r, code);
 	poll_looked(&s->poll, r.batch.count > 0 || *ret_more);
 	return ERR_OK;
 }

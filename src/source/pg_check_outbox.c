@@ -93,17 +93,22 @@ static ATTR_MUST_CHECK enum err_code check_backfill(struct pg_admin *a, struct e
 static ATTR_MUST_CHECK enum err_code check_privileges(struct pg_admin *a, struct err *e)
 {
 	static const char sql[] =
-		"WITH r AS (SELECT oid, rolname FROM pg_roles WHERE rolname = "
+		"WITH r AS (SELECT oid, rolname, ' TO ' || quote_ident(rolname) || '; install with "
+		"an owner''s credentials does it' AS hint FROM pg_roles WHERE rolname = "
 		"coalesce($1, current_user)), o AS (SELECT c.oid, c.relname, c.relkind FROM "
 		"pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = "
 		"'" PG_SCHEMA "') "
-		"SELECT 'role ' || $1, 'does not exist' WHERE $1 IS NOT NULL AND NOT EXISTS "
+		"SELECT 'role ' || $1, 'does not exist', 'create it and run install' WHERE $1 IS "
+		"NOT NULL AND NOT EXISTS "
 		"(SELECT FROM r) "
-		"UNION ALL SELECT 'role ' || r.rolname, 'may not use schema " PG_SCHEMA "' FROM r, "
-		"pg_namespace n WHERE n.nspname = '" PG_SCHEMA "' AND NOT "
+		"UNION ALL SELECT 'role ' || r.rolname, 'may not use schema " PG_SCHEMA "', "
+		"'GRANT USAGE ON SCHEMA " PG_SCHEMA
+		"' || r.hint FROM r, pg_namespace n WHERE n.nspname = '" PG_SCHEMA "' AND NOT "
 		"has_schema_privilege(r.oid, n.oid, 'USAGE') "
 		"UNION ALL SELECT 'role ' || r.rolname, 'may not ' || v.priv || ' on " PG_SCHEMA
-		".' || v.name FROM r, (VALUES ('outbox', 'SELECT'), ('outbox', 'INSERT'), "
+		".' || v.name, 'GRANT ' || v.priv || ' ON " PG_SCHEMA
+		".' || v.name || r.hint FROM r, (VALUES ('outbox', 'SELECT'), ('outbox', "
+		"'INSERT'), "
 		"('outbox', 'DELETE'), ('dead_letter', 'SELECT'), ('dead_letter', 'INSERT'), "
 		"('dead_letter', 'DELETE'), ('parked', 'SELECT'), ('parked', 'INSERT'), "
 		"('parked', 'UPDATE'), ('parked', 'DELETE'), ('delivered', 'SELECT'), "
@@ -115,14 +120,28 @@ static ATTR_MUST_CHECK enum err_code check_privileges(struct pg_admin *a, struct
 		"('backfill', 'UPDATE'), ('backfill', 'DELETE')) "
 		"v(name, priv) JOIN o ON o.relname = v.name WHERE NOT "
 		"has_table_privilege(r.oid, o.oid, v.priv) "
-		"UNION ALL SELECT 'role ' || r.rolname, 'may not use sequence ' || o.relname "
+		"UNION ALL SELECT 'role ' || r.rolname, 'may not use sequence ' || o.relname, "
+		"format('GRANT USAGE, SELECT ON SEQUENCE " PG_SCHEMA ".%I', o.relname) || r.hint "
 		"FROM r, o WHERE o.relkind = 'S' AND o.relname NOT IN ('parked_seq_seq', "
 		"'backfill_id_seq') AND NOT "
 		"has_sequence_privilege(r.oid, o.oid, 'USAGE')";
 	const char *const values[] = {a->source->user};
 
-	return find_rows(a, FINDING_FAIL, "run install with an owner's credentials", sql, 1, values,
-			 e);
+	return find_rows(a, FINDING_FAIL, NULL, sql, 1, values, e);
+}
+
+/* May the one who checks look at what is in the schema? */
+static ATTR_MUST_CHECK enum err_code may_look(struct pg_admin *a, bool *ret_may, struct err *e)
+{
+	int64_t may = 0;
+	enum err_code code = pg_admin_number(
+		a,
+		"SELECT has_schema_privilege(oid, 'USAGE')::int FROM pg_namespace WHERE nspname = "
+		"'" PG_SCHEMA "'",
+		0, NULL, 0, &may, e);
+
+	*ret_may = may;
+	return code;
 }
 
 /* What the triggers do with the rights of the function's owner. Of the server's functions those
@@ -285,23 +304,14 @@ static ATTR_MUST_CHECK enum err_code check_pipelines(struct pg_admin *a, struct 
 	return ERR_OK;
 }
 
-enum err_code pg_check_outbox(struct pg_admin *a, struct err *e)
+/* By the name of what is in the schema. */
+static ATTR_MUST_CHECK enum err_code check_inside(struct pg_admin *a, struct err *e)
 {
 	struct err here;
-	enum err_code code = check_objects(a, e);
+	enum err_code code = check_backfill(a, e);
 
 	if (code == ERR_OK)
-		code = check_parked(a, e);
-	if (code == ERR_OK)
-		code = check_delivered(a, e);
-	if (code == ERR_OK)
-		code = check_ingest(a, e);
-	if (code == ERR_OK)
-		code = check_backfill(a, e);
-	if (code == ERR_OK)
 		code = check_capture_rights(a, e);
-	if (code == ERR_OK)
-		code = check_privileges(a, e);
 	if (code == ERR_OK)
 		code = check_open_to_public(a, e);
 	if (code == ERR_OK)
@@ -320,4 +330,22 @@ enum err_code pg_check_outbox(struct pg_admin *a, struct err *e)
 	if (code != ERR_OK && e)
 		*e = here;
 	return code;
+}
+
+enum err_code pg_check_outbox(struct pg_admin *a, struct err *e)
+{
+	bool may = false;
+	enum err_code code = check_objects(a, e);
+
+	if (code == ERR_OK)
+		code = check_parked(a, e);
+	if (code == ERR_OK)
+		code = check_delivered(a, e);
+	if (code == ERR_OK)
+		code = check_ingest(a, e);
+	if (code == ERR_OK)
+		code = check_privileges(a, e);
+	if (code == ERR_OK)
+		code = may_look(a, &may, e);
+	return code == ERR_OK && may ? check_inside(a, e) : code;
 }

@@ -268,18 +268,27 @@ static void gone_sql(struct buf *out, enum letters_move how, const char *pipelin
 	buf_add_str(out, stays ? "))" : ") RETURNING d.*)");
 }
 
+#define SEQUENCE                                                                                   \
+	"CASE WHEN pipeline = 'default' THEN 'outbox_id_seq' ELSE 'outbox_' || pipeline || "       \
+	"'_id_seq' END"
+#define NEXT_ID "nextval(format('" PG_SCHEMA ".%I', " SEQUENCE ")::regclass)"
+#define WAS_DRAWN "id <= (SELECT upto FROM drawn)"
+
 /* The outbox gets its new ids in the order of the old: nextval runs over the sorted rows, not
- * before the sort. */
+ * before the sort. To the front: what the sequence has yet to give out, as it was set back, may not
+ * stand there, or the application's own insert fails with it. */
 static void replay_sql(struct buf *out, bool to_front)
 {
 	buf_add_str(out, ", sorted AS MATERIALIZED (SELECT * FROM gone ORDER BY id), "
+			 "drawn AS MATERIALIZED (SELECT coalesce(max(last_value), 0) AS upto FROM "
+			 "pg_sequences WHERE schemaname = '" PG_SCHEMA "' AND sequencename = "
+			 "(SELECT " SEQUENCE " FROM sorted LIMIT 1)), "
 			 "back AS (INSERT INTO " PG_SCHEMA ".outbox (id, origin_id, pipeline, "
 			 "operation, schema_name, table_name, row_key, old_key, changed_at, bytes, "
 			 "truncated, data, old_data) SELECT ");
-	buf_add_str(out, to_front ? "id, NULL"
-				  : "nextval(CASE WHEN pipeline = 'default' THEN "
-				    "'" PG_SCHEMA ".outbox_id_seq' ELSE format('" PG_SCHEMA
-				    ".%I', 'outbox_' || pipeline || '_id_seq') END::regclass), id");
+	buf_add_str(out, to_front ? "CASE WHEN " WAS_DRAWN " THEN id ELSE " NEXT_ID " END, "
+				    "CASE WHEN " WAS_DRAWN " THEN NULL ELSE id END"
+				  : NEXT_ID ", id");
 	buf_add_str(out,
 		    ", pipeline, operation, schema_name, table_name, row_key, old_key, changed_at, "
 		    "coalesce(octet_length(row_key), 0) + coalesce(octet_length(old_key), 0) + "

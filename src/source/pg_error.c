@@ -29,6 +29,7 @@ static const struct {
 	{"42703", ERR_NOT_FOUND},   /* undefined_column */
 	{"42883", ERR_NOT_FOUND},   /* undefined_function */
 	{"3F000", ERR_NOT_FOUND},   /* invalid_schema_name */
+	{"22P05", ERR_DATA},        /* untranslatable_character: not in the database's encoding */
 	{"40", ERR_BUSY},           /* deadlock, serialization */
 	{"55006", ERR_BUSY},        /* object_in_use */
 	{"08", ERR_UNAVAILABLE},    /* connection exceptions */

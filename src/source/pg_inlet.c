@@ -68,6 +68,7 @@ struct pg_inlet {
 	struct buf sql; /* statements that wait to be sent */
 	size_t rows;    /* of the INSERT at its end; 0: it does not end with one */
 	bool has_mark;
+	char encoding[32]; /* of the database, when it does not spell all that UTF-8 does; or "" */
 };
 
 static struct pg_inlet *inlet_of(struct inlet_store *s)
@@ -93,6 +94,15 @@ static void note_warning(struct pg_inlet *s, const char *fsync)
 			       "%s: PostgreSQL has fsync off: what was accepted can be lost when "
 			       "its machine fails",
 			       s->env->name);
+}
+
+static void note_encoding(struct pg_inlet *s)
+{
+	const char *encoding = PQparameterStatus(pg_conn_raw(s->conn), "server_encoding");
+
+	/* SQL_ASCII converts nothing */
+	if (encoding && strcmp(encoding, "UTF8") != 0 && strcmp(encoding, "SQL_ASCII") != 0)
+		(void)snprintf(s->encoding, sizeof(s->encoding), "%s", encoding);
 }
 
 /* Are the pipelines installed, and is there a table of keys? */
@@ -149,6 +159,8 @@ static ATTR_MUST_CHECK enum err_code pg_inlet_open(const struct inlet_env *env,
 	/* what the server or the role has it at */
 	if (code == ERR_OK && !pooled)
 		code = pg_conn_exec(s->conn, "RESET synchronous_commit", e);
+	if (code == ERR_OK)
+		note_encoding(s);
 	if (code == ERR_OK)
 		code = check_installed(s, e);
 	if (code != ERR_OK) {
@@ -369,10 +381,28 @@ static void add_row(struct pg_inlet *s, const char *pipeline, const struct inlet
 	buf_add_fmt(&s->sql, ", %lld)", (long long)row->bytes);
 }
 
-static ATTR_MUST_CHECK enum err_code pg_inlet_add(struct inlet_store *base,
-						  const struct inlet_row *row, struct err *e)
+static bool is_ascii(struct text t)
 {
-	struct pg_inlet *s = inlet_of(base);
+	size_t i;
+
+	for (i = 0; i < t.len; i++)
+		if ((unsigned char)t.s[i] >= 0x80)
+			return false;
+	return true;
+}
+
+/* May the server refuse it for its characters? */
+static bool is_doubtful(const struct pg_inlet *s, const struct inlet_row *row)
+{
+	return s->encoding[0] &&
+	       !(is_ascii(row->schema) && is_ascii(row->table) && is_ascii(row->key) &&
+		 is_ascii(row->data) && is_ascii(row->old_data));
+}
+
+/* The rows of one event. */
+static ATTR_MUST_CHECK enum err_code add_rows(struct pg_inlet *s, const struct inlet_row *row,
+					      struct err *e)
+{
 	enum err_code code = ERR_OK;
 	size_t i;
 
@@ -385,7 +415,24 @@ static ATTR_MUST_CHECK enum err_code pg_inlet_add(struct inlet_store *base,
 		if (buf_error(&s->sql) != ERR_OK || s->rows >= INLET_PENDING_ROWS)
 			code = flush(s, e);
 	}
+	return code;
+}
+
+/* One that may be refused goes by itself, so that it is known which one it was. */
+static ATTR_MUST_CHECK enum err_code pg_inlet_add(struct inlet_store *base,
+						  const struct inlet_row *row, struct err *e)
+{
+	struct pg_inlet *s = inlet_of(base);
+	bool is_alone = is_doubtful(s, row);
+	enum err_code code = is_alone ? flush(s, e) : ERR_OK;
+
+	if (code == ERR_OK)
+		code = add_rows(s, row, e);
+	if (code == ERR_OK && is_alone)
+		code = flush(s, e);
 	s->base.held_bytes = s->sql.cap;
+	if (code == ERR_DATA)
+		return err_prefix(e, "the database has the encoding %s", s->encoding);
 	return code;
 }
 

@@ -34,19 +34,39 @@
 	"pipeline, operation, schema_name, table_name, row_key, old_key, changed_at, "             \
 	"truncated, data, old_data"
 
-/* $3 attempts, $4 statuses, $5 reasons */
+#define EVENT_OF(x)                                                                                \
+	"ROW(" x ".operation, " x ".schema_name, " x ".table_name, " x ".row_key, " x              \
+	".old_key, " x ".changed_at, " x ".truncated, " x ".data, " x ".old_data)"
+#define EVENT_OF_TOLD EVENT_OF("t")
+#define EVENT_OF_LETTER EVENT_OF("l")
+#define EVENT_OF_LOOKED EVENT_OF("k")
+
+/* $3 attempts, $4 statuses, $5 reasons. The same event again, as of copies that were replayed, is
+ * the letter that there is. Another event with the id of a letter (a sequence set back, a table
+ * restored) gets an id of its own, above all that are there: both stay. Looked at are the letters
+ * of before, and those of this statement. */
+#define BURY_GONE                                                                                  \
+	"told AS (SELECT id, coalesce(origin_id, id) AS letter, " EVENT_COLUMNS                    \
+	", a.attempts, a.status, a.reason FROM gone JOIN ROWS FROM (pg_catalog.unnest($2::int8[])" \
+	", pg_catalog.unnest($3::int4[]), pg_catalog.unnest($4::int4[]), "                         \
+	"pg_catalog.unnest($5::text[])) AS a (id, attempts, status, reason) USING (id)), "         \
+	"looked AS (SELECT t.*, " EVENT_OF_TOLD " IS DISTINCT FROM first_value(" EVENT_OF_TOLD     \
+	") OVER (PARTITION BY t.letter) OR EXISTS (SELECT FROM " PG_SCHEMA ".dead_letter AS l "    \
+	"WHERE l.pipeline = $1::text AND l.id = t.letter AND " EVENT_OF_LETTER                     \
+	" IS DISTINCT FROM " EVENT_OF_TOLD ") AS is_taken FROM told AS t), "                       \
+	"others AS (SELECT k.id, dense_rank() OVER (ORDER BY k.letter, " EVENT_OF_LOOKED           \
+	") AS nth FROM looked AS k WHERE k.is_taken) "                                             \
+	"INSERT INTO " PG_SCHEMA ".dead_letter (id, " EVENT_COLUMNS                                \
+	", attempts, last_status, last_error) SELECT CASE WHEN nth IS NULL THEN letter ELSE "      \
+	"(SELECT max(m.id) "                                                                       \
+	"FROM (SELECT max(l.id) FROM " PG_SCHEMA ".dead_letter AS l WHERE l.pipeline = $1::text "  \
+	"UNION ALL SELECT max(o.id) FROM " PG_SCHEMA ".outbox AS o WHERE o.pipeline = $1::text "   \
+	"UNION ALL SELECT max(t.letter) FROM told AS t) AS m (id)) + nth END, " EVENT_COLUMNS      \
+	", attempts, nullif(status, 0), reason FROM looked LEFT JOIN others USING "                \
+	"(id) ON CONFLICT DO NOTHING"
 #define BURY_FROM(table)                                                                           \
-	"WITH gone AS (DELETE FROM " table " WHERE " IS_ONE_OF_IDS(                                \
-		table) " RETURNING *) "                                                            \
-		       "INSERT INTO " PG_SCHEMA ".dead_letter (id, " EVENT_COLUMNS                 \
-		       ", attempts, last_status, "                                                 \
-		       "last_error) SELECT coalesce(origin_id, id), " EVENT_COLUMNS                \
-		       ", a.attempts, "                                                            \
-		       "nullif(a.status, 0), a.reason FROM gone JOIN ROWS FROM ("                  \
-		       "pg_catalog.unnest($2::int8[]), pg_catalog.unnest($3::int4[]), "            \
-		       "pg_catalog.unnest($4::int4[]), pg_catalog.unnest($5::text[])) AS a (id, "  \
-		       "attempts, "                                                                \
-		       "status, reason) USING (id) ON CONFLICT DO NOTHING"
+	"WITH gone AS (DELETE FROM " table                                                         \
+	" WHERE " IS_ONE_OF_IDS(table) " RETURNING *), " BURY_GONE
 
 /* A copy that was replayed, even twice at once, is the event that it was. */
 #define KEEP_FROM(table)                                                                           \

@@ -24,36 +24,33 @@
 
 static const struct {
 	const char *before, *after; /* the name of the outbox */
+	const char *again;          /* ... and once more, before this; NULL: once */
 } stmt_table[SQLITE_STMT_PARK] = {
-	[SQLITE_STMT_READ] = {ROW, " WHERE id > ?1 ORDER BY id"},
-	[SQLITE_STMT_ONE] = {ROW, " WHERE id = ?1"},
-	[SQLITE_STMT_DELETE] = {"DELETE FROM main.", " WHERE id = ?1"},
-	[SQLITE_STMT_BURY] = {"INSERT OR IGNORE INTO main." SQLITE_DEAD_LETTER
-			      " (pipeline, id, operation, table_name, row_key, old_key, "
-			      "changed_at, truncated, data, old_data, attempts, last_status, "
-			      "last_error) SELECT ?5, ifnull(origin_id, id), operation, "
-			      "table_name, row_key, old_key, "
-			      "changed_at, truncated, data, old_data, ?2, nullif(?3, 0), ?4 FROM "
-			      "main.",
-			      " WHERE id = ?1"},
+	[SQLITE_STMT_READ] = {ROW, " WHERE id > ?1 ORDER BY id", NULL},
+	[SQLITE_STMT_ONE] = {ROW, " WHERE id = ?1", NULL},
+	[SQLITE_STMT_DELETE] = {"DELETE FROM main.", " WHERE id = ?1", NULL},
+	[SQLITE_STMT_BURY] = {SQLITE_BURY_BEFORE "main.", SQLITE_BURY_AFTER "main.",
+			      " AS o WHERE o.id = ?1"},
 	[SQLITE_STMT_SEQUENCE] = {"SELECT coalesce((SELECT seq FROM main.sqlite_sequence WHERE "
 				  "name = '",
-				  "'), 0)"},
+				  "'), 0)", NULL},
 	[SQLITE_STMT_NUMBER] = {"INSERT INTO main.sqlite_sequence (name, seq) SELECT o, ?1 FROM "
 				"(SELECT '",
 				"' AS o) WHERE NOT EXISTS (SELECT 1 FROM main.sqlite_sequence "
-				"WHERE name = o)"},
+				"WHERE name = o)",
+				NULL},
 	[SQLITE_STMT_RAISE] = {"UPDATE main.sqlite_sequence SET seq = ?1 WHERE seq < ?1 AND "
 			       "name = '",
-			       "'"},
+			       "'", NULL},
 	/* exact while it is cheap, then as if none were missing between the ends */
 	[SQLITE_STMT_FIGURES] = {"WITH o AS (SELECT id FROM main.",
 				 ") SELECT CASE WHEN n > 10000 THEN (SELECT max(id) FROM o) - "
 				 "(SELECT min(id) FROM o) + 1 ELSE n END, (SELECT count(*) FROM "
 				 "main." SQLITE_DEAD_LETTER
 				 " WHERE pipeline = ?1) FROM (SELECT count(*) AS n FROM (SELECT 1 "
-				 "FROM o LIMIT 10001))"},
-	[SQLITE_STMT_OLDEST] = {"SELECT id, changed_at FROM main.", " ORDER BY id LIMIT ?1"},
+				 "FROM o LIMIT 10001))",
+				 NULL},
+	[SQLITE_STMT_OLDEST] = {"SELECT id, changed_at FROM main.", " ORDER BY id LIMIT ?1", NULL},
 };
 
 /* ---- new and free ---- */
@@ -256,6 +253,10 @@ static ATTR_MUST_CHECK enum err_code prepare_one(struct sqlite_source *s, struct
 	buf_add_str(&sql, stmt_table[id].before);
 	sqlite_outbox_name(&sql, p->pub->settings->name);
 	buf_add_str(&sql, stmt_table[id].after);
+	if (stmt_table[id].again) {
+		sqlite_outbox_name(&sql, p->pub->settings->name);
+		buf_add_str(&sql, stmt_table[id].again);
+	}
 	if (buf_error(&sql) != ERR_OK)
 		code = err_set(e, ERR_NOMEM, "no memory for a statement");
 	else

@@ -16,6 +16,22 @@
 /* Without a WAL a commit that waits for readers shuts new ones out: see sqlite_ack.c. */
 #define COMMIT_US (50 * CLOCK_US_PER_MS)
 
+/* The WAL is copied into the file when it has so many pages, as SQLite does it by itself, and
+ * begins anew at WAL_RESTART_PAGES. Its index, which stays mapped, is a 500th of the most that it
+ * ever was.
+ */
+#define WAL_COPY_PAGES 1000
+#define WAL_RESTART_PAGES 4000 /* 16 MB of the usual 4 kB */
+/* How long that waits for readers, and so many pages later it is tried again: who reads for minutes
+ * costs 50 ms for each 8 MB. */
+#define WAL_READERS_US (50 * CLOCK_US_PER_MS)
+#define WAL_AGAIN_PAGES 2000
+
+/* What SQLite keeps of pages: it only appends, and what was written is never read again. Given back
+ * behind so many bytes of events, so that small requests do not read the same pages for each. */
+#define CACHE_BYTES (256 * 1024)
+#define CACHE_PRAGMA "PRAGMA cache_size = -256" /* kB */
+
 enum stmt_id {
 	STMT_CLAIM,  /* ?1 source, ?2 token, ?3 key, ?4 digest, ?5 now, ?6 expired */
 	STMT_CLAIMS, /* ?1 to ?3: digest and events */
@@ -46,6 +62,8 @@ struct sqlite_inlet {
 	sqlite3_stmt
 		*adds[SETTINGS_PIPELINES_MAX]; /* ?1 operation, table, key, data, ?5 old_data */
 	int64_t purge_before_wall_us;          /* with the next transaction; 0: none */
+	int wal_restart_pages;                 /* the WAL has to begin anew from then on */
+	int64_t added_bytes;                   /* since SQLite's pages were given back */
 	bool has_mark;
 };
 
@@ -102,6 +120,28 @@ static ATTR_MUST_CHECK enum err_code prepare(struct sqlite_inlet *s, struct err 
 	return code;
 }
 
+/* Behind each commit, which is durable already: what cannot be done now is done behind another one.
+ * The WAL begins anew only when all of it is in the file and nobody reads it, which among a reader
+ * and a writer that never rest is hardly ever so by chance: so readers are waited for.
+ * https://www.sqlite.org/c3ref/wal_checkpoint_v2.html */
+static int on_wal(void *ctx, sqlite3 *db, const char *name, int pages)
+{
+	struct sqlite_inlet *s = ctx;
+	bool restarts = pages >= s->wal_restart_pages;
+	int rc = SQLITE_OK;
+
+	if (restarts)
+		sqlite_conn_set_patience(s->conn, WAL_READERS_US);
+	if (pages >= WAL_COPY_PAGES)
+		rc = sqlite3_wal_checkpoint_v2(
+			db, name, restarts ? SQLITE_CHECKPOINT_RESTART : SQLITE_CHECKPOINT_PASSIVE,
+			NULL, NULL);
+	if (restarts) /* or somebody copies already, or reads for long */
+		s->wal_restart_pages =
+			rc == SQLITE_OK ? WAL_RESTART_PAGES : pages + WAL_AGAIN_PAGES;
+	return SQLITE_OK;
+}
+
 static ATTR_MUST_CHECK enum err_code connect_file(struct sqlite_inlet *s, struct err *e)
 {
 	struct sqlite_conn_options o = {
@@ -121,8 +161,10 @@ static ATTR_MUST_CHECK enum err_code connect_file(struct sqlite_inlet *s, struct
 							      "main.journal_size_limit = 16777216"
 							    : "PRAGMA synchronous = EXTRA",
 				e);
-	/* it only appends: what SQLite would keep of that (2 MB) is never read again */
-	return code == ERR_OK ? sqlite_conn_exec(s->conn, "PRAGMA cache_size = -256", e) : code;
+	s->wal_restart_pages = WAL_RESTART_PAGES;
+	if (s->env->source->type == SOURCE_HTTP) /* an application's writers would wait, too */
+		(void)sqlite3_wal_hook(sqlite_conn_raw(s->conn), on_wal, s);
+	return code == ERR_OK ? sqlite_conn_exec(s->conn, CACHE_PRAGMA, e) : code;
 }
 
 static ATTR_MUST_CHECK enum err_code sqlite_inlet_open(const struct inlet_env *env,
@@ -225,11 +267,17 @@ static ATTR_MUST_CHECK enum err_code sqlite_inlet_commit(struct inlet_store *bas
 							 struct err *e)
 {
 	struct sqlite_inlet *s = inlet_of(base);
+	enum err_code code;
 
 	(void)tell; /* the file tells (source/sqlite_wake.c) */
 	if (!sqlite_conn_is_wal(s->conn))
 		sqlite_conn_set_patience(s->conn, COMMIT_US);
-	return sqlite_conn_exec(s->conn, "COMMIT", e);
+	code = sqlite_conn_exec(s->conn, "COMMIT", e);
+	if (s->added_bytes >= CACHE_BYTES) {
+		(void)sqlite3_db_release_memory(sqlite_conn_raw(s->conn));
+		s->added_bytes = 0;
+	}
+	return code;
 }
 
 static void sqlite_inlet_rollback(struct inlet_store *base)
@@ -340,6 +388,7 @@ static ATTR_MUST_CHECK enum err_code sqlite_inlet_add(struct inlet_store *base,
 	enum err_code code = ERR_OK;
 	size_t i;
 
+	s->added_bytes += row->bytes;
 	for (i = 0; i < s->env->pipeline_count && code == ERR_OK; i++)
 		code = add_one(s, s->adds[i], row, e);
 	return code;

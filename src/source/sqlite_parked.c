@@ -61,10 +61,7 @@ static const char *const stmt_sql[] = {
 		"FROM %2 WHERE id = ?1",
 	[SQLITE_STMT_UNPARK - SQLITE_STMT_PARK] = "DELETE FROM %1 WHERE id = ?1",
 	[SQLITE_STMT_BURY_PARKED - SQLITE_STMT_PARK] =
-		"INSERT OR IGNORE INTO main." SQLITE_DEAD_LETTER " (pipeline, id, " EVENT_COLUMNS
-		", attempts, last_status, last_error) SELECT ?5, "
-		"ifnull(origin_id, id), " EVENT_COLUMNS
-		", ?2, nullif(?3, 0), ?4 FROM %1 WHERE id = ?1",
+		SQLITE_BURY_BEFORE "%2" SQLITE_BURY_AFTER "%1 AS o WHERE o.id = ?1",
 	[SQLITE_STMT_REPARK - SQLITE_STMT_PARK] =
 		"UPDATE %1 SET attempts = ?2, last_status = nullif(?3, 0), last_error = ?4, "
 		"step = ?5, due_at = nullif(?6, 0) WHERE id = ?1",

@@ -81,6 +81,10 @@ postgres)
 	cat "$TEST_PG_DATA/pg_hba.conf" >>"$test_dir/hba"
 	cat "$test_dir/hba" >"$TEST_PG_DATA/pg_hba.conf"
 	"$TEST_PG_CTL" reload >"$test_dir/pg_ctl.log" 2>&1
+	asks_password() {
+		! PGPASSWORD=wrong psql_as app shop -c 'SELECT 1'
+	}
+	ok "the server asks for the password" wait_until 20 asks_password
 	where=$TEST_PG_HOST:$TEST_PG_PORT/shop scheme=postgres schema=public
 	app() {
 		PGPASSWORD=$password psql_as app shop -c "$1"
@@ -99,7 +103,7 @@ mariadb)
 sqlite)
 	where=$test_dir/shop\ 1%.db schema=main
 	app() {
-		sqlite3 -bail "$where" '.timeout 10000' "$1"
+		sqlite3 -bail "$where" '.timeout 60000' "$1"
 	}
 	;;
 esac

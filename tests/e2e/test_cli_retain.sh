@@ -9,10 +9,11 @@ need_database "${1:-}"
 
 # shellcheck disable=SC2154 # from lib.sh
 delivered=${dead_letter%dead_letter}delivered
-shop_open listener.retain 7d listener.poll_interval 100ms webhook.retry_count 0 webhook.retry_schedule '[1s, 1s, 1s, 1s, 1s, 1s, 5s, 5s, 5s, 5s, 5s, 5s]' webhook.breaker_failures 1000
+shop_open listener.retain 7d listener.poll_interval 100ms webhook.retry_count 0 webhook.retry_schedule '[1s, 1s, 1s, 1s, 1s, 1s, 5s, 5s, 5s, 5s, 5s, 5s]' webhook.breaker_failures 1000 webhook.timeout 60
 
 # shellcheck disable=SC2154 # test_dir too
 accepted() { # FILTER: what was accepted, as numbers of the events in the order in which they came
+	stats . >"$test_dir/stats" # asked for them, the receiver writes down what it has for its record
 	jq -rs "map(select(.status == 200)) | $1 | map(.id | split(\"-\") | last) | join(\" \")" "$test_dir/receiver.ndjson"
 }
 accepted_is() {

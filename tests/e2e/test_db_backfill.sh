@@ -16,20 +16,21 @@ rows_done_min() {
 	sql_min "SELECT coalesce(sum(rows_done), 0) FROM $jobs" "$1"
 }
 # The counters of jobs are in their rows, so that they go on where a killed daemon stopped.
-more_read() {
-	local now
-	now=$(sql "SELECT coalesce(sum(rows_done), 0) FROM $jobs") && wait_until 30 rows_done_min $((now + $1))
+rows_done() {
+	sql "SELECT coalesce(sum(rows_done), 0) FROM $jobs"
 }
 
 workload_begin
 if [ "$db_kind" = sqlite ]; then workload_start 2 300 30; else workload_start 6 300 10; fi
 daemon_start
-ok "there is something to read" more_delivered 300
+ok "something is delivered" more_delivered 300
+ok "there is something to read" wait_until 60 sql_min 'SELECT count(*) FROM items' 80
 
 for ((i = 0; i < 3 * scale; i++)); do
+	before=$(rows_done)
 	app backfill items --flush-every 5 --max-concurrent-pages 1 --detach
 	app backfill pairs --flush-every 3 --detach
-	more_read $((RANDOM % 60 + 1)) || break
+	wait_until 30 rows_done_min $((before + RANDOM % 60 + 1)) || break
 	process_kill daemon
 	daemon_start
 done

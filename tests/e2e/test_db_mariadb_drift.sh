@@ -167,6 +167,7 @@ ok "the outbox is truncated by hand, so that its numbers begin again" sql "TRUNC
 	'INSERT INTO items (k) VALUES (7011)' 'INSERT INTO items (k) VALUES (7012)'
 ok "... what is written then arrives" wait_until 60 arrived 7012 || diag "$(metrics '.sources[0]')"
 ok "... all of it, what has an old number when it looks, once a minute" wait_until 90 arrived 7011
+ok "it is active" wait_until 30 source_is state active
 is "uninstall refuses while it runs" "$(app uninstall; echo $?)" 75
 process_stop daemon
 ok "uninstall" app uninstall

@@ -30,6 +30,13 @@ arrived() { # TABLE KEY
 quietly() {
 	"$@" >/dev/null
 }
+# as applications do: what lost a deadlock, and with it its whole transaction, is tried again
+persistently() {
+	local said
+	until said=$("$@" 2>&1); do
+		[[ $said == *'ERROR 1213'* ]] || { echo "$said" && return 1; }
+	done
+}
 is_empty() {
 	sql_is "SELECT count(*) FROM $outbox" 0
 }
@@ -66,16 +73,16 @@ ok "a delete from two tables" sql 'DELETE parts, items FROM parts JOIN items ON 
 ok "rows move between partitions" sql 'UPDATE parts SET part = 1 - part WHERE k % 2 = 0'
 is_mysql || ok "INSERT ... RETURNING, DELETE ... RETURNING" quietly sql 'INSERT INTO items (k) VALUES (6100) RETURNING k' 'DELETE FROM items WHERE k = 6100 RETURNING k'
 ok "UPDATE with ORDER BY and LIMIT that shifts keys" sql 'UPDATE items SET k = k + 1 WHERE k BETWEEN 6041 AND 6050 ORDER BY k DESC LIMIT 3'
-ok "savepoints" sql 'START TRANSACTION; INSERT INTO items (k) VALUES (6200); SAVEPOINT a; DELETE FROM items; ROLLBACK TO a; COMMIT'
+ok "savepoints" persistently sql 'START TRANSACTION; INSERT INTO items (k) VALUES (6200); SAVEPOINT a; DELETE FROM items; ROLLBACK TO a; COMMIT'
 ok "a statement that fails half way" bash -c "! mariadb --no-defaults -h $TEST_MY_HOST -P $TEST_MY_PORT -u root shop \
 	-e 'INSERT INTO items (k) $(sql_series 0 20 'SELECT 6215 - i')' 2>/dev/null"
 
 # sessions of all kinds
 i=0
-own=("sql_mode = 'ORACLE'" "tx_isolation = 'SERIALIZABLE'" "tx_isolation = 'READ-UNCOMMITTED'" "max_statement_time = 5"
+own=("sql_mode = 'ORACLE'" "tx_isolation = 'SERIALIZABLE'" "tx_isolation = 'READ-UNCOMMITTED'" "max_statement_time = 500"
 	"max_recursive_iterations = 0, max_sp_recursion_depth = 0" "old_mode = 'UTF8_IS_UTF8MB3'")
 ! is_mysql || own=("sql_mode = 'ANSI'" "transaction_isolation = 'SERIALIZABLE'" "transaction_isolation = 'READ-UNCOMMITTED'"
-	"max_execution_time = 5000" "cte_max_recursion_depth = 0, max_sp_recursion_depth = 0" "sql_require_primary_key = 1"
+	"max_execution_time = 500000" "cte_max_recursion_depth = 0, max_sp_recursion_depth = 0" "sql_require_primary_key = 1"
 	"sql_generate_invisible_primary_key = 1" "binlog_row_image = MINIMAL" "div_precision_increment = 0")
 for setting in "${own[@]}" "sql_mode = 'ANSI_QUOTES,NO_BACKSLASH_ESCAPES'" "sql_mode = ''" "sql_mode = 'TRADITIONAL'" \
 	"sql_mode = 'PAD_CHAR_TO_FULL_LENGTH'" "sql_safe_updates = 1" "autocommit = 0" "time_zone = '-05:30'" "NAMES latin1" \
@@ -107,7 +114,7 @@ for unit in "char(1)" "'\"'" "'😀'" "'x'"; do
 done
 ok "... delivered" wait_until 30 is_empty
 wait_until 10 journal_is_complete
-is "... with the whole key" "$(jq -r 'select(.table == "longkeys") | .key.k | length' "$test_dir/receiver.ndjson" | sort | uniq -c | xargs)" "8 750"
+is "... with the whole key" "$(jq -r 'select(.table == "longkeys" and .verdict == "first") | .key.k | length' "$test_dir/receiver.ndjson" | sort | uniq -c | xargs)" "8 750"
 is "... none dead" "$(sql "SELECT count(*) FROM $dead_letter")" 0
 
 # ---- what triggers of MariaDB do not see: docs/mysql.md says so

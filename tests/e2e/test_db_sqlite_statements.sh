@@ -32,7 +32,7 @@ all_told() {
 	wait_until 30 is_empty && wait_until 10 journal_is_complete && delivered >"$test_dir/delivered"
 }
 bodies() { # TABLE FILTER
-	jq -c --arg t "$1" 'select(.table == $t) | .body' "$test_dir/receiver.ndjson" | jq -c "$2"
+	jq -c --arg t "$1" 'select(.table == $t and .verdict == "first") | .body' "$test_dir/receiver.ndjson" | jq -c "$2"
 }
 no_warning() {
 	source_is warning ''
@@ -92,7 +92,7 @@ ok "every value of every type is written" sql "INSERT INTO oddities (k, v, \"a \
 	(9223372036854775807, 5, char(1, 8, 10, 34, 92, 127, 8232), NULL), ('nul' || char(0) || 'in it', 6, 'a' || char(0) || 'b', NULL),
 	(CAST(x'ff41' AS TEXT), 7, CAST(x'c328' AS TEXT), -9e999), ('😀', 8, 'ü', 0.1)"
 ok "... and delivered" all_told
-is "... as JSON" "$(jq -c 'select(.table == "oddities") | .id' "$test_dir/receiver.ndjson" | wc -l)" 10
+is "... as JSON" "$(jq -c 'select(.table == "oddities" and .verdict == "first") | .id' "$test_dir/receiver.ndjson" | wc -l)" 10
 is "... none dead" "$(sql "SELECT count(*) FROM $dead_letter")" 0
 sql "INSERT INTO \"odd 'table\"\"\" VALUES (1, 'n')"
 ok "a table with an odd name is delivered" all_told

@@ -39,7 +39,7 @@ daemon_start a
 ok "the first one is active" wait_until 20 state_of "$port_a" active
 daemon_start b "$test_dir/b.yaml"
 ok "the second one stands by" wait_until 20 state_of "$port_b" standby
-is "... which is ready" "$(curl -s -o /dev/null -w '%{http_code}' "http://127.0.0.1:$port_b/readyz")" 200
+ok "... which is ready" wait_until 20 daemon_ready "$port_b"
 
 workload_start 8
 for ((i = 0; i < 3 * scale; i++)); do

@@ -27,7 +27,7 @@ dead_alone() {
 receiver_start receiver --bodies
 shop_new || give_up 'the shop opens'
 config_set webhook.batch_max_events 100 webhook.format cloudevents webhook.compression gzip webhook.max_in_flight 4 \
-	webhook.retry_count 1 webhook.retry_delay 20ms webhook.batch_max_delay 50ms webhook.breaker_failures 50
+	webhook.retry_count 1 webhook.retry_delay 20ms webhook.timeout 60 webhook.batch_max_delay 50ms webhook.breaker_failures 50
 sed -i 's/format: cloudevents/format: cloudevents-binary/' "$shop_config"
 exits "a format without a batch form is a mistake" 78 adbl check
 has "... where it stands" "$complained" 'webhook.format: has one event a request'
@@ -59,7 +59,9 @@ is "... in CloudEvents' batch format" "$(jq -r '.head | ascii_downcase | capture
 # ---- 500 for one of them: nobody else's attempts are used up
 
 receiver_control 'poison=wicked&poison_status=500'
-sql "UPDATE users SET n = 5 WHERE id <= 150" "INSERT INTO users VALUES (1001, 'wicked', 0)" "UPDATE users SET n = 6 WHERE id <= 150"
+# in one transaction, so that it is never alone
+sql "BEGIN; UPDATE users SET n = 5 WHERE id <= 150; INSERT INTO users VALUES (1001, 'wicked', 0);
+	UPDATE users SET n = 6 WHERE id <= 150; COMMIT"
 total=$((total + 300))
 arrived "500" "$total" 4
 is "... after all its attempts" "$(sql "SELECT max(attempts) FROM $dead_letter")" 2

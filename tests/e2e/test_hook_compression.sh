@@ -9,7 +9,8 @@ need_postgres
 receiver_start receiver --bodies --raw
 record=$test_dir/receiver.ndjson
 shop_new || give_up 'the shop opens'
-config_set webhook.compression gzip webhook.compression_min_bytes 4kB webhook.retry_delay 20ms webhook.breaker_failures 1000 \
+# nothing is sent again for its time: the attempts are counted
+config_set webhook.timeout 60 webhook.compression gzip webhook.compression_min_bytes 4kB webhook.retry_delay 20ms webhook.breaker_failures 1000 \
 	listener.max_event_bytes 16MB memory.max 130MB webhook.signing_secrets "[whsec_$(printf '%032d' 7 | base64 -w 0)]"
 exits "install" 0 adbl install
 shop_run

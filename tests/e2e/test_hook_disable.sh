@@ -22,7 +22,7 @@ sent_nothing() { # NAME [SECONDS]
 	is "... no request was made" "$(stats .requests)" "$requests"
 }
 
-shop_open
+shop_open webhook.timeout 60
 
 # ---- 410, kill -9, restart
 
@@ -43,8 +43,9 @@ is "... the daemon is ready" "$(curl -s -o /dev/null -w '%{http_code}' "http://1
 has "... with a warning" "$(curl -s "http://127.0.0.1:$admin_port/readyz")" disabled "HTTP 410"
 exits "status with a daemon" 0 adbl status
 has "... says so, and what to do" "$said" "breaker disabled" "HTTP 410" "app-db-listener enable default"
+config_set worker.pool_size 3
 process_signal daemon HUP
-ok "a reload" wait_until 20 grep -q 'configuration read' "$test_dir/daemon.log"
+ok "a reload" wait_until 20 metrics_is .workers 3
 sent_nothing "... enables nothing"
 exits "enabling another one" 64 adbl enable nobody
 exits "enable" 0 adbl enable default
@@ -74,7 +75,7 @@ people 31 40
 shop_run
 ok "a receiver that is down for disable_after" wait_until 20 breaker_is disabled
 ok "... which the database knows" wait_until 20 kept_is 1
-has "... the log says why" "$(<"$test_dir/daemon.log")" disable_after
+ok "... the log says why" wait_until 10 grep -q disable_after "$test_dir/daemon.log"
 process_stop daemon
 receiver_control mode=ok
 requests=$(stats .requests)
@@ -82,4 +83,12 @@ shop_run
 sent_nothing "after a restart"
 exits "enable" 0 adbl enable default
 all_delivered "enabled" 60
+
+# ---- an operator to whom the daemon does not listen
+
+config_set admin.token '"another"'
+exits "disable past the daemon" 0 adbl disable default
+has "... which it was not told" "$said" admin.token
+exits "status" 0 adbl status
+has "... says at once what the database has" "$said" disabled "by an operator"
 tests_end

@@ -13,9 +13,10 @@ sql "CREATE TABLE items (k bigint PRIMARY KEY, note $note_type)"
 receiver_start
 workload_tables=(items)
 schedule() { # WAITS
-	workload_config </dev/null | sed "s/^  retry_count: .*/  retry_count: 1\n  retry_schedule: [$1]/" >"$test_dir/config.yaml"
+	workload_config </dev/null | sed "s/^  retry_count: .*/  retry_count: 1\n  retry_schedule: [$1]/; s/^  timeout: .*/  timeout: 60/" \
+		>"$test_dir/config.yaml"
 }
-schedule '1s, 1s, 1s, 1s, 1s, 2s, 2s, 2s, 2s, 2s, 2s, 2s, 5s, 5s, 5s, 5s, 5s, 5s, 5s, 5s' # a minute for what follows
+schedule "1s, 1s, 1s, 1s, 1s, 2s, 2s, 2s, 2s, 2s, 2s, 2s$(printf ', 5s%.0s' {1..10})$(printf ', 15s%.0s' {1..10})" # minutes for what follows
 ok "install" app install
 
 parked_is() {
@@ -58,7 +59,7 @@ ok "all arrive" wait_until 30 stats_is .distinct 107
 ok "none is parked" wait_until 20 parked_is 0
 is "each once and in order" "$(stats '"\(.duplicates) \(.out_of_order) \(.overlaps)"')" "0 0 0"
 ok "none is dead" dead_is 0
-ok "status tells" status_says '.pipelines[0].parked' 0
+ok "status tells" wait_until 20 status_says '.pipelines[0].parked' 0
 
 # ---- the last step: then the key goes on. Others must be delivered meanwhile, or it would be an outage.
 

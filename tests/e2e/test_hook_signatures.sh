@@ -102,7 +102,7 @@ printf '%s\n%s\n' "${secret[new]}" "${secret[long]}" >"$test_dir/signing"
 export CREDENTIALS_DIRECTORY=$test_dir/credentials SIGNING=${secret[old]}
 shop_new
 config_set webhook.signing_secrets "[\"\${SIGNING}\", {credential: signing}, {file: $test_dir/signing}]" \
-	webhook.retry_max_delay 3s webhook.breaker_failures 1000
+	webhook.retry_max_delay 3s webhook.breaker_failures 1000 webhook.timeout 60
 exits "install" 0 adbl install
 shop_run
 is "/metrics tells how many secrets sign" "$(metrics '.webhooks[0].signing_secrets')" 4

@@ -3,6 +3,7 @@
 # POST /v1/events with curl: each status, each bound, a kill, a reload; what got 202 arrives, in order.
 . "$(dirname "$0")/../support/lib.sh"
 . tests/e2e/shop.sh
+need_sqlite # the daemon's own store
 
 token=Ingest-4d0c1b5e7f92 crm=Ingest-77e0ab91cc03
 ingest_port=$(port_free)
@@ -11,13 +12,15 @@ echo "$crm" >"$test_dir/crm.token"
 mkdir "$test_dir/spill"
 export INGEST_TOKEN=$token
 receiver_start receiver
+test_db=$test_dir/events.db
 cat >"$shop_config" <<CONFIG
 database:
   type: http
-  path: $test_dir/events.db
+  path: $test_db
 webhook:
   url: "http://127.0.0.1:${port[receiver]}/hook"
   retry_delay: 50ms
+  timeout: 60
 ingest:
   listen: 127.0.0.1:$ingest_port
   tokens: {shop: "\${INGEST_TOKEN}", crm: {file: $test_dir/crm.token}}
@@ -79,6 +82,7 @@ answers "one that goes through a file" 202 '{"stored":1}' --data-binary @"$test_
 is "... does" "$(metrics .ingest.spilled_total)" 1
 is "... and leaves none" "$(find "$test_dir/spill" -type f | wc -l)" 0
 rmdir "$test_dir/spill"
+has "check tells that its directory is gone" "$("$ADBL" check -c "$shop_config")" ingest.spill_dir "$test_dir/spill is not there"
 answers "without its directory" 507 Retry-After --data-binary @"$test_dir/spilled"
 mkdir "$test_dir/spill"
 
@@ -87,13 +91,19 @@ mkdir "$test_dir/spill"
 for i in 1 2; do
 	mkfifo "$test_dir/pipe$i"
 	# shellcheck disable=SC2016 # that shell's own variables
-	process_start "slow$i" bash -c 'exec curl -sS -m 20 -o /dev/null -w "%{http_code}" --oauth2-bearer "$1" -T - -X POST \
+	process_start "slow$i" bash -c 'exec curl -sS -m 120 -o /dev/null -w "%{http_code}" --oauth2-bearer "$1" -T - -X POST \
 		-H "Content-Type: application/json" "$2" <"$3"' slow "$token" "$events" "$test_dir/pipe$i"
 done
 exec {pipe1}<>"$test_dir/pipe1" {pipe2}<>"$test_dir/pipe2"
 echo '{' >&"$pipe1"
 echo '{' >&"$pipe2"
-ok "two are in progress" wait_until 10 metrics_is .ingest.in_progress 2
+# not silent yet: their time begins anew with each blank
+two_stand() {
+	echo ' ' >&"$pipe1"
+	echo ' ' >&"$pipe2"
+	metrics_is .ingest.in_progress 2
+}
+ok "two are in progress" wait_until 10 two_stand
 answers "one too many" 503 'server busy, please retry' -d "$(event 8)"
 has "... and when to come back" "$head" 'Retry-After: 1'
 ok "who is silent is sent away" wait_until 20 metrics_is .ingest.refused.timeout 2
@@ -105,6 +115,7 @@ answers "then there is room" 202 '' -d "$(event 10)"
 # ---- kill -9, reload
 
 ok "all are delivered" wait_until 20 stats_is .distinct 8
+ok "... which is written down, or the kill would have them come again" wait_until 20 outbox_is 0
 receiver_stop
 answers "accepted while nobody receives" 202 '' -d "[$(event 11), $(event 12)]"
 process_kill daemon

@@ -8,7 +8,7 @@
 . tests/e2e/shop.sh
 
 connections=${LOAD_CONNECTIONS:-80} requests=${LOAD_REQUESTS:-2} min_kb=${LOAD_MIN_KB:-200} max_kb=${LOAD_MAX_KB:-900}
-patience=${LOAD_PATIENCE:-60} budget_mb=64 tries=${LOAD_TRIES:-12} pause_ms=${LOAD_PAUSE_MS:-300}
+patience=${LOAD_PATIENCE:-60} budget_mb=64 tries=${LOAD_TRIES:-100} pause_ms=${LOAD_PAUSE_MS:-300}
 settle_s=${LOAD_SETTLE_S:-0}
 poster=${POSTER_BIN:-$PWD/build/tests/support/poster}
 token=Load-9f2e71c05ab8
@@ -25,13 +25,25 @@ ingest:
   spill_dir: $test_dir/spill
 admin: {listen: "127.0.0.1:$admin_port"}
 CONFIG
+# malloc as it is under systemd
+malloc=$(sed -n 's/^Environment=\(GLIBC_TUNABLES=\)/\1/p' systemd/app-db-listener.service)
 up() {
 	: >"$test_dir/daemon.log"
-	daemon_start daemon "$shop_config"
+	process_start daemon env ${malloc:+"$malloc"} "$ADBL" run -c "$shop_config"
 	wait_until 30 grep -q 'events can be posted' "$test_dir/daemon.log"
 }
 accepted_min() {
 	[ "$(wc -l <"$test_dir/accepted")" -ge "$1" ]
+}
+# Of the events of accepted requests, how many the receiver has not. What was committed and never answered is there too, so
+# that counting what came says nothing of this.
+missing() {
+	stats . >"$test_dir/stats" # asked for them, the receiver writes down what it has for its record
+	jq -r '.key.id' "$test_dir/receiver.ndjson" | sort -u >"$test_dir/have"
+	comm -23 "$test_dir/want" "$test_dir/have" | wc -l
+}
+missing_is() {
+	[ "$(missing)" = "$1" ]
 }
 # is_within NAME KB MOST_KB
 is_within() {
@@ -41,7 +53,8 @@ is_within() {
 
 : >"$test_dir/accepted"
 up
-curl -s --oauth2-bearer "$token" -H 'Content-Type: application/json' -o /dev/null \
+# idle is what it has after its first request, one with a key as all are
+curl -s --oauth2-bearer "$token" -H 'Content-Type: application/json' -H 'Idempotency-Key: first' -o /dev/null \
 	-d '{"table":"flood","operation":"insert","key":{"id":"0-0"},"data":{}}' "http://127.0.0.1:$ingest_port/v1/events"
 ok "one event" wait_until 20 stats_is .distinct 1
 idle=$(rss_kb daemon)
@@ -61,20 +74,24 @@ echo "# answers by status, 0 for none: $(tail -n 1 "$test_dir/poster.log")"
 echo "# posting took $((${EPOCHREALTIME/[.,]/} / 1000 - start_ms)) ms"
 refused=$((refused + $(metrics .ingest.refused.busy)))
 ok "what is too much was refused, and counted" [ "$refused" -gt 0 ]
-is "nothing is in progress" "$(metrics .ingest.in_progress)" 0
+ok "nothing is in progress" wait_until 20 metrics_is .ingest.in_progress 0
 events=$(awk '{ sum += $2 } END { print sum + 1 }' "$test_dir/accepted")
 ok "all $events events are delivered" wait_until $((patience * 10)) stats_min .distinct "$events"
-is_within "the peak" "$(rss_max_kb daemon)" $(((budget_mb + 32) * 1024))
 awk '{ for (i = 0; i < $2; i++) print $1 "-" i }' "$test_dir/accepted" | sort >"$test_dir/want"
-jq -r '.key.id' "$test_dir/receiver.ndjson" | sort -u >"$test_dir/have"
-is "nothing that got 202 is lost" "$(comm -23 "$test_dir/want" "$test_dir/have" | wc -l)" 0
-# 10 % of idle, and what malloc_trim(3) and closed connections do not give back (docs/RELIABILITY.md): the index of the WAL,
-# which SQLite maps as far as the WAL ever was, and 2 MB for chunks in the threads' caches of malloc with the pages they lie in.
+ok "nothing that got 202 is lost" wait_until "$patience" missing_is 0 || diag "$(missing) are missing"
+is_within "the peak" "$(rss_max_kb daemon)" $(((budget_mb + 32) * 1024))
+# 10 % of idle. The small version allows the megabyte that is not worth a malloc_trim, too (control/memory.h), and the index of
+# the WAL, which is longer where the disk is slow.
+if [ "$settle_s" -gt 0 ]; then
+	most_kb() { echo $((idle * 110 / 100)); }
+else
+	most_kb() { echo $((idle * 110 / 100 + 1024 + $(wal_index_kb))); }
+fi
 wal_index_kb() {
 	echo $(($(stat -c %s "$test_dir/events.db-shm") / 1024))
 }
 is_back() {
-	[ "$(rss_kb daemon)" -le $((idle * 110 / 100 + $(wal_index_kb) + 2048)) ]
+	[ "$(rss_kb daemon)" -le "$(most_kb)" ]
 }
 rss_parts() {
 	awk '/^Rss/ { printf "%s %s kB, ", $1, $2 }' "/proc/${process[daemon]}/status"
@@ -83,7 +100,7 @@ settled() {
 	metrics_is ".uptime_seconds >= $1" true
 }
 delivered_s=$(metrics '.uptime_seconds')
-TEST_PATIENCE=1 ok "memory is back within 30 s, but for what is known to stay" wait_until 30 is_back
+TEST_PATIENCE=1 ok "memory is back within 30 s" wait_until 30 is_back
 if [ "$settle_s" -gt 0 ]; then
 	echo "# idle $idle kB, $(rss_kb daemon) kB $(metrics ".uptime_seconds - $delivered_s | round") s after the last event"
 	# when the last handles, connections and pages of SQLite's have gone back

@@ -23,7 +23,7 @@ text_line='^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]+Z (error|warn|info|debug) +([a-z_
 # ---- text
 
 shop_open logging.file "$logs/app.log" webhook.retry_count 0
-ok "the log file is made" test -s "$logs/app.log"
+ok "the log file is made" wait_until 10 test -s "$logs/app.log"
 is "... and standard error is silent" "$(wc -c <"$test_dir/daemon.log")" 0
 receiver_control 'status=400&count=3'
 sql "INSERT INTO users VALUES (1, 'a \"quoted\" name', 0), (2, E'two\nlines', 0), (3, 'ümläut', 0)"

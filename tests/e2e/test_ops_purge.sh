@@ -28,10 +28,10 @@ old_rows() {
 	fi
 	sql "INSERT INTO $1 ($columns) $(sql_series "$2" "$3" "SELECT i, 'default', 'insert', $schema'users', '{}', $when, $values")"
 }
-# waits: how often somebody waited for a lock so far
+# waits: how often a writer waited for a lock so far; MariaDB counts everybody
 waits() {
 	case $db_kind in
-	postgres) grep -c 'still waiting for' "$TEST_PG_LOG" ;;
+	postgres) grep -c '\] psql LOG: .* still waiting for' "$TEST_PG_LOG" ;;
 	mariadb) sql "SHOW GLOBAL STATUS LIKE 'Innodb_row_lock_waits'" | cut -f 2 ;;
 	sqlite) echo 0 ;;
 	esac
@@ -49,25 +49,34 @@ shop_new || give_up 'the shop opens'
 config_set listener.retain 7d listener.dead_letter_retention 30d
 exits "install" 0 adbl install
 for table in "$dead_letter" "$delivered"; do
-	ok "old and young rows in $table" old_rows "$table" 100001 $((100000 + rows)) 40
-	ok "... and young ones" old_rows "$table" 500001 500010 1
+	ok "young rows in $table" old_rows "$table" 500001 500010 1
 done
+removed() {
+	metrics_is '.sources[0] | "\(.dead_purged_total) \(.delivered_purged_total)"' "$rows $rows"
+}
 
-before=$(waits)
-shop_run
-failed=0 written=0 waited=0
-until metrics_is '.sources[0] | "\(.dead_purged_total) \(.delivered_purged_total)"' "$rows $rows"; do
-	written=$((written + 1))
-	write_one $written 2>>"$test_dir/writer.log" || failed=$((failed + 1))
-	[ "$(waits)" = "$before" ] || waited=$((waited + 1))
-	[ $written -lt 3000 ] || break
+# a removal that is over before a second statement, as the machine had others to run, tells nothing: then there is another one
+failed=0 written=0 waited=0 meanwhile=0
+for ((round = 0; round < 5 && meanwhile < 2; round++)); do
+	[ $round = 0 ] || process_stop daemon
+	for table in "$dead_letter" "$delivered"; do
+		ok "old rows in $table" old_rows "$table" 100001 $((100000 + rows)) 40
+	done
+	before=$(waits)
+	shop_run
+	deadline=$((SECONDS + 60 * ${TEST_PATIENCE:-3})) meanwhile=0
+	until removed || [ $SECONDS -ge $deadline ]; do
+		meanwhile=$((meanwhile + 1)) written=$((written + 1))
+		write_one $written 2>>"$test_dir/writer.log" || failed=$((failed + 1))
+		[ "$(waits)" = "$before" ] || waited=$((waited + 1))
+	done
 done
-ok "all old ones are removed, and counted" test $written -lt 3000
+ok "all old ones are removed, and counted" removed
 is "... the young dead letters stay" "$(sql "SELECT count(*) FROM $dead_letter")" 10
 is "... and the young delivered events" "$(sql "SELECT count(*) FROM $delivered WHERE id BETWEEN 100000 AND 600000")" 10
-ok "writers wrote meanwhile" test $written -ge 2
+ok "writers wrote meanwhile" test $meanwhile -ge 2
 is "... none failed" "$failed" 0 || diag "$(<"$test_dir/writer.log")"
 is "... none waited" "$waited" 0
 ok "what was written is delivered" wait_until 60 stats_is .distinct $written
-diag "$db_kind: $written statements beside the removal of $((2 * rows)) rows"
+diag "$db_kind: $meanwhile statements beside the removal of $((2 * rows)) rows"
 tests_end

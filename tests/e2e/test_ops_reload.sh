@@ -10,7 +10,7 @@ logged() { # TEXT
 }
 
 receiver_start second
-shop_open worker.pool_size 2 webhook.retry_delay 20ms
+shop_open worker.pool_size 2 webhook.retry_delay 20ms webhook.timeout 60
 people 1 10
 all_delivered "before" 10
 cp "$shop_config" "$test_dir/good.yaml"
@@ -61,7 +61,7 @@ is "... nothing came twice" "$(stats .duplicates)" 0
 
 # ---- another receiver
 
-receiver_control delay_ms=100
+receiver_control delay_ms=500
 people 90001 90400
 ok "requests are in flight" wait_until 20 stats_min .in_flight 1
 config_set webhook.url "\"http://127.0.0.1:${port[second]}/hook\""
@@ -81,18 +81,19 @@ is "... not to the old one" "$(stats .distinct)" "$before"
 ok "no debug lines yet" bash -c "! grep -qE ' debug ' '$test_dir/daemon.log'"
 config_set logging.level debug admin.token '"new-token"'
 process_signal daemon HUP
-receiver_control status=503 second # failed attempts are debug lines
+enable() {
+	[ "$(curl -s -o /dev/null -w '%{http_code}' -m 30 -X POST --oauth2-bearer "$1" "http://127.0.0.1:$admin_port/webhooks/default/enable")" = "$2" ]
+}
+ok "admin.token: the new one" wait_until 20 enable new-token 200
+ok "... not the old one" enable let-me-in 401
+# the log is begun anew before the endpoint
+receiver_control status=503 second # an event's first failed attempt is a debug line
 people 92001 92010
 debugs() {
 	grep -qE ' debug ' "$test_dir/daemon.log"
 }
 ok "logging.level: debug" wait_until 20 debugs
 receiver_control mode=ok second
-enable() {
-	[ "$(curl -s -o /dev/null -w '%{http_code}' -m 5 -X POST --oauth2-bearer "$1" "http://127.0.0.1:$admin_port/webhooks/default/enable")" = "$2" ]
-}
-ok "admin.token: the new one" wait_until 20 enable new-token 200
-ok "... not the old one" enable let-me-in 401
 new_port=$(port_free)
 config_set logging.level error admin.listen "127.0.0.1:$new_port"
 process_signal daemon HUP

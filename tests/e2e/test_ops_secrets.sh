@@ -7,7 +7,7 @@
 need_postgres
 . tests/e2e/shop.sh
 
-secrets=(Pw-4f1c9e Url-77aa3b Query-0d2e8f Header-b6c5d4 Admin-e9f8a7 Mask-1d2c3b Alert-3c7d1e Ingest-5a7c02)
+secrets=(Pw-4f1c9e Url-77aa3b Query-0d2e8f Header-b6c5d4 Admin-e9f8a7 Mask-1d2c3b Alert-3c7d1e Ingest-5a7c02 Proxy-8e4b6d)
 ingest_token=${secrets[7]}-0123456789
 mask_key=${secrets[5]}-0123456789abcdef01234567
 # of these two a part is looked for: a mistaken one must not be repeated either
@@ -39,7 +39,7 @@ keep() {
 }
 run_all() {
 	local c words
-	for c in check status 'check --json' 'status --json' 'dead-letters list' 'dead-letters list --json' test-webhook \
+	for c in check 'check --settings' status 'check --json' 'status --json' 'dead-letters list' 'dead-letters list --json' test-webhook \
 		'test-webhook --json' 'install --print' 'uninstall --print' version; do
 		read -ra words <<<"$c"
 		keep "$ADBL" "${words[@]}" -c "$shop_config"
@@ -117,19 +117,28 @@ look() {
 	keep "$ADBL" dead-letters list -c "$shop_config"
 	keep curl -s -m 5 "http://127.0.0.1:$admin_port/metrics"
 }
-read_again() {
-	[ "$(grep -c 'configuration read' "$test_dir/app.log")" -gt "$1" ]
+# In the middle of a reload the log is opened anew, and what is said then goes to standard error.
+begins() {
+	cat "$test_dir/app.log" "$test_dir/daemon.log" | grep -c 'reading the source'
+}
+begins_min() {
+	[ "$(begins)" -ge "$1" ]
+}
+# taken_up: a daemon that was told of a configuration has it; events that come now go by it
+taken_up() {
+	local before
+	before=$(begins)
+	process_signal daemon HUP
+	wait_until 20 begins_min $((before + 1))
 }
 # authorized_by NAME WORDS KEY VALUE...: with these keys, and a receiver that takes an event and refuses one; what is sent has
 # WORDS
 authorized_by() {
-	local name=$1 sent=$2 before
+	local name=$1 sent=$2
 	shift 2
 	cp "$test_dir/plain.yaml" "$shop_config"
 	config_set "$@"
-	before=$(grep -c 'configuration read' "$test_dir/app.log")
-	process_signal daemon HUP
-	ok "$name is taken up" wait_until 20 read_again "$before"
+	ok "$name is taken up" taken_up
 	people $next $next
 	ok "an event by $name arrives" wait_until 20 outbox_is 0
 	stats . >"$test_dir/stats"
@@ -149,7 +158,7 @@ authorized_by oauth2 'Bearer Fetched-5b1e7c' webhook.oauth2_token_url "\"http://
 	webhook.oauth2_client_secret_credential client webhook.oauth2_auth post
 is "... with tokens" "$(stats '.tokens.given > 0')" true
 receiver_control 'token_wanted=0&token_status=401'
-process_signal daemon HUP
+ok "the token is forgotten" taken_up
 people $next $next
 ok "a client that is refused" wait_until 20 breaker_is open
 look
@@ -159,7 +168,7 @@ openssl req -x509 -newkey rsa:2048 -days 2 -subj /CN=client -passout "pass:$key_
 	-out "$test_dir/client.pem" 2>"$test_dir/openssl.log"
 config_set webhook.url '"https://127.0.0.1:1/"' webhook.tls_cert "$test_dir/client.pem" webhook.tls_key "$test_dir/client.key" \
 	webhook.tls_key_password "$key_password"
-process_signal daemon HUP
+ok "tls_key is taken up" taken_up
 people $((next + 1)) $((next + 1))
 ok "a key with a password" wait_until 20 breaker_is open
 run_all
@@ -215,13 +224,15 @@ for wrong in "[$ingest_token]" "{shop: [$ingest_token]}" "{shop: ${secrets[7]}}"
 	keep "$ADBL" check --offline -c "$shop_config"
 done
 cp "$test_dir/good.yaml" "$shop_config"
-config_set webhook.url "\"htp://hook:${secrets[1]}@127.0.0.1/?token=${secrets[2]}\""
+config_set webhook.url "\"htp://hook:${secrets[1]}@127.0.0.1/?token=${secrets[2]}\"" \
+	webhook.proxy "\"sock://proxy:${secrets[8]}@127.0.0.1\""
 run_all
 config_set database.password "[${secrets[0]}]" admin.token "{a: ${secrets[4]}}"
 run_all
 cp "$test_dir/good.yaml" "$shop_config"
-config_set webhook.url "\"http://hook:${secrets[1]}@127.0.0.1:1/?token=${secrets[2]}\""
-process_signal daemon HUP
+config_set webhook.url "\"http://hook:${secrets[1]}@127.0.0.1:1/?token=${secrets[2]}\"" \
+	webhook.proxy "\"http://proxy:${secrets[8]}@127.0.0.1:1\""
+ok "the configuration is taken up" taken_up
 people 31 40
 ok "another URL, where nobody is" wait_until 20 breaker_is open
 run_all

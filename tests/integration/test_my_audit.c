@@ -13,6 +13,7 @@
 #include "base/mem.h"
 #include "mytest.h"
 #include "source/my_audit.h"
+#include "source/my_source.h"
 #include "source/source.h"
 
 #define EVENTS_MAX 50
@@ -262,6 +263,49 @@ static void keys_are_the_configured_or_none(void **state)
 	expect(a, 0, OP_INSERT, NULL, "{\"id\": 2}");
 }
 
+/* No table can have such a name, and the server refuses to look for it. */
+static void a_name_that_no_table_can_have_stops_nothing(void **state)
+{
+	struct audit *a = *state;
+
+	mytest_exec(a->my.conn, "ALTER TABLE trail CONVERT TO CHARACTER SET utf8mb4");
+	put(a, "'i'", "odd \xf0\x9f\x98\x80", "'{\"id\":1}'", "NULL");
+	put(a, "'i'", "\xf0\x9f\x98\x80.t", "'{\"id\":2}'", "NULL");
+	start(a);
+	assert_int_equal(read_rows(a), 1);
+	expect(a, 0, OP_INSERT, NULL, "{\"id\":1}");
+	assert_int_equal(read_rows(a), 1);
+	expect(a, 0, OP_INSERT, NULL, "{\"id\":2}");
+}
+
+/* Whoever is told that there is more reads again at once. */
+static void a_key_that_cannot_be_asked_for_is_asked_for_at_the_pace_of_polls(void **state)
+{
+	struct source_limit limit = {.events = 2, .bytes = 1 << 20};
+	struct audit *a = *state;
+	struct my_conn *c;
+	int i;
+
+	for (i = 0; i < 5; i++)
+		put(a, "'i'", "items", "'{\"id\":1}'", "NULL");
+	start(a);
+	c = my_source_of(a->s)->conn;
+	/* a limit that information_schema alone goes beyond, as a server may have it for all */
+	assert_int_equal(my_conn_exec(c, "SET SESSION max_join_size = 12", NULL), ERR_OK);
+	for (i = 0; i < 3; i++) {
+		assert_int_equal(
+			source_mysql.read(a->s, 0, limit, a->events, &a->count, &a->more, NULL),
+			ERR_OK);
+		assert_int_equal(a->count, 0);
+		assert_false(a->more);
+		assert_non_null(strstr(my_audit_trouble(my_source_of(a->s)->pipes[0].audit),
+				       "cannot ask for the key of items"));
+	}
+	assert_int_equal(my_conn_exec(c, "SET SESSION max_join_size = DEFAULT", NULL), ERR_OK);
+	assert_int_equal(read_rows(a), 5);
+	assert_string_equal(my_audit_trouble(my_source_of(a->s)->pipes[0].audit), "");
+}
+
 static void a_late_commit_is_found_and_goes_first(void **state)
 {
 	struct audit *a = *state;
@@ -361,6 +405,8 @@ int main(void)
 		TEST(operations_nobody_wants_are_only_marked),
 		TEST(what_is_no_json_becomes_a_json_string),
 		TEST(keys_are_the_configured_or_none),
+		TEST(a_name_that_no_table_can_have_stops_nothing),
+		TEST(a_key_that_cannot_be_asked_for_is_asked_for_at_the_pace_of_polls),
 		TEST(a_late_commit_is_found_and_goes_first),
 		TEST(a_missing_index_is_told),
 		TEST(a_table_that_does_not_fit_is_told),

@@ -71,6 +71,62 @@ static void a_replayed_event_dies_under_its_first_id(void **state)
 	parking_close(&k);
 }
 
+#define LETTERS                                                                                    \
+	"SELECT GROUP_CONCAT(id, ':', JSON_EXTRACT(data, '$.id') ORDER BY id SEPARATOR ' ') FROM " \
+	"app_db_listener_dead_letter "
+
+/* Events 1 to 3 are dead. Two others get the ids 1 and 2; letter 3 was replayed twice, and two
+ * others are known as 3 as well. */
+static void an_id_that_is_given_again_loses_no_letter(void **state)
+{
+	static struct parking k;
+	struct fixture *f = *state;
+
+	users(f);
+	install(f);
+	run(f, "INSERT INTO users (id) VALUES (1), (2), (3)");
+	k = parking_of(f, true);
+	parking_open(&k);
+	assert_int_equal(parking_read(&k), 3);
+	parking_bury(&k);
+	parking_close(&k);
+	run(f, "ALTER TABLE app_db_listener_outbox AUTO_INCREMENT = 1; "
+	       "INSERT INTO users (id) VALUES (4), (5)");
+	run(f, "INSERT INTO app_db_listener_outbox (id, origin_id, operation, schema_name, "
+	       "table_name, row_key, changed_at, data) SELECT n, 3, operation, schema_name, "
+	       "table_name, row_key, changed_at, IF(n < 12, data, CONCAT('{\"id\":', n, '}')) "
+	       "FROM app_db_listener_dead_letter, (SELECT 10 AS n UNION ALL SELECT 11 UNION ALL "
+	       "SELECT 12 UNION ALL SELECT 13) AS g WHERE id = 3");
+	parking_open(&k);
+	assert_int_equal(parking_read(&k), 6);
+	parking_bury(&k);
+	assert_string_equal(rows(f, "SELECT COUNT(*) FROM app_db_listener_outbox"), "0");
+	assert_string_equal(rows(f, LETTERS "WHERE id < 4"), "1:1 2:2 3:3");
+	assert_string_equal(rows(f, LETTERS "WHERE id > 3"), "14:4 15:5 16:12 17:13");
+	parking_close(&k);
+	/* out of what is parked, too, and above what waits */
+	run(f, "ALTER TABLE app_db_listener_outbox AUTO_INCREMENT = 1; "
+	       "INSERT INTO users (id) VALUES (6)");
+	parking_open(&k);
+	assert_int_equal(parking_read(&k), 1);
+	parking_park(&k, DUE);
+	run(f, "ALTER TABLE app_db_listener_outbox AUTO_INCREMENT = 51; "
+	       "INSERT INTO users (id) VALUES (7)");
+	parking_expect_death(&k, 1);
+	assert_string_equal(rows(f, LETTERS "WHERE id > 17"), "52:6");
+	/* the same event once more is the letter that there is */
+	parking_close(&k);
+	run(f, "DELETE FROM app_db_listener_outbox; INSERT INTO app_db_listener_outbox (id, "
+	       "operation, schema_name, table_name, row_key, changed_at, data) SELECT id, "
+	       "operation, schema_name, table_name, row_key, changed_at, data FROM "
+	       "app_db_listener_dead_letter WHERE id < 4");
+	parking_open(&k);
+	assert_int_equal(parking_read(&k), 3);
+	parking_bury(&k);
+	assert_string_equal(rows(f, "SELECT COUNT(*) FROM app_db_listener_dead_letter"), "8");
+	parking_close(&k);
+}
+
 static void an_installation_of_before_works_until_it_is_to_park(void **state)
 {
 	static struct parking k;
@@ -277,6 +333,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(parked_events_are_as_they_were),
 		TEST(a_replayed_event_dies_under_its_first_id),
+		TEST(an_id_that_is_given_again_loses_no_letter),
 		TEST(an_installation_of_before_works_until_it_is_to_park),
 		TEST(parked_events_are_undelivered_events),
 		TEST(the_daemons_account_gets_what_it_needs),

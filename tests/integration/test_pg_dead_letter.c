@@ -303,7 +303,8 @@ static void in_front_is_the_old_place_and_nobody_may_read_meanwhile(void **state
 	struct dead_letter_counts n;
 
 	lab(f);
-	run(f, "SELECT pg_advisory_lock(1633968748, 2)");
+	run(f, "SELECT setval('app_db_listener.outbox_id_seq', 100); "
+	       "SELECT pg_advisory_lock(1633968748, 2)");
 	assert_int_equal(source_admin_postgres.dead_letter_replay(&f->settings, 0, &filter, true,
 								  &n, &f->err),
 			 ERR_BUSY);
@@ -317,6 +318,25 @@ static void in_front_is_the_old_place_and_nobody_may_read_meanwhile(void **state
 	assert_string_equal(rows(f, "SELECT string_agg(id::text, ' ' ORDER BY id), "
 				    "count(origin_id) FROM app_db_listener.outbox"),
 			    "1 2 3 4 6|0");
+}
+
+/* The sequence was set back: in their old place they would be in the application's way. */
+static void in_front_is_no_place_that_is_yet_to_be_given_out(void **state)
+{
+	struct dead_letter_filter filter = {.table = "users"};
+	struct fixture *f = *state;
+	struct dead_letter_counts n;
+
+	lab(f);
+	run(f, "SELECT setval('app_db_listener.outbox_id_seq', 3)");
+	if (source_admin_postgres.dead_letter_replay(&f->settings, 0, &filter, true, &n, &f->err) !=
+	    ERR_OK)
+		fail_msg("replay: %s", f->err.msg);
+	assert_int_equal(n.moved, 5);
+	run(f, "INSERT INTO users VALUES (1), (2), (3)");
+	assert_string_equal(rows(f, "SELECT string_agg(concat(id, ':' || origin_id), ' ' ORDER BY "
+				    "id) FROM app_db_listener.outbox WHERE pipeline = 'default'"),
+			    "1 2 3 4:4 5:6 6 7 8");
 }
 
 static void a_list_ends_when_its_taker_fails(void **state)
@@ -363,6 +383,7 @@ int main(void)
 		TEST(changes_that_wait_and_truncations_supersede),
 		TEST(changes_that_are_parked_supersede),
 		TEST(in_front_is_the_old_place_and_nobody_may_read_meanwhile),
+		TEST(in_front_is_no_place_that_is_yet_to_be_given_out),
 		TEST(a_list_ends_when_its_taker_fails),
 		TEST(large_letters_come_in_small_pages),
 		TEST(an_outbox_of_before_gets_the_column),

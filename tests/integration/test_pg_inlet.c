@@ -172,6 +172,62 @@ static void another_role_gets_what_it_needs(void **state)
 	pgtest_exec(superuser(w), "DROP OWNED BY pusher; DROP ROLE pusher");
 }
 
+/* ---- a database that does not spell everything ---- */
+
+static void latin_open(struct lab *lab)
+{
+	pgtest_open_encoded(&lab->pg, "LATIN1");
+	pgtest_add_pipeline(lab->pg.conn, "second");
+	lab->ops = &source_postgres;
+	lab->settings = lab->pg.settings;
+	lab->writer = NULL;
+}
+
+static int latin_setup(void **state)
+{
+	static struct lab latin;
+
+	latin = lab_kinds[LAB_POSTGRES];
+	latin.open = latin_open;
+	*state = &latin;
+	return setup(state);
+}
+
+#define EURO "\xe2\x82\xac" /* LATIN1 has none */
+
+static void an_event_that_the_encoding_cannot_spell_is_refused(void **state)
+{
+	static const struct inlet_event odd[] = {
+		{.table = TEXT_LIT("t"), .data = TEXT_LIT("{\"n\":\"" EURO "\"}")},
+		{.table = TEXT_LIT("t"), .old_data = TEXT_LIT("{\"n\":\"" EURO "\"}")},
+		{.table = TEXT_LIT("t"), .key = TEXT_LIT("{\"n\":\"" EURO "\"}")},
+		{.table = TEXT_LIT(EURO), .data = TEXT_LIT("{}")},
+		{.schema = TEXT_LIT(EURO), .table = TEXT_LIT("t"), .data = TEXT_LIT("{}")},
+	};
+	struct world *w = *state;
+	struct err e = {.code = ERR_OK};
+	size_t i;
+
+	assert_int_equal(begin(w->in, "first", 1).outcome, INLET_STORED);
+	add_data(w->in, "{\"id\":1}", "{}");
+	for (i = 0; i < ARRAY_LEN(odd); i++) {
+		assert_int_equal(begin(w->in, "k", 1).outcome, INLET_STORED);
+		add_data(w->in, "{\"id\":2}", "{\"n\":\"\xc3\xa9\"}");
+		add_data(w->in, "{\"id\":2}", "{}");
+		assert_int_equal(inlet_add(w->in, &odd[i], &e), ERR_DATA);
+		assert_non_null(strstr(e.msg, "the database has the encoding LATIN1: "));
+		assert_int_equal(inlet_cancel(w->in, NULL), ERR_OK);
+	}
+	/* what it was in company with is stored, and its key is not used up */
+	commit(w->in);
+	assert_int_equal(rows(w), 2);
+	assert_int_equal(begin(w->in, "k", 1).outcome, INLET_STORED);
+	add_data(w->in, "{\"id\":3}", "{\"n\":\"\xc3\xa9 \\u20ac \\u0000\"}");
+	commit(w->in);
+	assert_int_equal(rows(w), 4);
+	assert_int_equal(begin(w->in, "first", 1).outcome, INLET_DUPLICATE);
+}
+
 #define IN(test)                                                                                   \
 	{                                                                                          \
 #test, test, setup, teardown, &lab_kinds[LAB_POSTGRES]                             \
@@ -186,6 +242,8 @@ int main(void)
 		IN(ids_are_drawn_and_the_reader_told_as_the_trigger_does),
 		IN(what_is_missing_is_told),
 		IN(another_role_gets_what_it_needs),
+		cmocka_unit_test_setup_teardown(an_event_that_the_encoding_cannot_spell_is_refused,
+						latin_setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

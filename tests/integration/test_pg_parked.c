@@ -70,6 +70,61 @@ static void a_replayed_event_dies_under_its_first_id(void **state)
 	parking_close(&k);
 }
 
+#define LETTERS                                                                                    \
+	"SELECT string_agg(id || ':' || (data::json ->> 'id'), ' ' ORDER BY id) FROM "             \
+	"app_db_listener.dead_letter "
+
+/* Events 1 to 3 are dead. The sequence is set back, so that two others get the ids 1 and 2; letter
+ * 3 was replayed twice, and two others are known as 3 as well. */
+static void an_id_that_is_given_again_loses_no_letter(void **state)
+{
+	static struct parking k;
+	struct fixture *f = *state;
+
+	users(f);
+	install(f);
+	run(f, "INSERT INTO users VALUES (1), (2), (3)");
+	k = parking_of(f, true);
+	parking_open(&k);
+	assert_int_equal(parking_read(&k), 3);
+	parking_bury(&k);
+	parking_close(&k);
+	run(f, "SELECT setval('app_db_listener.outbox_id_seq', 1, false); "
+	       "INSERT INTO users VALUES (4), (5); "
+	       "INSERT INTO app_db_listener.outbox (id, origin_id, pipeline, operation, "
+	       "schema_name, table_name, row_key, changed_at, bytes, data) SELECT n, 3, pipeline, "
+	       "operation, schema_name, table_name, row_key, changed_at, 0, CASE WHEN n < 12 THEN "
+	       "data ELSE '{\"id\":' || n || '}' END FROM app_db_listener.dead_letter, "
+	       "generate_series(10, 13) AS n WHERE id = 3");
+	parking_open(&k);
+	assert_int_equal(parking_read(&k), 6);
+	parking_bury(&k);
+	assert_string_equal(rows(f, "SELECT count(*) FROM app_db_listener.outbox"), "0");
+	assert_string_equal(rows(f, LETTERS "WHERE id < 4"), "1:1 2:2 3:3");
+	assert_string_equal(rows(f, LETTERS "WHERE id > 3"), "14:4 15:5 16:12 17:13");
+	parking_close(&k);
+	/* out of what is parked, too, and above what waits */
+	run(f, "SELECT setval('app_db_listener.outbox_id_seq', 1, false); "
+	       "INSERT INTO users VALUES (6)");
+	parking_open(&k);
+	assert_int_equal(parking_read(&k), 1);
+	parking_park(&k, DUE);
+	run(f, "SELECT setval('app_db_listener.outbox_id_seq', 50); INSERT INTO users VALUES (7)");
+	parking_expect_death(&k, 1);
+	assert_string_equal(rows(f, LETTERS "WHERE id > 17"), "52:6");
+	/* the same event once more is the letter that there is */
+	parking_close(&k);
+	run(f, "DELETE FROM app_db_listener.outbox; INSERT INTO app_db_listener.outbox (id, "
+	       "pipeline, operation, schema_name, table_name, row_key, changed_at, bytes, data) "
+	       "SELECT id, pipeline, operation, schema_name, table_name, row_key, changed_at, 0, "
+	       "data FROM app_db_listener.dead_letter WHERE id < 4");
+	parking_open(&k);
+	assert_int_equal(parking_read(&k), 3);
+	parking_bury(&k);
+	assert_string_equal(rows(f, "SELECT count(*) FROM app_db_listener.dead_letter"), "8");
+	parking_close(&k);
+}
+
 static void an_installation_of_before_works_until_it_is_to_park(void **state)
 {
 	static struct parking k;
@@ -272,6 +327,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(parked_events_are_as_they_were),
 		TEST(a_replayed_event_dies_under_its_first_id),
+		TEST(an_id_that_is_given_again_loses_no_letter),
 		TEST(an_installation_of_before_works_until_it_is_to_park),
 		TEST(parked_events_are_undelivered_events),
 		TEST(the_daemons_role_gets_what_it_needs),

@@ -223,6 +223,33 @@ static void what_only_the_daemon_needs_hurts_no_writer(void **state)
 	drop_roles(f);
 }
 
+/* As after the output of `install --print`, which the daemon's role had made and somebody else has
+ * run. */
+static void a_role_without_its_grants_is_told_each_of_them(void **state)
+{
+	struct fixture *f = *state;
+
+	users(f);
+	install(f);
+	run(f, "DROP ROLE IF EXISTS \"adbl Daemon\"; CREATE ROLE \"adbl Daemon\" LOGIN");
+	f->source.user = (char *)(uintptr_t) "adbl Daemon";
+	assert_has(check(f), "FAIL role adbl Daemon: may not use schema app_db_listener (GRANT "
+			     "USAGE ON SCHEMA app_db_listener TO \"adbl Daemon\"; install");
+	assert_has(buf_str(&f->findings), "may not DELETE on app_db_listener.outbox (GRANT DELETE "
+					  "ON app_db_listener.outbox TO \"adbl Daemon\"; install");
+	assert_has(buf_str(&f->findings), "may not use sequence outbox_id_seq (GRANT USAGE, SELECT "
+					  "ON SEQUENCE app_db_listener.outbox_id_seq TO \"adbl");
+	/* with the schema alone the rest is looked at */
+	run(f, "GRANT USAGE ON SCHEMA app_db_listener TO \"adbl Daemon\"; "
+	       "ALTER SEQUENCE app_db_listener.outbox_id_seq CACHE 7");
+	assert_lacks(check(f), "may not use schema");
+	assert_has(buf_str(&f->findings), "has CACHE 7");
+	assert_has(buf_str(&f->findings), "may not SELECT on app_db_listener.install");
+	f->source.user = (char *)(uintptr_t) "postgres";
+	assert_int_equal(try_uninstall(f), ERR_OK);
+	run(f, "DROP OWNED BY \"adbl Daemon\"; DROP ROLE \"adbl Daemon\"");
+}
+
 static void with_an_owner_of_its_own_nothing_taken_from_the_daemon_hurts(void **state)
 {
 	struct fixture *f = *state;
@@ -257,6 +284,7 @@ int main(void)
 		TEST(a_role_that_does_not_exist_is_said_before_anything_is_made),
 		TEST(an_owner_without_superuser_can_install),
 		TEST(a_schema_that_somebody_else_prepared_is_refused),
+		TEST(a_role_without_its_grants_is_told_each_of_them),
 		TEST(missing_rights_are_an_error_and_nothing_is_installed),
 		TEST(what_takes_the_triggers_rights_away_is_told_with_its_repair),
 		TEST(what_only_the_daemon_needs_hurts_no_writer),

@@ -211,6 +211,70 @@ static void a_wal_that_grew_is_cut_again(void **state)
 	assert_int_equal(count(f, "SELECT count(*) FROM app_db_listener_outbox"), 23);
 }
 
+/* A reader who is always there when the WAL could begin anew by chance, and goes when somebody
+ * waits for him, which is when the clock is looked at within a commit. */
+struct steady_reader {
+	struct clock clock;
+	sqlite3 *db;
+	bool is_committing;
+};
+
+static void steady_begin(struct steady_reader *r)
+{
+	if (sqlite3_get_autocommit(r->db))
+		sqlitetest_exec(r->db, "BEGIN");
+	assert_true(sqlitetest_i64(r->db, "SELECT count(*) FROM app_db_listener_outbox") >= 0);
+}
+
+static int64_t steady_now_us(void *ctx)
+{
+	const struct steady_reader *r = ctx;
+
+	if (r->is_committing && !sqlite3_get_autocommit(r->db))
+		sqlitetest_exec(r->db, "COMMIT");
+	return clock_now_us(clock_system());
+}
+
+static int64_t steady_wall_us(void *ctx)
+{
+	(void)ctx;
+	return clock_wall_us(clock_system());
+}
+
+static void a_wal_with_a_steady_reader_begins_anew(void **state)
+{
+	static char data[1000000]; /* in two outboxes */
+	struct fixture *f = *state;
+	struct steady_reader r = {.clock = {steady_now_us, steady_wall_us, &r}};
+	struct inlet_options o = {
+		.settings = &f->t.settings, .clock = &r.clock, .interrupt_fd = -1};
+	struct inlet_event ev = {
+		.op = OP_INSERT, .table = TEXT_LIT("orders"), .data = {data, sizeof(data)}};
+	struct inlet_request request = {.key = TEXT_NONE};
+	struct inlet *in = NULL;
+	struct inlet_begun b;
+	int i;
+
+	become_http(f);
+	assert_int_equal(make(f), ERR_OK);
+	assert_int_equal(inlet_open(&o, &in, &f->t.e), ERR_OK);
+	r.db = sqlitetest_connect(&f->t);
+	memset(data, '1', sizeof(data));
+	for (i = 0; i < 30; i++) {
+		steady_begin(&r);
+		assert_int_equal(inlet_begin(in, &request, &b, &f->t.e), ERR_OK);
+		assert_int_equal(inlet_add(in, &ev, &f->t.e), ERR_OK);
+		r.is_committing = true;
+		assert_int_equal(inlet_commit(in, &f->t.e), ERR_OK);
+		r.is_committing = false;
+		assert_in_range(wal_bytes(f), 1, 20000000);
+	}
+	assert_true(wal_bytes(f) > 16000000);
+	assert_int_equal(sqlite3_close(r.db), SQLITE_OK);
+	inlet_close(in);
+	assert_int_equal(count(f, "SELECT count(*) FROM app_db_listener_outbox"), 30);
+}
+
 static void a_lock_is_waited_for_and_then_told(void **state)
 {
 	struct fixture *f = *state;
@@ -310,6 +374,7 @@ int main(void)
 		CASE(a_file_that_was_replaced_is_noticed),
 		CASE(no_space_is_an_error_and_then_none),
 		CASE(a_wal_that_grew_is_cut_again),
+		CASE(a_wal_with_a_steady_reader_begins_anew),
 		CASE(a_lock_is_waited_for_and_then_told),
 		CASE(old_keys_are_removed),
 		CASE(commands_know_the_file),

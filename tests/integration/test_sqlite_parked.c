@@ -81,6 +81,76 @@ static void a_replayed_event_dies_under_its_first_id(void **state)
 	parking_close(&k);
 }
 
+static void expect_letters(struct fixture *f, const char *where, const char *expected)
+{
+	char sql[300];
+	char *got;
+
+	(void)snprintf(sql, sizeof(sql),
+		       "SELECT group_concat(id || ':' || data, ' ') FROM (SELECT id, data FROM "
+		       "app_db_listener_dead_letter WHERE id %s ORDER BY id)",
+		       where);
+	got = sqlitetest_text(f->t.db, "%s", sql);
+	assert_non_null(got);
+	assert_string_equal(got, expected);
+	free(got);
+}
+
+/* Events 1 to 3 are dead. Two others get the ids 1 and 2; letter 3 was replayed twice, and two
+ * others are known as 3 as well. */
+static void an_id_that_is_given_again_loses_no_letter(void **state)
+{
+	static struct parking k;
+	struct fixture *f = *state;
+
+	install_items(f);
+	run(f, "INSERT INTO log (n) VALUES (1), (2), (3); "
+	       "UPDATE app_db_listener_outbox SET data = 'a' || id");
+	k = parking_of(f, true);
+	parking_open(&k);
+	assert_int_equal(parking_read(&k), 3);
+	parking_bury(&k);
+	parking_close(&k);
+	run(f, "UPDATE sqlite_sequence SET seq = 0 WHERE name = 'app_db_listener_outbox'; "
+	       "INSERT INTO log (n) VALUES (4), (5); "
+	       "UPDATE app_db_listener_outbox SET data = 'b' || id; "
+	       "INSERT INTO app_db_listener_outbox (id, origin_id, operation, table_name, row_key, "
+	       "changed_at, data) SELECT n, 3, operation, table_name, row_key, changed_at, CASE "
+	       "WHEN n < 12 THEN data ELSE 'c' || n END FROM app_db_listener_dead_letter, "
+	       "(SELECT 10 AS n UNION ALL SELECT 11 UNION ALL SELECT 12 UNION ALL SELECT 13) "
+	       "WHERE id = 3");
+	parking_open(&k);
+	assert_int_equal(parking_read(&k), 6);
+	parking_bury(&k);
+	assert_int_equal(sqlitetest_i64(f->t.db, "SELECT count(*) FROM app_db_listener_outbox"), 0);
+	expect_letters(f, "< 4", "1:a1 2:a2 3:a3");
+	expect_letters(f, "> 3", "14:b1 15:b2 16:c12 17:c13");
+	parking_close(&k);
+	/* out of what is parked, too, and above what waits */
+	run(f, "UPDATE sqlite_sequence SET seq = 0 WHERE name = 'app_db_listener_outbox'; "
+	       "INSERT INTO log (n) VALUES (6)");
+	parking_open(&k);
+	assert_int_equal(parking_read(&k), 1);
+	parking_park(&k, DUE);
+	run(f, "UPDATE sqlite_sequence SET seq = 50 WHERE name = 'app_db_listener_outbox'; "
+	       "INSERT INTO log (n) VALUES (7)");
+	parking_expect_death(&k, 1);
+	assert_int_equal(sqlitetest_i64(f->t.db, "SELECT max(id) FROM app_db_listener_dead_letter"),
+			 52);
+	/* the same event once more is the letter that there is */
+	parking_close(&k);
+	run(f, "DELETE FROM app_db_listener_outbox; INSERT INTO app_db_listener_outbox (id, "
+	       "operation, table_name, row_key, changed_at, data) SELECT id, operation, "
+	       "table_name, row_key, changed_at, data FROM app_db_listener_dead_letter WHERE id < "
+	       "4");
+	parking_open(&k);
+	assert_int_equal(parking_read(&k), 3);
+	parking_bury(&k);
+	assert_int_equal(
+		sqlitetest_i64(f->t.db, "SELECT count(*) FROM app_db_listener_dead_letter"), 8);
+	parking_close(&k);
+}
+
 static void an_installation_of_before_works_until_it_is_to_park(void **state)
 {
 	static struct parking k;
@@ -225,6 +295,7 @@ int main(void)
 		CASE(parked_events_are_as_they_were),
 		CASE(parked_events_are_as_they_were_in_utf16),
 		CASE(a_replayed_event_dies_under_its_first_id),
+		CASE(an_id_that_is_given_again_loses_no_letter),
 		CASE(an_installation_of_before_works_until_it_is_to_park),
 		CASE(parked_events_are_undelivered_events),
 		CASE(many_are_found_once_each),

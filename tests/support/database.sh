@@ -49,6 +49,7 @@ need_database() {
 }
 
 script_under() {
+	ports_drop
 	rm -rf "$test_dir"
 	trap - EXIT INT TERM HUP
 	exec "$@"

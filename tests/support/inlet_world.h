@@ -89,7 +89,7 @@ static inline int setup(void **state)
 					.inlet_count = 1,
 					.pipelines = w->pipelines,
 					.pipeline_count = 2};
-	if (w->lab == &lab_kinds[LAB_POSTGRES])
+	if (w->lab->settings.type == SOURCE_POSTGRES)
 		pgtest_exec(w->lab->pg.conn, "DROP SCHEMA app_db_listener CASCADE; "
 					     "DROP TABLE public.items");
 	ops = source_admin_find(w->lab->settings.type);

@@ -35,14 +35,15 @@ cleanup() {
 	trap '' INT TERM HUP
 	trap - EXIT
 	for name in "${!process[@]}"; do
-		kill -TERM "${process[$name]}" 2>/dev/null
+		process_signal "$name" TERM 2>/dev/null
 		# no needless SIGCONT: it takes the leak check at the end of a sanitized program by surprise
-		[ "$(process_state "$name")" != T ] || kill -CONT "${process[$name]}" 2>/dev/null
+		[ "$(process_state "$name")" != T ] || process_signal "$name" CONT 2>/dev/null
 	done
 	for name in "${!process[@]}"; do
-		wait_until 5 process_gone "$name" || kill -KILL "${process[$name]}" 2>/dev/null
+		wait_until 5 process_gone "$name" || process_signal "$name" KILL 2>/dev/null
 		wait "${process[$name]}" 2>/dev/null
 	done
+	ports_drop
 	if [ -n "${TEST_KEEP:-}" ]; then
 		echo "# kept: $test_dir"
 	else
@@ -156,16 +157,22 @@ process_start() {
 }
 
 process_gone() {
-	! kill -0 "${process[$1]}" 2>/dev/null || [ "$(process_state "$1")" = Z ]
+	local state
+	state=$(process_state "$1")
+	[ -z "$state" ] || [ "$state" = Z ]
 }
 
-# process_state NAME: R, S, T, Z as in ps.
+# process_state NAME: R, S, T, Z as in ps; nothing when it is gone. Numbers come again within minutes while tests run, so what
+# is no child of ours is somebody else's.
 process_state() {
-	ps -o stat= -p "${process[$1]}" | cut -c 1
+	local stat state parent
+	{ read -r stat <"/proc/${process[$1]}/stat"; } 2>/dev/null || return 0
+	read -r state parent _ <<<"${stat##*) }"
+	[ "$parent" != $$ ] || echo "$state"
 }
 
-process_signal() { # NAME SIGNAL
-	kill "-$2" "${process[$1]}"
+process_signal() { # NAME SIGNAL; fails when it is gone
+	! process_gone "$1" && kill "-$2" "${process[$1]}"
 }
 
 # process_wait NAME [SECONDS]: wait for its end (30 s, then KILL); its exit status.
@@ -204,14 +211,24 @@ frugal() {
 	ASAN_OPTIONS=${ASAN_OPTIONS:-}:quarantine_size_mb=1:thread_local_quarantine_size_kb=16 exec "$@"
 }
 
-# port_free: a TCP port of loopback nobody listens on, below the range of outgoing connections.
+# port_free: a TCP port of loopback nobody listens on, below the range of outgoing connections. It is this script's until
+# it ends, though nobody may listen there for a while: a link beside $test_dir says so to scripts that run at the same time.
 port_free() {
 	local p
 	while :; do
 		p=$((10000 + (RANDOM * 32768 + RANDOM) % 10000))
-		(: <"/dev/tcp/127.0.0.1/$p") 2>/dev/null || break
+		(: <"/dev/tcp/127.0.0.1/$p") 2>/dev/null && continue
+		ln -sT "$test_dir" "${test_dir%/*}/adbl-port.$p" 2>/dev/null && break
 	done
-	echo "$p"
+	echo "$p" | tee -a "$test_dir/ports"
+}
+
+# ports_drop: the ports are anybody's again.
+ports_drop() {
+	local p
+	while read -r p; do
+		rm -f "${test_dir%/*}/adbl-port.$p"
+	done 2>/dev/null <"$test_dir/ports"
 }
 
 # shellcheck source=SCRIPTDIR/database.sh
@@ -225,7 +242,7 @@ receiver_start() {
 	local name=${1:-receiver}
 	shift
 	rm -f "$test_dir/$name.port"
-	process_start "$name" "$RECEIVER_BIN" --port "${port[$name]:-0}" --port-file "$test_dir/$name.port" \
+	process_start "$name" "$RECEIVER_BIN" --port "${port[$name]:-$(port_free)}" --port-file "$test_dir/$name.port" \
 		--record "$test_dir/$name.ndjson" --resume "$@"
 	wait_until 10 test -s "$test_dir/$name.port" || {
 		diag_logs

@@ -146,6 +146,21 @@ void parking_expect_death(struct parking *k, int64_t origin_id)
 	assert_int_equal(parking_rows(k), 0);
 }
 
+void parking_bury(struct parking *k)
+{
+	static struct ack acks[PARKING_MAX];
+	char reason[] = "HTTP 400";
+	size_t i;
+
+	for (i = 0; i < k->count; i++)
+		acks[i] = (struct ack){.id = k->events[i]->f.id,
+				       .outcome = ACK_DEAD,
+				       .attempts = 1,
+				       .last_status = 400,
+				       .reason = reason};
+	parking_give(k, acks, k->count);
+}
+
 static enum err_code add_up(void *ctx, const struct parked_group *g)
 {
 	*(int64_t *)ctx += g->count;

@@ -52,6 +52,9 @@ void parking_expect_same(struct parking *k);
 /* One event is parked, which has been replayed: it dies under its first id. */
 void parking_expect_death(struct parking *k, int64_t origin_id);
 
+/* All of the last read die, out of the outbox, in one batch. */
+void parking_bury(struct parking *k);
+
 /* The table holds rows of the same hashes with due times up to until_wall_us and above, and nothing
  * else: sweeps over what is due, and a list, find each row once. */
 void parking_expect_many(struct parking *k, size_t rows, size_t due, int64_t until_wall_us);

@@ -30,12 +30,21 @@ server_finish() {
 		wait "$child" 2>/dev/null || :
 	fi
 	"${server_stop[@]}" >/dev/null 2>&1 || :
+	while read -r port; do
+		rm -f "${dir%/*}/adbl-port.$port"
+	done 2>/dev/null <"$dir/ports" || :
 	rm -rf "$dir"
 }
 
-# A port that may be free: somebody else can take it before the server does, so callers try a few.
+# A port that may be free: somebody else can take it before the server does, so callers try a few. No other server of these scripts
+# takes it, not while this one is down either: as port_free in lib.sh.
 server_port() {
-	echo $((20000 + (RANDOM * 32768 + RANDOM) % 12000))
+	local port
+	while :; do
+		port=$((20000 + (RANDOM * 32768 + RANDOM) % 12000))
+		! ln -sT "$dir" "${dir%/*}/adbl-port.$port" 2>/dev/null || break
+	done
+	echo "$port" | tee -a "$dir/ports"
 }
 
 # server_run COMMAND [ARG...]: run it, exit with its status.

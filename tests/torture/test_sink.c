@@ -18,6 +18,7 @@
 #include "sink/mask.h"
 #include "sink/pool.h"
 #include "sink/request.h"
+#include "sink/scrub.h"
 #include "sink/token_answer.h"
 #include "sink/webhook.h"
 #include "torture.h"
@@ -350,6 +351,26 @@ static int group_close(void **state)
 	return 0;
 }
 
+/* Without memory nothing of the answer is left. */
+static enum err_code scrub_one_answer(void *ctx)
+{
+	static char with_user[] = "http://u:password@h/";
+	const struct webhook_settings to = {.url.value = with_user};
+	const struct http_request r = {.to = &to};
+	char body[] = "you sent Basic dTpwYXNzd29yZA==";
+
+	(void)ctx;
+	scrub_answer(&r, NULL, body, sizeof(body) - 1);
+	assert_string_equal(body + sizeof("you sent Basic"), "****************");
+	return ERR_OK;
+}
+
+static void an_answer_is_scrubbed_without_memory(void **state)
+{
+	(void)state;
+	assert_true(torture_run(scrub_one_answer, NULL) >= 2);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -358,6 +379,7 @@ int main(void)
 		cmocka_unit_test(a_pool_without_memory),
 		cmocka_unit_test(tokens_without_memory),
 		cmocka_unit_test(certificates_without_memory),
+		cmocka_unit_test(an_answer_is_scrubbed_without_memory),
 		cmocka_unit_test(a_masked_row_without_memory),
 	};
 

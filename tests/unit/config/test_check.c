@@ -61,6 +61,28 @@ static void urls_need_a_scheme_a_host_and_a_port_that_is_one(void **state)
 	check_all(check_url, good, bad);
 }
 
+static void proxies_are_hosts_of_a_kind_that_is_known(void **state)
+{
+	static const char *const good[] = {"",
+					   "h",
+					   "h:3128",
+					   "u:p@h:3128",
+					   "http://h:3128",
+					   "HTTPS://u:p@h/",
+					   "socks4://h",
+					   "socks4a://h",
+					   "socks5://[::1]:1080",
+					   "socks5h://u:p@@h:1080",
+					   NULL};
+	static const char *const bad[] = {"u:://p@h",   "h h",        "h\n",     "http://",
+					  "socks9://h", "socks://h",  "://h",    "h:65536",
+					  "http://h:x", "http://u@",  "/h",      "http://h/p",
+					  "h?q",        "http://[x]", "ftp://h", NULL};
+
+	(void)state;
+	check_all(check_proxy, good, bad);
+}
+
 static void listen_addresses_have_a_port_or_are_off(void **state)
 {
 	static const char *const good[] = {"off", "127.0.0.1:8080", "[::1]:0", "localhost:65535",
@@ -117,6 +139,9 @@ static void printed_urls_have_no_user_password_query_or_fragment(void **state)
 		{"http://h#secret", "http://h?***"},
 		{"http://h/a@b", "http://h/a@b"},
 		{"http://h?x@y", "http://h?***"},
+		{"socks5h://u:p@h:1080", "socks5h://***@h:1080"},
+		{"u:p@h:3128", "***@h:3128"},
+		{"", ""},
 	};
 	struct buf out;
 	size_t i;
@@ -138,6 +163,7 @@ int main(void)
 		cmocka_unit_test(listen_addresses_have_a_port_or_are_off),
 		cmocka_unit_test(names_become_part_of_sql_names),
 		cmocka_unit_test(headers_are_tokens_and_values_one_line),
+		cmocka_unit_test(proxies_are_hosts_of_a_kind_that_is_known),
 		cmocka_unit_test(printed_urls_have_no_user_password_query_or_fragment),
 	};
 

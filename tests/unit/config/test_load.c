@@ -136,7 +136,7 @@ static void check_short_webhook(const struct webhook_settings *w)
 	assert_int_equal(w->header_count, 0);
 	assert_null(w->ca_file);
 	assert_true(w->tls_verify);
-	assert_null(w->proxy);
+	assert_null(w->proxy.value);
 }
 
 static void check_short_pipeline(const struct pipeline_settings *p)
@@ -231,7 +231,7 @@ static void the_long_form_joins_sources_and_webhooks_by_name(void **state)
 	assert_int_equal(s.sources[1].wakeup, SOURCE_WAKEUP_POLL);
 	assert_int_equal(s.sources[2].type, SOURCE_SQLITE);
 	assert_string_equal(s.sources[2].path, "/x.db");
-	assert_string_equal(s.webhooks[0].proxy, "");
+	assert_string_equal(s.webhooks[0].proxy.value, "");
 	assert_false(s.webhooks[1].tls_verify);
 	p = s.pipelines;
 	assert_int_equal(p[0].source, 0);

@@ -232,6 +232,8 @@ static const struct {
 	{&small_group, REST "memory: {max: 128MB}\n",
 	 "f:3:15: memory.max: 128MB is not less than what the control group allows the process: "
 	 "100MB\n"},
+	{&no_limit, REST "memory: {max: 5GB}\n",
+	 "f:3:15: memory.max: 5GB is not less than what the machine has: 4GB\n"},
 	{&no_limit, REST "memory: {max: 3MB}\n",
 	 "f:3:15: memory.max: 3MB is less than one event may need: 8 x max_event_bytes 1MB = 8MB "
 	 "(source default; 4 times the row before and after), and the log's 1MB\n"},

@@ -139,14 +139,15 @@ static void a_difference_names_the_key_both_values_and_what_needs_an_install(voi
 			   "  - {name: default, source: x, tables: [t]}\n"
 			   "  - {name: q, source: x, tables: [t, {name: u, key: [a]}]}\n");
 	struct settings b = must_load(
-		&bare_env, "sources: [{name: x, database: d, port: 1}]\n"
-			   "webhooks: [{name: w, url: http://h, timeout: 10, proxy: /c},"
-			   " {name: new, url: http://h}]\n"
-			   "pipelines:\n"
-			   "  - {name: default, webhook: new, modes: insert, tables: [t]}\n"
-			   "  - {name: q, webhook: w, tables: [t, {name: u, key: [b]}]}\n"
-			   "logging: {level: debug}\n"
-			   "worker: {pool_size: 20}\n");
+		&bare_env,
+		"sources: [{name: x, database: d, port: 1}]\n"
+		"webhooks: [{name: w, url: http://h, timeout: 10, proxy: 'http://me:pw@c:1'},"
+		" {name: new, url: http://h}]\n"
+		"pipelines:\n"
+		"  - {name: default, webhook: new, modes: insert, tables: [t]}\n"
+		"  - {name: q, webhook: w, tables: [t, {name: u, key: [b]}]}\n"
+		"logging: {level: debug}\n"
+		"worker: {pool_size: 20}\n");
 	struct buf out;
 
 	(void)state;
@@ -156,7 +157,7 @@ static void a_difference_names_the_key_both_values_and_what_needs_an_install(voi
 	assert_string_equal(
 		buf_str(&out),
 		"kept database.port of x: 5432 -> 1; source: gone removed; "
-		"webhook.timeout of w: 30s -> 10s; webhook.proxy of w: none -> \"/c\"; "
+		"webhook.timeout of w: 30s -> 10s; webhook.proxy of w: none -> \"http://***@c:1\"; "
 		"webhook: new added; "
 		"listener.modes: [insert, update, delete, truncate] -> [insert] (install); "
 		"pipelines.webhook: changed; pipelines.tables of q: changed (install); "

@@ -146,14 +146,14 @@ static void a_proxy_is_judged_and_not_what_is_behind_it(void **state)
 	(void)state;
 	assert_true(peer_start(&p, serve_and_note, &seen));
 	fixture_open(&f, url);
-	f.to.proxy = p.url;
+	f.to.proxy.value = p.url;
 	allow(&f.to, "metadata", "none");
 	send_small(&f, "p");
 	run_until(&f, 1);
 	assert_int_equal(f.results[0].status, 200);
 	fixture_end(&f);
 	fixture_open(&f, url);
-	f.to.proxy = p.url;
+	f.to.proxy.value = p.url;
 	allow(&f.to, "loopback", "none");
 	send_small(&f, "p");
 	run_until(&f, 1);

@@ -278,7 +278,7 @@ static void a_configured_proxy_is_used_whatever_no_proxy_says(void **state)
 	assert_true(peer_start(&p, serve_and_note, &seen));
 	(void)setenv("no_proxy", "*", 1);
 	fixture_open(&f, url);
-	f.to.proxy = p.url;
+	f.to.proxy.value = p.url;
 	send_small(&f, "p");
 	run_until(&f, 1);
 	(void)unsetenv("no_proxy");

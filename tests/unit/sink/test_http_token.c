@@ -415,7 +415,7 @@ static void a_proxy_is_used_for_the_endpoint_too(void **state)
 
 	(void)state;
 	site_open(&s);
-	s.f.to.proxy = s.peer.url;
+	s.f.to.proxy.value = s.peer.url;
 	s.f.to.oauth2_token_url.value = url;
 	s.always = 503; /* a proxy's requests have a whole URL: none is for /token */
 	site_go(&s);

@@ -31,7 +31,7 @@ static struct webhook_settings settings_of(const char *url, const char *deny, co
 static void settings_end(struct webhook_settings *s)
 {
 	s->url.value = NULL;
-	s->proxy = NULL;
+	s->proxy.value = NULL;
 	string_list_done(&s->network_deny);
 	string_list_done(&s->network_allow);
 }
@@ -255,13 +255,13 @@ static void with_a_proxy_its_address_counts(void **state)
 	char with_scheme[] = "socks5h://10.0.0.9:1080", without[] = "10.0.0.9:3128", empty[] = "";
 
 	(void)state;
-	s.proxy = with_scheme;
+	s.proxy.value = with_scheme;
 	denied(&s, "10.0.0.9", "");
 	denied(&s, "10.0.0.5", "private");
-	s.proxy = without;
+	s.proxy.value = without;
 	denied(&s, "10.0.0.9", "");
 	denied(&s, "10.0.0.5", "private");
-	s.proxy = empty;
+	s.proxy.value = empty;
 	denied(&s, "10.0.0.5", "");
 	denied(&s, "10.0.0.9", "private");
 	settings_end(&s);

@@ -10,7 +10,8 @@
 
 #include "sink/scrub.h"
 
-static char url[] = "https://user1:pa@word@h/p?token=Query1&x=1#f", password[] = "Passw0rd";
+static char url[] = "https://user1:pa@word@h/p?token=Query1&x=1#f", password[] = "Passw0rd",
+	    proxy[] = "me:Pr0xySecret@proxy:3128";
 static char name_1[] = "X-Key", value_1[] = "Header-Value", name_2[] = "X-Short", value_2[] = "abc";
 static char line[] = "Authorization: Basic dTpwdw==";
 
@@ -27,6 +28,11 @@ static void what_was_sent_as_a_secret_is_taken_out(void **state)
 		{"your Passw0rd!", "your ********!"},
 		{"not https://user1:pa@word@h", "not https://*************@h"},
 		{"not pa@word", "not *******"},
+		{"407 for me:Pr0xySecret", "407 for **************"},
+		/* user1:pa@word, me:Pr0xySecret */
+		{"you sent Basic dXNlcjE6cGFAd29yZA==.", "you sent Basic ********************."},
+		{"sent bWU6UHIweHlTZWNyZXQ=", "sent ********************"},
+		{"407 for Pr0xySecret", "407 for ***********"},
 		/* cut off in the middle of one */
 		{"X-Key: Header-V", "X-Key: ********"},
 		{"X-Key: Head", "X-Key: ****"},
@@ -39,6 +45,7 @@ static void what_was_sent_as_a_secret_is_taken_out(void **state)
 	struct webhook_header own[] = {{name_1, {value_1}, false}, {name_2, {value_2}, false}};
 	const struct webhook_settings to = {.url.value = url,
 					    .basic_password.value = password,
+					    .proxy.value = proxy,
 					    .headers = own,
 					    .header_count = 2};
 	struct http_request r = {.to = &to};
@@ -55,10 +62,10 @@ static void what_was_sent_as_a_secret_is_taken_out(void **state)
 		scrub_answer(&r, &headers, body, strlen(body));
 		assert_string_equal(body, cases[i].want);
 	}
-	buf_add_str(&r.url, "https://h/q?other=Query2");
-	(void)snprintf(body, sizeof(body), "/q?other=Query2");
+	buf_add_str(&r.url, "https://tok@h/q?other=Query2");
+	(void)snprintf(body, sizeof(body), "/q?other=Query2 Basic dG9rOg==");
 	scrub_answer(&r, NULL, body, strlen(body));
-	assert_string_equal(body, "/q?************");
+	assert_string_equal(body, "/q?************ Basic ********");
 	buf_done(&r.lines);
 	buf_done(&r.url);
 }
