@@ -39,7 +39,8 @@ struct network_rule {
 		NETWORK_RULE_NONE,
 		NETWORK_RULE_LITERAL,
 		NETWORK_RULE_CLASS,
-		NETWORK_RULE_BLOCK
+		NETWORK_RULE_BLOCK,
+		NETWORK_RULE_REBOUND
 	} kind;
 	enum network_class class;   /* of NETWORK_RULE_CLASS */
 	struct network_block block; /* of NETWORK_RULE_BLOCK */

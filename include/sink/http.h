@@ -19,6 +19,7 @@
 struct auth;
 struct budget;
 struct http;
+struct network_trail;
 
 /* One POST; the engine owns the bufs and its connection, the caller fills it between
  * http_request_get and http_send. */
@@ -35,7 +36,8 @@ struct http_request {
 	const struct webhook_settings *to;
 	void *asks;        /* not NULL: an OPTIONS for permission, without id, time and body */
 	struct auth *auth; /* a loan; NULL: to needs none */
-	void *owner;       /* the caller's; comes back in the result */
+	struct network_trail *trail; /* a loan (sink/network.h); NULL: none */
+	void *owner;                 /* the caller's; comes back in the result */
 	int64_t started_us;
 
 	/* the engine's own */

@@ -30,6 +30,7 @@ const struct webhook_settings *webhook_settings(const struct webhook *w);
 struct breaker *webhook_breaker(struct webhook *w);
 /* NULL: it needs none. */
 struct auth *webhook_auth(struct webhook *w);
+struct network_trail *webhook_trail(struct webhook *w);
 struct batch_size *webhook_batch_size(struct webhook *w);
 struct standing_box *webhook_standing(struct webhook *w);
 /* NULL: the webhook need not be validated. */

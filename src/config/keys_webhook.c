@@ -216,9 +216,11 @@ static const struct key rows[] = {
 	{"webhook.proxy", KEY_URL, WEBHOOK(proxy), .check = check_proxy,
 	 .help = "URL of a proxy; none when not given, whatever the environment says."},
 	{"webhook.network_deny", KEY_LIST, WEBHOOK(network_deny),
-	 .def = "link_local, metadata, unspecified, multicast", .check = check_network_deny,
+	 .def = "link_local, metadata, unspecified, multicast, rebound",
+	 .check = check_network_deny,
 	 .help = "Addresses never to connect to: private, loopback, link_local, metadata, "
-		 "unspecified, multicast, none, an address or a block as 10.0.0.0/8."},
+		 "unspecified, multicast, rebound (private or loopback, of a name that led outside "
+		 "before), none, an address or a block as 10.0.0.0/8."},
 	{"webhook.network_allow", KEY_LIST, WEBHOOK(network_allow), .def = "literal",
 	 .check = check_network_allow,
 	 .help = "Addresses to connect to all the same: literal (the address that the URL spells, "

@@ -23,6 +23,7 @@ static const struct {
 	{"metadata", {.kind = NETWORK_RULE_CLASS, .class = NETWORK_METADATA}},
 	{"unspecified", {.kind = NETWORK_RULE_CLASS, .class = NETWORK_UNSPECIFIED}},
 	{"multicast", {.kind = NETWORK_RULE_CLASS, .class = NETWORK_MULTICAST}},
+	{"rebound", {.kind = NETWORK_RULE_REBOUND}},
 };
 
 bool network_address_read(const char *text, struct network_address *ret_address)
@@ -146,7 +147,7 @@ const char *check_network_allow(const char *text)
 	struct network_rule rule;
 	const char *complaint = network_rule_parse(text, &rule);
 
-	if (!complaint && rule.kind == NETWORK_RULE_CLASS)
+	if (!complaint && (rule.kind == NETWORK_RULE_CLASS || rule.kind == NETWORK_RULE_REBOUND))
 		complaint = "a class is denied or not: only literal, none, addresses and blocks "
 			    "are allowed";
 	return complaint;

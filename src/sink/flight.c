@@ -103,6 +103,7 @@ static void launch(struct worker *w, struct flight *f)
 		compress(w, r);
 		r->owner = f;
 		r->auth = webhook_auth(pp->webhook);
+		r->trail = webhook_trail(pp->webhook);
 		r->wall_us = clock_wall_us(w->pool->clock);
 		code = http_send(w->http, r, &e);
 	}

@@ -3,6 +3,7 @@
 
 #include <curl/curl.h>
 #include <netinet/in.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <strings.h>
 
@@ -74,6 +75,8 @@ static const uint8_t isatap[4] = {0, 0, 0x5e, 0xfe};
 
 #define NETWORK_READINGS_MAX (1 + ARRAY_LEN(carriers) + 1)
 
+enum trail_end { TRAIL_NONE, TRAIL_INSIDE, TRAIL_OUTSIDE };
+
 struct network_policy {
 	struct network_rule *deny;
 	size_t deny_count;
@@ -129,24 +132,52 @@ static bool rule_has(const struct network_rule *r, const struct network_address 
 		return network_block_has(&r->block, a);
 	case NETWORK_RULE_NONE:
 	case NETWORK_RULE_LITERAL: /* became a block or a class */
+	case NETWORK_RULE_REBOUND:
 		break;
 	}
 	return false;
 }
 
-const char *network_denied_by(const struct network_policy *p, const struct network_address *a)
+static bool is_inside(const struct network_address *as, size_t count)
+{
+	size_t k;
+
+	for (k = 0; k < count; k++)
+		if (is_of_class(&as[k], NETWORK_PRIVATE) || is_of_class(&as[k], NETWORK_LOOPBACK))
+			return true;
+	return false;
+}
+
+static bool any_has(const struct network_rule *r, const struct network_address *as, size_t count)
+{
+	size_t k;
+
+	for (k = 0; k < count; k++)
+		if (rule_has(r, &as[k]))
+			return true;
+	return false;
+}
+
+const char *network_denied_by(const struct network_policy *p, struct network_trail *trail,
+			      const struct network_address *a)
 {
 	struct network_address as[NETWORK_READINGS_MAX];
 	const size_t count = readings(a, as);
-	size_t i, k;
+	const bool inside = is_inside(as, count);
+	int none = TRAIL_NONE;
+	size_t i;
 
 	for (i = 0; i < p->allow_count; i++)
 		if (rule_has(&p->allow[i], a))
 			return NULL;
 	for (i = 0; i < p->deny_count; i++)
-		for (k = 0; k < count; k++)
-			if (rule_has(&p->deny[i], &as[k]))
-				return p->deny_words->items[i];
+		if (p->deny[i].kind == NETWORK_RULE_REBOUND
+			    ? trail && inside && atomic_load(&trail->first) == TRAIL_OUTSIDE
+			    : any_has(&p->deny[i], as, count))
+			return p->deny_words->items[i];
+	if (trail)
+		(void)atomic_compare_exchange_strong(&trail->first, &none,
+						     inside ? TRAIL_INSIDE : TRAIL_OUTSIDE);
 	return NULL;
 }
 

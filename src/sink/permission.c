@@ -26,6 +26,7 @@ static void ask(struct worker *w, struct webhook *to)
 	r->to = s;
 	r->asks = to;
 	r->auth = webhook_auth(to);
+	r->trail = webhook_trail(to);
 	r->wall_us = clock_wall_us(w->pool->clock);
 	(void)snprintf(r->id, sizeof(r->id), "handshake");
 	if (s->validation_rate) {

@@ -76,6 +76,7 @@ void posts_put(struct posts *p, struct http_request *r)
 	r->asks = NULL;
 	r->to = NULL;
 	r->auth = NULL;
+	r->trail = NULL;
 	r->plain_bytes = 0;
 	r->started_us = 0;
 	r->cut_count = r->key_only_count = 0;

@@ -30,6 +30,7 @@ struct token_request {
 	struct tls_files *files;
 	const struct clock *clock;
 	struct network_policy *policy;
+	struct network_trail trail;
 	CURLM *multi;
 	_Atomic bool cancelled;
 	struct buf form;
@@ -178,7 +179,7 @@ static curl_socket_t on_open(void *ctx, curlsocktype purpose, struct curl_sockad
 	(void)purpose;
 	if (!network_address_of(&addr->addr, &a))
 		return CURL_SOCKET_BAD;
-	rule = network_denied_by(r->policy, &a);
+	rule = network_denied_by(r->policy, &r->trail, &a);
 	if (rule) {
 		network_address_print(&a, ip);
 		(void)snprintf(r->denied, sizeof(r->denied), "denied: %s, by network_deny: %s", ip,

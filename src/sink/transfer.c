@@ -50,7 +50,7 @@ static size_t on_body(char *bytes, size_t size, size_t count, void *ctx)
 
 static bool is_denied(struct transfer *t, const struct network_address *a, const char *ip)
 {
-	const char *rule = network_denied_by(t->policy, a);
+	const char *rule = network_denied_by(t->policy, t->request->trail, a);
 
 	if (rule)
 		(void)snprintf(t->denied, sizeof(t->denied), "%s, by network_deny: %s", ip, rule);

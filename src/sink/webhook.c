@@ -12,6 +12,7 @@
 #include "base/thread.h"
 #include "config/column_rules.h"
 #include "sink/concurrency.h"
+#include "sink/network.h"
 
 #define WEBHOOK_OPEN_RATE 1000000
 #define WEBHOOK_PROBE_MIN_US CLOCK_US_PER_S
@@ -24,6 +25,7 @@ struct webhook {
 	const struct webhook_settings *settings;
 	struct breaker *breaker;
 	struct auth *auth; /* NULL: none */
+	struct network_trail trail;
 	struct batch_size batch_size;
 	struct standing_box *standing;
 	struct handshake *handshake; /* NULL: not validated */
@@ -144,6 +146,11 @@ struct breaker *webhook_breaker(struct webhook *w)
 struct auth *webhook_auth(struct webhook *w)
 {
 	return w->auth;
+}
+
+struct network_trail *webhook_trail(struct webhook *w)
+{
+	return &w->trail;
 }
 
 struct standing_box *webhook_standing(struct webhook *w)

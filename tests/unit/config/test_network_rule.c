@@ -125,6 +125,8 @@ static void each_list_has_words_of_its_own(void **state)
 	assert_null(check_network_allow("::1"));
 	assert_null(check_network_allow("none"));
 	assert_non_null(strstr(check_network_allow("private"), "a class"));
+	assert_null(check_network_deny("rebound"));
+	assert_non_null(strstr(check_network_allow("rebound"), "a class"));
 	assert_non_null(check_network_allow("x"));
 }
 

@@ -53,9 +53,8 @@ static const struct {
 	{"basic_user: a:b, basic_password: Hid1",
 	 "f:2:39: webhook.basic_user: a user has no colon\n"},
 	{"oauth2_token_url: 'https://u:Hid1@l/t', oauth2_client_id: c, oauth2_client_secret: Hid2",
-	 "f:2:45: webhook.oauth2_token_url: has no user: the client is given by oauth2_client_id "
-	 "and "
-	 "oauth2_client_secret\n"},
+	 "f:2:45: webhook.oauth2_token_url: has no user: what authorizes has keys "
+	 "of its own\n"},
 	{"oauth2_token_url: 'https://l/{table}', oauth2_client_id: c, oauth2_client_secret: Hid2",
 	 "f:2:45: webhook.oauth2_token_url: has no braces and no fragment: it is not a template\n"},
 	{"oauth2_auth: body", "f:2:40: webhook.oauth2_auth: \"body\" is none of basic, post\n"},

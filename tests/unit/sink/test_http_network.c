@@ -3,6 +3,7 @@
 #include "http_fixture.h"
 
 #include "config/field.h"
+#include "sink/network.h"
 
 static void allow(struct webhook_settings *to, const char *deny, const char *allow)
 {
@@ -91,7 +92,8 @@ static void what_the_url_spells_is_connected_to(void **state)
 	peer_stop(&p);
 }
 
-static void send_to(struct fixture *f, const struct webhook_settings *to, const char *id)
+static void send_on(struct fixture *f, const struct webhook_settings *to,
+		    struct network_trail *trail, const char *id)
 {
 	struct http_request *r = http_request_get(f->h);
 
@@ -99,8 +101,14 @@ static void send_to(struct fixture *f, const struct webhook_settings *to, const 
 	buf_add_str(&r->body, "{}");
 	(void)snprintf(r->id, sizeof(r->id), "%s", id);
 	r->to = to;
+	r->trail = trail;
 	assert_int_equal(http_send(f->h, r, NULL), ERR_OK);
 	run_until(f, f->count + 1);
+}
+
+static void send_to(struct fixture *f, const struct webhook_settings *to, const char *id)
+{
+	send_on(f, to, NULL, id);
 }
 
 static void a_connection_that_another_webhook_opened_is_no_way_around_it(void **state)
@@ -134,6 +142,35 @@ static void a_connection_that_another_webhook_opened_is_no_way_around_it(void **
 	string_list_done(&f.to.network_allow);
 	string_list_done(&strict.network_deny);
 	string_list_done(&strict.network_allow);
+}
+
+/* As when the name is turned while a connection that leads inside is open for another webhook. */
+static void a_webhook_whose_name_led_outside_is_not_sent_inside(void **state)
+{
+	struct network_trail outside = {0}, fresh = {0};
+	struct network_policy *policy = NULL;
+	struct network_address a;
+	struct seen seen = {0};
+	struct fixture f;
+	struct peer p;
+
+	(void)state;
+	assert_true(peer_start(&p, serve_and_note, &seen));
+	fixture_open(&f, p.url);
+	allow(&f.to, "rebound", "none");
+	assert_int_equal(network_policy_new(&f.to, &policy, NULL), ERR_OK);
+	assert_true(network_address_read("203.0.113.7", &a));
+	assert_null(network_denied_by(policy, &outside, &a));
+	network_policy_free(policy);
+	send_on(&f, &f.to, &outside, "turned-1");
+	assert_denied(&f.results[0], "127.0.0.1, by network_deny: rebound");
+	send_on(&f, &f.to, &fresh, "inside-1");
+	assert_int_equal(f.results[1].status, 200);
+	send_on(&f, &f.to, &fresh, "inside-2");
+	assert_int_equal(f.results[2].status, 200);
+	assert_int_equal(seen.count, 2);
+	fixture_end(&f);
+	peer_stop(&p);
 }
 
 static void a_proxy_is_judged_and_not_what_is_behind_it(void **state)
@@ -187,6 +224,7 @@ int main(void)
 		cmocka_unit_test(a_denied_address_is_never_connected_to),
 		cmocka_unit_test(what_the_url_spells_is_connected_to),
 		cmocka_unit_test(a_connection_that_another_webhook_opened_is_no_way_around_it),
+		cmocka_unit_test(a_webhook_whose_name_led_outside_is_not_sent_inside),
 		cmocka_unit_test(a_proxy_is_judged_and_not_what_is_behind_it),
 		cmocka_unit_test(a_rule_that_is_none_sends_nothing),
 	};

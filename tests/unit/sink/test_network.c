@@ -12,7 +12,7 @@
 #include "config/field.h"
 #include "sink/network.h"
 
-#define DEFAULT "link_local, metadata, unspecified, multicast"
+#define DEFAULT "link_local, metadata, unspecified, multicast, rebound"
 #define ALL "private, loopback, " DEFAULT
 
 static struct webhook_settings settings_of(const char *url, const char *deny, const char *allow)
@@ -40,12 +40,13 @@ static void settings_end(struct webhook_settings *s)
 static void denied(const struct webhook_settings *s, const char *address, const char *want)
 {
 	struct network_policy *p = NULL;
+	struct network_trail trail = {0};
 	struct network_address a;
 	const char *by;
 
 	assert_int_equal(network_policy_new(s, &p, NULL), ERR_OK);
 	assert_true(network_address_read(address, &a));
-	by = network_denied_by(p, &a);
+	by = network_denied_by(p, &trail, &a);
 	if (strcmp(by ? by : "", want) != 0)
 		fail_msg("%s: denied by '%s', not '%s'", address, by ? by : "", want);
 	network_policy_free(p);
@@ -287,6 +288,58 @@ static void blocks_are_denied_and_allowed(void **state)
 	settings_end(&s);
 }
 
+/* What the addresses, up to the first NULL, are denied by, one after the other: a letter each. */
+static void path(const struct webhook_settings *s, const char *const *where, const char *want)
+{
+	struct network_policy *p = NULL;
+	struct network_trail trail = {0};
+	struct network_address a;
+	char got[8] = "";
+	const char *by;
+	size_t i;
+
+	assert_int_equal(network_policy_new(s, &p, NULL), ERR_OK);
+	for (i = 0; where[i]; i++) {
+		assert_true(network_address_read(where[i], &a));
+		by = network_denied_by(p, &trail, &a);
+		got[i] = by ? by[0] : '-';
+		if (by && by[0] == 'r') /* who has no trail, has no memory */
+			assert_null(network_denied_by(p, NULL, &a));
+	}
+	assert_string_equal(got, want);
+	network_policy_free(p);
+}
+
+/* "DNS rebinding": a name that led outside leads nowhere else. */
+static void a_name_that_led_outside_is_not_followed_inside(void **state)
+{
+	static const struct {
+		const char *allow, *addresses[6], *want;
+	} cases[] = {
+		{"literal", {"8.8.8.8", "10.0.0.1", "127.0.0.1", "::1", "8.8.4.4"}, "-rrr-"},
+		{"literal", {"2606::1", "fd00::1", "64:ff9b::a00:1", "64:ff9b::808:808"}, "-rr-"},
+		/* one of inside may go where it likes */
+		{"literal", {"10.0.0.1", "8.8.8.8", "10.0.0.2", "127.0.0.1"}, "----"},
+		{"literal", {"127.0.1.1", "8.8.8.8", "127.0.1.1"}, "---"},
+		/* what is denied, or allowed by a rule, is no place where it led */
+		{"literal", {"169.254.1.1", "10.0.0.1"}, "l-"},
+		{"8.8.8.8", {"8.8.8.8", "10.0.0.1", "1.1.1.1", "10.0.0.2"}, "----"},
+		{"10.0.0.0/8", {"8.8.8.8", "10.0.0.1", "127.0.0.1"}, "--r"},
+	};
+	struct webhook_settings s;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < ARRAY_LEN(cases); i++) {
+		s = settings_of("http://hooks.example/", DEFAULT, cases[i].allow);
+		path(&s, cases[i].addresses, cases[i].want);
+		settings_end(&s);
+	}
+	s = settings_of("http://hooks.example/", "none", "none");
+	path(&s, cases[0].addresses, "-----");
+	settings_end(&s);
+}
+
 static void sockets_have_addresses_of_two_families(void **state)
 {
 	struct sockaddr_in v4 = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(0x0a000001)};
@@ -314,6 +367,7 @@ int main(void)
 		cmocka_unit_test(a_name_spells_no_address),
 		cmocka_unit_test(with_a_proxy_its_address_counts),
 		cmocka_unit_test(blocks_are_denied_and_allowed),
+		cmocka_unit_test(a_name_that_led_outside_is_not_followed_inside),
 		cmocka_unit_test(sockets_have_addresses_of_two_families),
 	};
 
