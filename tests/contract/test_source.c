@@ -308,6 +308,9 @@ static void a_commit_wakes_the_reader(void **state)
 	struct thread t;
 	struct late_call call = {.lab = lab};
 
+	/* where there is more than polling, it is not the poll that finds it */
+	if (lab->settings.wakeup != SOURCE_WAKEUP_POLL)
+		lab->settings.poll_interval_us = 2 * PATIENCE_US;
 	reader_new(&r, lab);
 	reader_open(&r);
 	assert_int_equal(reader_read(&r, 0), 0);
@@ -316,8 +319,6 @@ static void a_commit_wakes_the_reader(void **state)
 	assert_int_equal(thread_start(&t, "late", 0, insert_later, &call, NULL), ERR_OK);
 	reader_await(&r, 0);
 	thread_join(&t);
-	/* it was not the poll that found it */
-	assert_true(clock_now_us(clock_system()) < call.at_us + 500 * CLOCK_US_PER_MS);
 	reader_free(&r);
 }
 
@@ -384,7 +385,7 @@ static void a_second_reader_stands_by_and_takes_over(void **state)
 	assert_int_equal(b.s->ops->open(b.s, &e), ERR_BUSY);
 	a.s->ops->close(a.s);
 	/* the server may need a moment to see it */
-	deadline = clock_now_us(clock_system()) + 2 * CLOCK_US_PER_S;
+	deadline = clock_now_us(clock_system()) + PATIENCE_US;
 	while (b.s->ops->open(b.s, &e) == ERR_BUSY)
 		assert_true(clock_now_us(clock_system()) < deadline);
 	reader_read(&b, 0);

@@ -15,7 +15,7 @@ static void old_dead_letters_are_purged_in_pieces(void **state)
 	struct lab *lab = *state;
 	struct source_sweep sweep = {.older_than_us = 3600 * CLOCK_US_PER_S, .rows = 2};
 	struct reader r;
-	int64_t deadline = clock_now_us(clock_system()) + 10 * CLOCK_US_PER_S, purged = 0;
+	int64_t deadline = clock_now_us(clock_system()) + PATIENCE_US, purged = 0;
 	int64_t ids[5], other;
 	size_t i, steps = 0, others = lab != &lab_kinds[LAB_FAKE];
 
@@ -59,7 +59,7 @@ static void old_dead_letters_are_purged_in_pieces(void **state)
 static int64_t sweep_delivered(struct reader *r, uint32_t p, int64_t age_us, int64_t want)
 {
 	struct source_sweep sweep = {.older_than_us = age_us, .rows = 2, .delivered = true};
-	int64_t deadline = clock_now_us(clock_system()) + 10 * CLOCK_US_PER_S, purged = 0;
+	int64_t deadline = clock_now_us(clock_system()) + PATIENCE_US, purged = 0;
 
 	do {
 		assert_true(clock_now_us(clock_system()) < deadline);

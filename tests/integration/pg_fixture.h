@@ -169,7 +169,7 @@ static inline int fixture_setup(void **state)
 		.port = strtol(fixture_env("TEST_PG_PORT"), NULL, 10),
 		.user = (char *)(uintptr_t)fixture_env("TEST_PG_USER"),
 		.database = f->database,
-		.connect_timeout_us = 10 * CLOCK_US_PER_S,
+		.connect_timeout_us = 60 * CLOCK_US_PER_S,
 		.statement_timeout_us = 60 * CLOCK_US_PER_S,
 		.max_event_bytes = 1024 * 1024,
 	};
@@ -186,8 +186,8 @@ static inline int fixture_setup(void **state)
 	f->settings.pipelines = f->pipelines;
 	f->settings.pipeline_count = 1;
 	f->options = (struct install_options){
-		.lock_timeout_us = 200 * CLOCK_US_PER_MS,
-		.give_up_us = 20 * CLOCK_US_PER_S,
+		.lock_timeout_us = 5 * CLOCK_US_PER_S,
+		.give_up_us = 60 * CLOCK_US_PER_S,
 		.on_finding = on_finding,
 		.on_sql = on_sql,
 		.ctx = f,

@@ -17,7 +17,7 @@
 #include "source/source.h"
 
 #define EVENTS_MAX 50
-#define PATIENCE_US (20 * CLOCK_US_PER_S)
+#define PATIENCE_US (60 * CLOCK_US_PER_S)
 
 struct audit {
 	struct mytest my;

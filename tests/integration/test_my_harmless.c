@@ -156,7 +156,7 @@ static void replacing_triggers_under_load_loses_and_doubles_nothing(void **state
 
 	run(f, "CREATE TABLE users (id int PRIMARY KEY, name text)");
 	capture(f, 0, NULL, "users");
-	f->options.lock_timeout_us = 500 * CLOCK_US_PER_MS;
+	f->options.lock_timeout_us = 2 * CLOCK_US_PER_S;
 	install(f);
 	for (i = 0; i < ARRAY_LEN(t); i++) {
 		w[i] = (struct writer){.f = f, .first = 1 + (int)i * WRITER_ROWS};

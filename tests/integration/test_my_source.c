@@ -7,7 +7,7 @@
 #include "base/mem.h"
 #include "pgreader.h"
 
-#define PATIENCE_US (30 * CLOCK_US_PER_S)
+#define PATIENCE_US (60 * CLOCK_US_PER_S)
 
 static char pipeline_name[] = "default";
 static struct pipeline_settings pipeline = {.name = pipeline_name};
@@ -145,10 +145,26 @@ static void a_locked_row_fails_the_whole_acknowledgement(void **state)
 
 /* ---- reading ---- */
 
-static void insert_now(struct waker *w)
+#define UNION_LOCK "'a union is one view'"
+
+/* When the first part of the union waits for the lock that `holder` has: then let it go on. */
+struct between {
+	struct thread thread;
+	MYSQL *holder;
+	MYSQL *writer;
+	bool waited;
+};
+
+static void insert_between(void *arg)
 {
-	if (my_conn_exec(w->conn, "INSERT INTO items (id) VALUES (2)", NULL) != ERR_OK)
-		w->conn = NULL;
+	int64_t deadline = now_us() + PATIENCE_US;
+	struct between *b = arg;
+
+	while (!b->waited && now_us() < deadline)
+		b->waited = mytest_i64(b->writer, "SELECT COUNT(*) FROM information_schema."
+						  "PROCESSLIST WHERE STATE = 'User lock'");
+	(void)mytest_try(b->writer, "INSERT INTO items (id) VALUES (2)");
+	(void)mytest_try(b->holder, "DO RELEASE_LOCK(" UNION_LOCK ")");
 }
 
 /* What the reading rests on: MySQL Reference Manual, "Consistent Nonlocking Reads". The first part
@@ -156,25 +172,29 @@ static void insert_now(struct waker *w)
 static void a_union_is_one_view(void **state)
 {
 	struct mytest *my = *state;
-	struct my_conn *c = must_open(my), *writer = must_open(my);
-	struct waker w = {.act = insert_now, .conn = writer};
+	struct between b = {.holder = mytest_connect(my), .writer = mytest_connect(my)};
 	struct my_result *r;
+	struct my_conn *c;
 
+	my->settings.statement_timeout_us = 2 * PATIENCE_US;
+	c = must_open(my);
 	mytest_exec(my->conn, "INSERT INTO items (id) VALUES (1)");
-	waker_start(&w);
+	assert_int_equal(mytest_i64(b.holder, "SELECT GET_LOCK(" UNION_LOCK ", 0)"), 1);
+	assert_int_equal(thread_start(&b.thread, "between", 0, insert_between, &b, NULL), ERR_OK);
 	assert_int_equal(my_conn_query(c,
-				       "(SELECT id, SLEEP(1) FROM app_db_listener_outbox WHERE id "
-				       "BETWEEN 1 AND 1 ORDER BY id LIMIT 5) UNION ALL (SELECT id, "
-				       "0 FROM app_db_listener_outbox WHERE id > 1 ORDER BY id "
-				       "LIMIT 5)",
+				       "(SELECT id, GET_LOCK(" UNION_LOCK ", 100) FROM "
+				       "app_db_listener_outbox WHERE id BETWEEN 1 AND 1 ORDER BY "
+				       "id LIMIT 5) UNION ALL (SELECT id, 0 FROM "
+				       "app_db_listener_outbox WHERE id > 1 ORDER BY id LIMIT 5)",
 				       &r, NULL),
 			 ERR_OK);
-	thread_join(&w.thread);
-	assert_non_null(w.conn);
+	thread_join(&b.thread);
+	assert_true(b.waited);
 	assert_int_equal(my_result_rows(r), 1);
 	my_result_free(r);
 	assert_int_equal(mytest_i64(my->conn, "SELECT COUNT(*) FROM app_db_listener_outbox"), 2);
-	my_conn_close(writer);
+	mysql_close(b.writer);
+	mysql_close(b.holder);
 	my_conn_close(c);
 }
 

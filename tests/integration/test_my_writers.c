@@ -274,10 +274,13 @@ static void every_change_is_read_once_and_in_order(void **state)
 {
 	struct mytest *my = *state;
 	static struct tally t;
+	int64_t deadline = pgreader_now_us() + PATIENCE_US;
 
 	tally_open(&t, my);
 	writers_start(&writers, my, false);
-	read_until(&t, pgreader_now_us() + RUN_US);
+	do { /* on a busy machine it may take longer until one overtakes another */
+		read_until(&t, pgreader_now_us() + RUN_US);
+	} while (!pgreader_inspect(&t.r).late && pgreader_now_us() < deadline);
 	writers_stop(&writers);
 	read_to_the_end(&t, my);
 	expect_everything(&t, my);
@@ -347,7 +350,7 @@ static bool read_or_reopen(struct tally *t, bool *is_open)
 				 pgreader_now_us() + 5 * CLOCK_US_PER_MS, &woken, &e);
 	if (code == ERR_OK)
 		return true;
-	if (code != ERR_UNAVAILABLE && code != ERR_BUSY)
+	if (code != ERR_UNAVAILABLE && code != ERR_BUSY && code != ERR_TIMEOUT)
 		fail_msg("%s: %s", err_name(code), e.msg);
 	ops->close(t->r.s);
 	*is_open = false;

@@ -174,7 +174,7 @@ static void nobody_is_kept_waiting_by_more_than_a_page(void **state)
 	items(f, 10);
 	writer = fixture_connect(f->database, "postgres");
 	locker = fixture_connect(f->database, "postgres");
-	run_on(writer, "SET lock_timeout = '5s'");
+	run_on(writer, "SET lock_timeout = '60s'");
 	walker_open(&w, f, "items", NULL);
 	assert_int_equal(walker_page(&w, 3), BACKFILL_RUNNING);
 	/* between pages nothing is held */
@@ -216,10 +216,11 @@ static void a_page_that_takes_seconds_is_given_up(void **state)
 	walker_close(&w);
 }
 
-/* Another process that does one page of a new job; it exits with what came of it. */
+/* Another process that does one page of a new job, which ends when nobody has lock 77 any more; it
+ * exits with what came of it. */
 static pid_t slow_page(struct fixture *f)
 {
-	static const struct backfill_request r = {.where = "pg_catalog.pg_sleep(0.3) IS NOT NULL"};
+	static const struct backfill_request r = {.where = "public.go()"};
 	struct walker w;
 	pid_t pid = fork();
 
@@ -230,14 +231,15 @@ static pid_t slow_page(struct fixture *f)
 	_exit((int)try_page(&w, 10, false));
 }
 
-static void await_session(struct fixture *f, const char *is)
+/* Until there is another session that is so, or none. */
+static void await_session(struct fixture *f, bool there, const char *is)
 {
-	int64_t deadline_us = clock_now_us(clock_system()) + 20 * CLOCK_US_PER_S;
+	int64_t deadline_us = clock_now_us(clock_system()) + 60 * CLOCK_US_PER_S;
 	char sql[200];
 
 	(void)snprintf(sql, sizeof(sql),
 		       "SELECT 1 FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND %s", is);
-	while (!*rows(f, sql))
+	while ((*rows(f, sql) != '\0') != there)
 		assert_true(clock_now_us(clock_system()) < deadline_us);
 }
 
@@ -250,12 +252,17 @@ static void a_frozen_daemon_lets_go_of_its_rows(void **state)
 	pid_t pid;
 
 	items(f, 2);
-	pid = slow_page(f);
-	await_session(f, "wait_event = 'PgSleep'");
-	assert_int_equal(kill(pid, SIGSTOP), 0);
+	run(f, "CREATE FUNCTION public.go() RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN WHILE NOT "
+	       "pg_catalog.pg_try_advisory_lock_shared(77) LOOP PERFORM pg_catalog.pg_sleep(0.01); "
+	       "END LOOP; RETURN true; END $$; SELECT pg_advisory_lock(77)");
 	writer = fixture_connect(f->database, "postgres");
-	await_session(f, "state = 'idle in transaction' AND query LIKE 'DO %'");
-	run_on(writer, "SET lock_timeout = '10s'; UPDATE items SET v = 'new'");
+	pid = slow_page(f);
+	await_session(f, true, "wait_event = 'PgSleep' AND query LIKE 'DO %'");
+	assert_int_equal(kill(pid, SIGSTOP), 0);
+	run(f, "SELECT pg_advisory_unlock(77)");
+	await_session(f, false, "state = 'active' AND query LIKE 'DO %'");
+	/* it waits for the server to end the session, if that has not */
+	run_on(writer, "SET lock_timeout = '60s'; UPDATE items SET v = 'new'");
 	assert_int_equal(kill(pid, SIGCONT), 0);
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	assert_true(WIFEXITED(status));

@@ -19,6 +19,8 @@
 #include "silent_port.h"
 #include "source/pg_conn.h"
 
+#define PATIENCE_US (60 * CLOCK_US_PER_S)
+
 static int64_t now_us(void)
 {
 	return clock_now_us(clock_system());
@@ -149,7 +151,7 @@ static void wrong_credentials_are_denied(void **state)
 	other.settings.user = (char[]){"locked"};
 	/* the reload takes a moment */
 	{
-		int64_t deadline = now_us() + 10 * CLOCK_US_PER_S;
+		int64_t deadline = now_us() + PATIENCE_US;
 
 		while (open_conn(&other, &c, &e) == ERR_OK) {
 			pg_conn_close(c);
@@ -209,7 +211,7 @@ static void connecting_gives_up_at_its_timeout(void **state)
 
 	other.settings.connect_timeout_us = 200 * CLOCK_US_PER_MS;
 	expect_open(&other, ERR_TIMEOUT, "no answer");
-	assert_in_range(now_us() - start, 200 * CLOCK_US_PER_MS, 5 * CLOCK_US_PER_S);
+	assert_in_range(now_us() - start, 200 * CLOCK_US_PER_MS, PATIENCE_US);
 	(void)close(fd);
 }
 
@@ -248,15 +250,14 @@ static void connecting_can_be_interrupted(void **state)
 	struct pg_conn_options o = {
 		.settings = &other.settings, .clock = clock_system(), .interrupt_fd = &w.fd};
 	int fd = silent_port_open(&other.settings.port);
-	int64_t start = now_us();
 	struct pg_conn *c;
 	struct err e;
 
+	other.settings.connect_timeout_us = 600 * CLOCK_US_PER_S;
 	assert_int_equal(fd_wake_open(&w.fd, NULL), ERR_OK);
 	waker_start(&w);
 	assert_int_equal(pg_conn_open(&o, &c, &e), ERR_UNAVAILABLE);
 	assert_string_equal(e.msg, "interrupted");
-	assert_true(now_us() - start < 5 * CLOCK_US_PER_S);
 	thread_join(&w.thread);
 	fd_close(&w.fd);
 	(void)close(fd);
@@ -325,15 +326,16 @@ static void a_failed_statement_leaves_the_connection_usable(void **state)
 
 static void a_statement_can_be_interrupted(void **state)
 {
+	struct pgtest *pg = *state;
 	struct waker w = {.act = wake_fd};
-	struct pg_conn *c = must_open_for(*state, &w.fd);
-	int64_t start = now_us();
+	struct pg_conn *c;
 	struct err e;
 
+	pg->settings.statement_timeout_us = PATIENCE_US;
+	c = must_open_for(pg, &w.fd);
 	waker_start(&w);
-	assert_int_equal(pg_conn_exec(c, "SELECT pg_sleep(8)", &e), ERR_UNAVAILABLE);
+	assert_int_equal(pg_conn_exec(c, "SELECT pg_sleep(50)", &e), ERR_UNAVAILABLE);
 	assert_string_equal(e.msg, "interrupted");
-	assert_true(now_us() - start < 5 * CLOCK_US_PER_S);
 	assert_int_equal(pg_conn_exec(c, "SELECT 1", NULL), ERR_UNAVAILABLE);
 	thread_join(&w.thread);
 	pg_conn_close(c);
@@ -350,11 +352,13 @@ static void a_server_that_crashes_under_a_statement_is_unavailable(void **state)
 {
 	struct pgtest *pg = *state;
 	struct waker w = {.act = crash_server};
-	struct pg_conn *c = must_open(pg);
+	struct pg_conn *c;
 	struct err e;
 
+	pg->settings.statement_timeout_us = PATIENCE_US;
+	c = must_open(pg);
 	waker_start(&w);
-	assert_int_equal(pg_conn_exec(c, "SELECT pg_sleep(8)", &e), ERR_UNAVAILABLE);
+	assert_int_equal(pg_conn_exec(c, "SELECT pg_sleep(50)", &e), ERR_UNAVAILABLE);
 	thread_join(&w.thread);
 	expect_open(pg, ERR_UNAVAILABLE, "refused");
 	pgtest_ctl("start");
@@ -370,14 +374,14 @@ static void a_server_that_stands_still_holds_nobody_up(void **state)
 	struct err e;
 	pid_t pid;
 
-	pg->settings.statement_timeout_us = 200 * CLOCK_US_PER_MS;
+	pg->settings.statement_timeout_us = CLOCK_US_PER_S; /* enough to open */
 	c = must_open(pg);
 	pid = PQbackendPID(pg_conn_raw(c));
 	assert_int_equal(kill(pid, SIGSTOP), 0);
 	assert_int_equal(pg_conn_exec(c, "SELECT 1", &e), ERR_UNAVAILABLE);
 	assert_int_equal(kill(pid, SIGCONT), 0);
 	assert_string_equal(e.msg, "the server did not answer in time");
-	assert_in_range(now_us() - start, 5 * CLOCK_US_PER_S, 8 * CLOCK_US_PER_S);
+	assert_in_range(now_us() - start, 5 * CLOCK_US_PER_S, PATIENCE_US);
 	pg_conn_close(c);
 }
 
@@ -390,7 +394,7 @@ static void a_large_statement_to_a_still_server_holds_nobody_up(void **state)
 	size_t size = 64UL << 20;
 	char *text = malloc(size + 1);
 	const char *values[] = {text};
-	int64_t start = now_us();
+	struct err e = {.msg = ""};
 	PGresult *res;
 	pid_t pid;
 
@@ -400,10 +404,10 @@ static void a_large_statement_to_a_still_server_holds_nobody_up(void **state)
 	pid = PQbackendPID(pg_conn_raw(c));
 	assert_int_equal(kill(pid, SIGSTOP), 0);
 	waker_start(&w);
-	assert_int_equal(pg_conn_query(c, "SELECT $1::text", 1, values, false, &res, NULL),
+	assert_int_equal(pg_conn_query(c, "SELECT $1::text", 1, values, false, &res, &e),
 			 ERR_UNAVAILABLE);
 	assert_int_equal(kill(pid, SIGCONT), 0);
-	assert_true(now_us() - start < 5 * CLOCK_US_PER_S);
+	assert_string_equal(e.msg, "interrupted");
 	thread_join(&w.thread);
 	pg_conn_close(c);
 	fd_close(&w.fd);
@@ -446,7 +450,7 @@ static void an_idle_connection_tells_why_it_was_closed(void **state)
 	struct pgtest *pg = *state;
 	struct pg_conn *c = must_open(pg);
 	enum err_code code = ERR_OK;
-	int64_t deadline = now_us() + 10 * CLOCK_US_PER_S;
+	int64_t deadline = now_us() + PATIENCE_US;
 	struct err e;
 	int got;
 

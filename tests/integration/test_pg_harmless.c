@@ -248,11 +248,11 @@ static void a_cancelled_statement_stays_cancelled(void **state)
 
 	users(f);
 	install(f);
-	run(f, "SET statement_timeout = 100");
-	assert_string_equal(try_on(f->super, "INSERT INTO users SELECT g, repeat('x', 70000) FROM "
-					     "generate_series(1, 100000) g"),
+	/* the setting goes with the statement */
+	assert_string_equal(try_on(f->super,
+				   "SET statement_timeout = 100; INSERT INTO users SELECT g, "
+				   "repeat('x', 70000) FROM generate_series(1, 100000) g"),
 			    "57014");
-	run(f, "RESET statement_timeout");
 	assert_string_equal(rows(f, "SELECT count(*) FROM app_db_listener.outbox"), "0");
 }
 

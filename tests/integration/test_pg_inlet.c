@@ -22,7 +22,7 @@ static PGconn *superuser(struct world *w)
 
 static void kill_connections(struct world *w)
 {
-	pgtest_exec(superuser(w), "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity "
+	pgtest_exec(superuser(w), "SELECT pg_terminate_backend(pid, 60000) FROM pg_stat_activity "
 				  "WHERE application_name = 'app-db-listener' AND datname = "
 				  "current_database()");
 }
@@ -158,7 +158,7 @@ static void another_role_gets_what_it_needs(void **state)
 	static char role[] = "pusher";
 	struct world *w = *state;
 	struct install_options o = {.lock_timeout_us = CLOCK_US_PER_S,
-				    .give_up_us = 10 * CLOCK_US_PER_S,
+				    .give_up_us = 60 * CLOCK_US_PER_S,
 				    .user = w->lab->settings.user};
 
 	pgtest_exec(superuser(w), "CREATE ROLE pusher LOGIN");

@@ -237,11 +237,20 @@ struct release {
 	const char *sql;
 };
 
-/* Wait in the server, which is where the lock is. */
+/* When somebody has waited for the lock, and for longer than they do at a time. */
 static void release_main(void *arg)
 {
+	int64_t deadline_us = clock_now_us(clock_system()) + 30 * CLOCK_US_PER_S;
 	struct release *r = arg;
+	PGresult *res;
+	bool waits = false;
 
+	while (!waits && clock_now_us(clock_system()) < deadline_us) {
+		res = PQexec(r->c, "SELECT 1 FROM pg_locks WHERE locktype = 'relation' AND NOT "
+				   "granted");
+		waits = PQntuples(res) > 0;
+		PQclear(res);
+	}
 	PQclear(PQexec(r->c, "SELECT pg_sleep(0.7)"));
 	PQclear(PQexec(r->c, r->sql));
 }

@@ -16,7 +16,6 @@
 
 #include "base/fd.h"
 #include "pgtest.h"
-#include "silent_port.h"
 #include "source/pg_conn.h"
 #include "source/pg_dead_letter.h"
 #include "source/pg_install.h"
@@ -49,10 +48,12 @@ static int teardown(void **state)
 	return 0;
 }
 
+/* Behind a socket in its own directory, where nobody else can have taken the place. */
+#define POOLER_PORT 6432
+
 struct pooler {
 	pid_t pid;
 	char dir[64];
-	int64_t port;
 };
 
 static void become_server_owner(void)
@@ -70,9 +71,7 @@ static void pooler_start(struct pooler *p, const struct pgtest *pg)
 	char ini[128], users[128];
 	struct stat st;
 	FILE *f;
-	int fd = silent_port_open(&p->port);
 
-	(void)close(fd);
 	(void)snprintf(p->dir, sizeof(p->dir), "/tmp/adbl-pooler.XXXXXX");
 	assert_non_null(mkdtemp(p->dir));
 	(void)snprintf(ini, sizeof(ini), "%s/ini", p->dir);
@@ -84,10 +83,10 @@ static void pooler_start(struct pooler *p, const struct pgtest *pg)
 	f = fopen(ini, "w");
 	assert_non_null(f);
 	(void)fprintf(f,
-		      "[databases]\n* = host=%s port=%lld\n[pgbouncer]\nlisten_addr = 127.0.0.1\n"
-		      "listen_port = %lld\nunix_socket_dir =\nauth_type = trust\nauth_file = %s\n"
+		      "[databases]\n* = host=%s port=%lld\n[pgbouncer]\nlisten_addr =\n"
+		      "listen_port = %d\nunix_socket_dir = %s\nauth_type = trust\nauth_file = %s\n"
 		      "pool_mode = transaction\ndefault_pool_size = 2\nlogfile = %s/log\n",
-		      pg->host, (long long)pg->settings.port, (long long)p->port, users, p->dir);
+		      pg->host, (long long)pg->settings.port, POOLER_PORT, p->dir, users, p->dir);
 	(void)fclose(f);
 	assert_int_equal(stat(getenv("TEST_PG_DATA"), &st), 0);
 	if (getuid() == 0)
@@ -105,7 +104,7 @@ static void pooler_start(struct pooler *p, const struct pgtest *pg)
 
 static void pooler_stop(struct pooler *p)
 {
-	static const char *const files[] = {"ini", "users", "log"};
+	static const char *const files[] = {"ini", "users", "log", ".s.PGSQL.6432"};
 	char path[128];
 	size_t i;
 
@@ -118,12 +117,14 @@ static void pooler_stop(struct pooler *p)
 	(void)rmdir(p->dir);
 }
 
-static struct pg_conn *open_through(const struct pgtest *through)
+static struct pg_conn *open_through(struct pgtest *through, struct pooler *p)
 {
-	int64_t deadline = now_us() + 10 * CLOCK_US_PER_S, now;
+	int64_t deadline = now_us() + 60 * CLOCK_US_PER_S, now;
 	struct pg_conn *c;
 	struct err e;
 
+	through->settings.host = p->dir;
+	through->settings.port = POOLER_PORT;
 	while (open_conn(through, &c, &e) != ERR_OK) {
 		if ((now = now_us()) > deadline)
 			fail_msg("%s", e.msg);
@@ -141,8 +142,7 @@ static void a_pooler_is_found_out_and_its_sessions_stay_clean(void **state)
 	bool pooled = false;
 
 	pooler_start(&p, pg);
-	through.settings.port = p.port;
-	c = open_through(&through);
+	c = open_through(&through, &p);
 	assert_int_equal(pg_conn_is_pooled(c, &pooled, NULL), ERR_OK);
 	assert_true(pooled);
 	assert_int_equal(pg_conn_query(c, "SELECT current_setting('search_path')", 0, NULL, false,
@@ -176,8 +176,7 @@ static void a_source_works_through_a_pooler(void **state)
 	int woken;
 
 	pooler_start(&p, pg);
-	through.settings.port = p.port;
-	pg_conn_close(open_through(&through));
+	pg_conn_close(open_through(&through, &p));
 	assert_int_equal(source_postgres.new(&env, &s, NULL), ERR_OK);
 	if (source_postgres.open(s, &e) != ERR_OK)
 		fail_msg("%s", e.msg);
@@ -241,8 +240,7 @@ static void a_look_at_what_waits_leaves_nothing_set(void **state)
 	struct err e;
 
 	pooler_start(&p, pg);
-	through.settings.port = p.port;
-	c = open_through(&through);
+	c = open_through(&through, &p);
 	(void)pgtest_put(pg->conn, "default", "1", 10);
 	if (pg_status(&settings, 0, take_status, &rows, &e) != ERR_OK)
 		fail_msg("%s", e.msg);

@@ -24,7 +24,7 @@
 #define KEYS 200
 #define WRITERS 16
 #define RUN_US (4 * CLOCK_US_PER_S)
-#define PATIENCE_US (30 * CLOCK_US_PER_S)
+#define PATIENCE_US (60 * CLOCK_US_PER_S)
 
 /* ---- writers ---- */
 
@@ -218,11 +218,14 @@ static void every_change_is_read_once_and_in_order(void **state)
 {
 	struct pgtest *pg = *state;
 	static struct tally t;
+	int64_t deadline = pgreader_now_us() + PATIENCE_US;
 	struct source_status st;
 
 	tally_open(&t, pg);
 	writers_start(&writers, pg);
-	read_until(&t, pgreader_now_us() + RUN_US);
+	do { /* on a busy machine it may take longer until one overtakes another */
+		read_until(&t, pgreader_now_us() + RUN_US);
+	} while (!pgreader_inspect(&t.r).late && pgreader_now_us() < deadline);
 	writers_stop(&writers);
 	read_to_the_end(&t, pg);
 	expect_everything(&t, pg);
@@ -307,7 +310,7 @@ static void a_cached_sequence_is_told_and_loses_nothing(void **state)
 	writers_stop(&writers);
 	read_to_the_end(&t, pg);
 	expect_everything(&t, pg);
-	read_until(&t, pgreader_now_us() + 100 * CLOCK_US_PER_MS);
+	assert_int_equal(pgreader_read(&t.r), 0);
 	expect_gaps_to_close(&t);
 	assert_string_equal(pgreader_inspect(&t.r).warning, "");
 	pgreader_close(&t.r);

@@ -28,7 +28,7 @@ static void write_rows(const char *path, int writer, int stop_fd)
 	random_init_seed(&rnd, (uint64_t)writer);
 	if (sqlite3_open(path, &db) != SQLITE_OK)
 		_exit(1);
-	(void)sqlite3_busy_timeout(db, 60000);
+	(void)sqlite3_busy_timeout(db, 120000);
 	while (n < ROWS_MAX / WRITERS && !fd_wait(stop_fd, -1, 0, 0)) {
 		bool commit = random_below(&rnd, 5) != 0;
 

@@ -206,7 +206,7 @@ bool tls_peer_start(struct peer *p, struct tls_server *s)
 {
 	/* SSL_write has no MSG_NOSIGNAL */
 	(void)signal(SIGPIPE, SIG_IGN);
-	if (!peer_start_at(p, 0, tls_serve, s))
+	if (!peer_open(p, tls_serve, s))
 		return false;
 	p->greet = true;
 	(void)snprintf(p->url, sizeof(p->url), "https://127.0.0.1:%d/hook", p->port);

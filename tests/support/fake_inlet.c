@@ -57,7 +57,7 @@ void fake_inlet_hold(bool held)
 
 void fake_inlet_await_waiting(void)
 {
-	int64_t deadline_us = clock_now_us(clock_system()) + 10 * CLOCK_US_PER_S;
+	int64_t deadline_us = clock_now_us(clock_system()) + 60 * CLOCK_US_PER_S;
 	bool waiting;
 
 	mutex_lock(&fake_inlet_store.lock);

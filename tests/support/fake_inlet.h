@@ -46,7 +46,7 @@ void fake_inlet_done(void);
 
 /* Let begin wait, or go on. */
 void fake_inlet_hold(bool held);
-/* Wait until a begin waits; fails the test after 10 s. */
+/* Wait until a begin waits; fails the test after 60 s. */
 void fake_inlet_await_waiting(void);
 
 #endif

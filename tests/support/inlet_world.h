@@ -71,8 +71,8 @@ static inline int setup(void **state)
 {
 	struct world *w = calloc(1, sizeof(*w));
 	const struct source_admin_ops *ops;
-	struct install_options quiet = {.give_up_us = 10 * CLOCK_US_PER_S,
-					.lock_timeout_us = CLOCK_US_PER_S};
+	struct install_options quiet = {.give_up_us = 60 * CLOCK_US_PER_S,
+					.lock_timeout_us = 10 * CLOCK_US_PER_S};
 	void *lab = *state;
 	struct err e = {.code = ERR_OK};
 

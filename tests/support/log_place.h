@@ -25,7 +25,7 @@
 #include "base/log.h"
 
 #define WALL_US 1772366400123456 /* 2026-03-01T12:00:00.123456Z */
-#define PATIENCE_US (30 * CLOCK_US_PER_S)
+#define PATIENCE_US (60 * CLOCK_US_PER_S)
 
 struct place {
 	char dir[32];

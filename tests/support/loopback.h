@@ -24,7 +24,7 @@
 
 #define PEER_CONNECTIONS_MAX 256
 #define PEER_HEAD_BYTES 8192
-#define PEER_WAIT_US (20 * CLOCK_US_PER_S) /* a test that waits longer has failed */
+#define PEER_WAIT_US (60 * CLOCK_US_PER_S) /* a test that waits longer has failed */
 
 struct peer_request {
 	int fd;
@@ -231,29 +231,34 @@ static inline void peer_main(void *arg)
 	}
 }
 
-/* Listen on a free port, or on `port` when it is not 0. */
-static inline bool peer_start_at(struct peer *p, int port, peer_serve_fn serve, void *ctx)
+/* Take a free port, on which connections are refused until peer_listen: nobody else gets it. */
+static inline bool peer_reserve(struct peer *p, peer_serve_fn serve, void *ctx)
 {
-	struct sockaddr_in a = {
-		.sin_family = AF_INET,
-		.sin_port = htons((uint16_t)port),
-		.sin_addr.s_addr = htonl(INADDR_LOOPBACK),
-	};
+	struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 	socklen_t len = sizeof(a);
-	int one = 1;
 
 	*p = (struct peer){.serve = serve, .ctx = ctx};
 	p->fd = socket(AF_INET, SOCK_STREAM, 0);
-	(void)setsockopt(p->fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
 	p->connections = calloc(PEER_CONNECTIONS_MAX + 1, sizeof(*p->connections));
 	mutex_init(&p->lock);
 	if (!p->connections || fd_wake_open(&p->stop_fd, NULL) != ERR_OK ||
-	    bind(p->fd, (struct sockaddr *)&a, sizeof(a)) != 0 || listen(p->fd, 256) != 0 ||
+	    bind(p->fd, (struct sockaddr *)&a, sizeof(a)) != 0 ||
 	    getsockname(p->fd, (struct sockaddr *)&a, &len) != 0)
 		return false;
 	p->port = ntohs(a.sin_port);
 	(void)snprintf(p->url, sizeof(p->url), "http://127.0.0.1:%d/hook", p->port);
 	return true;
+}
+
+static inline bool peer_listen(struct peer *p)
+{
+	return listen(p->fd, 256) == 0;
+}
+
+/* Listen on a free port; peer_go answers. */
+static inline bool peer_open(struct peer *p, peer_serve_fn serve, void *ctx)
+{
+	return peer_reserve(p, serve, ctx) && peer_listen(p);
 }
 
 static inline bool peer_go(struct peer *p)
@@ -263,7 +268,7 @@ static inline bool peer_go(struct peer *p)
 
 static inline bool peer_start(struct peer *p, peer_serve_fn serve, void *ctx)
 {
-	return peer_start_at(p, 0, serve, ctx) && peer_go(p);
+	return peer_open(p, serve, ctx) && peer_go(p);
 }
 
 static inline void peer_stop(struct peer *p)

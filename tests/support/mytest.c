@@ -149,7 +149,7 @@ static void fill_settings(struct mytest *t)
 		.port = strtol(env("TEST_MY_PORT"), NULL, 10),
 		.user = t->user,
 		.database = t->database,
-		.connect_timeout_us = 10 * CLOCK_US_PER_S,
+		.connect_timeout_us = 60 * CLOCK_US_PER_S,
 		.statement_timeout_us = 10 * CLOCK_US_PER_S,
 		.reconnect_max_delay_us = 200 * CLOCK_US_PER_MS,
 		.wakeup = SOURCE_WAKEUP_POLL,
@@ -228,7 +228,7 @@ void mytest_close(struct mytest *t)
 	t->conn = NULL;
 	root = connect_to(NULL);
 	kill_others(root, t->database);
-	mytest_exec(root, "SET lock_wait_timeout = 20");
+	mytest_exec(root, "SET lock_wait_timeout = 60");
 	mytest_exec(root, "DROP DATABASE %s", t->database);
 	mysql_close(root);
 }

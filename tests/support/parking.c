@@ -23,7 +23,7 @@ enum err_code parking_try_open(struct parking *k)
 				 .pipelines = &k->shared,
 				 .pipeline_count = 1,
 				 .clock = clock_system()};
-	int64_t deadline_us = clock_now_us(clock_system()) + 10 * CLOCK_US_PER_S;
+	int64_t deadline_us = clock_now_us(clock_system()) + 60 * CLOCK_US_PER_S;
 	enum err_code code;
 
 	k->shared = (struct source_pipeline){.settings = k->pipeline, .parks = k->parks};

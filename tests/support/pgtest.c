@@ -155,7 +155,7 @@ static void fill_settings(struct pgtest *t)
 		.port = strtol(env("TEST_PG_PORT"), NULL, 10),
 		.user = t->user,
 		.database = t->database,
-		.connect_timeout_us = 10 * CLOCK_US_PER_S,
+		.connect_timeout_us = 60 * CLOCK_US_PER_S,
 		.statement_timeout_us = 10 * CLOCK_US_PER_S,
 		.reconnect_max_delay_us = 200 * CLOCK_US_PER_MS,
 		.wakeup = SOURCE_WAKEUP_AUTO,

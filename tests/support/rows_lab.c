@@ -159,7 +159,7 @@ static void open_file(struct rows_lab *lab)
 		       lab->database);
 	for (i = 0; i < 2; i++) {
 		assert_int_equal(sqlite3_open(lab->path, &lab->lite[i]), SQLITE_OK);
-		assert_int_equal(sqlite3_busy_timeout(lab->lite[i], 20000), SQLITE_OK);
+		assert_int_equal(sqlite3_busy_timeout(lab->lite[i], 60000), SQLITE_OK);
 		lite_exec(lab->lite[i], "PRAGMA journal_mode = wal");
 	}
 	lab->source.path = lab->path;
@@ -175,8 +175,8 @@ void rows_lab_open(struct rows_lab *lab, enum source_type type)
 	lab->source = (struct source_settings){
 		.name = word("default"),
 		.type = type,
-		.connect_timeout_us = 10 * CLOCK_US_PER_S,
-		.statement_timeout_us = 30 * CLOCK_US_PER_S,
+		.connect_timeout_us = 60 * CLOCK_US_PER_S,
+		.statement_timeout_us = 60 * CLOCK_US_PER_S,
 		.poll_interval_us = CLOCK_US_PER_S,
 		.batch_size = 1000,
 		.max_event_bytes = 1 << 20,
@@ -312,15 +312,23 @@ void rows_decide(struct rows_lab *lab, int64_t job, enum backfill_state state)
 
 /* ---- the daemon ---- */
 
+static int64_t lab_now_us(void *ctx)
+{
+	const struct rows_lab *lab = ctx;
+
+	return lab->still_us ? lab->still_us : clock_now_us(clock_system());
+}
+
 void rows_start(struct rows_lab *lab)
 {
 	struct source_env e = {.settings = &lab->source,
 			       .pipelines = &lab->shared,
 			       .pipeline_count = 1,
-			       .clock = clock_system()};
+			       .clock = &lab->clock};
 
 	if (lab->s)
 		return;
+	lab->clock = (struct clock){lab_now_us, clock_system()->wall_us, lab};
 	lab->shared = (struct source_pipeline){.settings = &lab->pipeline};
 	if (source_find(lab->type)->new (&e, &lab->s, &lab->e) != ERR_OK ||
 	    lab->s->ops->open(lab->s, &lab->e) != ERR_OK)
@@ -346,8 +354,13 @@ struct backfill_result rows_page(struct rows_lab *lab, int64_t job, int64_t rows
 	const struct backfill_page page = {
 		.job = job, .rows = rows, .bytes = BACKFILL_PAGE_BYTES, .again = true};
 	struct backfill_result r;
+	enum err_code code;
 
-	if (rows_try_page(lab, &page, &r) != ERR_OK)
+	/* SQLite's pages also end after 10 ms, however many rows that is */
+	lab->still_us = clock_now_us(clock_system());
+	code = rows_try_page(lab, &page, &r);
+	lab->still_us = 0;
+	if (code != ERR_OK)
 		fail_msg("page: %s", lab->e.msg);
 	return r;
 }

@@ -12,6 +12,7 @@
 
 #include "base/attr.h"
 #include "base/buf.h"
+#include "base/clock.h"
 #include "source/admin.h"
 #include "source/fake.h"
 #include "source/source.h"
@@ -31,7 +32,9 @@ struct rows_lab {
 	struct fake_db *fake;
 	int64_t fake_rows;
 	struct source_pipeline shared;
-	struct source *s; /* the daemon's side; NULL: closed */
+	struct source *s;   /* the daemon's side; NULL: closed */
+	struct clock clock; /* its; stands still at still_us */
+	int64_t still_us;
 	struct buf lines; /* rows_read */
 	struct err e;
 };

@@ -142,6 +142,29 @@ int64_t bench_calls(struct bench *b, enum fake_call call)
 	return fake_db_stats(b->db).calls[call];
 }
 
+void bench_go_round(struct bench *b)
+{
+	int64_t before;
+	int i;
+
+	for (i = 0; i < 2; i++) {
+		before = bench_calls(b, FAKE_WAIT);
+		runner_wake(b->runner);
+		AWAIT(bench_calls(b, FAKE_WAIT) > before);
+	}
+}
+
+int64_t bench_calls_per_s(struct bench *b, enum fake_call call, int64_t while_us)
+{
+	int64_t start_us = bench_now_us(), before = bench_calls(b, call), calls, took_us;
+
+	while (bench_now_us() < start_us + while_us)
+		bench_moment();
+	calls = bench_calls(b, call) - before;
+	took_us = bench_now_us() - start_us;
+	return (calls * CLOCK_US_PER_S + took_us - 1) / took_us;
+}
+
 size_t bench_events(struct bench *b, size_t p)
 {
 	return ring_stats(b->rings[p]).events;

@@ -17,7 +17,7 @@
 #include "source/fake.h"
 #include "source/runner.h"
 
-#define PATIENCE_US (10 * CLOCK_US_PER_S)
+#define PATIENCE_US (60 * CLOCK_US_PER_S)
 #define CAPACITY 8
 
 struct bench {
@@ -52,6 +52,10 @@ int64_t bench_insert_into(struct bench *b, size_t p, const char *key, int bytes)
 int64_t bench_insert(struct bench *b, const char *key);
 size_t bench_rows(struct bench *b);
 int64_t bench_calls(struct bench *b, enum fake_call call);
+/* Until the runner has gone round with all that was so before this call: it waits twice more. */
+void bench_go_round(struct bench *b);
+/* Pass the time; returns how many such calls there were per second, rounded up. */
+int64_t bench_calls_per_s(struct bench *b, enum fake_call call, int64_t while_us);
 size_t bench_events(struct bench *b, size_t p);
 /* As a worker. */
 struct event *bench_take(struct bench *b, size_t p);

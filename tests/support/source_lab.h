@@ -14,7 +14,7 @@
 #include "sqlitetest.h"
 
 #define EVENTS_MAX 64
-#define PATIENCE_US (20 * CLOCK_US_PER_S)
+#define PATIENCE_US (60 * CLOCK_US_PER_S)
 
 struct lab {
 	const char *name;

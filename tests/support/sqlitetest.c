@@ -16,7 +16,7 @@
 #include "base/mem.h"
 #include "config/field.h"
 
-#define BUSY_MS 20000
+#define BUSY_MS 60000
 #define SAID_MAX_BYTES (16UL << 20)
 
 /* ---- the file ---- */
@@ -47,8 +47,8 @@ static void fill_settings(struct sqlitetest *t)
 		.name = name,
 		.type = SOURCE_SQLITE,
 		.path = t->path,
-		.connect_timeout_us = 2 * CLOCK_US_PER_S,
-		.statement_timeout_us = 10 * CLOCK_US_PER_S,
+		.connect_timeout_us = 60 * CLOCK_US_PER_S,
+		.statement_timeout_us = 60 * CLOCK_US_PER_S,
 		.poll_interval_us = CLOCK_US_PER_S,
 		.batch_size = 1000,
 		.max_event_bytes = 1 << 20,

@@ -29,7 +29,7 @@
 #include "torture_calls.h"
 
 #define TOKEN "a-token-of-the-shop"
-#define WAIT_US (20 * CLOCK_US_PER_S)
+#define WAIT_US (60 * CLOCK_US_PER_S)
 /* After a store could not be reached it is not asked for a second. */
 #define AWAY_US (2 * CLOCK_US_PER_S)
 

@@ -8,7 +8,7 @@
 #include "base/thread.h"
 #include "sink/archive.h"
 
-#define DEADLINE_US (20 * CLOCK_US_PER_S)
+#define DEADLINE_US (60 * CLOCK_US_PER_S)
 
 /* ---- a pipeline ---- */
 

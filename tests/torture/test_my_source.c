@@ -136,7 +136,7 @@ static enum err_code work_with_parked(struct source *s)
 
 static enum err_code work_with(struct source *s, size_t expected)
 {
-	int64_t deadline_us = clock_now_us(clock_system()) + 10 * CLOCK_US_PER_S;
+	int64_t deadline_us = clock_now_us(clock_system()) + 60 * CLOCK_US_PER_S;
 	struct source_sweep sweep = {.rows = 10};
 	struct source_status st;
 	struct standing standing;

@@ -137,7 +137,7 @@ static enum err_code work_with(struct source *s)
 	struct source_status st;
 	struct standing standing;
 	enum err_code code;
-	int64_t far = 1LL << 40, deadline_us = clock_now_us(clock_system()) + 10 * CLOCK_US_PER_S;
+	int64_t far = 1LL << 40, deadline_us = clock_now_us(clock_system()) + 60 * CLOCK_US_PER_S;
 
 	do { /* the server may not yet have seen the end of the last life */
 		code = s->ops->open(s, NULL);

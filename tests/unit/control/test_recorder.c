@@ -14,7 +14,7 @@
 #include "base/fd.h"
 #include "control/recorder.h"
 
-#define DEADLINE_US (20 * S)
+#define DEADLINE_US (60 * S)
 
 /* A directory of its own for each test. */
 struct place {

@@ -102,13 +102,14 @@ static void what_is_not_delivered_in_time_stays_and_goes_with_the_next_engine(vo
 	assert_true(peer_start(&silent, serve_never, NULL));
 	assert_true(peer_start(&p, serve_and_count, &seen));
 	fixture_open_short(&f, silent.url);
+	f.webhooks[0].timeout_us = 3600 * CLOCK_US_PER_S;
 	for (i = 0; i < 20; i++)
 		fixture_insert(&f, "default", i);
 	fixture_start(&f);
 	FIXTURE_AWAIT(atomic_load(&silent.requests) > 0);
 	start_us = fixture_now_us();
 	fixture_stop(&f, 50 * CLOCK_US_PER_MS);
-	assert_true(fixture_now_us() - start_us < 5 * CLOCK_US_PER_S);
+	assert_true(fixture_now_us() - start_us < PEER_WAIT_US);
 	assert_int_equal(fixture_rows(&f), 20);
 	assert_int_equal(fake_db_stats(f.db).dead_letters, 0);
 	f.webhooks[0].url.value = p.url;
@@ -206,6 +207,18 @@ static void what_metrics_look_at_bears_the_names_of_the_settings(void **state)
 	fixture_close(&f);
 }
 
+static enum breaker_state fixture_breaker(const struct fixture *f)
+{
+	return webhook_stats(engine_inputs(f->engine)->webhooks[0].webhook).breaker.state;
+}
+
+/* Both: the breaker is a moment earlier, and who enables it in between is overruled. */
+static bool fixture_is_disabled(const struct fixture *f)
+{
+	return fixture_breaker(f) == BREAKER_DISABLED &&
+	       webhook_stats(engine_inputs(f->engine)->webhooks[0].webhook).standing.disabled;
+}
+
 static void a_webhook_that_said_gone_sends_again_when_enabled_by_its_name(void **state)
 {
 	_Atomic int gone = 1;
@@ -218,8 +231,7 @@ static void a_webhook_that_said_gone_sends_again_when_enabled_by_its_name(void *
 	fixture_open_short(&f, p.url);
 	fixture_insert(&f, "default", 1);
 	fixture_start(&f);
-	FIXTURE_AWAIT(webhook_stats(engine_inputs(f.engine)->webhooks[0].webhook).breaker.state ==
-		      BREAKER_DISABLED);
+	FIXTURE_AWAIT(fixture_is_disabled(&f));
 	assert_int_equal(engine_enable_webhook(f.engine, "none", true, &e), ERR_NOT_FOUND);
 	fixture_insert(&f, "default", 2);
 	assert_true(fixture_rows(&f) > 0);
@@ -229,11 +241,6 @@ static void a_webhook_that_said_gone_sends_again_when_enabled_by_its_name(void *
 			 BREAKER_CLOSED);
 	fixture_close(&f);
 	peer_stop(&p);
-}
-
-static enum breaker_state fixture_breaker(const struct fixture *f)
-{
-	return webhook_stats(engine_inputs(f->engine)->webhooks[0].webhook).breaker.state;
 }
 
 static void a_410_holds_over_a_restart_until_the_webhook_is_enabled(void **state)
@@ -247,13 +254,13 @@ static void a_410_holds_over_a_restart_until_the_webhook_is_enabled(void **state
 	fixture_open_short(&f, p.url);
 	fixture_insert(&f, "default", 1);
 	fixture_start(&f);
-	FIXTURE_AWAIT(fixture_breaker(&f) == BREAKER_DISABLED);
+	FIXTURE_AWAIT(fixture_is_disabled(&f));
 	FIXTURE_AWAIT(fake_db_standing(f.db, "default").disabled);
 	fixture_stop(&f, PEER_WAIT_US);
 	/* the events are read again, and none is sent */
 	fixture_insert(&f, "default", 2);
 	fixture_start(&f);
-	FIXTURE_AWAIT(fixture_breaker(&f) == BREAKER_DISABLED);
+	FIXTURE_AWAIT(fixture_is_disabled(&f));
 	FIXTURE_AWAIT(ring_stats(engine_inputs(f.engine)->pipelines[0].ring).ready == 2);
 	assert_int_equal(p.requests, 1);
 	assert_int_equal(fixture_rows(&f), 2);
@@ -277,7 +284,7 @@ static void a_reload_enables_nothing_even_when_no_database_knows(void **state)
 	fake_db_fail(f.db, FAKE_STANDING, ERR_NOT_FOUND, 1000000);
 	fixture_insert(&f, "default", 1);
 	fixture_start(&f);
-	FIXTURE_AWAIT(fixture_breaker(&f) == BREAKER_DISABLED);
+	FIXTURE_AWAIT(fixture_is_disabled(&f));
 	engine_remember(f.engine, &memory);
 	fixture_stop(&f, PEER_WAIT_US);
 	assert_int_equal(engine_new(&f.settings, NULL, clock_system(), &f.engine, NULL), ERR_OK);

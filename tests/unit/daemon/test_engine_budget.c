@@ -71,7 +71,7 @@ static void open_load(struct load *l, size_t max)
 	const struct budget_options o = {.max_bytes = max};
 	struct source_settings *s;
 
-	assert_true(peer_start_at(&l->p, 0, swallow, NULL));
+	assert_true(peer_open(&l->p, swallow, NULL));
 	l->p.unread = true;
 	assert_true(peer_go(&l->p));
 	fixture_open_short(&l->f, l->p.url);

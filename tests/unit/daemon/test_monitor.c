@@ -6,6 +6,10 @@
 static char name_default[] = "default";
 static char url_nowhere[] = "http://127.0.0.1:1/";
 
+/* Less than the monitor waits for the main thread: what it says after so long is about a main
+ * thread that had no time. */
+#define SOON_US (400 * CLOCK_US_PER_MS)
+
 /* A thread in the place of the daemon's main one: refreshes when asked to. */
 struct pump {
 	struct monitor *m;
@@ -77,6 +81,34 @@ static void page_read(struct monitor *m, enum admin_page page, struct buf *out, 
 		buf_done(&out_);                                                                   \
 	} while (0)
 
+/* The page that was made for this question: not the last one, for want of a processor. */
+static void fresh_page_read(struct monitor *m, enum admin_page page, struct buf *out,
+			    int *questions)
+{
+	int64_t start_us;
+	bool ok;
+
+	do {
+		buf_done(out);
+		start_us = fixture_now_us();
+		page_read(m, page, out, &ok);
+		++*questions;
+	} while (fixture_now_us() - start_us >= SOON_US && *questions < 1000);
+	assert_true(ok);
+}
+
+static enum err_code enable(struct monitor *m, const char *name, struct err *e)
+{
+	enum err_code code;
+	int64_t start_us;
+
+	do {
+		start_us = fixture_now_us();
+		code = monitor_enable(m, name, true, e);
+	} while (code == ERR_BUSY && fixture_now_us() - start_us >= SOON_US);
+	return code;
+}
+
 static bool serve_200(struct peer *p, struct peer_request *r)
 {
 	(void)p;
@@ -89,8 +121,9 @@ static void a_page_is_not_older_than_the_question(void **state)
 	struct fixture f;
 	struct pump pump;
 	struct peer p;
+	struct buf out;
 	char text[64];
-	int i;
+	int i, questions = 0;
 
 	(void)state;
 	assert_true(peer_start(&p, serve_200, NULL));
@@ -98,14 +131,18 @@ static void a_page_is_not_older_than_the_question(void **state)
 	fixture_start(&f);
 	assert_int_equal(monitor_new(clock_system(), &f.settings, &m, NULL), ERR_OK);
 	pump_start(&pump, m, f.engine, false);
+	buf_init(&out, 1);
 	for (i = 1; i <= 20; i++) {
 		fixture_insert(&f, "default", i);
 		FIXTURE_AWAIT(fixture_rows(&f) == 0);
 		(void)snprintf(text, sizeof(text), "\"delivered_total\":%d,", i);
-		assert_page_has(m, ADMIN_METRICS_JSON, true, text);
+		fresh_page_read(m, ADMIN_METRICS_JSON, &out, &questions);
+		if (!strstr(buf_str(&out), text))
+			fail_msg("no %s in %s", text, buf_str(&out));
 	}
-	assert_in_range(pump.rounds, 1, 20);
+	buf_done(&out);
 	pump_stop(&pump);
+	assert_in_range(pump.rounds, 1, questions);
 	monitor_free(m);
 	fixture_close(&f);
 	peer_stop(&p);
@@ -119,6 +156,7 @@ static void every_page_is_there(void **state)
 
 	(void)state;
 	m = open_idle(&f);
+	monitor_refresh(m, f.engine); /* so that there is one, however busy the machine is */
 	pump_start(&pump, m, f.engine, false);
 	assert_page_has(m, ADMIN_METRICS_JSON, true, "\"queue_capacity\":1000");
 	assert_page_has(m, ADMIN_METRICS_PROMETHEUS, true, "app_db_listener_queue_capacity 1000");
@@ -143,7 +181,7 @@ static void while_nobody_refreshes_the_last_page_comes_after_a_short_wait(void *
 	monitor_refresh(m, f.engine);
 	start_us = fixture_now_us();
 	assert_page_has(m, ADMIN_METRICS_JSON, true, "\"queue_capacity\":1000");
-	assert_in_range(fixture_now_us() - start_us, 400 * CLOCK_US_PER_MS, 10 * CLOCK_US_PER_S);
+	assert_in_range(fixture_now_us() - start_us, SOON_US, PEER_WAIT_US);
 	close_idle(&f, m);
 }
 
@@ -157,6 +195,7 @@ static void a_page_that_finds_no_room_is_an_error(void **state)
 
 	(void)state;
 	m = open_idle(&f);
+	monitor_refresh(m, f.engine);
 	pump_start(&pump, m, f.engine, false);
 	buf_init(&out, 10);
 	assert_int_equal(monitor_read(m, ADMIN_METRICS_JSON, &out, &ok), ERR_FULL);
@@ -197,9 +236,9 @@ static void enabling_tells_whether_there_is_such_a_webhook(void **state)
 	m = open_idle(&f);
 	pump_start(&pump, m, f.engine, false);
 	for (i = 0; i < 100; i++) {
-		assert_int_equal(monitor_enable(m, "none", true, &e), ERR_NOT_FOUND);
+		assert_int_equal(enable(m, "none", &e), ERR_NOT_FOUND);
 		assert_string_equal(e.msg, "no webhook is called none");
-		assert_int_equal(monitor_enable(m, "default", true, &e), ERR_OK);
+		assert_int_equal(enable(m, "default", &e), ERR_OK);
 	}
 	pump_stop(&pump);
 	close_idle(&f, m);
@@ -217,7 +256,7 @@ static void an_answer_about_enabling_outlives_further_refreshes(void **state)
 	m = open_idle(&f);
 	pump_start(&pump, m, f.engine, true);
 	for (i = 0; i < 200; i++)
-		assert_int_equal(monitor_enable(m, "none", true, &e), ERR_NOT_FOUND);
+		assert_int_equal(enable(m, "none", &e), ERR_NOT_FOUND);
 	pump_stop(&pump);
 	close_idle(&f, m);
 }

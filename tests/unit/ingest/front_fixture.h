@@ -29,7 +29,7 @@
 #define OTHER_TOKEN "a-token-of-the-crm"
 #define EVENT "{\"table\":\"t\",\"operation\":\"insert\",\"key\":{\"id\":1},\"data\":{\"a\":1}}"
 #define EVENT_SEEN "t insert {\"id\":1} {\"a\":1} -\n"
-#define WAIT_US (10 * CLOCK_US_PER_S)
+#define WAIT_US (60 * CLOCK_US_PER_S)
 #define JSON_TYPE "Content-Type: application/json"
 
 struct world {
@@ -86,7 +86,7 @@ static inline int world_new(void **state)
 			   .max_concurrent = 20,
 			   .idempotency_window_us = 60 * CLOCK_US_PER_S,
 			   .body_timeout_us = 60 * CLOCK_US_PER_S,
-			   .idle_timeout_us = 10 * CLOCK_US_PER_S,
+			   .idle_timeout_us = 60 * CLOCK_US_PER_S,
 			   .spill_dir = w->dir},
 	};
 	fake_inlet_reset();
@@ -189,7 +189,7 @@ static inline CURL *question_prepare(const struct question *q, struct reply *r,
 	(void)curl_easy_setopt(curl, CURLOPT_URL, url);
 	(void)curl_easy_setopt(curl, CURLOPT_PROXY, "");
 	(void)curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
-	(void)curl_easy_setopt(curl, CURLOPT_TIMEOUT, 20L);
+	(void)curl_easy_setopt(curl, CURLOPT_TIMEOUT, 60L);
 	(void)curl_easy_setopt(curl, CURLOPT_SSL_VERIFYPEER, 0L);
 	(void)curl_easy_setopt(curl, CURLOPT_SSL_VERIFYHOST, 0L);
 	(void)curl_easy_setopt(curl, CURLOPT_HTTPHEADER, *headers);
@@ -290,7 +290,7 @@ static inline void say(int fd, const char *words)
 	assert_int_equal(send(fd, words, len, MSG_NOSIGNAL), len);
 }
 
-/* What comes until the connection ends or out has `until` in it; at most 10 s. */
+/* What comes until the connection ends or out has `until` in it; at most 60 s. */
 static inline void hear(int fd, struct buf *out, const char *until)
 {
 	int64_t deadline_us = clock_now_us(clock_system()) + WAIT_US;
@@ -327,5 +327,16 @@ static inline void say_head(int fd, const char *more)
 			(void)poll(NULL, 0, 1);                                                    \
 		assert_int_equal(front_stats(world.front).field, (n));                             \
 	} while (0)
+
+/* Wait until so much is charged to the budget. */
+static inline void await_used(size_t bytes)
+{
+	int64_t deadline_us = clock_now_us(clock_system()) + WAIT_US;
+
+	while (budget_stats(world.budget).used_bytes != bytes &&
+	       clock_now_us(clock_system()) < deadline_us)
+		(void)poll(NULL, 0, 1);
+	assert_int_equal(budget_stats(world.budget).used_bytes, bytes);
+}
 
 #endif

@@ -36,8 +36,8 @@ static inline void settings_init(struct webhook_settings *s, char *url)
 	*s = (struct webhook_settings){
 		.name = webhook_name,
 		.url.value = url,
-		.timeout_us = 10 * CLOCK_US_PER_S,
-		.connect_timeout_us = 5 * CLOCK_US_PER_S,
+		.timeout_us = 60 * CLOCK_US_PER_S,
+		.connect_timeout_us = 60 * CLOCK_US_PER_S,
 		.retry_count = 3,
 		.retry_delay_us = 2 * MS,
 		.retry_max_delay_us = 20 * MS,

@@ -164,12 +164,13 @@ static void who_tells_does_not_wait_for_one_that_hangs(void **state)
 	int64_t i;
 
 	(void)state;
-	open_alarm(&f);
-	peer_stop(&f.p); /* nobody listens any more */
+	f = (struct fixture){.clock = {skewed_now_us, skewed_wall_us, &f}};
+	assert_true(peer_reserve(&f.p, take, &f)); /* nobody listens */
+	assert_int_equal(alarm_start(f.p.url, &f.clock, &f.a, NULL), ERR_OK);
 	for (i = 0; i < 1000; i++)
 		alarm_send(f.a, "1");
 	AWAIT(alarm_stats(f.a).failed == 1);
-	alarm_stop(f.a);
+	close_alarm(&f);
 	alarm_stop(NULL);
 	alarm_send(NULL, "1");
 	assert_int_equal(alarm_stats(NULL).sent, 0);

@@ -340,11 +340,11 @@ static void only_http_1_1_and_tls_from_1_2_are_offered(void **state)
 	struct peer p;
 
 	(void)state;
-	assert_true(peer_start_at(&p, 0, serve_hello, &hello));
+	assert_true(peer_open(&p, serve_hello, &hello));
 	p.greet = true;
 	assert_true(peer_go(&p));
 	(void)snprintf(p.url, sizeof(p.url), "https://127.0.0.1:%d/", p.port);
-	r = result_at(p.url, 1);
+	r = result_at(p.url, 1, 0);
 	peer_stop(&p);
 	assert_int_equal(r.phase, ANSWER_PHASE_TLS);
 	assert_true(hello_has(&hello, "\x08http/1.1", 9));

@@ -56,8 +56,8 @@ static void fixture_open(struct fixture *f)
 	*f = (struct fixture){.clock = {skewed_now_us, skewed_wall_us, f},
 			      .to = {.name = webhook_name,
 				     .url.value = webhook_url,
-				     .timeout_us = 10 * CLOCK_US_PER_S,
-				     .connect_timeout_us = 5 * CLOCK_US_PER_S,
+				     .timeout_us = 60 * CLOCK_US_PER_S,
+				     .connect_timeout_us = 60 * CLOCK_US_PER_S,
 				     .tls_verify = true}};
 	assert_int_equal(http_new(&f->clock, 8, on_done, f, &f->h, &e), ERR_OK);
 }

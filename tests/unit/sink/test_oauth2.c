@@ -15,7 +15,7 @@
 #include "sink/oauth2.h"
 
 #define ASKERS 8
-#define WAIT_US (20 * CLOCK_US_PER_S)
+#define WAIT_US (60 * CLOCK_US_PER_S)
 
 /* A token endpoint. */
 struct endpoint {

@@ -223,23 +223,18 @@ static void a_disabled_webhook_is_not_even_asked(void **state)
 static void a_receiver_that_is_not_there_is_asked_until_it_is(void **state)
 {
 	struct gate g = {.more = "WebHook-Allowed-Origin: *\r\n", .status = 200};
-	static char url[64];
 	struct rig r = {0};
 	struct peer p;
-	int port;
 
 	(void)state;
-	assert_true(peer_start(&p, serve_gate, &g));
-	port = p.port;
-	(void)snprintf(url, sizeof(url), "%s", p.url);
-	peer_stop(&p);
-	gate_settings(&r.settings[0], url);
+	assert_true(peer_reserve(&p, serve_gate, &g));
+	gate_settings(&r.settings[0], p.url);
 	r.settings[0].disable_after_us = 3600 * CLOCK_US_PER_S;
 	rig_start(&r, 2);
 	push(&r, 0, 1, 1);
 	UNTIL(shakes(&r).asked_total >= 2);
 	assert_int_equal(strncmp(shakes(&r).reason, "connect: ", 9), 0);
-	assert_true(peer_start_at(&p, port, serve_gate, &g) && peer_go(&p));
+	assert_true(peer_listen(&p) && peer_go(&p));
 	await(&r, 1);
 	rig_close(&r);
 	peer_stop(&p);

@@ -311,6 +311,7 @@ static void what_takes_too_long_gets_smaller(void **state)
 	(void)state;
 	open_batches(&r, &p, &b, 1);
 	r.settings[0].timeout_us = 300 * MS;
+	r.settings[0].retry_count = 1000;
 	start(&r, 120, 25);
 	await(&r, 120);
 	assert_true(webhook_stats(r.webhook[0]).batch_size < 60);
@@ -348,9 +349,11 @@ static void events_wait_for_others_as_long_as_they_may(void **state)
 	open_batches(&r, &p, &b, 1);
 	r.settings[0].batch_max_delay_us = 300 * MS;
 	start(&r, 0, 1);
+	ring_pause(r.ring[0], true);
 	start_us = now();
 	for (i = 1; i <= 30; i++)
 		push_read(&r, i, start_us);
+	ring_pause(r.ring[0], false);
 	await(&r, 30);
 	assert_true(now() - start_us >= 300 * MS);
 	assert_int_equal(b.requests, 1);
