@@ -49,7 +49,7 @@ struct dead_letter {
 	struct text event_id; /* "<install_id>-<id>" */
 	struct text pipeline;
 	struct text operation;
-	struct text schema;
+	struct text schema; /* TEXT_NONE: the database has none */
 	struct text table;
 	struct text key;
 	struct text old_key;

@@ -164,7 +164,6 @@ static ATTR_MUST_CHECK enum err_code take_letter(void *ctx, sqlite3_stmt *row, s
 		.event_id = sqlite_conn_text(row, 1),
 		.pipeline = sqlite_conn_text(row, 2),
 		.operation = sqlite_conn_text(row, 3),
-		.schema = TEXT_LIT(""),
 		.table = sqlite_conn_text(row, 4),
 		.attempts = sqlite3_column_int64(row, 9),
 		.last_status = sqlite3_column_int64(row, 10),
