@@ -21,6 +21,7 @@ struct fake_row {
 	bool committed;
 	bool seen; /* by the present connection */
 	bool left; /* seen, and not taken */
+	bool told; /* a wait has ended for it */
 };
 
 /* What is kept of the webhook of a pipeline; "": free. */
@@ -70,7 +71,7 @@ struct fake_db {
 	struct fake_backfill backfills[FAKE_BACKFILLS_MAX];
 	size_t backfill_count;
 	struct fake_source *active;
-	bool changed; /* a commit since the last read */
+	bool changed; /* a commit that no read and no wait has seen */
 	struct fake_db_stats stats;
 };
 

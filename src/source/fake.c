@@ -90,7 +90,7 @@ static void begin_session_locked(struct fake_source *s)
 	s->db->changed = true;
 	(void)snprintf(s->identity, sizeof(s->identity), "%s", s->db->identity);
 	for (row = s->db->rows; row; row = row->next)
-		row->seen = row->left = false;
+		row->seen = row->left = row->told = false;
 	for (i = 0; i < s->env.pipeline_count; i++)
 		if (strcmp(s->env.pipelines[i].install_id, s->db->install_id) != 0)
 			(void)snprintf(s->env.pipelines[i].install_id,
@@ -183,6 +183,18 @@ static ATTR_MUST_CHECK enum err_code read_locked(struct fake_source *s, uint32_t
 	return ERR_OK;
 }
 
+/* Was something committed to another pipeline, maybe after that was read? */
+static bool others_have_news_locked(const struct fake_source *s, uint32_t p)
+{
+	const struct fake_row *row;
+
+	for (row = s->db->rows; row; row = row->next)
+		if (row->committed && !row->seen && !row->told &&
+		    strcmp(row->pipeline, pipeline_name(s, p)) != 0)
+			return true;
+	return false;
+}
+
 static ATTR_MUST_CHECK enum err_code fake_read(struct source *base, uint32_t p,
 					       struct source_limit limit, struct event **out,
 					       size_t *ret_count, bool *ret_more, struct err *e)
@@ -196,7 +208,7 @@ static ATTR_MUST_CHECK enum err_code fake_read(struct source *base, uint32_t p,
 		code = read_locked(s, p, limit, INT64_MAX, out, ret_count, e);
 	if (code == ERR_OK)
 		*ret_more = next_row_locked(s, p, INT64_MAX) != NULL;
-	s->db->changed = false;
+	s->db->changed = s->db->changed && others_have_news_locked(s, p);
 	mutex_unlock(&s->db->lock);
 	return code;
 }
@@ -276,6 +288,15 @@ static ATTR_MUST_CHECK enum err_code fake_acknowledge(struct source *base, const
 	return code;
 }
 
+static void told_locked(struct fake_db *db)
+{
+	struct fake_row *row;
+
+	db->changed = false;
+	for (row = db->rows; row; row = row->next)
+		row->told = row->committed;
+}
+
 /* What there is to tell without waiting; 0: nothing. */
 static ATTR_MUST_CHECK enum err_code look_around(struct fake_source *s, bool idle, bool first,
 						 int *ret_woken, struct err *e)
@@ -287,7 +308,7 @@ static ATTR_MUST_CHECK enum err_code look_around(struct fake_source *s, bool idl
 		code = fake_source_enter_locked(s, FAKE_WAIT, e);
 	*ret_woken = code == ERR_OK && idle && s->db->changed ? SOURCE_WOKEN_CHANGE : 0;
 	if (*ret_woken)
-		s->db->changed = false;
+		told_locked(s->db);
 	mutex_unlock(&s->db->lock);
 	return code;
 }
