@@ -40,6 +40,7 @@ struct runner {
 	struct random random;
 	int64_t backoff_us;
 	struct runner_batch batch;
+	int64_t look_us;          /* when all are to be read, though nobody had time to wait */
 	int64_t inspect_us;       /* when next */
 	int64_t inspect_early_us; /* not before, whatever for */
 	struct runner_purge purge;

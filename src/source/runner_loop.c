@@ -190,6 +190,18 @@ static int64_t wait_deadline(const struct runner *r, bool quiesced)
 	return deadline;
 }
 
+/* Changes are told to who waits. While one pipeline always has more nobody does, and without this
+ * the others would be read when the source is inspected. */
+static void want_unwaited(struct runner *r)
+{
+	int64_t now = now_us(r);
+
+	if (now < r->look_us)
+		return;
+	r->look_us = now + r->settings->poll_interval_us;
+	runner_pipes_want(r->pipes, r->pipe_count);
+}
+
 static ATTR_MUST_CHECK enum err_code wait_for_work(struct runner *r, struct err *e)
 {
 	bool idle = false, quiesced = atomic_load(&r->quiesced);
@@ -200,8 +212,10 @@ static ATTR_MUST_CHECK enum err_code wait_for_work(struct runner *r, struct err 
 	for (i = 0; i < r->pipe_count && !quiesced; i++) {
 		if (r->pipes[i].blocked)
 			continue;
-		if (runner_tenant_wants(&r->pipes[i]))
+		if (runner_tenant_wants(&r->pipes[i])) {
+			want_unwaited(r);
 			return ERR_OK;
+		}
 		idle = true;
 	}
 	/* quiesced, nobody makes use of it */

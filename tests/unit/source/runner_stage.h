@@ -42,8 +42,9 @@ static struct stage {
 	struct ring *ring;
 	const step_fn *script; /* NULL ends it */
 
-	int64_t rows;    /* in the outbox, not yet read */
-	int64_t last_id; /* of those read */
+	int64_t rows;                                 /* in the outbox, not yet read */
+	int64_t last_id;                              /* of those read */
+	void (*on_read)(struct stage *g, uint32_t p); /* a read begins; NULL: nobody looks */
 	int reads, acks, calls, purges, loads, saves;
 	size_t given; /* acks, in all calls */
 	enum err_code save_fails;
@@ -147,14 +148,16 @@ static inline enum err_code stub_read(struct source *s, uint32_t p, struct sourc
 	size_t n;
 
 	(void)s;
-	(void)p;
 	count(g, &g->reads);
-	for (n = 0; n < limit.events && g->rows; n++, g->rows--) {
+	if (g->on_read)
+		g->on_read(g, p);
+	/* all rows are of the first pipeline */
+	for (n = 0; !p && n < limit.events && g->rows; n++, g->rows--) {
 		f.id = ++g->last_id;
 		assert_int_equal(event_new(&f, &out[n], e), ERR_OK);
 	}
 	*ret_count = n;
-	*ret_more = g->rows > 0;
+	*ret_more = !p && g->rows > 0;
 	return ERR_OK;
 }
 
