@@ -57,7 +57,9 @@ static inline enum err_code try_create(struct fixture *f, const char *table, con
 static inline void walker_open(struct walker *w, struct fixture *f, const char *table,
 			       const struct backfill_request *wanted)
 {
+	int64_t deadline_us = clock_now_us(clock_system()) + 60 * CLOCK_US_PER_S;
 	struct source_env env;
+	enum err_code code;
 	size_t i;
 
 	*w = (struct walker){.f = f};
@@ -71,7 +73,10 @@ static inline void walker_open(struct walker *w, struct fixture *f, const char *
 				  .pipeline_count = f->settings.pipeline_count,
 				  .clock = clock_system()};
 	assert_int_equal(source_postgres.new(&env, &w->s, &f->err), ERR_OK);
-	if (w->s->ops->open(w->s, &f->err) != ERR_OK)
+	do { /* the server may not yet have seen the end of the one before */
+		code = w->s->ops->open(w->s, &f->err);
+	} while (code == ERR_BUSY && clock_now_us(clock_system()) < deadline_us);
+	if (code != ERR_OK)
 		fail_msg("open: %s", f->err.msg);
 }
 

@@ -11,6 +11,8 @@
 
 #include "base/fd.h"
 
+#define OPEN_PATIENCE_US (60 * CLOCK_US_PER_S)
+
 static struct pipeline_settings pipeline = {.name = (char[]){"default"}};
 
 int64_t pgreader_now_us(void)
@@ -30,13 +32,18 @@ void pgreader_open_as(struct pgreader *r, const struct source_ops *ops,
 				 .pipelines = &r->shared,
 				 .pipeline_count = 1,
 				 .clock = clock_system()};
+	int64_t deadline_us = pgreader_now_us() + OPEN_PATIENCE_US;
+	enum err_code code;
 	struct err e;
 
 	memset(r, 0, sizeof(*r));
 	r->shared.settings = &pipeline;
 	assert_int_equal(fd_wake_open(&r->wake_fd, NULL), ERR_OK);
 	assert_int_equal(ops->new (&env, &r->s, NULL), ERR_OK);
-	if (ops->open(r->s, &e) != ERR_OK)
+	do { /* the server may not yet have seen the end of the one before */
+		code = ops->open(r->s, &e);
+	} while (code == ERR_BUSY && pgreader_now_us() < deadline_us);
+	if (code != ERR_OK)
 		fail_msg("%s", e.msg);
 }
 

@@ -268,9 +268,14 @@ void reader_new(struct reader *r, struct lab *lab)
 
 void reader_open(struct reader *r)
 {
+	int64_t deadline_us = clock_now_us(clock_system()) + PATIENCE_US;
+	enum err_code code;
 	struct err e;
 
-	if (r->s->ops->open(r->s, &e) != ERR_OK)
+	do { /* the server may not yet have seen the end of the one before */
+		code = r->s->ops->open(r->s, &e);
+	} while (code == ERR_BUSY && clock_now_us(clock_system()) < deadline_us);
+	if (code != ERR_OK)
 		fail_msg("%s", e.msg);
 }
 
