@@ -12,6 +12,7 @@
  * One DELETE alone needs no transaction around it, and that is what nearly every batch is.
  */
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/mem.h"
 #include "source/attempts.h"
@@ -286,6 +287,16 @@ static ATTR_MUST_CHECK enum err_code settle_pipe(struct acking *a, struct err *e
 	return code;
 }
 
+/* After a reconnect this comes before the read, which would say so. */
+static enum err_code explain(const struct my_pipe *p, enum err_code code, struct err *e)
+{
+	bool is_told = e && strstr(e->msg, "app-db-listener install");
+
+	if (code != ERR_NOT_FOUND || p->audit || is_told)
+		return code;
+	return err_prefix(e, "the installation is damaged: run app-db-listener install");
+}
+
 static ATTR_MUST_CHECK enum err_code settle(struct my_conn *c, void *ctx, struct err *e)
 {
 	struct acking *a = ctx;
@@ -293,7 +304,7 @@ static ATTR_MUST_CHECK enum err_code settle(struct my_conn *c, void *ctx, struct
 
 	(void)c;
 	for (a->pipe = 0; code == ERR_OK && a->pipe < a->s->env.pipeline_count; a->pipe++)
-		code = settle_pipe(a, e);
+		code = explain(&a->s->pipes[a->pipe], settle_pipe(a, e), e);
 	return code;
 }
 

@@ -158,6 +158,7 @@ static void an_installation_of_before_works_until_it_is_to_park(void **state)
 	a[2] = parking_ack(k.events[2], DUE);
 	assert_int_equal(parking_try_give(&k, a, 3), ERR_NOT_FOUND);
 	assert_has(k.e.msg, "run app-db-listener install");
+	assert_lacks(k.e.msg, "damaged");
 	assert_string_equal(rows(f, "SELECT COUNT(*) FROM app_db_listener_outbox"), "3");
 	parking_give(&k, a, 2);
 	parking_close(&k);
@@ -177,6 +178,23 @@ static void note_status(void *ctx, const char *pipeline, const struct outbox_sta
 		*(int64_t *)ctx = s->parked;
 	else
 		assert_int_equal(s->parked, 0);
+}
+
+/* It comes before any read when a connection is lost with acknowledgements waiting. */
+static void acknowledging_without_an_outbox_says_what_to_do(void **state)
+{
+	static struct parking k;
+	struct fixture *f = *state;
+	struct ack a = {.id = 1};
+
+	users(f);
+	install(f);
+	k = parking_of(f, false);
+	parking_open(&k);
+	run(f, "DROP TABLE app_db_listener_outbox");
+	assert_int_equal(parking_try_give(&k, &a, 1), ERR_NOT_FOUND);
+	assert_has(k.e.msg, "the installation is damaged: run app-db-listener install");
+	parking_close(&k);
 }
 
 static void parked_events_are_undelivered_events(void **state)
@@ -335,6 +353,7 @@ int main(void)
 		TEST(a_replayed_event_dies_under_its_first_id),
 		TEST(an_id_that_is_given_again_loses_no_letter),
 		TEST(an_installation_of_before_works_until_it_is_to_park),
+		TEST(acknowledging_without_an_outbox_says_what_to_do),
 		TEST(parked_events_are_undelivered_events),
 		TEST(the_daemons_account_gets_what_it_needs),
 		TEST(many_are_found_once_each),
