@@ -288,7 +288,8 @@ static ATTR_MUST_CHECK enum err_code settle_pipe(struct acking *a, struct err *e
 }
 
 /* After a reconnect this comes before the read, which would say so. */
-static enum err_code explain(const struct my_pipe *p, enum err_code code, struct err *e)
+static ATTR_MUST_CHECK enum err_code explain(const struct my_pipe *p, enum err_code code,
+					     struct err *e)
 {
 	bool is_told = e && strstr(e->msg, "app-db-listener install");
 
