@@ -291,9 +291,9 @@ static ATTR_MUST_CHECK enum err_code settle_pipe(struct acking *a, struct err *e
 static ATTR_MUST_CHECK enum err_code explain(const struct my_pipe *p, enum err_code code,
 					     struct err *e)
 {
-	bool is_told = e && strstr(e->msg, "app-db-listener install");
-
-	if (code != ERR_NOT_FOUND || p->audit || is_told)
+	if (code != ERR_NOT_FOUND || p->audit)
+		return code;
+	if (e && strstr(e->msg, "app-db-listener install")) /* of a table that came later */
 		return code;
 	return err_prefix(e, "the installation is damaged: run app-db-listener install");
 }
