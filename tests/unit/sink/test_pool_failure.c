@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What becomes of an event that its receiver does not take. */
 #include "pool_fixture.h"
+#include "sink/network.h"
 
 /* ---- failures of the event ---- */
 
@@ -344,6 +345,36 @@ static void retry_after_is_respected_and_clamped(void **state)
 	}
 }
 
+/* Whichever worker it was that reached the receiver outside. */
+static void all_workers_know_that_a_name_led_outside(void **state)
+{
+	static const size_t first[] = {0};
+	static char word[] = "rebound";
+	char *deny[] = {word, NULL};
+	struct network_policy *policy = NULL;
+	struct network_address a;
+	struct rig r = {0};
+	struct peer p;
+	int status = 200;
+
+	(void)state;
+	assert_true(peer_start(&p, serve_status, &status));
+	settings_init(&r.settings[0], p.url);
+	r.settings[0].network_deny = (struct string_list){deny, 1};
+	rig_open(&r, 1, first, 2);
+	assert_int_equal(network_policy_new(&r.settings[0], &policy, NULL), ERR_OK);
+	assert_true(network_address_read("203.0.113.7", &a));
+	assert_null(network_denied_by(policy, webhook_trail(r.webhook[0]), &a));
+	network_policy_free(policy);
+	assert_int_equal(pool_start(r.pool, NULL), ERR_OK);
+	push(&r, 0, 1, 1);
+	UNTIL(webhook_stats(r.webhook[0]).failures_by_phase[ANSWER_PHASE_DENIED] > 0);
+	assert_int_equal(p.requests, 0);
+	assert_no_acks(&r);
+	rig_close(&r);
+	peer_stop(&p);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -357,6 +388,7 @@ int main(void)
 		cmocka_unit_test(gone_holds_everything_until_it_is_enabled),
 		cmocka_unit_test(what_cannot_be_sent_is_held_and_not_lost),
 		cmocka_unit_test(retry_after_is_respected_and_clamped),
+		cmocka_unit_test(all_workers_know_that_a_name_led_outside),
 	};
 
 	return cmocka_run_group_tests(tests, group_open, group_close);
